@@ -1,0 +1,1 @@
+"""What a person sees and touches: charts, controls, panels, small web components."""

@@ -1,0 +1,1 @@
+"""Pure Plotly: tables and arrays in, figures out; no Streamlit, no engine."""

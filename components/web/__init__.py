@@ -1,0 +1,1 @@
+"""Small web components: plain JavaScript inside the package, no network."""

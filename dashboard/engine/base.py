@@ -1,0 +1,296 @@
+"""What an engine takes and gives: the vocabulary of shapes, result types, requests and the protocol.
+
+Axes, always in this order: ``layer, head, query, key, pos, k, vocab``. All 0-based. Arrays are NumPy and read-only.
+Every call carries its full specification, so any engine (in this process or elsewhere) can answer any call, and what
+it keeps only makes it faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard.run_key import RunKey
+
+Floats = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
+Ints = NDArray[np.int64]
+
+METRICS = ("entropy_nats", "first_token", "previous_token", "self", "duplicate_token", "induction", "distance_tokens")
+"""Head metrics, in the order of NUMBERS; the unit is in the name, a bare name is a weight in [0, 1]."""
+
+TILE_SIDE = 64
+"""A tile has at most this many rows and columns."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """How a caller follows and stops a long call."""
+
+    cancel: Event = field(default_factory=Event)
+    """Set it and the call raises ``Cancelled`` at the next layer or block."""
+    progress: Callable[[float], None] = lambda share: None
+    """Called with the share done in [0, 1]; from the thread that computes."""
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What is loaded, as far as a person wants to know."""
+
+    model: str
+    """Registry id."""
+    label: str
+    revision: str
+    source: str
+    """``bundled``, ``hub`` or ``local``."""
+    licence: str
+    """As the model's own card says; empty when unknown."""
+    architecture: str
+    """Class in transformers, e.g. ``LlamaForCausalLM``."""
+    layers: int
+    heads: int
+    """Query heads of a layer."""
+    kv_heads: int
+    head_dim: int
+    vocab: int
+    context: int
+    """Most tokens that one prompt may have here: what the model reads, or the operator's limit."""
+    parameters: int
+    dtype: str
+    device: str
+    device_name: str
+    kernel: str
+    """``sdpa``, ``eager`` (the family's own, in blocks) or ``replay`` (old style: one layer run again on demand)."""
+    weight_formula: str
+    """How this family makes a weight, e.g. ``softmax(q·k/√64)``; plain text."""
+    chat: bool
+    """Whether the tokenizer has a chat template."""
+    without_attention: tuple[tuple[int, str], ...]
+    """Layers that have no map to show, with the reason (``linear_attention`` …)."""
+    transformers: str
+    torch: str
+
+
+@dataclass(frozen=True)
+class Token:
+    """One token of a prompt, as data."""
+
+    id: int
+    piece: str
+    """As the tokenizer writes it (``Ġclass``, ``▁the``, ``<0x0A>``)."""
+    text: str | None
+    """What it decodes to; ``None`` when its bytes alone are not valid UTF-8."""
+    raw: bytes
+    """Its bytes where they can be told, else the UTF-8 of `text`."""
+    special: bool
+
+
+@dataclass(frozen=True)
+class TokenizedPrompt:
+    """A prompt as the model reads it."""
+
+    tokens: tuple[Token, ...]
+    template: str
+    """``raw`` or ``chat``."""
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Token ids in order."""
+        return tuple(token.id for token in self.tokens)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run would cost, before it is made."""
+
+    tokens: int
+    seconds: float
+    """From the last measured rate of this model on this device; ``nan`` before the first run."""
+    nbytes: int
+    """Memory the run would hold [bytes]."""
+    cached: bool
+    """The run is there already: no forward pass."""
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A finished forward pass, as far as it is shown."""
+
+    key: RunKey
+    tokens: int
+    seconds: float
+    """Of the forward pass when it was made [s]."""
+    nbytes: int
+    """Memory that the run holds [bytes]."""
+    logits_error: float
+    """Largest |Δ| between the model's own logits of the last position and those remade from the kept residual."""
+
+
+# -- attention: requests and results ------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class HeadRequest:
+    """One head's weights, exact, or max-pooled when `side` is smaller than the span."""
+
+    layer: int
+    head: int
+    rows: tuple[int, int] | None = None
+    """Query span [start, stop); ``None`` = all."""
+    cols: tuple[int, int] | None = None
+    """Key span [start, stop); ``None`` = all."""
+    side: int = 512
+    """At most so many rows and columns come back."""
+
+
+@dataclass(frozen=True)
+class CombineRequest:
+    """Mean or max over chosen heads, as one map."""
+
+    heads: tuple[tuple[int, int], ...]
+    """(layer, head) pairs; not empty."""
+    how: str
+    """``mean`` or ``max``."""
+    rows: tuple[int, int] | None = None
+    cols: tuple[int, int] | None = None
+    side: int = 512
+
+
+@dataclass(frozen=True)
+class RolloutRequest:
+    """Attention rollout (Abnar & Zuidema 2020) after all layers, for a span of query rows."""
+
+    rows: tuple[int, int] | None = None
+    cols: tuple[int, int] | None = None
+    side: int = 512
+
+
+@dataclass(frozen=True)
+class WeightMap:
+    """A map of weights: exact where `block` is 1, else each cell is the largest of ``block x block`` weights."""
+
+    weights: Floats
+    """(query, key) in [0, 1]; what cannot be (key after query) is NaN."""
+    row_start: int
+    col_start: int
+    row_stop: int
+    col_stop: int
+    block: int
+    row_sum_error: float
+    """Largest |1 - row sum| over the whole rows computed; sinks and gates make it honest to be large; NaN if the rows
+    were not whole."""
+
+
+@dataclass(frozen=True)
+class QueryRows:
+    """One query's row of every head of every layer."""
+
+    query: int
+    weights: Floats
+    """(layer, head, key); key <= query; NaN for layers without attention."""
+
+
+@dataclass(frozen=True)
+class KeyColumn:
+    """How much every query of one head looks at one key."""
+
+    layer: int
+    head: int
+    key: int
+    weights: Floats
+    """(query,); NaN where query < key."""
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Every head of every layer, max-pooled to at most 64 x 64, as 8 bit."""
+
+    tiles: Bytes
+    """(layer, head, side, side), weight x 255, rounded; 0 where nothing can be."""
+    tiles_without_first: Bytes
+    """(layer, head, side): the first column again, with key 0 left out of its maximum."""
+    block: int
+    """Tokens a cell stands for along each side; 1: the map itself."""
+    metrics: dict[str, Floats]
+    """name of METRICS -> (layer, head); NaN where it does not exist (no token repeats, layer without attention)."""
+    row_sum_error: float
+    """Largest |1 - row sum| over every row of every head."""
+    seconds: float
+
+
+# -- next token ---------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Candidates:
+    """The k likeliest tokens after one position, from the raw logits."""
+
+    pos: int
+    ids: Ints
+    """(k,) likeliest first."""
+    logits: Floats
+    """(k,)"""
+    probs: Floats
+    """(k,) softmax over the whole vocabulary, temperature 1."""
+    entropy_nats: float
+    """Of the whole distribution [nats]."""
+    tokens: tuple[Token, ...]
+    """(k,) the candidates as tokens."""
+
+
+@dataclass(frozen=True)
+class PositionTable:
+    """For every position: what was predicted and what followed."""
+
+    predicted: tuple[Token, ...]
+    """(pos,) the likeliest next token."""
+    predicted_prob: Floats
+    """(pos,)"""
+    actual_prob: Floats
+    """(pos,) p of the token that follows; NaN at the last position."""
+    actual_rank: Ints
+    """(pos,) 1 = likeliest; ties count those strictly likelier; 0 at the last position: nothing follows."""
+
+
+AttentionRequest = HeadRequest | CombineRequest | RolloutRequest
+
+
+class Engine(Protocol):
+    """What pages talk to. Safe from any number of threads; no call changes another's answer."""
+
+    def describe(self, model: str, job: Job | None = None) -> ModelCard:
+        """Load the model if need be and say what it is. Raises the ``Model…`` errors."""
+
+    def tokenize(self, model: str, prompt: str, *, chat: bool) -> TokenizedPrompt:
+        """Tokens of `prompt` as the model reads them. Raises PromptEmpty, PromptTooLarge, PromptTooLong."""
+
+    def run_key(self, model: str, prompt: TokenizedPrompt) -> RunKey:
+        """The key of the run that would answer for this prompt here."""
+
+    def estimate(self, key: RunKey) -> Estimate:
+        """What `run` would cost. Raises RunTooLarge."""
+
+    def run(self, key: RunKey, job: Job | None = None) -> RunSummary:
+        """One forward pass with capture, or the kept one. Raises RunTooLarge, Busy, Cancelled."""
+
+    def weights(self, key: RunKey, request: AttentionRequest, job: Job | None = None) -> WeightMap:
+        """A map of weights. Raises LayerHasNoAttention."""
+
+    def query_rows(self, key: RunKey, query: int) -> QueryRows:
+        """One query's row in all heads."""
+
+    def key_column(self, key: RunKey, layer: int, head: int, col: int) -> KeyColumn:
+        """One key's column of one head."""
+
+    def tiles(self, key: RunKey, job: Job | None = None) -> Tiles:
+        """Tiles and metrics of all heads; kept with the run."""
+
+    def next_token(self, key: RunKey, pos: int, k: int) -> Candidates:
+        """The k likeliest after position `pos`."""
+
+    def position_table(self, key: RunKey, job: Job | None = None) -> PositionTable:
+        """Prediction and outcome at every position; kept with the run."""
+
+    def health(self) -> dict[str, object]:
+        """What an operator's probe wants: models loaded, runs kept, bytes, forward passes made, queue."""
