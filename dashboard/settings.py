@@ -6,7 +6,7 @@ import os
 import sys
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from dashboard.errors import SettingInvalid
@@ -44,7 +44,7 @@ class Settings:
     """Models that may be chosen, in the list's order; ``*`` as an entry allows any id of the hub."""
     local_models: tuple[str, ...] = ()
     """Folders with a config, a tokenizer and safetensors; each becomes ``local/<folder name>``."""
-    cache_dir: Path = default_cache_dir()
+    cache_dir: Path = field(default_factory=default_cache_dir)
     """Where models are kept."""
     ca_bundle: str = ""
     """File of certificates to trust when downloading; empty: the system's."""
@@ -78,7 +78,9 @@ class Settings:
         raw: dict[str, object] = {}
         if path := environ.get(PREFIX + "CONFIG"):
             raw.update(_read_file(path))
-        raw.update({f.name: environ[PREFIX + f.name.upper()] for f in fields(cls) if PREFIX + f.name.upper() in environ})
+        raw.update(
+            {f.name: environ[PREFIX + f.name.upper()] for f in fields(cls) if PREFIX + f.name.upper() in environ}
+        )
         default = cls()
         return cls(**{name: _convert(name, value, getattr(default, name)) for name, value in raw.items()})
 

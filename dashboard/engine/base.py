@@ -34,7 +34,7 @@ class Job:
 
     cancel: Event = field(default_factory=Event)
     """Set it and the call raises ``Cancelled`` at the next layer or block."""
-    progress: Callable[[float], None] = lambda share: None
+    progress: Callable[[float], None] = lambda _share: None
     """Called with the share done in [0, 1]; from the thread that computes."""
 
 

@@ -1,0 +1,345 @@
+"""The panels of the Attention page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from components.attention_detail import LINES_SIDE, Detail
+from components.charts import attention as charts
+from components.controls import choice_picker
+from components.next_token_panels import run_facts
+from components.panels import Panel, chart_panel, number, quiet, section
+from components.shell import View
+from components.web.head_mosaic import head_mosaic
+from components.web.token_text import token_text
+from dashboard import scripts
+from dashboard.engine.base import Tiles, Token
+from dashboard.frames import attention as frames
+from dashboard.tokens import visible
+
+WINDOW_FROM = 64
+"""From so many tokens on, a part of the map can be chosen."""
+FINDINGS = (("induction", 0.4), ("duplicate_token", 0.4), ("previous_token", 0.4), ("first_token", 0.9))
+"""Scores from which the headline says in words what a head does here; documented in the README."""
+_WORDS = {
+    "induction": "induction",
+    "duplicate_token": "duplicate",
+    "previous_token": "previous",
+    "first_token": "first",
+}
+
+
+def tiles(view: View) -> Tiles:
+    """Tiles and metrics of this run, with progress."""
+    view.run  # noqa: B018 - makes the run first, with its own progress
+    return view.wait(lambda job: view.engine.tiles(view.key, job), view.text("work.tiles"), f"tiles {view.key.digest}")
+
+
+def opening_head(metrics: pd.DataFrame, tokens: tuple[Token, ...]) -> tuple[int, int]:
+    """The head that a fresh page opens: strongest in induction, else (no token repeats) in looking one back."""
+    for name in ("induction", "previous_token"):
+        if metrics[name].notna().any() and len(tokens) > 1:
+            best = metrics.loc[metrics[name].idxmax()]
+            return int(best["layer"]), int(best["head"])
+    return 0, 0
+
+
+def mosaic(
+    view: View, found: Tiles, metrics: pd.DataFrame, *, order: str, selected: tuple[int, int], without_first: bool
+) -> None:
+    """Every head of every layer in one picture; a click opens a head."""
+    text, card = view.text, view.card
+    pairs = frames.order_heads(metrics, order)
+    scores = dict(
+        zip(zip(metrics["layer"], metrics["head"], strict=True), metrics.get(order, metrics["layer"]), strict=True)
+    )
+    captions = ["" if order == "layer" else number(text, float(scores[pair]), 2) for pair in pairs]
+
+    def pick(layer: int, head: int) -> None:
+        st.session_state["attention_layer"] = layer
+        st.session_state["attention_head"] = head
+        st.session_state["attention_view"] = "head"
+
+    def draw() -> None:
+        head_mosaic(
+            tiles=found.tiles,
+            first_column=found.tiles_without_first,
+            order=pairs,
+            flow="grid" if order == "layer" else "ordered",
+            captions=captions,
+            tokens=[visible(token) for token in view.tokens.tokens],
+            block=found.block,
+            selected=selected,
+            hide_first=without_first,
+            missing={layer for layer, _ in card.without_attention},
+            lut=view.theme.lut(),
+            text=text,
+            key="mosaic",
+            on_pick=pick,
+        )
+
+    section(text("attention.mosaic", heads=card.layers * card.heads, layers=card.layers))
+    for layer, reason in card.without_attention[:1]:
+        quiet(text("attention.without", layer=layer, count=len(card.without_attention), reason=reason))
+    sent = found.tiles.nbytes + found.tiles_without_first.nbytes
+    chart_panel(
+        Panel(
+            name="mosaic",
+            key=view.key,
+            text=text,
+            draw=draw,
+            figure=partial(
+                charts.mosaic_figure,
+                found,
+                pairs,
+                text=text,
+                theme=view.theme,
+                captions=captions,
+                hide_first=without_first,
+            ),
+            frame=lambda: frames.mosaic_frame(found, view.tokens.tokens),
+            table=lambda: metrics,
+            script=lambda: scripts.mosaic_script(card, view.key),
+            strip=[
+                text("strip.exact"),
+                card.weight_formula,
+                row_sums(view, found.row_sum_error),
+                text("strip.pooled", block=found.block) if found.block > 1 else "",
+                text("strip.eight_bit"),
+                text("strip.heads_sent", heads=card.layers * card.heads, kilobytes=round(sent / 1000)),
+                *run_facts(view),
+            ],
+            alt={"heads": card.layers * card.heads, "layers": card.layers, "tokens": len(view.tokens.tokens)},
+        )
+    )
+
+
+def row_sums(view: View, error: float) -> str:
+    """How far row sums are from 1, in words that fit the family."""
+    if np.isnan(error):
+        return ""
+    return view.text(
+        "strip.rows_less" if error > 1e-3 else "strip.rows_sum",
+        error=f"{error:.0e}" if error < 1e-3 else number(view.text, error, 3),
+    )
+
+
+def headline(detail: Detail, metrics: pd.DataFrame) -> None:
+    """What the detail shows; and in words what the head does, where a documented threshold says so."""
+    text = detail.view.text
+    facts = {"layer": detail.layer, "head": detail.head, "count": len(detail.pairs), "layers": detail.view.card.layers}
+    title = text(f"attention.headline_{detail.what}", **facts)
+    if detail.what == "head":
+        row = metrics[(metrics["layer"] == detail.layer) & (metrics["head"] == detail.head)].iloc[0]
+        found = [name for name, least in FINDINGS if float(row[name]) >= least]
+        if found:
+            score = number(text, float(row[found[0]]), 2)
+            title += " — " + text(f"attention.finding_{_WORDS[found[0]]}", score=score)
+    section(title)
+
+
+def running_text(detail: Detail) -> None:
+    """The prompt, each token coloured by the weight that the chosen token gives it; a click chooses another."""
+    view, text = detail.view, detail.view.text
+    weights = np.zeros(len(detail.tokens), np.float32)
+    row = detail.chosen_row().weights[0, 0]
+    weights[: len(row)] = np.nan_to_num(row)
+
+    def pick(index: int) -> None:
+        st.session_state["attention_token"] = index
+
+    token_text(
+        tokens=[visible(token) for token in detail.tokens],
+        special=[token.special for token in detail.tokens],
+        weights=weights,
+        selected=detail.token,
+        hover=[f"{i} · {number(text, float(w), 3)}" for i, w in enumerate(weights)],
+        lut=view.theme.lut(),
+        dark=view.theme.mode == "dark",
+        text=text,
+        key="attention_text",
+        on_pick=pick,
+    )
+    note = "attention.text_note_dark" if view.theme.mode == "dark" else "attention.text_note"
+    quiet(text(note, token=visible(detail.tokens[detail.token]), pos=detail.token))
+
+
+def weight_map(detail: Detail) -> None:
+    """The heatmap of weights: whole and exact, pooled with a note, or an exact part."""
+    view, text, tokens = detail.view, detail.view.text, detail.tokens
+    found = detail.weights(detail.queries, detail.keys)
+    if found.block > 1:
+        quiet(text("attention.pooled_note", tokens=len(tokens), block=found.block))
+    elif (detail.queries, detail.keys) != ((0, len(tokens)), (0, len(tokens))):
+        spans = {"row_start": detail.queries[0], "row_stop": detail.queries[1] - 1}
+        spans |= {"col_start": detail.keys[0], "col_stop": detail.keys[1] - 1}
+        quiet(text("attention.exact_note", tokens=len(tokens), **spans))
+    chart_panel(
+        Panel(
+            name="head",
+            key=view.key,
+            text=text,
+            figure=partial(
+                charts.head_figure,
+                found,
+                tokens,
+                text=text,
+                theme=view.theme,
+                own_maximum=detail.own_scale,
+                highlight=detail.token,
+            ),
+            frame=lambda: frames.head_frame(found, tokens),
+            table=lambda: frames.weight_table(found, tokens) if found.block == 1 else frames.head_frame(found, tokens),
+            script=lambda: map_script(detail, detail.queries, detail.keys),
+            strip=[
+                text("strip.exact"),
+                view.card.weight_formula,
+                row_sums(view, found.row_sum_error),
+                text("strip.pooled", block=found.block) if found.block > 1 else "",
+                *run_facts(view),
+            ],
+            alt={"what": text(f"attention.views.{detail.what}"), "tokens": len(tokens)},
+            on_select=_take_box if len(tokens) > WINDOW_FROM else None,
+            suffix=detail.suffix,
+        )
+    )
+
+
+def _take_box() -> None:
+    """A box dragged over the map becomes the exact part."""
+    boxes = st.session_state["chart_head"]["selection"]["box"]
+    if boxes:
+        for axis, key in (("x", "attention_keys"), ("y", "attention_queries")):
+            low, high = sorted(boxes[0][axis])
+            start = max(round(low), 0)
+            st.session_state[key] = (start, max(round(high) + 1, start + 1))
+
+
+def map_script(detail: Detail, rows: tuple[int, int], cols: tuple[int, int]) -> str:
+    """The script that makes this part of the map again."""
+    view = detail.view
+    spans = {"rows": rows, "cols": cols}
+    if detail.what == "head":
+        return scripts.head_script(view.card, view.key, detail.layer, detail.head, **spans)
+    if detail.what == "rollout":
+        return scripts.rollout_script(view.card, view.key, **spans)
+    return scripts.combine_script(view.card, view.key, detail.pairs, detail.what, **spans)
+
+
+def token_bars(detail: Detail) -> None:
+    """Bars of the chosen token's row and column, and all heads for it."""
+    text = detail.view.text
+    token = visible(detail.tokens[detail.token])
+    section(text("attention.token_title", pos=detail.token, token=token))
+    names = [text("attention.looks_at"), text("attention.looked_at"), text("attention.all_heads")]
+    row, column, heads = st.tabs(names, key="token_bars", on_change="rerun")
+    if row.open:
+        with row:
+            _row_panel(detail)
+    if column.open:
+        with column:
+            _column_panel(detail)
+    if heads.open:
+        with heads:
+            _all_heads_panel(detail)
+
+
+def _bars(
+    detail: Detail, name: str, frame: pd.DataFrame, figure: Callable[..., go.Figure], script: Callable[[], str]
+) -> None:
+    view, text = detail.view, detail.view.text
+    chart_panel(
+        Panel(
+            name=name,
+            key=view.key,
+            text=text,
+            figure=partial(figure, frame, text=text, theme=view.theme),
+            frame=lambda: frame,
+            script=script,
+            strip=[text("strip.exact"), *run_facts(view)],
+            alt={"token": detail.token},
+            suffix=f"{detail.suffix}-token{detail.token}",
+        )
+    )
+
+
+def _row_panel(detail: Detail) -> None:
+    frame = frames.row_frame(detail.chosen_row(), 0, 0, detail.tokens)
+    whole = (0, len(detail.tokens))
+    _bars(detail, "row", frame, charts.row_figure, lambda: map_script(detail, (detail.token, detail.token + 1), whole))
+
+
+def _column_panel(detail: Detail) -> None:
+    frame = frames.column_frame(detail.chosen_column(), detail.tokens)
+    whole = (0, len(detail.tokens))
+    _bars(
+        detail,
+        "column",
+        frame,
+        charts.column_figure,
+        lambda: map_script(detail, whole, (detail.token, detail.token + 1)),
+    )
+
+
+def _all_heads_panel(detail: Detail) -> None:
+    view = detail.view
+    frame = frames.query_rows_frame(view.engine.query_rows(view.key, detail.token), detail.tokens)
+    script = partial(scripts.query_rows_script, view.card, view.key, detail.token)
+    _bars(detail, "query_rows", frame, charts.query_rows_figure, script)
+
+
+def lines(detail: Detail) -> None:
+    """Lines from each token to the tokens that it looks at."""
+    view, text, tokens = detail.view, detail.view.text, detail.tokens
+    start = (
+        detail.queries[0]
+        if detail.queries != (0, len(tokens))
+        else max(0, min(detail.token - LINES_SIDE // 2, len(tokens) - LINES_SIDE))
+    )
+    span = (start, min(start + LINES_SIDE, len(tokens)))
+    section(
+        text("attention.lines"),
+        text("attention.lines_window", shown=span[1] - span[0], start=span[0]) if len(tokens) > LINES_SIDE else "",
+    )
+    found = detail.weights(span, span)
+    chart_panel(
+        Panel(
+            name="lines",
+            key=view.key,
+            text=text,
+            figure=partial(charts.lines_figure, found, tokens, text=text, theme=view.theme, chosen=detail.token),
+            frame=lambda: frames.head_frame(found, tokens),
+            script=lambda: map_script(detail, span, span),
+            strip=[text("strip.exact"), *run_facts(view)],
+            alt={"tokens": span[1] - span[0]},
+            on_select=None,
+            suffix=detail.suffix,
+        )
+    )
+
+
+def metric_map(view: View, metrics: pd.DataFrame) -> None:
+    """One score of every head, layers by heads."""
+    text = view.text
+    section(text("attention.metric_map"))
+    metric = choice_picker("attention_metric", text("attention.metric"), text=text, prefix="metrics")
+    quiet(text(f"metrics_meaning.{metric}"))
+    chart_panel(
+        Panel(
+            name="metric_map",
+            key=view.key,
+            text=text,
+            figure=partial(charts.metric_map_figure, metrics, metric, text=text, theme=view.theme),
+            frame=lambda: metrics,
+            script=lambda: scripts.metric_script(view.card, view.key, metric),
+            strip=[text("strip.exact"), *run_facts(view)],
+            alt={"metric": text(f"metrics.{metric}")},
+            suffix=metric,
+        )
+    )

@@ -1,0 +1,83 @@
+"""Controls whose value a link restores: key = query parameter = entry of ``dashboard.view_state.FIELDS``."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from components import link
+from components.panels import advice
+from dashboard.i18n import Catalogue
+from dashboard.view_state import FIELDS, parse_ranges
+
+
+def choice_picker(key: str, label: str, *, text: Catalogue, prefix: str, help_text: str | None = None) -> str:
+    """A selector with translated options; the link carries the untranslated one.
+
+    Args:
+        key: entry of FIELDS with its choices and default.
+        label: in the person's language.
+        text: the catalogue.
+        prefix: options are shown as ``text(f"{prefix}.{option}")``.
+        help_text: tooltip.
+    """
+    field = FIELDS[key]
+    link.choice_state(key, field.choices, field.default)
+    st.selectbox(
+        label,
+        field.choices,
+        key=key,
+        format_func=lambda option: text(f"{prefix}.{option}"),
+        help=help_text,
+        persist_state="session",
+    )
+    return link.choice_written(key, field.default)
+
+
+def integer_picker(
+    key: str,
+    label: str,
+    high: int,
+    initial: int = 0,
+    *,
+    low: int = 0,
+    follow_high: bool = False,
+    help_text: str | None = None,
+) -> int:
+    """A whole number in [low, high]; see `components.link.bounded`."""
+    link.bounded(key, low, high, initial, follow_high=follow_high)
+    value = st.number_input(
+        label, low, max(high, low), low, key=key, step=1, bind="query-params", persist_state="session", help=help_text
+    )
+    return low if value is None else int(value)
+
+
+def switch(key: str, label: str, help_text: str | None = None) -> bool:
+    """An on/off switch, off by default."""
+    return st.toggle(label, key=key, bind="query-params", persist_state="session", help=help_text)
+
+
+def span_picker(key: str, label: str, stop: int, help_text: str | None = None) -> tuple[int, int]:
+    """A span [start, stop) of positions; the whole by default."""
+    link.bounded_span(key, stop)
+    low, high = st.slider(
+        label, 0, stop, (0, stop), key=key, bind="query-params", persist_state="session", help=help_text
+    )
+    return (low, high) if low < high else (min(low, stop - 1), min(low, stop - 1) + 1)
+
+
+def ranges_input(key: str, label: str, count: int, *, text: Catalogue) -> tuple[int, ...]:
+    """Numbers below `count` typed as ``0-5, 7``; empty means all. A part that cannot be read is named."""
+    typed = st.text_input(
+        label,
+        key=key,
+        placeholder=text("controls.all", last=count - 1),
+        help=text("controls.ranges_help", last=count - 1),
+        bind="query-params",
+        persist_state="session",
+        max_chars=200,
+    )
+    try:
+        return parse_ranges(typed or "", count)
+    except ValueError as error:
+        advice(text("controls.ranges_bad", part=error, last=count - 1))
+        return tuple(range(count))

@@ -1,0 +1,158 @@
+"""The link: what the URL says on a cold open, and values that Streamlit's own binding cannot carry.
+
+Numbers and switches are bound by Streamlit (``bind="query-params"``). Translated selectors and the prompt need a
+language-neutral or compressed text, so they are kept in step with the URL here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import streamlit as st
+
+from dashboard.view_state import Dropped, check, pack_prompt, unpack_prompt
+
+T = TypeVar("T")
+_DROPPED = "_link_dropped"
+_READ = "_link_read"
+
+
+def read_link() -> None:
+    """Once a session: name every parameter of the URL that cannot be read, before a widget silently ignores it."""
+    if st.session_state.get(_READ):
+        return
+    st.session_state[_READ] = True
+    for name in list(st.query_params):
+        problem = check(name, st.query_params.get_all(name))
+        if problem:
+            drop(problem)
+            st.query_params.pop(name, None)
+
+
+def drop(problem: Dropped) -> None:
+    """Remember a value that was not used; `dropped` gives it to the page."""
+    st.session_state.setdefault(_DROPPED, {})[problem.name] = problem
+
+
+def dropped() -> list[Dropped]:
+    """Values of the link that were not used, until the person has dismissed them."""
+    return list(st.session_state.get(_DROPPED, {}).values())
+
+
+def dismiss() -> None:
+    """Forget the values that were not used."""
+    st.session_state.pop(_DROPPED, None)
+
+
+def choice_state(key: str, options: Sequence[str], default: str) -> None:
+    """Before a selector is drawn: bring ``session_state[key]`` and the URL's language-neutral `key` together.
+
+    The URL wins on a cold open and after Back or Forward; the person's choice wins otherwise.
+    """
+    url = st.query_params.get(key, default)
+    if url not in options:
+        drop(Dropped(key, url, "choice", (("choices", ", ".join(options)),)))
+        url = default
+    _follow(key, url, key in st.query_params)
+    if st.session_state[key] not in options:
+        st.session_state[key] = default
+
+
+def choice_written(key: str, default: str) -> str:
+    """After the selector is drawn: write its value to the URL.
+
+    A default needs no parameter: a URL written on the first open would be one more step for the Back button.
+    """
+    value: str = st.session_state[key] or default
+    _write(key, value, {} if value == default else {key: value}, (key,))
+    return value
+
+
+def prompt_state(default: str) -> None:
+    """Before the prompt is drawn: take it from the link (plain or compressed) or keep what was typed."""
+    try:
+        found = unpack_prompt(st.query_params)
+    except ValueError:
+        drop(Dropped("pz", st.query_params["pz"][:40] + "…", "damaged"))
+        st.query_params.pop("pz", None)
+        found = None
+    _follow("prompt", default if found is None else found, found is not None)
+
+
+def prompt_written(default: str) -> bool:
+    """After the prompt is drawn: write it to the URL. False when it is too long for a link."""
+    value: str = st.session_state["prompt"]
+    params = {} if value == default else pack_prompt(value)
+    _write("prompt", value, params, ("prompt", "pz"))
+    return value == default or bool(params)
+
+
+def _follow(key: str, url: T, in_url: bool) -> None:
+    """Take the URL's value when it was changed there; `last` tells that from a change made on the page."""
+    state = st.session_state
+    last = state.get(f"_url_{key}")
+    moved = last is not None and last[0] != url and (in_url or last[1] == _path())
+    if key not in state or moved:
+        state[key] = url
+
+
+def _write(key: str, value: object, params: dict[str, str], names: Sequence[str]) -> None:
+    for name in names:
+        if name not in params:
+            st.query_params.pop(name, None)
+        elif st.query_params.get(name) != params[name]:
+            st.query_params[name] = params[name]
+    st.session_state[f"_url_{key}"] = (value, _path())
+
+
+def _path() -> str:
+    return urlsplit(st.context.url or "").path
+
+
+def bounded(key: str, low: int, high: int, initial: int, *, follow_high: bool = False) -> None:
+    """Before a bound number is drawn: name a link's value outside [low, high], and keep an old one inside.
+
+    Args:
+        key: widget key and query parameter.
+        low: smallest value.
+        high: largest value.
+        initial: where the number starts when the link does not say; the link then names it.
+        follow_high: a number that stood at the end stays at the end when the end moves (a longer prompt).
+    """
+    state = st.session_state
+    raw = st.query_params.get(key)
+    if key not in state:
+        if raw is None or not low <= _integer(raw, low) <= high:
+            if raw is not None:
+                drop(Dropped(key, raw, "range", (("low", low), ("high", high))))
+                st.query_params.pop(key, None)
+            state[key] = initial
+    elif (
+        state[key] is None or not low <= state[key] <= high or (follow_high and state[key] == state.get(f"_high_{key}"))
+    ):
+        state[key] = high if follow_high else initial
+    state[f"_high_{key}"] = high
+
+
+def bounded_span(key: str, stop: int) -> None:
+    """Before a bound range is drawn: the same for two numbers in [0, stop]; the whole stays the whole."""
+    state = st.session_state
+    raw = st.query_params.get_all(key)
+    if key not in state and len(raw) == 2:
+        low, high = (_integer(value, -1) for value in raw)
+        if not 0 <= low < high <= stop:
+            drop(Dropped(key, "–".join(raw), "range", (("low", 0), ("high", stop))))
+            st.query_params.pop(key, None)
+    held = state.get(key)
+    if held is not None and (not 0 <= held[0] < held[1] <= stop or tuple(held) == (0, state.get(f"_high_{key}"))):
+        state[key] = (0, stop)
+    state[f"_high_{key}"] = stop
+
+
+def _integer(raw: str, otherwise: int) -> int:
+    try:
+        return int(raw)
+    except ValueError:
+        return otherwise

@@ -1,0 +1,171 @@
+"""Panels: a chart with its numbers, its code, its downloads and its honesty strip; advice and quiet lines.
+
+Everything that may hold a visitor's or a tokenizer's text is escaped HTML, never Markdown.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from components.web.chart_download import chart_download
+from dashboard.export import csv_bytes, figure_json, file_stem, html_bytes
+from dashboard.i18n import Catalogue
+from dashboard.run_key import RunKey
+
+TABLE_ROWS = 5000
+"""A table on the page shows at most so many rows; the CSV has all."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One chart and all that stands with it. Everything but the chart is made when its tab is opened."""
+
+    name: str
+    """Chart's name in the catalogue: ``charts.<name>.title/.reading/.careful/.alt``."""
+    key: RunKey
+    text: Catalogue
+    figure: Callable[[], go.Figure] | None
+    """The Plotly figure: on screen, and what every export contains. ``None``: the table is the chart."""
+    frame: Callable[[], pd.DataFrame]
+    """The chart's numbers, one row a mark."""
+    script: Callable[[], str]
+    """Code that makes the chart again."""
+    strip: Sequence[str]
+    """Facts for the honesty strip."""
+    alt: dict[str, object] = field(default_factory=dict)
+    """Facts of the alt text."""
+    draw: Callable[[], None] | None = None
+    """Draws the chart when it is not the figure itself (the mosaic's canvas)."""
+    on_select: Callable[[], None] | None = None
+    """Called when a box or a mark was selected; the selection is in ``session_state["chart_<name>"]``."""
+    table: Callable[[], pd.DataFrame] | None = None
+    """The table to show, where it is not `frame`."""
+    suffix: str = ""
+    """Tells two files of one chart apart, e.g. ``L9H0``."""
+
+
+def chart_panel(panel: Panel) -> None:
+    """Draw `panel`: tabs Chart / Numbers / Code / Download, one line each of reading and care, the honesty strip."""
+    text, name = panel.text, panel.name
+    names = ["chart", "numbers", "code", "download"] if panel.figure else ["table", "code", "download"]
+    tabs = dict(
+        zip(
+            names, st.tabs([text(f"panel.{tab}") for tab in names], key=f"panel_{name}", on_change="rerun"), strict=True
+        )
+    )
+    with tabs[names[0]]:
+        _chart(panel) if panel.figure else _numbers(panel)
+        strip(panel.strip)
+        for word in ("reading", "careful"):
+            note(text(f"panel.{word}"), text(f"charts.{name}.{word}"))
+    if "numbers" in tabs and tabs["numbers"].open:
+        with tabs["numbers"]:
+            _numbers(panel)
+    if tabs["code"].open:
+        with tabs["code"]:
+            quiet(text("panel.code_note"))
+            st.code(panel.script(), language="python", height=420)
+    if tabs["download"].open:
+        with tabs["download"]:
+            _downloads(panel)
+
+
+def _chart(panel: Panel) -> None:
+    if panel.draw is not None:
+        panel.draw()
+        return
+    assert panel.figure is not None
+    options: dict[str, Any] = {}
+    if panel.on_select is not None:
+        options = {"on_select": panel.on_select, "selection_mode": ("points", "box")}
+    image = {"format": "svg", "filename": file_stem(panel.key, panel.name, panel.suffix)}
+    st.plotly_chart(
+        panel.figure(),
+        theme=None,
+        key=f"chart_{panel.name}",
+        config={"displaylogo": False, "toImageButtonOptions": image},
+        alt=panel.text(f"charts.{panel.name}.alt", **panel.alt),
+        **options,
+    )
+
+
+def _numbers(panel: Panel) -> None:
+    table = (panel.table or panel.frame)()
+    if len(table) > TABLE_ROWS:
+        quiet(panel.text("panel.first_rows", shown=TABLE_ROWS, rows=len(table)))
+    st.dataframe(table.head(TABLE_ROWS), key=f"numbers_{panel.name}", alt=panel.text(f"charts.{panel.name}.title"))
+
+
+def _downloads(panel: Panel) -> None:
+    text, name, key = panel.text, panel.name, panel.key
+    stem = file_stem(key, name, panel.suffix)
+    figure = panel.figure() if panel.figure else None
+    files = [
+        ("csv", "text/csv", lambda: csv_bytes(panel.frame(), key)),
+        ("py", "text/x-python", lambda: panel.script().encode()),
+    ]
+    if figure is not None:
+        files.insert(1, ("html", "text/html", lambda: html_bytes(figure, key.provenance())))
+    with st.container(horizontal=True):
+        for ending, mime, data in files:
+            st.download_button(
+                text(f"panel.{ending}"),
+                data=data,
+                file_name=f"{stem}.{ending}",
+                mime=mime,
+                key=f"{ending}_{name}",
+                on_click="ignore",
+            )
+    if figure is not None:
+        chart_download(
+            figure_json=figure_json(figure),
+            stem=stem,
+            provenance={k: str(v) for k, v in key.provenance().items()},
+            sizes=(int(figure.layout.width or 900), int(figure.layout.height or 600)),
+            text=text,
+            key=f"image_{name}",
+        )
+
+
+def strip(facts: Sequence[str]) -> None:
+    """The honesty strip: one quiet line of facts."""
+    st.html('<p class="ls-strip">' + " · ".join(html.escape(fact) for fact in facts if fact) + "</p>")
+
+
+def quiet(message: str) -> None:
+    """A quiet line of plain text."""
+    st.html(f'<p class="ls-note">{html.escape(message)}</p>')
+
+
+def advice(message: str) -> None:
+    """Something that a person can mend, as plain text."""
+    st.html(f'<div class="ls-advice" role="alert">{html.escape(message)}</div>')
+
+
+def notice(message: str) -> None:
+    """Something worth knowing, as plain text."""
+    st.html(f'<div class="ls-notice" role="status">{html.escape(message)}</div>')
+
+
+def note(head: str, body: str) -> None:
+    """A quiet line with a bold beginning."""
+    st.html(f'<p class="ls-note"><b>{html.escape(head)}</b> {html.escape(body)}</p>')
+
+
+def section(title: str, more: str = "") -> None:
+    """A panel's heading, with a quiet line below it."""
+    line = f'<p class="ls-note">{html.escape(more)}</p>' if more else ""
+    st.html(f'<div class="ls-section"><h2>{html.escape(title)}</h2>{line}</div>')
+
+
+def number(text: Catalogue, value: float, digits: int) -> str:
+    """`value` with `digits` decimals and the language's decimal sign."""
+    shown = f"{value:.{digits}f}"
+    return shown if text.language == "en" else shown.replace(".", ",")

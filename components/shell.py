@@ -1,0 +1,79 @@
+"""The shell: what stands on every page, and what a page is given (`view`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeVar
+
+import streamlit as st
+
+from components.charts.theme import ChartTheme
+from components.panels import advice, notice
+from components.work import allow, wait_for
+from dashboard.engine.base import Engine, Job, ModelCard, RunSummary, TokenizedPrompt
+from dashboard.errors import Cancelled, DashboardError
+from dashboard.i18n import Catalogue
+from dashboard.run_key import RunKey
+
+T = TypeVar("T")
+
+
+@dataclass
+class View:
+    """What a page works with: the person's choices and, asked for in turn, card, tokens and run."""
+
+    text: Catalogue
+    theme: ChartTheme
+    engine: Engine
+    model: str
+    prompt: str
+    chat: bool
+    card: ModelCard = field(init=False)
+    """Set by `load`."""
+    tokens: TokenizedPrompt = field(init=False)
+    """Set by `load`."""
+
+    def load(self) -> None:
+        """Load the model if need be and read the prompt. Raises DashboardError, Cancelled."""
+        label = self.text("work.loading", model=self.model)
+        self.card = self.wait(lambda job: self.engine.describe(self.model, job), label, f"load {self.model}")
+        self.tokens = self.engine.tokenize(self.model, self.prompt, chat=self.chat and self.card.chat)
+
+    @cached_property
+    def key(self) -> RunKey:
+        """The key of this prompt's run."""
+        return self.engine.run_key(self.model, self.tokens)
+
+    @cached_property
+    def run(self) -> RunSummary:
+        """This prompt's run; makes it (with progress and Stop) when it is not there."""
+        cost = self.engine.estimate(self.key)
+        label = self.text("work.running", tokens=cost.tokens)
+        if cost.seconds == cost.seconds and not cost.cached:
+            label = self.text("work.running_estimate", tokens=cost.tokens, seconds=f"{max(cost.seconds, 0.1):.1f}")
+        return self.wait(lambda job: self.engine.run(self.key, job), label, f"run {self.key.digest}")
+
+    def wait(self, call: Callable[[Job], T], label: str, what: str) -> T:
+        """`call` with progress on the page; see `components.work.wait_for`."""
+        return wait_for(call, label, text=self.text, what=what)
+
+
+def current() -> View:
+    """The view of the script run that is under way; pages begin with it."""
+    view: View = st.session_state["_view"]
+    return view
+
+
+@contextmanager
+def error_frame(text: Catalogue) -> Iterator[None]:
+    """Show what a person can mend as advice, and let the rest of the page live."""
+    try:
+        yield
+    except DashboardError as error:
+        advice(text(error.message_id, **error.facts))
+    except Cancelled:
+        notice(text("work.stopped"))
+        st.button(text("work.again"), on_click=allow, key="work_again")

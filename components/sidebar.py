@@ -1,0 +1,188 @@
+"""The sidebar: language, model, prompt, exact tokens, and what of a link was not used."""
+
+from __future__ import annotations
+
+import html
+
+import streamlit as st
+
+from components import link
+from components.charts.theme import ChartTheme
+from components.panels import notice
+from components.shell import View
+from components.web.copy_link import copy_link
+from components.web.token_text import token_text
+from components.work import allow
+from dashboard import cache
+from dashboard.engine.base import ModelCard, TokenizedPrompt
+from dashboard.engine.registry import find, listed
+from dashboard.errors import DashboardError
+from dashboard.i18n import LANGUAGES, Catalogue, pick_language
+from dashboard.tokens import visible
+
+EXAMPLES = ("twice", "class", "capital", "induction", "worked", "spanish")
+"""Example prompts: the catalogue's ``examples.<name>``."""
+NEAR_LIMIT = 0.9
+"""Share of the model's context from which the count is a warning."""
+
+
+def language_picker() -> Catalogue:
+    """The language switch, in the sidebar's first row, and the catalogue that it gives."""
+    default = pick_language(None, st.context.locale, cache.settings().language)
+    link.choice_state("lang", list(LANGUAGES), default)
+    with st.sidebar.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.html('<p class="ls-brand">Logitscope</p>', width="content")
+        st.segmented_control(
+            "Language / Idioma",
+            list(LANGUAGES),
+            key="lang",
+            required=True,
+            format_func=str.upper,
+            label_visibility="collapsed",
+            persist_state="session",
+        )
+    return Catalogue(link.choice_written("lang", default))
+
+
+def view_controls(text: Catalogue) -> View:
+    """Model, prompt and look; returns the view that pages work with."""
+    with st.sidebar:
+        model = _model_picker(text)
+        prompt, chat = _prompt_form(text)
+    mode = "dark" if st.context.theme.type == "dark" else "light"
+    view = View(text, ChartTheme(mode, _scale()), cache.engine(), model, prompt, chat)
+    st.session_state["_view"] = view
+    return view
+
+
+def _scale() -> str:
+    link.choice_state("scale", ["indigo", "cividis"], "indigo")
+    return str(st.session_state["scale"])
+
+
+def _model_picker(text: Catalogue) -> str:
+    settings = cache.settings()
+    specs = {spec.id: spec for spec in listed(settings)}
+    options = list(specs)
+    wanted = st.query_params.get("model") or st.session_state.get("model")
+    if wanted and wanted not in options:
+        try:
+            found = find(wanted, settings)
+            specs[found.id] = found
+            options.append(found.id)
+        except DashboardError as error:
+            link.drop(link.Dropped("model", wanted, "model", (("why", text(error.message_id, **error.facts)),)))
+            st.query_params.pop("model", None)
+    link.choice_state("model", options, settings.model)
+    st.selectbox(
+        text("sidebar.model"),
+        options,
+        key="model",
+        format_func=lambda model: specs[model].label if model in specs else model,
+        accept_new_options="*" in settings.models,
+        help=text("sidebar.model_help"),
+        persist_state="session",
+        on_change=allow,
+    )
+    return link.choice_written("model", settings.model)
+
+
+def _prompt_form(text: Catalogue) -> tuple[str, bool]:
+    default = text("examples.twice")
+    link.prompt_state(default)
+    st.selectbox(
+        text("sidebar.examples"),
+        EXAMPLES,
+        index=None,
+        key="example",
+        placeholder=text("sidebar.examples"),
+        format_func=lambda name: text(f"examples.{name}"),
+        on_change=_take_example,
+        args=(text,),
+        label_visibility="collapsed",
+    )
+    with st.form("prompt_form", border=False):
+        st.text_area(text("sidebar.prompt"), key="prompt", height=150, persist_state="session")
+        st.toggle(text("sidebar.chat"), key="chat", bind="query-params", help=text("sidebar.chat_help"))
+        st.form_submit_button(text("sidebar.run"), type="primary", on_click=allow, width="stretch")
+    if not link.prompt_written(default):
+        notice(text("sidebar.prompt_not_in_link"))
+    return st.session_state["prompt"], bool(st.session_state["chat"])
+
+
+def _take_example(text: Catalogue) -> None:
+    name = st.session_state["example"]
+    if name:
+        st.session_state["prompt"] = text(f"examples.{name}")
+        st.session_state["example"] = None
+        allow()
+
+
+def load(view: View) -> None:
+    """Load the model and read the prompt; show the exact tokens and the model's facts in the sidebar."""
+    place = st.sidebar.container()
+    view.load()
+    with place:
+        _token_count(view.text, view.tokens, view.card)
+        with st.expander(view.text("sidebar.tokens")):
+            _tokens(view)
+        _model_facts(view.text, view.card)
+        _look(view.text)
+        copy_link(text=view.text, key="copy_link")
+
+
+def _token_count(text: Catalogue, tokens: TokenizedPrompt, card: ModelCard) -> None:
+    count = len(tokens.tokens)
+    near = count >= NEAR_LIMIT * card.context
+    line = text("sidebar.near_limit" if near else "sidebar.count", tokens=count, limit=card.context)
+    st.html(f'<p class="ls-count{" ls-warn" if near else ""}">{html.escape(line)}</p>')
+
+
+def _tokens(view: View) -> None:
+    token_text(
+        tokens=[visible(token) for token in view.tokens.tokens],
+        special=[token.special for token in view.tokens.tokens],
+        weights=None,
+        selected=None,
+        hover=[f"{i} · id {token.id} · {token.piece}" for i, token in enumerate(view.tokens.tokens)],
+        lut=view.theme.lut(),
+        dark=view.theme.mode == "dark",
+        text=view.text,
+        key="sidebar_tokens",
+        on_pick=None,
+    )
+
+
+def _model_facts(text: Catalogue, card: ModelCard) -> None:
+    lines = [
+        text("sidebar.shape", layers=card.layers, heads=card.heads, kv=card.kv_heads),
+        text("sidebar.device", device=card.device_name, dtype=card.dtype),
+        text("sidebar.revision", revision=card.revision[:12], version=card.transformers),
+    ]
+    st.html("".join(f'<p class="ls-count">{html.escape(line)}</p>' for line in lines))
+
+
+def _look(text: Catalogue) -> None:
+    st.segmented_control(
+        text("sidebar.scale"),
+        ["indigo", "cividis"],
+        key="scale",
+        required=True,
+        format_func=lambda scale: text(f"sidebar.scale_{scale}"),
+        persist_state="session",
+        help=text("sidebar.scale_help"),
+    )
+    link.choice_written("scale", "indigo")
+
+
+def link_notices(text: Catalogue) -> None:
+    """Name each value of the link that was not used."""
+    problems = link.dropped()
+    if not problems:
+        return
+    lines = [
+        text(f"link.{problem.reason}", name=problem.name, value=problem.value[:80], **dict(problem.facts))
+        for problem in problems
+    ]
+    notice("\n".join([text("link.dropped"), *lines]))
+    st.button(text("link.dismiss"), key="link_dismiss", on_click=link.dismiss)

@@ -1,0 +1,79 @@
+"""Waiting for the engine: progress on the page, a Stop button, and a stop when the person goes elsewhere."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from dashboard.engine.base import Job
+from dashboard.errors import Cancelled
+from dashboard.i18n import Catalogue
+
+T = TypeVar("T")
+QUIET_SECONDS = 0.4
+"""Work shorter than this shows no progress: a flash would only distract."""
+_STOPPED = "_work_stopped"
+
+
+def wait_for(call: Callable[[Job], T], label: str, *, text: Catalogue, what: str) -> T:
+    """Run ``call(job)`` in a thread of its own and show its progress; leaving the page or pressing Stop cancels it.
+
+    Args:
+        call: computes; must honour ``job.cancel``.
+        label: what is being done, in the person's language.
+        text: the catalogue.
+        what: names the work, so that a stopped one is not started again by the next rerun until asked.
+
+    Raises:
+        Cancelled: the person pressed Stop.
+        Exception: whatever `call` raises.
+    """
+    if st.session_state.get(_STOPPED) == what:
+        raise Cancelled
+    share = [0.0]
+    job = Job(progress=lambda done: share.__setitem__(0, done))
+    outcome: dict[str, Any] = {}
+    thread = threading.Thread(target=_keep, args=(call, job, outcome), daemon=True, name="work")
+    thread.start()
+    try:
+        thread.join(QUIET_SECONDS)
+        if thread.is_alive():
+            _show(thread, share, label, text, what)
+    finally:
+        job.cancel.set()
+    if "error" in outcome:
+        raise outcome["error"]
+    result: T = outcome["value"]
+    return result
+
+
+def _keep(call: Callable[[Job], T], job: Job, outcome: dict[str, Any]) -> None:
+    try:
+        outcome["value"] = call(job)
+    except BaseException as error:  # noqa: BLE001 - raised again in the page's own thread
+        outcome["error"] = error
+
+
+def _show(thread: threading.Thread, share: list[float], label: str, text: Catalogue, what: str) -> None:
+    place = st.empty()
+    with place.container(key="work"):
+        bar = st.progress(0.0, text=label)
+        st.button(text("work.stop"), key="work_stop", on_click=stop, args=(what,), icon=":material/stop_circle:")
+    while thread.is_alive():
+        # each call to the page is where Streamlit stops a script whose visitor went elsewhere
+        bar.progress(min(max(share[0], 0.0), 1.0), text=label)
+        thread.join(0.15)
+    place.empty()
+
+
+def stop(what: str) -> None:
+    """Remember that `what` was stopped by hand."""
+    st.session_state[_STOPPED] = what
+
+
+def allow() -> None:
+    """Forget an earlier stop: the person asked again."""
+    st.session_state.pop(_STOPPED, None)

@@ -1,0 +1,39 @@
+"""Entry of the dashboard: ``streamlit run dashboard/app.py``. Sidebar first, then the page inside the error frame."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:  # streamlit puts only this file's folder on the path
+    sys.path.insert(0, str(ROOT))
+
+import streamlit as st  # noqa: E402
+
+from components import link, sidebar  # noqa: E402
+from components.look import page_look  # noqa: E402
+from components.shell import error_frame  # noqa: E402
+from dashboard.navigation import PAGES  # noqa: E402
+
+link.read_link()
+text = sidebar.language_picker()
+with error_frame(text):
+    # before st.navigation: widgets that are made after it would lose a cold link's values
+    view = sidebar.view_controls(text)
+pages = [
+    st.Page(
+        ROOT / "pages" / f"{entry.slug}.py",
+        title=text(f"{entry.slug}.title"),
+        icon=entry.icon,
+        url_path=entry.slug,
+        default=entry is PAGES[0],
+    )
+    for entry in PAGES
+]
+page = st.navigation(pages, position="top")
+page_look(text, page.title)
+notices = st.container()
+with error_frame(text):
+    sidebar.load(view)
+    page.run()
+with notices:  # after the page: its controls know best which values of a link do not fit
+    sidebar.link_notices(text)

@@ -1,0 +1,21 @@
+"""PAGES: every page, in the menu's order, with the question that it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PageEntry:
+    """One page. Its title and its question are the catalogue's ``<slug>.title`` and ``<slug>.question``."""
+
+    slug: str
+    """File below ``pages/`` and path in the URL."""
+    icon: str
+
+
+PAGES = (
+    PageEntry("overview", ":material/home:"),
+    PageEntry("attention", ":material/grid_on:"),
+    PageEntry("next_token", ":material/bar_chart:"),
+)

@@ -1,0 +1,153 @@
+"""ViewState: what a link restores. One entry of FIELDS a query parameter; nothing here changes a number of a run.
+
+A parameter that cannot be read gives a reason (a message id and its facts), never a crash and never a silent default.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dashboard.engine.base import METRICS
+from dashboard.i18n import LANGUAGES
+
+PLAIN_PROMPT = 300
+"""Up to so many characters a prompt stands in the link as it is; above it goes compressed."""
+LINK_CHARACTERS = 60_000
+"""Longest compressed prompt in a link; browsers and servers stop reading at about 100,000 characters."""
+MAX_PROMPT_BYTES = 4 << 20
+"""What a compressed prompt may unpack to: a small link must not fill the memory."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One query parameter: how its text is read."""
+
+    kind: str
+    """``choice``, ``integer``, ``span`` (two integers), ``switch``, ``ranges`` (``0-5,7``) or ``text``."""
+    choices: tuple[str, ...] = ()
+    default: str = ""
+    """Of a choice."""
+
+
+VIEWS = ("head", "mean", "max", "rollout")
+ORDERS = ("layer", *METRICS)
+
+FIELDS: dict[str, Field] = {
+    "lang": Field("choice", tuple(LANGUAGES)),
+    "model": Field("text"),
+    "prompt": Field("text"),
+    "pz": Field("text"),
+    "chat": Field("switch"),
+    "scale": Field("choice", ("indigo", "cividis"), "indigo"),
+    "attention_order": Field("choice", ORDERS, "layer"),
+    "attention_metric": Field("choice", METRICS, "induction"),
+    "attention_view": Field("choice", VIEWS, "head"),
+    "attention_layer": Field("integer"),
+    "attention_head": Field("integer"),
+    "attention_layers": Field("ranges"),
+    "attention_heads": Field("ranges"),
+    "attention_token": Field("integer"),
+    "attention_key": Field("integer"),
+    "attention_queries": Field("span"),
+    "attention_keys": Field("span"),
+    "attention_without_first": Field("switch"),
+    "attention_own_scale": Field("switch"),
+    "next_token_pos": Field("integer"),
+    "next_token_k": Field("integer"),
+    "next_token_value": Field("choice", ("prob", "logit"), "prob"),
+    "next_token_log": Field("switch"),
+}
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A value of a link that was not used, and why: shown on the page."""
+
+    name: str
+    value: str
+    reason: str
+    """Message id below ``link.``."""
+    facts: tuple[tuple[str, object], ...] = ()
+
+
+def check(name: str, values: list[str]) -> Dropped | None:
+    """Why the texts of one query parameter cannot be read; the model's own limits are checked where it is known."""
+    field = FIELDS.get(name)
+    shown = ", ".join(values)
+    if field is None:
+        return Dropped(name, shown, "unknown")
+    readers = {"integer": _is_integer, "switch": lambda v: v.lower() in {"true", "false"}, "ranges": _is_ranges}
+    wanted = 2 if field.kind == "span" else 1
+    if len(values) != wanted:
+        return Dropped(name, shown, "count", (("wanted", wanted),))
+    if field.kind == "choice" and values[0] not in field.choices:
+        return Dropped(name, shown, "choice", (("choices", ", ".join(field.choices)),))
+    read = readers.get("integer" if field.kind == "span" else field.kind)
+    if read and not all(read(value) for value in values):
+        return Dropped(name, shown, field.kind)
+    return None
+
+
+def _is_integer(text: str) -> bool:
+    return text.isascii() and text.removeprefix("-").isdigit() and len(text) <= 9
+
+
+def _is_ranges(text: str) -> bool:
+    try:
+        parse_ranges(text, 1 << 30)
+    except ValueError:
+        return False
+    return True
+
+
+def parse_ranges(text: str, count: int) -> tuple[int, ...]:
+    """Numbers below `count` that a text like ``0-5, 7`` names; empty text: all of them.
+
+    Raises:
+        ValueError: the part that cannot be read or lies outside, as the exception's text.
+    """
+    if len(text) > 2000:
+        raise ValueError(text[:20] + "…")
+    if not text.strip():
+        return tuple(range(count)) if count < 1 << 20 else ()
+    chosen: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.strip().partition("-")
+        last = last or first
+        if not (_is_integer(first.strip()) and _is_integer(last.strip())) or not int(first) <= int(last) < count:
+            raise ValueError(part.strip()[:20])
+        if count < 1 << 20:
+            chosen.update(range(int(first), int(last) + 1))
+    return tuple(sorted(chosen))
+
+
+def pack_prompt(prompt: str) -> dict[str, str]:
+    """The query parameters that carry `prompt`: plain, compressed, or none when it is too long for a link."""
+    if len(prompt) <= PLAIN_PROMPT:
+        return {"prompt": prompt}
+    packed = base64.urlsafe_b64encode(zlib.compress(prompt.encode("utf-8", "surrogatepass"), 9)).decode().rstrip("=")
+    return {"pz": packed} if len(packed) <= LINK_CHARACTERS else {}
+
+
+def unpack_prompt(params: Mapping[str, str]) -> str | None:
+    """The prompt that a link carries; ``None`` when it carries none.
+
+    Raises:
+        ValueError: the compressed prompt is damaged or unpacks to more than 4 MB.
+    """
+    if "pz" not in params:
+        return params.get("prompt")
+    packed = params["pz"]
+    try:
+        data = base64.b64decode(packed + "=" * (-len(packed) % 4), altchars=b"-_", validate=True)
+        inflater = zlib.decompressobj()
+        text = inflater.decompress(data, MAX_PROMPT_BYTES)
+        if inflater.unconsumed_tail or not inflater.eof:
+            raise ValueError("too long or cut off")
+        return text.decode("utf-8", "surrogatepass")
+    except (binascii.Error, zlib.error, UnicodeDecodeError) as error:
+        raise ValueError(str(error)) from error
