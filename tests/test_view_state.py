@@ -85,7 +85,7 @@ def test_ranges_name_numbers_once_in_order():
 
 @pytest.mark.parametrize(("text", "part"), [("0-9", "0-9"), ("3-1", "3-1"), ("-1", "-1"), ("1,,2", ""), ("a", "a")])
 def test_ranges_outside_or_unreadable_name_the_part(text, part):
-    with pytest.raises(ValueError, match=".*") as error:
+    with pytest.raises(ValueError, match="") as error:
         parse_ranges(text, 9)
     assert str(error.value) == part
 

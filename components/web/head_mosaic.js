@@ -1,5 +1,6 @@
 // Where the keyboard's cursor was, so that new data of the same mosaic does not move it.
 const cursors = new WeakMap();
+const SCROLL_BAR = 16; // [CSS px], the widest in use
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const picture = readMessage(data);
@@ -9,22 +10,30 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const [card, live] = [part(".card"), part(".live")];
   const words = picture.words;
   const indexOf = (pair) => picture.order.findIndex(([layer, head]) => layer === pair[0] && head === pair[1]);
+  let selected = window.logitscopeMarks?.get(picture.name) ?? [-1, -1];
   let layout = null;
   let cursor = startingPoint();
+  let drawnFor = "";
+  const roomNow = () => `${mosaic.clientWidth} at ${window.devicePixelRatio}`;
 
   function startingPoint() {
     const kept = cursors.has(parentElement) ? indexOf(cursors.get(parentElement)) : -1;
-    return Math.max(0, kept >= 0 ? kept : indexOf(picture.selected));
+    return Math.max(0, kept >= 0 ? kept : indexOf(selected));
   }
 
   function draw() {
-    if (!box.clientWidth) return;
+    if (!mosaic.clientWidth) return;
     const style = getComputedStyle(mosaic);
     layout = layoutOf(picture, mosaic.clientWidth);
+    // the box scrolls down as well: its scroll bar needs room
+    if (layout.height > parseFloat(getComputedStyle(box).maxHeight)) {
+      layout = layoutOf(picture, mosaic.clientWidth - SCROLL_BAR);
+    }
+    drawnFor = roomNow();
     stage.style.width = `${layout.width}px`;
     const line = style.getPropertyValue("--st-border-color") || "#8888";
     paint(canvas, picture, layout, { text: style.color, line, font: style.fontFamily });
-    mark(part(".selected"), indexOf(picture.selected));
+    mark(part(".selected"), indexOf(selected));
     mark(part(".cursor"), cursor);
   }
 
@@ -88,10 +97,19 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const [layer, head] = picture.order[index];
     moveTo(index);
     // shown at once; the page's answer says the same
-    picture.selected = [layer, head];
+    selected = [layer, head];
     mark(part(".selected"), index);
     live.textContent = fill(words.picked, { head: nameOf(index) });
     setTriggerValue("pick", { layer, head });
+  }
+
+  // The page opened another head.
+  function follow(event) {
+    if (event.detail !== picture.name) return;
+    selected = window.logitscopeMarks.get(picture.name);
+    const index = indexOf(selected);
+    if (layout) mark(part(".selected"), index);
+    if (index >= 0 && !stage.matches(":focus")) moveTo(index);
   }
 
   function moveTo(index) {
@@ -141,8 +159,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
     live.textContent = nameOf(cursor);
     const place = part(".cursor");
     place.scrollIntoView({ block: "nearest", inline: "nearest" });
-    const { left, right, top, bottom } = place.getBoundingClientRect();
-    showCard(card, [{ text: nameOf(cursor) }], { left, right: right + 4, top, bottom });
+    // a frame later: what was scrolled now would hide the card again
+    requestAnimationFrame(() => {
+      if (signal.aborted) return;
+      const { left, right, top, bottom } = place.getBoundingClientRect();
+      showCard(card, [{ text: nameOf(cursor) }], { left, right: right + 4, top, bottom });
+    });
   }
 
   const { signal } = life;
@@ -155,14 +177,17 @@ export default function ({ data, parentElement, setTriggerValue }) {
   });
   on(stage, "keydown", press);
   on(stage, "blur", () => hideCard(card));
-  on(window, "scroll", () => hideCard(card));
+  on(box, "scroll", () => hideCard(card));
+  // what scrolls is Streamlit's own box, whose event does not rise
+  window.addEventListener("scroll", () => hideCard(card), { signal, capture: true });
+  on(window, "logitscope:mark", follow);
   stage.setAttribute("aria-label", words.label);
   part("#keys").textContent = words.keys;
 
   let frame = 0;
   const observer = new ResizeObserver(() => {
     cancelAnimationFrame(frame);
-    frame = requestAnimationFrame(() => mosaic.clientWidth !== layout?.for && draw());
+    frame = requestAnimationFrame(() => roomNow() !== drawnFor && draw());
   });
   draw();
   observer.observe(mosaic);

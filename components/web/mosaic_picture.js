@@ -24,6 +24,13 @@ function slotsOf(picture, columns) {
   return picture.order.map((_, index) => ({ column: index % columns, row: Math.floor(index / columns) }));
 }
 
+// An edge at which every cell is equally wide, if that costs little; unequal cells look like a pattern that is not there.
+function evenEdge(side, edge) {
+  const ratio = window.devicePixelRatio || 1;
+  const even = (Math.floor((edge * ratio) / side) * side) / ratio;
+  return even >= 0.85 * edge && Number.isInteger(even) ? even : edge;
+}
+
 function layoutOf(picture, width) {
   const grid = picture.flow === "grid";
   const left = grid ? 8 + 7 * String(picture.heads - 1).length + 8 : FRAME;
@@ -33,10 +40,10 @@ function layoutOf(picture, width) {
   let [edge, gap, columns] = [0, FRAME, picture.layers];
   if (grid) {
     const low = Math.max(32, Math.floor(TALLEST / picture.heads));
-    edge = Math.max(SMALLEST, Math.min(LARGEST, low, room(columns) - gap));
+    edge = Math.max(SMALLEST, evenEdge(picture.side, Math.min(LARGEST, low, room(columns) - gap)));
   } else {
     // the captions below need this much; few heads get larger tiles
-    edge = picture.order.length <= 40 ? LARGEST : 48;
+    edge = evenEdge(picture.side, picture.order.length <= 40 ? LARGEST : 52);
     gap = 8;
     columns = Math.max(1, Math.floor((width - left - FRAME + gap) / (edge + gap)));
   }
@@ -117,7 +124,7 @@ function paintFrames(context, picture, layout, look) {
   if (!layout.grid) return;
   const height = layout.rows * layout.down - layout.gap;
   picture.missing.forEach((layer) => {
-    hatch(context, layout.left + layer * (layout.edge + layout.gap), layout.top, layout.edge, height, look.line);
+    hatch(context, layout.left + layer * (layout.edge + layout.gap), layout.top, layout.edge, height, look.text);
   });
 }
 
@@ -127,6 +134,7 @@ function hatch(context, x, y, width, height, colour) {
   context.rect(x, y, width, height);
   context.clip();
   context.strokeStyle = colour;
+  context.globalAlpha = 0.35;
   context.beginPath();
   for (let offset = -height; offset < width; offset += 7) {
     context.moveTo(x + offset, y + height);

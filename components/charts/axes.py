@@ -1,0 +1,175 @@
+"""Axes of tokens and bars: numeric positions with token labels, so that equal tokens never merge; nothing interpreted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from components.charts.theme import MONO, ChartTheme
+from dashboard.engine.base import Token
+from dashboard.i18n import Catalogue
+from dashboard.tokens import plotly_label, shortened, visible
+
+TICK_LENGTH = 14
+"""Characters of a token on an axis."""
+HOVER_LENGTH = 60
+"""Characters of a token in a hover text: some are 100 blanks."""
+ROW_HEIGHT = 22
+"""Height of a bar with its label [px]."""
+
+
+def decimal(text: Catalogue, value: float, digits: int) -> str:
+    """`value` with `digits` decimals and the language's decimal sign."""
+    return f"{value:.{digits}f}".replace(".", decimal_sign(text))
+
+
+def decimal_sign(text: Catalogue) -> str:
+    """The language's decimal sign."""
+    return "." if text.language == "en" else ","
+
+
+def separators(text: Catalogue) -> str:
+    """Plotly's decimal and thousands signs for the language."""
+    return ".," if text.language == "en" else ",."
+
+
+def full_label(token: str, pos: int) -> str:
+    """A visible token and its position, for a hover text."""
+    return f"{plotly_label(shortened(token, HOVER_LENGTH))} ({pos})"
+
+
+def tick_label(token: str, pos: int | None = None, length: int = TICK_LENGTH) -> str:
+    """A visible token for an axis; with its position in front where that is given."""
+    shown = plotly_label(shortened(token, length))
+    return shown if pos is None else f"{pos} {shown}"
+
+
+def thinned(count: int, most: int, keep: int | None = None) -> list[int]:
+    """At most about `most` of ``range(count)``, evenly apart; `keep` is always there and pushes its neighbours out."""
+    step = -(-count // most)
+    chosen = list(range(0, count, step))
+    if keep is None or keep in chosen or not 0 <= keep < count:
+        return chosen
+    return sorted([i for i in chosen if abs(i - keep) > step // 2] + [keep])
+
+
+def token_axis(
+    tokens: Sequence[Token], start: int, stop: int, block: int, *, text: Catalogue, most: int, keep: int | None = None
+) -> dict[str, Any]:
+    """A Plotly axis over positions [start, stop), in cells of `block` tokens: range, thinned labels, hover labels.
+
+    Args:
+        tokens: all tokens of the prompt.
+        start: first position.
+        stop: position after the last.
+        block: tokens a cell stands for.
+        text: the catalogue, for the decimal sign.
+        most: about so many labels fit.
+        keep: a position whose label has to be there.
+    """
+    names = [visible(token) for token in tokens[start:stop]]
+    begins = range(start, stop, block)
+    chosen = thinned(len(begins), most, None if keep is None else (keep - start) // block)
+    many = len(chosen) < len(begins) or block > 1
+    # Hover takes the full label from `labelalias`, but a tick's own short text would win where the two coincide: ticks
+    # stand off their cell's centre by less than a pixel.
+    nudge = (stop - start) / 5000
+    return {
+        "range": [start - 0.5, stop - 0.5],
+        "tickmode": "array",
+        "tickvals": [_centre(begins[i], block) + nudge for i in chosen],
+        "ticktext": [tick_label(names[begins[i] - start], begins[i] if many else None) for i in chosen],
+        "labelalias": {
+            _number(_centre(begin, block), text): _cell_label(names, start, begin, min(begin + block, stop))
+            for begin in begins
+        },
+        "exponentformat": "none",
+        "showgrid": False,
+        "tickfont": {"family": MONO, "size": 11},
+    }
+
+
+def _centre(begin: int, block: int) -> float:
+    return begin + (block - 1) / 2
+
+
+def _number(value: float, text: Catalogue) -> str:
+    """As Plotly writes it on this axis: the key of ``labelalias``."""
+    return f"{value:g}".replace(".", decimal_sign(text)) if value != int(value) else str(int(value))
+
+
+def _cell_label(names: Sequence[str], start: int, begin: int, stop: int) -> str:
+    first = full_label(names[begin - start], begin)
+    return first if stop - begin == 1 else f"{first} … {full_label(names[stop - 1 - start], stop - 1)}"
+
+
+def bar_figure(
+    labels: Sequence[str],
+    values: Sequence[float],
+    notes: Sequence[str],
+    hovers: Sequence[str],
+    *,
+    axis_title: str,
+    theme: ChartTheme,
+    text: Catalogue,
+    axis: dict[str, Any],
+    more: str = "",
+) -> go.Figure:
+    """Horizontal bars from the top down, each with its value written behind it.
+
+    Args:
+        labels: Plotly-safe tick labels.
+        values: lengths of the bars.
+        notes: what is written behind each bar.
+        hovers: Plotly-safe hover texts.
+        axis_title: quantity and unit.
+        theme: colours and template.
+        text: the catalogue.
+        axis: further settings of the value axis; its range leaves room for the notes.
+        more: a line below the bars, e.g. how many are not shown.
+    """
+    positions = np.arange(len(labels))
+    fig = go.Figure(
+        go.Bar(
+            x=list(values),
+            y=positions,
+            orientation="h",
+            text=list(notes),
+            textposition="outside",
+            textangle=0,
+            cliponaxis=False,
+            hovertext=list(hovers),
+            hovertemplate="%{hovertext}<extra></extra>",
+            marker={"color": theme.accent},
+            width=0.72,
+        )
+    )
+    fig.update_xaxes(title_text=axis_title, **axis)
+    fig.update_yaxes(
+        range=[len(labels) - 0.4, -0.6],
+        tickmode="array",
+        tickvals=positions,
+        ticktext=list(labels),
+        showgrid=False,
+        tickfont={"family": MONO, "size": 12},
+    )
+    fig.update_layout(separators=separators(text), height=ROW_HEIGHT * len(labels) + 66 + (20 if more else 0))
+    if more:
+        # below the axis title
+        fig.add_annotation(
+            text=more,
+            showarrow=False,
+            xref="paper",
+            yref="paper",
+            x=0,
+            y=0,
+            yshift=-46,
+            xanchor="left",
+            yanchor="top",
+            font={"size": 12, "color": theme.muted},
+        )
+        fig.update_layout(margin_b=72)
+    return theme.apply(fig)

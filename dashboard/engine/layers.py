@@ -1,0 +1,124 @@
+"""One layer's attention, remade on demand from what its kernel was given."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+
+class Layer(Protocol):
+    """What heads, tiles and metrics are computed from."""
+
+    heads: int
+    """Query heads."""
+    tokens: int
+
+    def weights(self, heads: Sequence[int] | None, rows: tuple[int, int]) -> Tensor:
+        """Attention weights of query rows [start, stop), exactly what the model used.
+
+        Args:
+            heads: query heads; ``None`` = all.
+            rows: first and last + 1 query.
+
+        Returns:
+            (head', R, T) float32; 0 where a key is masked. A tensor of the caller's own.
+        """
+
+    def storages(self) -> dict[int, int]:
+        """Data pointer -> bytes of every storage that this layer keeps alive; shared ones are the caller's to merge."""
+
+
+@dataclass(frozen=True)
+class KernelInputs:
+    """References to what one layer's kernel was given; nothing here grows with T x T but a mask shared by layers."""
+
+    query: Tensor
+    """(head, T, d) after rotary position."""
+    key: Tensor
+    """(kv_head, T, d)"""
+    mask: Tensor | None
+    """(1 or head, T, T) True = may be looked at, or additive; ``None`` = plain causal."""
+    scaling: float
+    softcap: float | None = None
+    sinks: Tensor | None = None
+    """(head,) learned logits that take part in the softmax and are then dropped."""
+    bias: Tensor | None = None
+    """(1 or head, 1 or T, T) added to the scores."""
+
+    @property
+    def heads(self) -> int:
+        """Query heads."""
+        return self.query.shape[0]
+
+    @property
+    def tokens(self) -> int:
+        """T."""
+        return self.query.shape[1]
+
+    def storages(self) -> dict[int, int]:
+        """See `Layer.storages`."""
+        return storages_of([self.query, self.key, self.mask, self.bias])
+
+    def weights(self, heads: Sequence[int] | None, rows: tuple[int, int]) -> Tensor:
+        """See `Layer.weights`."""
+        start, stop = rows
+        # later keys than the last row's own are masked in every causal model
+        seen = stop if self.mask is None else self.tokens
+        scores = self._scores(heads, start, stop, seen)
+        self._mask(scores, heads, start, stop, seen)
+        share = None
+        if self.sinks is not None:
+            sinks = self.sinks.float() if heads is None else self.sinks.float()[list(heads)]
+            share = torch.sigmoid(torch.logsumexp(scores, -1, keepdim=True) - sinks[:, None, None])
+        weights = torch.softmax(scores, -1)
+        if share is not None:
+            weights *= share
+        return weights if seen == self.tokens else torch.nn.functional.pad(weights, (0, self.tokens - seen))
+
+    def _scores(self, heads: Sequence[int] | None, start: int, stop: int, seen: int) -> Tensor:
+        """(head', R, seen) scaled, capped and biased scores, float32."""
+        query, key = self.query[:, start:stop], self.key[:, :seen]
+        group = query.shape[0] // key.shape[0]
+        if heads is None:
+            # all query heads of a key head in one product: no repeated keys
+            grouped = query.reshape(key.shape[0], -1, query.shape[-1])
+            scores = torch.matmul(grouped, key.transpose(-1, -2)).view(query.shape[0], stop - start, seen)
+        else:
+            scores = torch.matmul(query[list(heads)], key[[head // group for head in heads]].transpose(-1, -2))
+        scores = scores.float().mul_(self.scaling)
+        if self.softcap is not None:
+            scores.div_(self.softcap).tanh_().mul_(self.softcap)
+        if self.bias is not None:
+            scores += _part(self.bias, heads, start, stop, seen)
+        return scores
+
+    def _mask(self, scores: Tensor, heads: Sequence[int] | None, start: int, stop: int, seen: int) -> None:
+        if self.mask is None:
+            rows = torch.arange(start, stop, device=scores.device)[:, None]
+            # only the block's own square can hold keys after their query
+            scores[..., start:].masked_fill_(torch.arange(start, seen, device=scores.device) > rows, -math.inf)
+            return
+        part = _part(self.mask, heads, start, stop, seen)
+        if part.dtype == torch.bool:
+            scores.masked_fill_(~part, -math.inf)
+        else:
+            scores += part
+
+
+def _part(tensor: Tensor, heads: Sequence[int] | None, start: int, stop: int, seen: int) -> Tensor:
+    """The heads, rows and keys asked for, of a (1 or head, 1 or T, T) tensor."""
+    part = tensor[..., :seen]
+    if part.shape[1] > 1:
+        part = part[:, start:stop]
+    return part if heads is None or part.shape[0] == 1 else part[list(heads)]
+
+
+def storages_of(tensors: Sequence[Any]) -> dict[int, int]:
+    """Data pointer -> bytes of the storages behind those of `tensors` that are tensors."""
+    found = [value.untyped_storage() for value in tensors if torch.is_tensor(value)]
+    return {storage.data_ptr(): storage.nbytes() for storage in found}

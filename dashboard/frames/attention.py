@@ -1,0 +1,182 @@
+"""Attention as tidy tables: one row a weight, a head or a cell. Positions, layers and heads count from 0."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dashboard.engine.base import METRICS, Floats, KeyColumn, QueryRows, Tiles, Token, WeightMap
+from dashboard.tokens import visible
+
+
+def head_frame(found: WeightMap, tokens: Sequence[Token]) -> pd.DataFrame:
+    """One row a weight that exists, in reading order.
+
+    Args:
+        found: a map of weights; cells that are NaN (key after query, hidden) give no row.
+        tokens: all tokens of the prompt.
+
+    Returns:
+        ``query, query_token, key, key_token, weight``; where the map is pooled also ``query_stop, key_stop`` (exclusive):
+        the weight is the largest of that span, and `query` and `key` are where the span begins.
+    """
+    rows, cols = np.nonzero(~np.isnan(found.weights))
+    names = np.array([visible(token) for token in tokens], dtype=object)
+    query, key = found.row_start + rows * found.block, found.col_start + cols * found.block
+    columns: dict[str, object] = {"query": query}
+    if found.block > 1:
+        columns["query_stop"] = np.minimum(query + found.block, found.row_stop)
+    columns |= {"query_token": names[query], "key": key}
+    if found.block > 1:
+        columns["key_stop"] = np.minimum(key + found.block, found.col_stop)
+    return pd.DataFrame(columns | {"key_token": names[key], "weight": found.weights[rows, cols]})
+
+
+def weight_table(found: WeightMap, tokens: Sequence[Token], digits: int = 3) -> pd.DataFrame:
+    """The weights as a wide table, rounded to `digits`: rows look, columns are looked at.
+
+    Index and columns are ``"0 This"``: position and visible token, so that equal tokens stay apart.
+
+    Raises:
+        ValueError: the map is pooled; a cell would not be a weight of two tokens.
+    """
+    if found.block != 1:
+        raise ValueError(f"a table of weights needs block 1, not {found.block}")
+    names = [f"{i} {visible(token)}" for i, token in enumerate(tokens)]
+    return pd.DataFrame(
+        np.round(found.weights.astype(np.float64), digits),
+        index=names[found.row_start : found.row_stop],
+        columns=names[found.col_start : found.col_stop],
+    )
+
+
+def row_frame(rows: QueryRows, layer: int, head: int, tokens: Sequence[Token]) -> pd.DataFrame:
+    """``query, query_token, key, key_token, weight``: what one token looks at in one head, keys in order."""
+    weights = rows.weights[layer, head]
+    keys = np.flatnonzero(~np.isnan(weights))
+    return pd.DataFrame(
+        {
+            "query": rows.query,
+            "query_token": visible(tokens[rows.query]),
+            "key": keys,
+            "key_token": [visible(tokens[key]) for key in keys],
+            "weight": weights[keys],
+        }
+    )
+
+
+def column_frame(column: KeyColumn, tokens: Sequence[Token]) -> pd.DataFrame:
+    """``query, query_token, key, key_token, weight``: how much each token looks at one token, queries in order."""
+    queries = np.flatnonzero(~np.isnan(column.weights))
+    return pd.DataFrame(
+        {
+            "query": queries,
+            "query_token": [visible(tokens[query]) for query in queries],
+            "key": column.key,
+            "key_token": visible(tokens[column.key]),
+            "weight": column.weights[queries],
+        }
+    )
+
+
+def query_rows_frame(rows: QueryRows, tokens: Sequence[Token]) -> pd.DataFrame:
+    """What one token looks at most, in every head: one row a head.
+
+    Returns:
+        ``layer, head, query, query_token, key, key_token, weight, first_token, entropy_nats``: `key` is where the
+        largest weight lies, `first_token` the weight on token 0, the entropy that of the row. Heads without attention
+        have NA.
+    """
+    layers, heads, count = rows.weights.shape
+    flat = rows.weights.reshape(layers * heads, count).astype(np.float64)
+    there = ~np.isnan(flat).all(axis=1)
+    key = np.nan_to_num(flat, nan=-1.0).argmax(axis=1)
+    layer, head = np.divmod(np.arange(layers * heads), heads)
+    return pd.DataFrame(
+        {
+            "layer": layer,
+            "head": head,
+            "query": rows.query,
+            "query_token": visible(tokens[rows.query]),
+            "key": pd.array(np.where(there, key, 0), dtype="Int64"),
+            "key_token": [visible(tokens[k]) for k in key],
+            "weight": flat[np.arange(len(flat)), key],
+            "first_token": flat[:, 0],
+            "entropy_nats": np.where(there, _entropy(flat), np.nan),
+        }
+    ).assign(
+        key=lambda frame: frame["key"].where(there, pd.NA),
+        key_token=lambda frame: frame["key_token"].where(there, None),
+    )
+
+
+def _entropy(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, key) weights -> (n,) ``-Σ a ln a`` [nats]; 0 ln 0 = 0."""
+    safe = np.where(np.nan_to_num(rows) > 0, rows, 1.0)
+    return np.asarray(np.abs((safe * np.log(safe)).sum(axis=1)))
+
+
+def metric_frame(tiles: Tiles) -> pd.DataFrame:
+    """One row a head: ``layer, head`` and one column a metric of METRICS (unit in its name; NaN: does not exist)."""
+    layers, heads = tiles.tiles.shape[:2]
+    layer, head = np.divmod(np.arange(layers * heads), heads)
+    columns = {name: tiles.metrics[name].reshape(-1).astype(np.float64) for name in METRICS}
+    return pd.DataFrame({"layer": layer, "head": head} | columns)
+
+
+def order_heads(frame: pd.DataFrame, by: str, *, descending: bool = True) -> list[tuple[int, int]]:
+    """(layer, head) of every row of a `metric_frame`, ordered.
+
+    Args:
+        frame: one row a head.
+        by: ``layer`` (then head, ascending) or a metric; equal values keep their layer and head order, heads without a
+            value come last.
+        descending: of a metric: the highest first.
+    """
+    if by == "layer":
+        ordered = frame.sort_values(["layer", "head"])
+    else:
+        signed = -frame[by] if descending else frame[by]
+        ordered = frame.iloc[np.argsort(signed.to_numpy(np.float64), kind="stable")]
+    return [(int(layer), int(head)) for layer, head in zip(ordered["layer"], ordered["head"], strict=True)]
+
+
+def mosaic_frame(tiles: Tiles, tokens: Sequence[Token]) -> pd.DataFrame:
+    """Every cell of every head's tile that can hold a weight: for a CSV.
+
+    Returns:
+        ``layer, head, query, query_stop, query_token, key, key_stop, key_token, weight``: the largest weight of the
+        span, in steps of 1/255; tokens are those at which the spans begin. Columns that hold texts are categories:
+        there are millions of rows.
+    """
+    layers, heads, side = tiles.tiles.shape[:3]
+    rows, cols = np.tril_indices(side)
+    count = layers * heads
+    names = [visible(token) for token in tokens]
+    starts = np.arange(side) * tiles.block
+    labels = [names[start] for start in starts]
+    layer, head = np.divmod(np.repeat(np.arange(count), len(rows)), heads)
+
+    def spans(name: str, cells: NDArray[np.int64]) -> dict[str, object]:
+        start = np.tile(starts[cells], count)
+        token = pd.Categorical.from_codes(*_coded(labels, np.tile(cells, count)))
+        return {name: start, f"{name}_stop": np.minimum(start + tiles.block, len(tokens)), f"{name}_token": token}
+
+    weights = tiles.tiles[:, :, rows, cols].reshape(-1)
+    columns = {"layer": layer, "head": head} | spans("query", rows) | spans("key", cols)
+    return pd.DataFrame(columns | {"weight": _in_steps(weights)})
+
+
+def _coded(labels: list[str], cells: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[str]]:
+    """Codes and distinct categories of ``labels[cells]``: equal tokens share one."""
+    distinct = list(dict.fromkeys(labels))
+    code = np.array([distinct.index(label) for label in labels])
+    return code[cells], distinct
+
+
+def _in_steps(levels: NDArray[np.uint8]) -> Floats:
+    """Weight of each 8-bit level, to four digits: more would only look exact."""
+    return np.round(np.arange(256, dtype=np.float32) / 255, 4)[levels]

@@ -1,0 +1,151 @@
+"""The web components with nasty data. ``?show=mosaic|tokens|image|copy`` picks one; other parameters set its case."""
+
+import json
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from components.web.chart_download import chart_download
+from components.web.copy_link import copy_link
+from components.web.head_mosaic import head_mosaic
+from components.web.token_text import token_text
+from dashboard.i18n import Catalogue
+
+NASTY = (
+    "<b>bold</b>",
+    "<script>window.hacked=1</script>",
+    "$x$",
+    "[x](javascript:1)",
+    "%{x}",
+    "{token}",
+    "שלום",
+    "👩‍🚀",
+    "·the",
+    "⏎",
+    "<img src=x onerror=window.hacked=1>",
+    "‹E2›‹9C›",
+    "&amp;",
+    "supercalifragilisticexpialidocious" * 3,
+)
+
+st.set_page_config(layout="wide")
+query = st.query_params
+text = Catalogue(query.get("lang", "en"))
+dark = st.context.theme.type == "dark"
+paper, ink = ((16, 18, 22), (176, 196, 255)) if dark else ((255, 255, 255), (27, 31, 95))
+lut = np.rint(np.linspace(paper, ink, 256)).astype(np.uint8)
+
+
+def number(name: str, default: int) -> int:
+    return int(query.get(name, default))
+
+
+def labels(count: int) -> list[str]:
+    return [NASTY[i] if i < len(NASTY) else f"·tok{i}" for i in range(count)]
+
+
+def attention(layers: int, heads: int, side: int) -> np.ndarray:
+    """(layer, head, side, side): a diagonal, a first column and noise, so that tiles differ."""
+    rng = np.random.default_rng(7)
+    maps = rng.random((layers, heads, side, side)) ** 24
+    for layer in range(layers):
+        steps = np.arange(side)
+        maps[layer, :, steps, np.maximum(steps - layer % 3, 0)] = 0.9
+    maps[:, ::3, :, 0] = 1.0
+    return np.rint(np.tril(maps) * 255).astype(np.uint8)
+
+
+def report(name: str, value: Any) -> None:
+    st.session_state.setdefault("calls", []).append([name, value])
+
+
+def show_mosaic() -> None:
+    layers, heads, side, block = number("layers", 30), number("heads", 9), number("side", 32), number("block", 1)
+    tiles = attention(layers, heads, side)
+    flow = query.get("flow", "grid")
+    order = [(layer, head) for layer in range(layers) for head in range(heads)]
+    metric = {(layer, head): ((layer * 31 + head * 17) % 97) / 97 for layer, head in order}
+    if flow == "ordered":
+        order.sort(key=lambda pair: -metric[pair])
+    head_mosaic(
+        tiles=tiles,
+        first_column=np.zeros(tiles.shape[:3], np.uint8),
+        order=order,
+        flow=flow,
+        captions=[f"{metric[pair]:.2f}" for pair in order],
+        tokens=labels(side * block - (block > 1)),
+        block=block,
+        selected=st.session_state.setdefault("head", (1, 2)),
+        hide_first=query.get("hide_first") == "1",
+        lut=lut,
+        text=text,
+        key="mosaic",
+        on_pick=pick_head,
+        missing={int(layer) for layer in query.get_all("missing")},
+    )
+
+
+def pick_head(layer: int, head: int) -> None:
+    st.session_state["head"] = (layer, head)
+    st.session_state["bound"] = layer  # a widget's key: only possible before the page runs
+    report("head", [layer, head])
+
+
+def show_tokens() -> None:
+    count = number("count", 40)
+    weights = np.linspace(0, 1, count)
+    weights[-1:] = np.nan
+    plain, readonly = query.get("plain") == "1", query.get("readonly") == "1"
+    token_text(
+        tokens=labels(count),
+        weights=None if plain else weights,
+        selected=st.session_state.get("token"),
+        hover=[f"position {i} · weight {weights[i]:.3f}" for i in range(count)],
+        special=[i == 20 for i in range(count)],
+        lut=lut,
+        dark=dark,
+        text=text,
+        key="tokens",
+        on_pick=None if readonly else pick_token,
+    )
+
+
+def pick_token(index: int) -> None:
+    st.session_state["token"] = index
+    report("token", index)
+
+
+def show_image() -> None:
+    z = np.tril(np.random.default_rng(1).random((12, 12))).astype(np.float32)
+    figure = go.Figure(go.Heatmap(z=z, colorscale="Viridis", zmin=0, zmax=1))
+    figure.update_layout(template="plotly_white", title="&lt;b&gt; $x$ 日本", width=500, height=400)
+    if query.get("chart") != "0":
+        st.plotly_chart(figure, theme=None, key="chart")
+    chart_download(
+        figure_json=str(figure.to_json()),
+        stem="logitscope_head_L9H0",
+        provenance={"model": "tiny", "prompt": '<b> & ]]> ñ 日本 --> "quoted"'},
+        sizes=(500, 400),
+        text=text,
+        key="image",
+    )
+
+
+def show_copy() -> None:
+    copy_link(text=text, key="copy")
+
+
+def other_head() -> None:
+    st.session_state["head"] = (6, 6)
+
+
+shows = {"mosaic": show_mosaic, "tokens": show_tokens, "image": show_image, "copy": show_copy}
+for name in query.get("show", "mosaic").split(","):
+    shows[name]()
+calls = st.session_state.get("calls", [])
+st.button("other head", on_click=other_head)
+st.number_input("bound", key="bound", value=None, step=1)
+st.text_area("calls", json.dumps(calls), key=f"calls{len(calls)}")
+st.text("below")

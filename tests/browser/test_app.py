@@ -1,0 +1,169 @@
+"""The dashboard as a person uses it: a real server, a real browser, the bundled model."""
+
+import csv
+import io
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import settled, wait_ready
+from tests.test_view_state import NASTY
+
+pytestmark = pytest.mark.model
+PROMPT = "zebra lamp orange zebra lamp"
+
+
+def open_page(page: Page, address: str, path: str = "/", width: int = 1440, height: int = 900) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(address + path)
+    if width > 700:
+        wait_ready(page, seconds=120)
+
+
+def type_prompt(page: Page, prompt: str) -> None:
+    page.get_by_label("Prompt", exact=True).fill(prompt)
+    page.get_by_role("button", name="Run", exact=True).click()
+    settled(page)
+
+
+def headline(page: Page, words: str | re.Pattern) -> None:
+    expect(page.get_by_role("heading", name=words).first).to_be_visible(timeout=30_000)
+
+
+def test_the_first_page_stands_and_says_what_is_loaded(page, app_server):
+    open_page(page, app_server)
+    headline(page, "Overview")
+    expect(page.get_by_text("SmolLM2-135M-Instruct").first).to_be_visible(timeout=60_000)
+    expect(page).to_have_title(re.compile("Overview · Logitscope"))
+
+
+def test_a_prompt_is_run_and_stands_in_the_address(page, app_server):
+    open_page(page, app_server, "/attention")
+    type_prompt(page, PROMPT)
+    expect(page.get_by_text(re.compile(r"of 8,192 tokens"))).to_be_visible()
+    assert parse_qs(urlsplit(page.url).query)["prompt"] == [PROMPT]
+
+
+def test_a_head_is_opened_from_the_mosaic_by_mouse_and_by_keyboard(page, app_server):
+    open_page(page, app_server, "/attention")
+    canvas = page.locator(".st-key-mosaic canvas").first
+    expect(canvas).to_be_visible(timeout=60_000)
+    box = canvas.bounding_box()
+    canvas.click(position={"x": box["width"] * 0.5, "y": box["height"] * 0.5})
+    settled(page)
+    headline(page, re.compile(r"Layer \d+ · head \d+"))
+    clicked = parse_qs(urlsplit(page.url).query)["attention_layer"]
+    assert 10 <= int(clicked[0]) <= 20
+    canvas.focus()
+    for key in ("Control+Home", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    headline(page, re.compile(r"Layer 1 · head 0\b"))
+
+
+def test_the_language_changes_and_the_view_stays(page, app_server):
+    open_page(page, app_server, "/attention?attention_layer=4&attention_head=2")
+    page.get_by_text("ES", exact=True).click()
+    headline(page, "Atención")
+    headline(page, re.compile(r"Capa 4 · cabeza 2\b"))
+    expect(page.locator("html")).to_have_attribute("lang", "es")
+
+
+def test_a_link_opened_cold_shows_the_same_view(page, browser, app_server):
+    open_page(page, app_server, "/attention")
+    type_prompt(page, PROMPT)
+    page.get_by_label("Layer", exact=True).fill("7")
+    page.get_by_label("Layer", exact=True).press("Enter")
+    page.get_by_label("Head", exact=True).fill("5")
+    page.get_by_label("Head", exact=True).press("Enter")
+    headline(page, re.compile(r"Layer 7 · head 5\b"))
+    settled(page)
+    link = page.url
+    other = browser.new_context(locale="en-US").new_page()
+    open_page(other, link)
+    headline(other, re.compile(r"Layer 7 · head 5\b"))
+    assert other.get_by_label("Prompt", exact=True).input_value() == PROMPT
+    other.context.close()
+
+
+def test_csv_and_svg_are_downloaded(page, app_server):
+    open_page(page, app_server, "/next_token?prompt=The+capital+of+Italy+is")
+    headline(page, re.compile("After position"))
+    page.get_by_role("tab", name="Download").first.click()
+    with page.expect_download() as found:
+        page.get_by_role("button", name="CSV").first.click()
+    rows = list(csv.DictReader(io.StringIO(found.value.path().read_text(encoding="utf-8"))))
+    probs = [float(row["prob"]) for row in rows]
+    assert len(rows) == 20
+    assert probs == sorted(probs, reverse=True)
+    assert rows[0]["model"] == "smollm2-135m-instruct"
+    with page.expect_download() as found:
+        page.get_by_role("button", name="SVG").first.click()
+    svg = found.value.path().read_text(encoding="utf-8")
+    assert svg.startswith("<svg")
+    assert rows[0]["run"] in svg
+
+
+def test_a_small_screen_has_no_sideways_scroll(page, app_server):
+    for path in ("/", "/attention", "/next_token"):
+        open_page(page, app_server, path, 390, 844)
+        expect(page.get_by_test_id("stMain").get_by_role("heading").first).to_be_visible(timeout=60_000)
+        settled(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        main = page.get_by_test_id("stMain")
+        assert main.evaluate("node => node.scrollWidth - node.clientWidth") <= 0
+
+
+def test_two_browsers_with_different_prompts_do_not_mix(page, browser, app_server):
+    other = browser.new_context(locale="en-US").new_page()
+    open_page(page, app_server, "/next_token")
+    open_page(other, app_server, "/next_token")
+    page.get_by_label("Prompt", exact=True).fill("One two three")
+    other.get_by_label("Prompt", exact=True).fill("Uno dos tres cuatro cinco")
+    page.get_by_role("button", name="Run", exact=True).click()
+    other.get_by_role("button", name="Run", exact=True).click()
+    headline(page, re.compile("After position 2, “·three”"))
+    headline(other, re.compile("“·cinco”"))
+    other.context.close()
+
+
+def test_nasty_text_is_shown_and_never_interpreted(page, app_server, watch):
+    open_page(page, app_server, "/attention")
+    type_prompt(page, NASTY + " <script>window.hacked=1</script> ![x](http://example.com/a.png)")
+    headline(page, "Attention")
+    for tab in ("Numbers", "Code", "Download"):
+        page.get_by_role("tab", name=tab).first.click()
+        settled(page)
+    assert page.evaluate("window.hacked") is None
+    assert not watch.strangers
+
+
+def test_values_of_a_link_that_do_not_fit_are_named(page, app_server):
+    open_page(page, app_server, "/attention?attention_layer=99&attention_order=%3Cb%3E&nonsense=1")
+    expect(page.get_by_text("attention_layer = 99")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("attention_order = <b>")).to_be_visible()
+    expect(page.get_by_text("nonsense = 1")).to_be_visible()
+    page.get_by_role("button", name="Understood").click()
+    expect(page.get_by_text("nonsense = 1")).to_have_count(0)
+
+
+def test_back_and_forward_go_through_the_choices(page, app_server):
+    open_page(page, app_server, "/next_token")
+    type_prompt(page, "One two")
+    headline(page, re.compile("“·two”"))
+    type_prompt(page, "One two three four")
+    headline(page, re.compile("“·four”"))
+    page.go_back()
+    headline(page, re.compile("“·two”"))
+    page.go_forward()
+    headline(page, re.compile("“·four”"))
+
+
+def test_a_menu_click_keeps_the_prompt(page, app_server):
+    open_page(page, app_server, "/attention")
+    type_prompt(page, PROMPT)
+    page.get_by_role("link", name="Next token").first.click()
+    headline(page, re.compile("After position"))
+    assert page.get_by_label("Prompt", exact=True).input_value() == PROMPT
+    assert parse_qs(urlsplit(page.url).query)["prompt"] == [PROMPT]

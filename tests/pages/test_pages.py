@@ -1,0 +1,162 @@
+"""Every page under AppTest: it stands, in both languages, with nasty prompts and hostile links."""
+
+import html
+import json
+
+import pytest
+
+from dashboard.i18n import Catalogue
+from dashboard.navigation import PAGES
+from dashboard.view_state import FIELDS
+from tests.test_view_state import NASTY
+
+SLUGS = [entry.slug for entry in PAGES]
+PROMPTS = {
+    "one token": "a",
+    "nasty": NASTY,
+    "special": "<|end|> hi <|user|>",
+    "hundred": "zebra lamp river " * 30,
+    "blanks": " \n\t ",
+}
+
+
+def words(at) -> str:
+    """All text that a page shows through elements of our own."""
+    return html.unescape("\n".join(str(element.proto.body) for element in at.get("html")))
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+@pytest.mark.parametrize("locale", ["en-US", "es-ES"])
+def test_a_page_stands_and_asks_its_question_in_the_visitors_language(open_page, slug, locale):
+    at = open_page(slug, locale=locale)
+    assert not at.exception
+    assert Catalogue(locale[:2])(f"{slug}.question") in words(at)
+    assert "ls-advice" not in words(at)
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+@pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS.keys())
+def test_a_page_takes_any_prompt_as_data(open_page, slug, prompt):
+    at = open_page(slug, {"prompt": prompt})
+    assert not at.exception
+    assert at.session_state["prompt"] == prompt
+    assert not [element for element in at.markdown if "<script>" in element.value]
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_an_empty_prompt_is_advised_about_and_the_sidebar_stays(open_page, slug):
+    at = open_page(slug, {"prompt": ""})
+    assert not at.exception
+    assert Catalogue("en")("error.PromptEmpty") in words(at)
+    assert at.text_area(key="prompt").value == ""
+
+
+def test_an_over_long_prompt_says_how_long_and_how_much_fits(open_page):
+    at = open_page("attention")
+    at.text_area(key="prompt").set_value("zebra lamp " * 9000)
+    at.run()
+    assert not at.exception
+    assert "4,096" in words(at)
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+@pytest.mark.parametrize(
+    "value", ["<script>alert(1)</script>", "NaN", "-1", "99999999", "", "../../etc/passwd", "1e400", "%00"]
+)
+def test_hostile_values_in_every_parameter_are_named_and_the_page_stands(open_page, slug, value):
+    params = dict.fromkeys((name for name in FIELDS if name not in {"prompt"}), value)
+    at = open_page(slug, {**params, "unknown_parameter": value})
+    assert not at.exception
+    shown = words(at)
+    assert "unknown_parameter" in shown
+    assert "attention_order" in shown
+    assert Catalogue("en")(f"{slug}.question") in shown
+
+
+def test_a_link_restores_the_view_of_the_attention_page(open_page):
+    params = {
+        "prompt": "zebra lamp zebra lamp",
+        "attention_layer": "2",
+        "attention_head": "3",
+        "attention_token": "1",
+        "attention_order": "entropy_nats",
+        "attention_view": "head",
+    }
+    at = open_page("attention", params)
+    assert not at.exception
+    assert [at.number_input(key=key).value for key in ("attention_layer", "attention_head", "attention_token")] == [
+        2,
+        3,
+        1,
+    ]
+    assert at.selectbox(key="attention_order").value == "entropy_nats"
+    assert "Layer 2 · head 3" in words(at)
+
+
+def test_a_layer_that_the_model_does_not_have_is_named_with_its_limits(open_page):
+    at = open_page("attention", {"attention_layer": "7"})
+    assert not at.exception
+    assert "attention_layer = 7" in words(at)
+    assert "from 0 to 2" in words(at)
+
+
+def test_a_model_that_the_operator_does_not_allow_is_named_and_the_other_stays(open_page):
+    at = open_page("overview", {"model": "someone/else"})
+    assert not at.exception
+    assert "someone/else" in words(at)
+    assert at.selectbox(key="model").value == "local/tiny"
+
+
+def test_a_model_that_cannot_be_had_gives_its_error_and_the_other_still_works(open_page):
+    at = open_page("attention", {"model": "bert-base-uncased"})
+    assert not at.exception
+    assert "bert-base-uncased" in words(at)
+    at.selectbox(key="model").set_value("local/tiny").run()
+    assert not at.exception
+    assert len(at.get("plotly_chart")) > 0
+
+
+def test_looking_elsewhere_does_not_rerun_the_model(open_page):
+    from dashboard import cache
+
+    at = open_page("attention")
+    passes = cache.engine().health()["forward_passes"]
+    at.number_input(key="attention_layer").set_value(0).run()
+    at.number_input(key="attention_head").set_value(1).run()
+    at.selectbox(key="attention_order").set_value("entropy_nats").run()
+    at.toggle(key="attention_without_first").set_value(True).run()
+    assert not at.exception
+    assert cache.engine().health()["forward_passes"] == passes
+
+
+@pytest.mark.parametrize("view", ["mean", "max", "rollout"])
+def test_the_other_maps_draw(open_page, view):
+    at = open_page("attention", {"attention_view": view, "attention_layers": "0-1", "attention_heads": "0,2"})
+    assert not at.exception
+    figure = json.loads(at.get("plotly_chart")[0].proto.spec)
+    assert figure["data"][0]["type"] == "heatmap"
+
+
+def test_ranges_that_cannot_be_read_are_advised_about(open_page):
+    at = open_page("attention", {"attention_view": "mean", "attention_layers": "0-9"})
+    assert not at.exception
+    assert "0-9" in words(at)
+
+
+def test_two_sessions_with_different_prompts_do_not_mix(open_page):
+    one = open_page("next_token", {"prompt": "zebra lamp"})
+    two = open_page("next_token", {"prompt": "river"})
+    one.run()
+    assert one.session_state["prompt"] == "zebra lamp"
+    assert two.session_state["prompt"] == "river"
+    first, second = (json.loads(at.get("plotly_chart")[0].proto.spec)["data"] for at in (one, two))
+    assert first != second
+
+
+def test_the_language_switch_keeps_the_view(open_page):
+    at = open_page("attention", {"attention_layer": "1", "attention_order": "entropy_nats"})
+    at.button_group(key="lang").set_value("es").run()
+    assert not at.exception
+    assert Catalogue("es")("attention.question") in words(at)
+    assert at.number_input(key="attention_layer").value == 1
+    assert at.selectbox(key="attention_order").value == "entropy_nats"
