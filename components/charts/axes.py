@@ -1,4 +1,4 @@
-"""Axes of tokens and bars: numeric positions with token labels, so that equal tokens never merge; nothing interpreted."""
+"""Axes of tokens, and bars: numeric positions with literal token labels, so that equal tokens never merge."""
 
 from __future__ import annotations
 

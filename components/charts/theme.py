@@ -1,6 +1,6 @@
 """The look of every chart: colours, fonts and one Plotly template, light and dark, all of it explicit.
 
-Explicit because Streamlit, once imported, makes a template of placeholder colours the default: an export would be black.
+Explicit, because Streamlit once imported makes a template of placeholder colours the default: exports would be black.
 """
 
 from __future__ import annotations
@@ -251,4 +251,3 @@ def _template(theme: ChartTheme) -> go.layout.Template:
     bars = go.Bar(marker={"color": theme.accent, "line": {"width": 0}}, textfont={"color": theme.text, "size": 12})
     scatter = go.Scatter(marker={"color": theme.accent, "colorbar": bar}, line={"color": theme.accent})
     return go.layout.Template(layout=layout, data={"heatmap": [heatmap], "bar": [bars], "scatter": [scatter]})
-

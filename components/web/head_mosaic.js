@@ -65,7 +65,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (key > query) return words.later;
     if (picture.hide_first && key === 0 && picture.block === 1) return words.first_hidden;
     const { side, block } = picture;
-    const weight = (picture.tiles[index * side * side + query * side + key] / 255).toFixed(3);
+    const share = picture.tiles[index * side * side + query * side + key] / 255;
+    const digits = { minimumFractionDigits: 3, maximumFractionDigits: 3 };
+    const weight = share.toLocaleString(words.language, digits);
     return fill(block > 1 ? words.weight_pooled : words.weight, { weight, block });
   }
 
@@ -183,6 +185,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   on(window, "logitscope:mark", follow);
   stage.setAttribute("aria-label", words.label);
   part("#keys").textContent = words.keys;
+  part(".note").textContent = words.cut;
+  part(".note").hidden = !words.cut;
 
   let frame = 0;
   const observer = new ResizeObserver(() => {

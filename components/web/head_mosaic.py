@@ -117,7 +117,9 @@ def mosaic_message(
     if len(order) != len(captions) or flow not in {"grid", "ordered"}:
         raise ValueError(f"{len(order)} heads, {len(captions)} captions, flow {flow!r}")
     shown = [(pair, caption) for pair, caption in zip(order, captions, strict=True) if pair[0] not in missing]
-    if flow == "ordered":
+    cut = ""
+    if flow == "ordered" and len(shown) > ORDERED_TILES:
+        cut = text("web.mosaic.cut", shown=ORDERED_TILES, heads=len(shown))
         shown = shown[:ORDERED_TILES]
     header: dict[str, object] = {
         "flow": flow,
@@ -128,7 +130,7 @@ def mosaic_message(
         "name": name,
         "hide_first": hide_first,
         "missing": sorted(int(layer) for layer in missing),
-        "words": _words(text, tiles.shape[0], tiles.shape[1]),
+        "words": _words(text, tiles.shape[0], tiles.shape[1]) | {"cut": cut},
     }
     room = MESSAGE_BYTES - len(_json(header)) - lut.size - tiles.shape[-1] * _CELL_BYTES
     drawn = _tiles_in_order(tiles, first_column, [pair for pair, _ in shown], hide_first=hide_first)
@@ -184,4 +186,5 @@ def _cells(tokens: Sequence[str], block: int, side: int) -> list[dict[str, objec
 def _words(text: Catalogue, layers: int, heads: int) -> dict[str, str]:
     names = ("head", "token", "span", "weight", "weight_pooled", "later", "first_hidden", "missing", "picked", "keys")
     words = {name: text(f"web.mosaic.{name}") for name in names}
-    return words | {"label": text("web.mosaic.label", layers=layers, heads=heads)}
+    label = text("web.mosaic.label", layers=layers, heads=heads)
+    return words | {"label": label, "language": text.language}

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dashboard.engine.base import METRICS, Floats, KeyColumn, QueryRows, Tiles, Token, WeightMap
+from dashboard.engine.base import METRICS, KeyColumn, QueryRows, Tiles, Token, WeightMap
 from dashboard.tokens import visible
 
 
@@ -20,8 +20,8 @@ def head_frame(found: WeightMap, tokens: Sequence[Token]) -> pd.DataFrame:
         tokens: all tokens of the prompt.
 
     Returns:
-        ``query, query_token, key, key_token, weight``; where the map is pooled also ``query_stop, key_stop`` (exclusive):
-        the weight is the largest of that span, and `query` and `key` are where the span begins.
+        ``query, query_token, key, key_token, weight``; where the map is pooled also ``query_stop, key_stop``
+        (exclusive): the weight is the largest of that span, and `query` and `key` are where the span begins.
     """
     rows, cols = np.nonzero(~np.isnan(found.weights))
     names = np.array([visible(token) for token in tokens], dtype=object)
@@ -56,7 +56,7 @@ def weight_table(found: WeightMap, tokens: Sequence[Token], digits: int = 3) -> 
 def row_frame(rows: QueryRows, layer: int, head: int, tokens: Sequence[Token]) -> pd.DataFrame:
     """``query, query_token, key, key_token, weight``: what one token looks at in one head, keys in order."""
     weights = rows.weights[layer, head]
-    keys = np.flatnonzero(~np.isnan(weights))
+    keys = np.flatnonzero(~np.isnan(weights)).tolist()
     return pd.DataFrame(
         {
             "query": rows.query,
@@ -70,7 +70,7 @@ def row_frame(rows: QueryRows, layer: int, head: int, tokens: Sequence[Token]) -
 
 def column_frame(column: KeyColumn, tokens: Sequence[Token]) -> pd.DataFrame:
     """``query, query_token, key, key_token, weight``: how much each token looks at one token, queries in order."""
-    queries = np.flatnonzero(~np.isnan(column.weights))
+    queries = np.flatnonzero(~np.isnan(column.weights)).tolist()
     return pd.DataFrame(
         {
             "query": queries,
@@ -92,8 +92,8 @@ def query_rows_frame(rows: QueryRows, tokens: Sequence[Token]) -> pd.DataFrame:
     """
     layers, heads, count = rows.weights.shape
     flat = rows.weights.reshape(layers * heads, count).astype(np.float64)
-    there = ~np.isnan(flat).all(axis=1)
-    key = np.nan_to_num(flat, nan=-1.0).argmax(axis=1)
+    there: list[bool] = np.isfinite(flat).any(axis=1).tolist()
+    key: list[int] = np.nan_to_num(flat, nan=-1.0).argmax(axis=1).tolist()
     layer, head = np.divmod(np.arange(layers * heads), heads)
     return pd.DataFrame(
         {
@@ -101,15 +101,12 @@ def query_rows_frame(rows: QueryRows, tokens: Sequence[Token]) -> pd.DataFrame:
             "head": head,
             "query": rows.query,
             "query_token": visible(tokens[rows.query]),
-            "key": pd.array(np.where(there, key, 0), dtype="Int64"),
-            "key_token": [visible(tokens[k]) for k in key],
+            "key": pd.Series([k if found else None for k, found in zip(key, there, strict=True)], dtype="Int64"),
+            "key_token": [visible(tokens[k]) if found else None for k, found in zip(key, there, strict=True)],
             "weight": flat[np.arange(len(flat)), key],
             "first_token": flat[:, 0],
             "entropy_nats": np.where(there, _entropy(flat), np.nan),
         }
-    ).assign(
-        key=lambda frame: frame["key"].where(there, pd.NA),
-        key_token=lambda frame: frame["key_token"].where(there, None),
     )
 
 
@@ -155,28 +152,16 @@ def mosaic_frame(tiles: Tiles, tokens: Sequence[Token]) -> pd.DataFrame:
     layers, heads, side = tiles.tiles.shape[:3]
     rows, cols = np.tril_indices(side)
     count = layers * heads
-    names = [visible(token) for token in tokens]
-    starts = np.arange(side) * tiles.block
-    labels = [names[start] for start in starts]
     layer, head = np.divmod(np.repeat(np.arange(count), len(rows)), heads)
+    starts = np.arange(side) * tiles.block
+    labels = pd.Series([visible(tokens[start]) for start in starts.tolist()], dtype="category")
 
-    def spans(name: str, cells: NDArray[np.int64]) -> dict[str, object]:
-        start = np.tile(starts[cells], count)
-        token = pd.Categorical.from_codes(*_coded(labels, np.tile(cells, count)))
-        return {name: start, f"{name}_stop": np.minimum(start + tiles.block, len(tokens)), f"{name}_token": token}
+    def spans(name: str, cells: NDArray[np.intp]) -> dict[str, object]:
+        every = np.tile(cells, count)
+        stops = np.minimum(starts + tiles.block, len(tokens))
+        return {name: starts[every], f"{name}_stop": stops[every], f"{name}_token": labels.take(every).array}
 
-    weights = tiles.tiles[:, :, rows, cols].reshape(-1)
-    columns = {"layer": layer, "head": head} | spans("query", rows) | spans("key", cols)
-    return pd.DataFrame(columns | {"weight": _in_steps(weights)})
-
-
-def _coded(labels: list[str], cells: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[str]]:
-    """Codes and distinct categories of ``labels[cells]``: equal tokens share one."""
-    distinct = list(dict.fromkeys(labels))
-    code = np.array([distinct.index(label) for label in labels])
-    return code[cells], distinct
-
-
-def _in_steps(levels: NDArray[np.uint8]) -> Floats:
-    """Weight of each 8-bit level, to four digits: more would only look exact."""
-    return np.round(np.arange(256, dtype=np.float32) / 255, 4)[levels]
+    # four digits: more of a 255th would only look exact
+    steps = np.round(np.arange(256) / 255, 4)
+    columns: dict[str, object] = {"layer": layer, "head": head} | spans("query", rows) | spans("key", cols)
+    return pd.DataFrame(columns | {"weight": steps[tiles.tiles[:, :, rows, cols].reshape(-1)]})

@@ -78,7 +78,7 @@ def show_mosaic() -> None:
         tokens=labels(side * block - (block > 1)),
         block=block,
         selected=st.session_state.setdefault("head", (1, 2)),
-        hide_first=query.get("hide_first") == "1",
+        hide_first=bool(st.session_state.get("hide_first")),
         lut=lut,
         text=text,
         key="mosaic",
@@ -146,6 +146,7 @@ for name in query.get("show", "mosaic").split(","):
     shows[name]()
 calls = st.session_state.get("calls", [])
 st.button("other head", on_click=other_head)
+st.checkbox("without first", key="hide_first")
 st.number_input("bound", key="bound", value=None, step=1)
 st.text_area("calls", json.dumps(calls), key=f"calls{len(calls)}")
 st.text("below")

@@ -152,9 +152,9 @@ def test_a_click_picks_the_right_head_in_metric_order(page, server):
     opened(page, server, "show=mosaic&flow=ordered")
     box = page.locator("canvas").bounding_box()
     page.mouse.move(box["x"] + 20, box["y"] + 20)
-    expect(page.locator(".card")).to_contain_text("layer 25, head 0 · 0.99")
+    expect(page.locator(".card")).to_contain_text("layer 2, head 2 · 0.99")
     page.mouse.click(box["x"] + 20, box["y"] + 20)
-    assert calls_of(page, 1) == [["head", [25, 0]]]
+    assert calls_of(page, 1) == [["head", [2, 2]]]
 
 
 def test_the_keyboard_walks_announces_and_picks(page, server):
@@ -224,6 +224,8 @@ def test_the_card_tells_weights_spans_and_what_cannot_be(page, server):
 def test_the_mosaic_speaks_spanish(page, server):
     opened(page, server, "show=mosaic&lang=es")
     expect(page.get_by_role("application", name="Atención de todas las cabezas")).to_be_visible()
+    page.mouse.move(*tile_point(page, 1, 3, 0.5 / 32, 20.5 / 32))
+    expect(page.locator(".card")).to_contain_text("peso 1,000")
 
 
 def test_a_narrow_page_scrolls_the_mosaic_in_its_box_and_never_the_page(page, server):
@@ -255,16 +257,41 @@ def test_the_mosaic_is_drawn_anew_when_the_page_gets_narrower(page, server):
     assert inked_share(page) > 0.03
 
 
-def test_picks_do_not_pile_up_listeners(page, server):
-    opened(page, server, "show=mosaic")
+COUNT_LISTENERS = """
+    window.listeners = 0;
+    const add = EventTarget.prototype.addEventListener;
+    EventTarget.prototype.addEventListener = function (name, handler, options) {
+        const component = this instanceof Node && this.getRootNode() instanceof ShadowRoot;
+        if (component && options?.signal) {
+            window.listeners++;
+            add.call(options.signal, 'abort', () => window.listeners--);
+        }
+        return add.call(this, name, handler, options);
+    };
+"""
+
+
+def test_new_data_does_not_pile_up_listeners(page, server):
+    page.add_init_script(COUNT_LISTENERS)
+    opened(page, server, "show=mosaic,tokens")
     stage_of(page)
-    for count, (layer, head) in enumerate([(3, 3), (5, 4), (7, 7)], start=1):
-        origin = {1: (1, 2), 2: (3, 3), 3: (5, 4)}[count]
-        x, y = tile_point(page, layer - origin[0] + 1, head - origin[1] + 2)
-        page.mouse.click(x, y)
-        assert calls_of(page, count)[-1] == ["head", [layer, head]]
+    before = page.evaluate("window.listeners")
+    assert before > 5
+    for times in range(1, 4):
+        page.get_by_text("without first").click()
+        page.locator(f'[data-index="{times}"]').click()
+        assert len(calls_of(page, times)) == times
         settled(page)
-    assert len(calls_of(page, 3)) == 3
+    assert page.evaluate("window.listeners") == before
+
+
+def test_leaving_out_the_first_token_takes_its_column_away(page, server):
+    opened(page, server, "show=mosaic&side=16")
+    stage_of(page)
+    page.get_by_text("without first").click()
+    settled(page)
+    page.mouse.move(*tile_point(page, 2, 3, 0.5 / 16, 15.5 / 16))
+    expect(page.locator(".card")).to_contain_text("the first token is left out")
 
 
 # -- running text -------------------------------------------------------------------------------------------------

@@ -81,6 +81,7 @@ def test_a_message_stays_below_two_megabytes_for_any_model(layers, heads, flow):
     assert (tiles == 9).all()
     assert len(tiles) == (min(len(order), ORDERED_TILES) if flow == "ordered" else len(order))
     assert header["cells"][-1]["last"] == 8191
+    assert ("1,024 of" in header["words"]["cut"]) == (len(tiles) < len(order))
 
 
 def test_pooling_to_fit_keeps_the_largest_weight_and_says_how_many_tokens_a_cell_holds():

@@ -1,0 +1,176 @@
+"""Weight maps on demand: one head, several as one, rollout; whole, in part, or max-pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dashboard.engine.base import (
+    AttentionRequest,
+    CombineRequest,
+    HeadRequest,
+    Job,
+    KeyColumn,
+    QueryRows,
+    RolloutRequest,
+    WeightMap,
+)
+from dashboard.engine.layers import Layer
+from dashboard.errors import Cancelled, LayerHasNoAttention
+
+ROWS = 256
+ROLLOUT_ROWS = 2048
+"""Every block of a rollout's rows goes through all layers again: few large blocks."""
+Layers = Sequence[Layer | None]
+Reasons = dict[int, str]
+
+
+def weight_map(layers: Layers, request: AttentionRequest, reasons: Reasons, job: Job) -> WeightMap:
+    """The map that `request` asks for.
+
+    Raises:
+        LayerHasNoAttention: a layer that it needs has no map.
+        Cancelled: ``job.cancel`` was set.
+        IndexError: a layer, head or position that does not exist; our mistake.
+    """
+    tokens = next(layer.tokens for layer in layers if layer is not None)
+    rows, cols = _span(request.rows, tokens), _span(request.cols, tokens)
+    block = max(1, -(-(rows[1] - rows[0]) // request.side), -(-(cols[1] - cols[0]) // request.side))
+    match request:
+        case HeadRequest(layer=layer, head=head):
+            source = _heads_source([(layer, head)], "mean", layers, reasons)
+        case CombineRequest(heads=heads, how=how):
+            source = _heads_source(heads, how, layers, reasons)
+        case RolloutRequest():
+            source = _rollout_source(layers, reasons, tokens)
+    step = max(1, (ROLLOUT_ROWS if isinstance(request, RolloutRequest) else ROWS) // block) * block
+    parts: list[Tensor] = []
+    error = 0.0
+    with torch.inference_mode():
+        for start in range(rows[0], rows[1], step):
+            stop = min(start + step, rows[1])
+            if job.cancel.is_set():
+                raise Cancelled
+            whole = source(start, stop, job)
+            error = max(error, float((whole.sum(-1) - 1).abs().max()))
+            parts.append(_pooled(_emptied(whole[:, cols[0] : cols[1]], start, cols[0]), block))
+            job.progress((stop - rows[0]) / (rows[1] - rows[0]))
+    weights = torch.cat(parts).float().cpu().numpy()
+    weights.flags.writeable = False
+    # a maximum over heads has no rows that should sum to 1
+    if isinstance(request, CombineRequest) and request.how == "max":
+        error = float("nan")
+    return WeightMap(weights, rows[0], cols[0], rows[1], cols[1], block, error)
+
+
+def _span(span: tuple[int, int] | None, tokens: int) -> tuple[int, int]:
+    start, stop = span or (0, tokens)
+    if not 0 <= start < stop <= tokens:
+        raise IndexError(f"span {start}:{stop} of {tokens} tokens")
+    return start, stop
+
+
+def _emptied(weights: Tensor, row: int, col: int) -> Tensor:
+    """`weights` with NaN where the key comes after the query."""
+    rows = torch.arange(row, row + weights.shape[0], device=weights.device)[:, None]
+    cols = torch.arange(col, col + weights.shape[1], device=weights.device)
+    return weights.masked_fill(cols > rows, torch.nan)
+
+
+def _pooled(weights: Tensor, block: int) -> Tensor:
+    """Largest of each ``block x block``; NaN where a whole cell is empty."""
+    if block == 1:
+        return weights
+    filled = weights.nan_to_num(nan=-1.0)
+    padded = torch.nn.functional.pad(filled, (0, -filled.shape[1] % block, 0, -filled.shape[0] % block), value=-1.0)
+    cells = padded.view(padded.shape[0] // block, block, padded.shape[1] // block, block).amax((1, 3))
+    return cells.masked_fill(cells < 0, torch.nan)
+
+
+def _there(layers: Layers, layer: int, reasons: Reasons) -> Layer:
+    found = layers[layer]
+    if found is None:
+        raise LayerHasNoAttention(layer=layer, reason=reasons.get(layer, "no attention"))
+    return found
+
+
+def _heads_source(
+    pairs: Sequence[tuple[int, int]], how: str, layers: Layers, reasons: Reasons
+) -> Callable[[int, int, Job], Tensor]:
+    """Gives (R, T) rows of the mean or maximum over `pairs` of (layer, head)."""
+    by_layer: dict[int, list[int]] = {}
+    for layer, head in pairs:
+        by_layer.setdefault(layer, []).append(head)
+    chosen = [(_there(layers, layer, reasons), heads) for layer, heads in by_layer.items()]
+
+    def rows(start: int, stop: int, job: Job) -> Tensor:
+        result: Tensor | None = None
+        for layer, heads in chosen:
+            if job.cancel.is_set():
+                raise Cancelled
+            weights = layer.weights(heads, (start, stop))
+            part = weights.amax(0) if how == "max" else weights.sum(0) / len(pairs)
+            if result is None:
+                result = part
+            else:
+                result = torch.maximum(result, part) if how == "max" else result.add_(part)
+        assert result is not None
+        return result
+
+    return rows
+
+
+def _rollout_source(layers: Layers, reasons: Reasons, tokens: int) -> Callable[[int, int, Job], Tensor]:
+    """Gives (R, T) rows of the product over layers of (mean over heads + identity) / 2 (Abnar & Zuidema 2020)."""
+    chosen = [_there(layers, i, reasons) for i in range(len(layers))]
+
+    def rows(start: int, stop: int, job: Job) -> Tensor:
+        # from the last layer down: only the rows asked for are ever multiplied
+        result = torch.zeros(stop - start, tokens)
+        result[torch.arange(stop - start), torch.arange(start, stop)] = 1
+        for layer in reversed(chosen):
+            if job.cancel.is_set():
+                raise Cancelled
+            result = _through(layer, result, stop)
+        return result
+
+    return rows
+
+
+def _through(layer: Layer, result: Tensor, seen: int) -> Tensor:
+    """(R, T) `result` times this layer's (mean + identity) / 2, rows renormalised; keys from `seen` on are never reached."""
+    mixed = torch.zeros_like(result)
+    for start in range(0, seen, ROWS):
+        stop = min(start + ROWS, seen)
+        mean = layer.weights(None, (start, stop)).mean(0).cpu()
+        local = torch.arange(stop - start)
+        mean[local, local + start] += 1
+        mean /= mean.sum(-1, keepdim=True)
+        mixed[:, :stop] += result[:, start:stop] @ mean[:, :stop]
+    return mixed
+
+
+def query_rows(layers: Layers, query: int, heads: int) -> QueryRows:
+    """One query's row in every head of every layer; NaN for layers without attention."""
+    found = np.full((len(layers), heads, query + 1), np.nan, np.float32)
+    with torch.inference_mode():
+        for i, layer in enumerate(layers):
+            if layer is not None:
+                found[i] = layer.weights(None, (query, query + 1))[:, 0, : query + 1].cpu().numpy()
+    found.flags.writeable = False
+    return QueryRows(query, found)
+
+
+def key_column(layers: Layers, reasons: Reasons, layer: int, head: int, key: int) -> KeyColumn:
+    """How much every query of one head looks at `key`."""
+    source = _there(layers, layer, reasons)
+    found = np.full(source.tokens, np.nan, np.float32)
+    with torch.inference_mode():
+        for start in range(key, source.tokens, ROWS):
+            stop = min(start + ROWS, source.tokens)
+            found[start:stop] = source.weights([head], (start, stop))[0, :, key].cpu().numpy()
+    found.flags.writeable = False
+    return KeyColumn(layer, head, key, found)

@@ -1,0 +1,151 @@
+"""From residuals to logits through the model's own head: next tokens and the table of every position."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers.modeling_outputs import BaseModelOutputWithPast
+
+from dashboard.engine.base import Candidates, Job, PositionTable, Token
+from dashboard.errors import Cancelled
+
+BLOCK = 64
+"""Positions whose logits are in memory at once."""
+
+
+class _Given(BaseModelOutputWithPast):  # type: ignore[misc]
+    """A base model's output; what a family asks for beyond it is ``None``."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return None
+
+
+class _Stub(nn.Module):
+    """Stands for the base model and returns the residual that its thread was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given = threading.local()
+
+    @property
+    def decoder(self) -> _Stub:
+        """Some families reach through to the decoder."""
+        return self
+
+    def forward(self, *_args: Any, **_kwargs: Any) -> _Given:
+        """The given residual, as the base model would return it."""
+        return _Given(last_hidden_state=self.given.residual)
+
+
+class Head:
+    """The model's own code after its base model: projection, scaling, soft-capping, whatever the family has.
+
+    A shallow copy of the model, sharing its weights, whose base model is a stub.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        """Copy `model` shallowly; the model itself stays as it is."""
+        self._stub = _Stub()
+        self._model = copy.copy(model)
+        self._model._modules = dict(model._modules)
+        self._model._modules[model.base_model_prefix] = self._stub
+
+    def logits(self, residual: Tensor) -> Tensor:
+        """(P, vocab) float32 logits of (P, d) outputs of the base model."""
+        self._stub.given.residual = residual[None]
+        try:
+            ids = torch.zeros((1, residual.shape[0]), dtype=torch.long, device=residual.device)
+            logits: Tensor = self._model(input_ids=ids, use_cache=False).logits
+            return logits[0].float()
+        finally:
+            del self._stub.given.residual
+
+
+class ResidualHook:
+    """Keeps what the base model returned during one forward pass of one thread."""
+
+    def __init__(self, model: nn.Module) -> None:
+        """Register a permanent hook that does nothing until `keep` is called in its thread."""
+        self._local = threading.local()
+        getattr(model, model.base_model_prefix).register_forward_hook(self._hook)
+
+    def _hook(self, _module: nn.Module, _args: Any, output: Any) -> None:
+        if getattr(self._local, "keep", False):
+            self._local.residual = output[0][0].detach()
+
+    def during(self, call: Callable[[], Any]) -> tuple[Any, Tensor]:
+        """What `call` returns, and the (T, d) residual that the base model gave meanwhile."""
+        self._local.keep = True
+        try:
+            result = call()
+            return result, self._local.residual
+        finally:
+            self._local.keep = False
+            self._local.residual = None
+
+
+def candidates(logits: Tensor, pos: int, k: int, token: Callable[[int], Token]) -> Candidates:
+    """The k likeliest of (vocab,) `logits`; p by softmax over the whole vocabulary in float64."""
+    log_p = torch.log_softmax(logits.double(), -1)
+    top = torch.topk(logits, min(k, logits.shape[-1]))
+    ids = top.indices.cpu().numpy().astype(np.int64)
+    return Candidates(
+        pos=pos,
+        ids=_frozen(ids),
+        logits=_frozen(top.values.float().cpu().numpy()),
+        probs=_frozen(log_p[top.indices].exp().float().cpu().numpy()),
+        entropy_nats=float(-(log_p.exp() * log_p.clamp_min(-1e300)).sum()),
+        tokens=tuple(token(int(i)) for i in ids),
+    )
+
+
+def position_table(
+    logits_of: Callable[[int, int], Tensor], ids: Sequence[int], token: Callable[[int], Token], job: Job
+) -> PositionTable:
+    """Prediction and outcome at every position, in blocks of positions.
+
+    Args:
+        logits_of: (start, stop) -> (stop - start, vocab) raw logits.
+        ids: token ids of the prompt.
+        token: id -> token.
+        job: cancel and progress, told at every block.
+
+    Raises:
+        Cancelled: ``job.cancel`` was set.
+    """
+    count = len(ids)
+    predicted = np.zeros(count, np.int64)
+    predicted_prob = np.zeros(count, np.float32)
+    actual_prob = np.full(count, np.nan, np.float32)
+    actual_rank = np.zeros(count, np.int64)
+    for start in range(0, count, BLOCK):
+        if job.cancel.is_set():
+            raise Cancelled
+        stop = min(start + BLOCK, count)
+        logits = logits_of(start, stop)
+        total = torch.logsumexp(logits.double(), -1)
+        best = logits.max(-1)
+        predicted[start:stop] = best.indices.cpu().numpy()
+        predicted_prob[start:stop] = (best.values.double() - total).exp().cpu().numpy()
+        following = torch.tensor(ids[start + 1 : stop + 1], device=logits.device)
+        rows = len(following)
+        chosen = logits[:rows].gather(-1, following[:, None])
+        actual_prob[start : start + rows] = (chosen[:, 0].double() - total[:rows]).exp().cpu().numpy()
+        actual_rank[start : start + rows] = 1 + (logits[:rows] > chosen).sum(-1).cpu().numpy()
+        job.progress(stop / count)
+    return PositionTable(
+        tuple(token(int(i)) for i in predicted), _frozen(predicted_prob), _frozen(actual_prob), _frozen(actual_rank)
+    )
+
+
+def _frozen(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
+    return array
