@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import bar_figure, decimal, full_label, separators, tick_label, token_axis
+from components.charts.axes import bar_figure, decimal, first_hidden, full_label, separators, tick_label, token_axis
 from components.charts.heads import metric_map_figure, query_rows_figure
 from components.charts.lines import lines_figure
 from components.charts.mosaic import mosaic_figure
-from components.charts.theme import ChartTheme
+from components.charts.theme import BAR_ROOM, ChartTheme
 from dashboard.engine.base import Floats, Token, WeightMap
 from dashboard.i18n import Catalogue
 
@@ -68,6 +68,7 @@ def head_figure(
     if hide_first and found.col_start == 0:
         weights[:, 0] = np.nan
     rows, cols = found.row_stop - found.row_start, found.col_stop - found.col_start
+    top = _top_of_scale(weights) if own_maximum else 1.0
     cells = max(weights.shape)
     fig = go.Figure(
         go.Heatmap(
@@ -77,9 +78,9 @@ def head_figure(
             y0=found.row_start + (found.block - 1) / 2,
             dy=found.block,
             zmin=0,
-            zmax=_top_of_scale(weights) if own_maximum else 1,
+            zmax=top,
             colorscale=theme.sequential(),
-            colorbar_title_text=text("charts.axis.weight_own" if own_maximum else "charts.axis.weight"),
+            colorbar_title_text=_quantity(top, text) if own_maximum else text("charts.axis.weight"),
             hoverongaps=False,
             xgap=int(cells <= _GRID_FROM),
             ygap=int(cells <= _GRID_FROM),
@@ -90,7 +91,7 @@ def head_figure(
     fig.update_xaxes(
         **labels(found.col_start, found.col_stop, found.block),
         title_text=_key_title(found, weights, text),
-        tickangle=-90 if weights.shape[1] > 6 else 0,
+        tickangle=-90 if weights.shape[1] > 1 else 0,
     )
     fig.update_yaxes(
         **labels(found.row_start, found.row_stop, found.block),
@@ -102,13 +103,19 @@ def head_figure(
         fig.update_yaxes(constrain="domain", constraintoward="top", scaleanchor="x")
     if highlight is not None:
         _frame_token(fig, found, highlight, theme)
-    fig.update_layout(separators=separators(text), height=_map_height(weights.shape[0]), margin_t=56, dragmode=drag)
+    fig.update_layout(
+        separators=separators(text), height=_map_height(weights.shape[0]), margin_t=BAR_ROOM, dragmode=drag
+    )
     return theme.apply(fig)
 
 
 def _top_of_scale(weights: Floats) -> float:
     there = weights[~np.isnan(weights)]
     return float(there.max()) if there.size and there.max() > 0 else 1.0
+
+
+def _quantity(top: float, text: Catalogue) -> str:
+    return text("charts.axis.weight_own", largest=decimal(text, top, 4))
 
 
 def _weight_words(text: Catalogue, block: int) -> str:
@@ -121,7 +128,7 @@ def _key_title(found: WeightMap, weights: Floats, text: Catalogue) -> str:
     """Says when what is given to the first token is left out, here or by who made the map."""
     title = _with_block(text("charts.axis.key"), found.block, text)
     if found.col_start == 0 and np.isnan(weights[:, 0]).all():
-        title += " · " + text("charts.first_hidden", count=min(found.block, found.col_stop))
+        title += " · " + first_hidden(min(found.block, found.col_stop), text)
     return title
 
 

@@ -32,8 +32,13 @@ def decimal_sign(text: Catalogue) -> str:
 
 
 def separators(text: Catalogue) -> str:
-    """Plotly's decimal and thousands signs for the language."""
-    return ".," if text.language == "en" else ",."
+    """Plotly's setting for the language: a decimal sign alone, for a thousands sign would change axis positions' text."""
+    return decimal_sign(text)
+
+
+def first_hidden(count: int, text: Catalogue) -> str:
+    """Says that the first `count` tokens are left out."""
+    return text("charts.first_hidden") if count == 1 else text("charts.first_hidden_many", count=count)
 
 
 def full_label(token: str, pos: int) -> str:
@@ -53,7 +58,7 @@ def thinned(count: int, most: int, keep: int | None = None) -> list[int]:
     chosen = list(range(0, count, step))
     if keep is None or keep in chosen or not 0 <= keep < count:
         return chosen
-    return sorted([i for i in chosen if abs(i - keep) > step // 2] + [keep])
+    return sorted([i for i in chosen if 3 * abs(i - keep) > 2 * step] + [keep])
 
 
 def token_axis(

@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from components.charts.axes import full_label, separators
-from components.charts.theme import ChartTheme
+from components.charts.theme import BAR_ROOM, ChartTheme
 from dashboard.i18n import Catalogue
 
 UNBOUNDED = ("entropy_nats", "distance_tokens")
@@ -85,8 +85,8 @@ def _head_map(values: pd.DataFrame, quantity: str, top: float, *, text: Catalogu
     )
     fig.update_xaxes(title_text=text("charts.axis.layer"), range=[-0.5, layers - 0.5], **_ticks(layers))
     fig.update_yaxes(title_text=text("charts.axis.head"), range=[heads - 0.5, -0.5], **_ticks(heads))
-    height = int(np.clip(26 * heads, 100, 520)) + 56 + 56
-    fig.update_layout(height=height, margin_t=56, separators=separators(text))
+    height = int(np.clip(26 * heads, 100, 520)) + 100
+    fig.update_layout(height=height, margin_t=BAR_ROOM, separators=separators(text))
     return theme.apply(fig)
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from components.charts.axes import separators
-from components.charts.theme import ChartTheme
+from components.charts.axes import first_hidden, separators
+from components.charts.theme import BAR_ROOM, ChartTheme
 from dashboard.engine.base import Bytes, Tiles
 from dashboard.i18n import Catalogue
 
@@ -101,7 +101,7 @@ def mosaic_figure(
     if flows:
         fig.add_trace(_captions(order, captions, plan))
     notes = [text("charts.cells", block=tiles.block * factor)] if tiles.block * factor > 1 else []
-    notes += [text("charts.first_hidden", count=1)] if hide_first else []
+    notes += [first_hidden(1, text)] if hide_first else []
     _axes(fig, plan, theme, " · ".join(notes))
     fig.update_layout(separators=separators(text))
     return theme.apply(fig)
@@ -172,13 +172,14 @@ def _hover(names: Sequence[str], captions: Sequence[str], plan: _Plan, theme: Ch
 def _bar(text: Catalogue, theme: ChartTheme) -> go.Scatter:
     """The colour bar alone: it speaks of weights, the picture's own levels are shifted by one."""
     marker = {"color": [0], "cmin": 0, "cmax": 1, "colorscale": theme.sequential(), "showscale": True}
-    marker["colorbar"] = {"title": {"text": text("charts.axis.weight")}, "ypad": 24}
+    marker["colorbar"] = {"title": {"text": text("charts.axis.weight")}}
     return go.Scatter(x=[None], y=[None], mode="markers", marker=marker, hoverinfo="skip")
 
 
 def _frames(plan: _Plan, theme: ChartTheme) -> go.Scatter:
     """A thin frame around every tile, as one trace."""
-    low, high, gap = -0.5, plan.side - 0.5, np.nan
+    line_width = plan.side / plan.edge  # [cells]
+    low, high, gap = -0.5 - line_width / 2, plan.side - 0.5 + line_width / 2, np.nan
     x = plan.slots[:, 1:] * plan.pitch_x + np.array([low, high, high, low, low, gap])
     y = plan.slots[:, :1] * plan.pitch_y + np.array([low, low, high, high, low, gap])
     line = {"color": theme.grid, "width": 1}
@@ -215,7 +216,7 @@ def _axes(fig: go.Figure, plan: _Plan, theme: ChartTheme, note: str) -> None:
         tickvals=centres["y"],
         ticktext=[f"H{i}" for i in range(plan.rows)],
     )
-    margin = {"l": 8 if plan.flows else 40, "r": 8, "t": 78, "b": 28 if note else 8}
+    margin = {"l": 8 if plan.flows else 40, "r": 8, "t": BAR_ROOM + (0 if plan.flows else 18), "b": 28 if note else 8}
     cell = plan.edge / plan.side
     fig.update_layout(
         width=max(340, round(plan.cols * plan.pitch_x * cell) + margin["l"] + margin["r"]),

@@ -59,7 +59,7 @@ def _probability(value: float, text: Catalogue) -> str:
 def _axis(values: list[float], value: str) -> dict[str, Any]:
     """Linear, from 0, with room for what is written behind the bars."""
     if value == "prob":
-        return {"range": [0, 1.45], "tickvals": [0, 0.25, 0.5, 0.75, 1]}
+        return {"range": [0, 1.38], "tickvals": [0, 0.25, 0.5, 0.75, 1]}
     low, high = min(0.0, *values), max(0.0, *values)
     room = 0.45 * (high - low or 1)
     return {"range": [low - (room if low < 0 else 0), high + (room if high > 0 else 0)], "tickmode": "auto"}

@@ -44,6 +44,8 @@ _INDIGO, _BLUE, _ORANGE = 270.0, 250.0, 55.0
 _OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "", "#F0E442")
 """The empty one is the text's own colour: black on light, nearly white on dark."""
 _STOPS = 17
+BAR_ROOM = 58
+"""Top margin of a chart with a colour bar [px]."""
 
 
 @dataclass(frozen=True)
@@ -204,18 +206,19 @@ def _template(theme: ChartTheme) -> go.layout.Template:
         "tickfont": {"size": 12, "color": theme.text},
         "title": {"font": {"size": 12, "color": theme.muted}, "standoff": 8},
     }
-    # lies above the plot at its right end: takes no width from the chart
+    # lies above the plot at its left end and takes no width from the chart; the chart leaves BAR_ROOM at the top
     bar = {
         "orientation": "h",
         "thickness": 8,
         "len": 240,
         "lenmode": "pixels",
-        "x": 1,
-        "xanchor": "right",
-        "xpad": 4,
+        "x": 0,
+        "xanchor": "left",
+        "xpad": 0,
+        "yref": "container",
         "y": 1,
-        "yanchor": "bottom",
-        "ypad": 4,
+        "yanchor": "top",
+        "ypad": 2,
         "outlinewidth": 1,
         "outlinecolor": theme.grid,
         "tickcolor": theme.grid,

@@ -30,7 +30,8 @@ export default function ({ data, parentElement }) {
   function wantedSize(format) {
     const [width, height] = ["width", "height"].map((name) => field(name));
     for (const input of [width, height]) {
-      if (!input.value || !input.checkValidity()) throw new Said(fill(words.bad_size, { low: input.min, high: input.max }));
+      const fits = input.value && input.checkValidity();
+      if (!fits) throw new Said(fill(words.bad_size, { low: input.min, high: input.max }));
     }
     const size = { width: Number(width.value), height: Number(height.value), scale: Number(field("scale").value) };
     if (format === "png" && size.width * size.height * size.scale ** 2 > MOST_PIXELS) {

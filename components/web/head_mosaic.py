@@ -130,7 +130,7 @@ def mosaic_message(
         "name": name,
         "hide_first": hide_first,
         "missing": sorted(int(layer) for layer in missing),
-        "words": _words(text, tiles.shape[0], tiles.shape[1]) | {"cut": cut},
+        "words": _words(text, tiles.shape[0], tiles.shape[1], hide_first=hide_first) | {"cut": cut},
     }
     room = MESSAGE_BYTES - len(_json(header)) - lut.size - tiles.shape[-1] * _CELL_BYTES
     drawn = _tiles_in_order(tiles, first_column, [pair for pair, _ in shown], hide_first=hide_first)
@@ -183,8 +183,10 @@ def _cells(tokens: Sequence[str], block: int, side: int) -> list[dict[str, objec
     ]
 
 
-def _words(text: Catalogue, layers: int, heads: int) -> dict[str, str]:
+def _words(text: Catalogue, layers: int, heads: int, *, hide_first: bool) -> dict[str, str]:
     names = ("head", "token", "span", "weight", "weight_pooled", "later", "first_hidden", "missing", "picked", "keys")
     words = {name: text(f"web.mosaic.{name}") for name in names}
     label = text("web.mosaic.label", layers=layers, heads=heads)
+    if hide_first:
+        label += " " + text("web.mosaic.label_without_first")
     return words | {"label": label, "language": text.language}

