@@ -40,8 +40,11 @@ def shortened(text: str, length: int = 14) -> str:
 
 
 def plotly_label(text: str) -> str:
-    """`text` so that Plotly shows it literally: tags escaped, template braces broken, direction isolated."""
-    return ISOLATE.format(html.escape(text, quote=False).replace("%{", "%\u200b{"))
+    """`text` so that Plotly shows it literally: tags, template braces and TeX signs escaped, direction isolated.
+
+    Plotly turns the entities back when it draws, after it has looked for tags, ``%{…}`` and (in notebooks) ``$…$``.
+    """
+    return ISOLATE.format(html.escape(text, quote=False).replace("%{", "%&#123;").replace("$", "&#36;"))
 
 
 def axis_labels(tokens: Sequence[Token], length: int = 14) -> list[str]:

@@ -32,7 +32,7 @@ def decimal_sign(text: Catalogue) -> str:
 
 
 def separators(text: Catalogue) -> str:
-    """Plotly's setting for the language: a decimal sign alone, for a thousands sign would change axis positions' text."""
+    """Plotly's setting for the language: a decimal sign alone; a thousands sign would stand in positions as well."""
     return decimal_sign(text)
 
 

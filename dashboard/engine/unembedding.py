@@ -75,7 +75,11 @@ class ResidualHook:
     def __init__(self, model: nn.Module) -> None:
         """Register a permanent hook that does nothing until `keep` is called in its thread."""
         self._local = threading.local()
-        getattr(model, model.base_model_prefix).register_forward_hook(self._hook)
+        base = getattr(model, model.base_model_prefix)
+        base.register_forward_hook(self._hook)
+        # some families (OPT) reach through to the base model's decoder
+        if isinstance(getattr(base, "decoder", None), nn.Module):
+            base.decoder.register_forward_hook(self._hook)
 
     def _hook(self, _module: nn.Module, _args: Any, output: Any) -> None:
         if getattr(self._local, "keep", False):

@@ -6,14 +6,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from tests.tiny_model import save_tiny_model
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
-
-
-@pytest.fixture(scope="session")
-def tiny_folder(tmp_path_factory):
-    return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture

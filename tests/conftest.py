@@ -1,0 +1,39 @@
+"""Shared by all tests: the bundled model's engine, and one with tiny local models."""
+
+import dataclasses
+
+import pytest
+
+from dashboard.settings import BUNDLED, Settings
+from tests.tiny_model import save_tiny_model
+
+
+@pytest.fixture(scope="session")
+def bundled_engine():
+    """The in-process engine with the bundled model loaded."""
+    from dashboard.engine.local import LocalEngine
+
+    engine = LocalEngine(dataclasses.replace(Settings(), offline=True))
+    engine.describe(BUNDLED)
+    return engine
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory):
+    """A tiny random Llama in a folder."""
+    return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_settings(tiny_folder, tmp_path_factory):
+    """Settings that know the tiny model as ``local/tiny`` and nothing else."""
+    cache = tmp_path_factory.mktemp("cache")
+    return Settings(model="local/tiny", models=(), local_models=(str(tiny_folder),), cache_dir=cache, offline=True)
+
+
+@pytest.fixture
+def tiny_engine(tiny_settings):
+    """A fresh engine with the tiny model."""
+    from dashboard.engine.local import LocalEngine
+
+    return LocalEngine(tiny_settings)
