@@ -128,7 +128,7 @@ def _key_title(found: WeightMap, weights: Floats, text: Catalogue) -> str:
     """Says when what is given to the first token is left out, here or by who made the map."""
     title = _with_block(text("charts.axis.key"), found.block, text)
     if found.col_start == 0 and np.isnan(weights[:, 0]).all():
-        title += " · " + first_hidden(min(found.block, found.col_stop), text)
+        title += "<br>" + first_hidden(min(found.block, found.col_stop), text)
     return title
 
 

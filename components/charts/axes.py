@@ -134,7 +134,7 @@ def bar_figure(
         theme: colours and template.
         text: the catalogue.
         axis: further settings of the value axis; its range leaves room for the notes.
-        more: a line below the bars, e.g. how many are not shown.
+        more: a second line of the axis title, e.g. how many are not shown.
     """
     positions = np.arange(len(labels))
     fig = go.Figure(
@@ -152,7 +152,7 @@ def bar_figure(
             width=0.72,
         )
     )
-    fig.update_xaxes(title_text=axis_title, **axis)
+    fig.update_xaxes(title_text=f"{axis_title}<br>{more}" if more else axis_title, **axis)
     fig.update_yaxes(
         range=[len(labels) - 0.4, -0.6],
         tickmode="array",
@@ -161,20 +161,5 @@ def bar_figure(
         showgrid=False,
         tickfont={"family": MONO, "size": 12},
     )
-    fig.update_layout(separators=separators(text), height=ROW_HEIGHT * len(labels) + 66 + (20 if more else 0))
-    if more:
-        # below the axis title
-        fig.add_annotation(
-            text=more,
-            showarrow=False,
-            xref="paper",
-            yref="paper",
-            x=0,
-            y=0,
-            yshift=-46,
-            xanchor="left",
-            yanchor="top",
-            font={"size": 12, "color": theme.muted},
-        )
-        fig.update_layout(margin_b=72)
+    fig.update_layout(separators=separators(text), height=ROW_HEIGHT * len(labels) + (84 if more else 66))
     return theme.apply(fig)

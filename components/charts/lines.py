@@ -119,6 +119,7 @@ def _line_axes(fig: go.Figure, labels: list[str], start: int, stop: int, text: C
         "ticktext": labels,
         "showgrid": False,
         "tickfont": {"family": MONO, "size": 11},
+        "ticklabelstandoff": 6,
         "fixedrange": True,
     }
     fig.update_layout(

@@ -72,7 +72,7 @@ class LocalEngine:
         self._device = DeviceLock(settings.busy_seconds)
         self._runs = RunStore(settings.run_bytes)
         self._passes = 0
-        self._pool: ModelPool[ReadyModel] = ModelPool(self._load, settings.max_models)
+        self._pool: ModelPool[ReadyModel] = ModelPool(self._load, settings.max_models, self._check)
 
     # -- models ---------------------------------------------------------------------------------------------------
     def describe(self, model: str, job: Job | None = None) -> ModelCard:
@@ -103,6 +103,12 @@ class LocalEngine:
 
     def _leased(self, model: str, job: Job | None = None) -> AbstractContextManager[ReadyModel]:
         return self._pool.lease(model, timeout=self._settings.busy_seconds, job=job or Job())
+
+    def _check(self, model: str, job: Job) -> None:
+        """Whatever can fail without loading fails here, before room is made for the model."""
+        spec = registry.find(model, self._settings)
+        folder, _ = registry.fetch(spec, self._settings, job.progress)
+        registry.check(folder, spec, self._settings, pick_device(self._settings.device))
 
     def _load(self, model: str, job: Job) -> ReadyModel:
         spec = registry.find(model, self._settings)

@@ -30,7 +30,7 @@ class _Slot(Generic[T]):
 class ModelPool(Generic[T]):
     """At most so many models at once; several threads may lease the same one."""
 
-    def __init__(self, load: Callable[[str, Job], T], most: int, check: Callable[[str], None] = lambda _name: None) -> None:
+    def __init__(self, load: Callable[[str, Job], T], most: int, check: Callable[[str, Job], None] | None = None) -> None:
         """Keep how models come.
 
         Args:
@@ -67,8 +67,8 @@ class ModelPool(Generic[T]):
 
     def _acquire(self, name: str, timeout: float, job: Job) -> _Slot[T]:
         end = time.monotonic() + timeout
-        if name not in self.names():
-            self._check(name)
+        if self._check is not None and name not in self.names():
+            self._check(name, job)
         with self._changed:
             while True:
                 slot = self._slots.get(name)

@@ -1,0 +1,230 @@
+"""The in-process engine: exact against plain transformers, one pass a run, bounded, shared by threads."""
+
+import dataclasses
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from dashboard.engine.base import CombineRequest, HeadRequest, Job, RolloutRequest
+from dashboard.engine.local import LocalEngine
+from dashboard.errors import Busy, Cancelled, ModelNotAllowed, PromptEmpty, PromptTooLarge, PromptTooLong, RunTooLarge
+from dashboard.settings import BUNDLED
+
+MODEL = "local/tiny"
+PROMPT = "zebra lamp river zebra lamp river 👩‍👩‍👧 <|end|> <b>x</b>"
+
+
+def key_of(engine, prompt=PROMPT, *, chat=False):
+    return engine.run_key(MODEL, engine.tokenize(MODEL, prompt, chat=chat))
+
+
+@pytest.fixture(scope="module")
+def plain(tiny_folder):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(tiny_folder, attn_implementation="eager").eval()
+    return model, AutoTokenizer.from_pretrained(tiny_folder)
+
+
+def test_the_card_says_what_is_loaded(tiny_engine):
+    card = tiny_engine.describe(MODEL)
+    assert (card.layers, card.heads, card.kv_heads, card.head_dim) == (3, 4, 2, 8)
+    assert (card.architecture, card.dtype, card.device, card.kernel) == ("LlamaForCausalLM", "float32", "cpu", "sdpa")
+    assert card.weight_formula == "softmax(q·k/√8)"
+    assert card.chat
+    assert card.context == 4096
+
+
+def test_everything_equals_plain_transformers(tiny_engine, plain):
+    model, tokenizer = plain
+    ids = tokenizer(PROMPT, return_tensors="pt")["input_ids"]
+    with torch.inference_mode():
+        expected = model(ids, output_attentions=True)
+    key = key_of(tiny_engine)
+    assert list(key.token_ids) == ids[0].tolist()
+    for layer in range(3):
+        for head in range(4):
+            found = tiny_engine.weights(key, HeadRequest(layer, head)).weights
+            np.testing.assert_allclose(np.nan_to_num(found), expected.attentions[layer][0, head], atol=1e-5)
+    top = torch.topk(torch.softmax(expected.logits[0, 4], -1), 6)
+    candidates = tiny_engine.next_token(key, 4, 6)
+    assert candidates.ids.tolist() == top.indices.tolist()
+    np.testing.assert_allclose(candidates.probs, top.values, rtol=1e-4)
+    table = tiny_engine.position_table(key)
+    assert [token.id for token in table.predicted] == expected.logits[0].argmax(-1).tolist()
+    assert tiny_engine.run(key).logits_error < 1e-4
+
+
+def test_the_chat_template_is_the_tokenizers_own(tiny_engine, plain):
+    _, tokenizer = plain
+    expected = tokenizer.apply_chat_template([{"role": "user", "content": "hi"}], add_generation_prompt=True)["input_ids"]
+    key = key_of(tiny_engine, "hi", chat=True)
+    assert list(key.token_ids) == list(expected)
+    assert key.template == "chat"
+    assert key.digest != key_of(tiny_engine, "hi").digest
+
+
+def test_looking_makes_no_forward_pass(tiny_engine):
+    key = key_of(tiny_engine)
+    tiny_engine.run(key)
+    tiny_engine.tiles(key)
+    tiny_engine.weights(key, HeadRequest(1, 1))
+    tiny_engine.weights(key, CombineRequest(((0, 0), (2, 3)), "mean"))
+    tiny_engine.weights(key, RolloutRequest())
+    tiny_engine.query_rows(key, 3)
+    tiny_engine.key_column(key, 0, 0, 2)
+    tiny_engine.next_token(key, 3, 5)
+    tiny_engine.position_table(key)
+    assert tiny_engine.health()["forward_passes"] == 1
+
+
+def test_many_threads_asking_for_the_same_run_make_one_pass(tiny_engine):
+    key = key_of(tiny_engine)
+    threads = [threading.Thread(target=tiny_engine.tiles, args=(key,)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert tiny_engine.health()["forward_passes"] == 1
+
+
+def test_threads_with_different_prompts_get_their_own_numbers(tiny_engine):
+    prompts = [f"{word} lamp river" for word in ("zebra", "Mary", "store", "drink")]
+    alone = {prompt: tiny_engine.weights(key_of(tiny_engine, prompt), HeadRequest(2, 3)).weights for prompt in prompts}
+    engine = LocalEngine(tiny_engine._settings)
+    found = {}
+
+    def work(prompt):
+        found[prompt] = engine.weights(key_of(engine, prompt), HeadRequest(2, 3)).weights
+
+    threads = [threading.Thread(target=work, args=(prompt,)) for prompt in prompts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for prompt, expected in alone.items():
+        np.testing.assert_allclose(found[prompt], expected, atol=1e-6)
+
+
+def test_an_evicted_run_is_computed_again_with_the_same_numbers(tiny_settings):
+    engine = LocalEngine(dataclasses.replace(tiny_settings, run_bytes=60_000))
+    key = key_of(engine)
+    before = engine.weights(key, HeadRequest(1, 2)).weights
+    for i in range(6):
+        engine.run(key_of(engine, f"other prompt number {i}, long enough to take some room in memory"))
+    assert engine.health()["run_bytes"] <= 60_000
+    np.testing.assert_allclose(engine.weights(key, HeadRequest(1, 2)).weights, before, atol=1e-6)
+    assert engine.health()["forward_passes"] == 8
+
+
+def test_a_run_beyond_the_memory_for_runs_is_refused_before_it_is_made(tiny_settings):
+    engine = LocalEngine(dataclasses.replace(tiny_settings, run_bytes=1000))
+    with pytest.raises(RunTooLarge) as error:
+        engine.run(key_of(engine))
+    assert "MB" in str(error.value.facts["limit"])
+    assert engine.health()["forward_passes"] == 0
+
+
+def test_the_estimate_is_what_the_run_then_takes(tiny_engine):
+    key = key_of(tiny_engine)
+    before = tiny_engine.estimate(key)
+    summary = tiny_engine.run(key)
+    after = tiny_engine.estimate(key)
+    assert before.nbytes == pytest.approx(summary.nbytes, rel=0.05)
+    assert np.isnan(before.seconds)
+    assert (before.cached, after.cached) == (False, True)
+    assert after.seconds == pytest.approx(summary.seconds, rel=0.01)
+
+
+def test_a_prompt_that_cannot_be_read_gets_its_own_error(tiny_settings):
+    engine = LocalEngine(dataclasses.replace(tiny_settings, max_tokens=8))
+    with pytest.raises(PromptEmpty):
+        engine.tokenize(MODEL, "", chat=False)
+    with pytest.raises(PromptTooLong) as error:
+        engine.tokenize(MODEL, "zebra lamp " * 10, chat=False)
+    assert error.value.facts["limit"] == 8
+    with pytest.raises(PromptTooLarge):
+        engine.tokenize(MODEL, "x" * 1_000_000, chat=False)
+
+
+def test_a_model_that_is_not_allowed_is_refused_and_the_other_still_works(tiny_engine):
+    with pytest.raises(ModelNotAllowed):
+        tiny_engine.describe("../../etc/passwd")
+    assert tiny_engine.describe(MODEL).model == MODEL
+
+
+def test_a_cancelled_run_leaves_nothing_and_can_be_asked_for_again(tiny_engine):
+    key = key_of(tiny_engine)
+    job = Job()
+    job.cancel.set()
+    with pytest.raises(Cancelled):
+        tiny_engine.run(key, job)
+    assert tiny_engine.health()["runs"] == 0
+    assert tiny_engine.run(key).tokens == len(key.token_ids)
+
+
+def test_waiting_for_a_busy_device_ends_with_an_explanation_or_on_cancel(tiny_settings):
+    engine = LocalEngine(dataclasses.replace(tiny_settings, busy_seconds=0.3))
+    key = key_of(engine)
+    held, free = threading.Event(), threading.Event()
+
+    def hold():
+        with engine._device.held(Job()):
+            held.set()
+            free.wait(10)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(10)
+    try:
+        with pytest.raises(Busy):
+            engine.run(key)
+        job = Job()
+        job.cancel.set()
+        with pytest.raises(Cancelled):
+            engine.run(key, job)
+    finally:
+        free.set()
+        thread.join()
+    assert engine.run(key).tokens == len(key.token_ids)
+
+
+@pytest.mark.model
+def test_the_bundled_model_equals_plain_transformers(bundled_engine):
+    from transformers import AutoModelForCausalLM
+
+    from dashboard.engine.bundled import prepared
+
+    folder, revision = prepared(bundled_engine._settings)
+    model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager").eval()
+    prompt = bundled_engine.tokenize(BUNDLED, "When Mary and John went to the store, John gave a drink to", chat=False)
+    key = bundled_engine.run_key(BUNDLED, prompt)
+    assert key.revision == revision
+    with torch.inference_mode():
+        expected = model(torch.tensor([prompt.ids]), output_attentions=True)
+    for layer in range(30):
+        for head in range(9):
+            found = bundled_engine.weights(key, HeadRequest(layer, head)).weights
+            assert np.abs(np.nan_to_num(found) - expected.attentions[layer][0, head].numpy()).max() < 1e-5
+    last = bundled_engine.next_token(key, len(prompt.ids) - 1, 1)
+    assert last.ids[0] == int(expected.logits[0, -1].argmax())
+    assert last.logits[0] == pytest.approx(float(expected.logits[0, -1].max()), abs=1e-3)
+
+
+@pytest.mark.model
+def test_gpt2s_table_of_the_source_notebook_where_its_weights_are_here(tmp_path):
+    from dashboard.errors import ModelUnreachable
+    from dashboard.settings import Settings
+
+    engine = LocalEngine(dataclasses.replace(Settings(), models=("gpt2",), offline=True))
+    try:
+        engine.describe("gpt2")
+    except ModelUnreachable:
+        pytest.skip("GPT-2's weights are not on this machine")
+    prompt = engine.tokenize("gpt2", "This class is really interesting. It is about language models.", chat=False)
+    found = engine.weights(engine.run_key("gpt2", prompt), HeadRequest(9, 0)).weights
+    expected = [[1.0], [0.891, 0.109], [0.344, 0.516, 0.14], [0.411, 0.253, 0.316, 0.02]]
+    for row, values in enumerate(expected):
+        np.testing.assert_allclose(found[row, : row + 1], values, atol=6e-4)
