@@ -14,8 +14,8 @@ from dashboard.engine.base import METRICS, TILE_SIDE, Job, Tiles
 from dashboard.engine.layers import Layer
 from dashboard.errors import Cancelled
 
-ROWS = 256
-"""About so many query rows of all heads are in memory at once."""
+ROWS = 64
+"""About so many query rows at once: smaller blocks waste less above the diagonal, larger ones fewer calls."""
 
 
 @dataclass(frozen=True)

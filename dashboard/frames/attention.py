@@ -92,7 +92,7 @@ def query_rows_frame(rows: QueryRows, tokens: Sequence[Token]) -> pd.DataFrame:
     """
     layers, heads, count = rows.weights.shape
     flat = rows.weights.reshape(layers * heads, count).astype(np.float64)
-    there: list[bool] = np.isfinite(flat).any(axis=1).tolist()
+    there = [bool(np.isfinite(row).any()) for row in flat]
     key: list[int] = np.nan_to_num(flat, nan=-1.0).argmax(axis=1).tolist()
     layer, head = np.divmod(np.arange(layers * heads), heads)
     return pd.DataFrame(

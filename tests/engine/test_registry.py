@@ -1,0 +1,259 @@
+"""Which models may be had, and the error of each that cannot."""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import huggingface_hub
+import pytest
+import torch
+from huggingface_hub import errors as hub_errors
+
+from dashboard.engine import devices, hub, registry
+from dashboard.engine.local import LocalEngine
+from dashboard.errors import (
+    DeviceUnavailable,
+    ModelBroken,
+    ModelNotAllowed,
+    ModelNotCausal,
+    ModelTooLarge,
+    ModelUnknown,
+    ModelUnreachable,
+    ModelUnsafe,
+    SettingInvalid,
+)
+from dashboard.settings import BUNDLED, Settings
+
+
+def ignore(_share: float) -> None:
+    """No progress is wanted."""
+
+
+def with_folder(settings: Settings, folder: Path) -> Settings:
+    return dataclasses.replace(settings, local_models=(*settings.local_models, str(folder)))
+
+
+@pytest.fixture
+def copy(tiny_folder, tmp_path):
+    """A copy of the tiny model to be spoilt."""
+    return Path(shutil.copytree(tiny_folder, tmp_path / "copy"))
+
+
+def edit(folder: Path, **values) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def test_the_operators_list_is_shown_in_its_order_with_local_folders_last(tiny_folder):
+    settings = Settings(models=("gpt2", BUNDLED, "*"), local_models=(str(tiny_folder),))
+    assert [spec.id for spec in registry.listed(settings)] == ["gpt2", BUNDLED, "local/tiny"]
+    assert [spec.source for spec in registry.listed(settings)] == ["hub", "bundled", "local"]
+
+
+@pytest.mark.parametrize(
+    "model", ["", "../../etc", "a b", "a/b/c", "/etc/passwd", "x" * 10_000, "<b>", "a\nb", "local/none", "..", "a--b", "-a"]
+)
+def test_a_hostile_id_is_refused_even_where_any_id_is_allowed(model):
+    with pytest.raises(ModelNotAllowed) as error:
+        registry.find(model, Settings(models=("gpt2", "*")))
+    assert len(str(error.value.facts["model"])) <= 100
+
+
+def test_a_star_allows_any_id_of_the_hub():
+    assert registry.find("Some-One/model_1.0", Settings(models=("*",))).source == "hub"
+    with pytest.raises(ModelNotAllowed):
+        registry.find("Some-One/model_1.0", Settings(models=("gpt2",)))
+
+
+# -- local folders ------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ({"architectures": ["BertForMaskedLM"], "model_type": "bert"}, "BertForMaskedLM"),
+        ({"architectures": ["BertLMHeadModel"], "model_type": "bert"}, "BertLMHeadModel"),
+        ({"architectures": ["T5ForConditionalGeneration"], "model_type": "t5", "is_encoder_decoder": True}, "T5"),
+        ({"architectures": None, "model_type": "vit"}, "vit"),
+    ],
+)
+def test_what_does_not_predict_the_next_token_is_refused_by_its_kind(tiny_settings, copy, values, kind):
+    edit(copy, **values)
+    engine = LocalEngine(with_folder(tiny_settings, copy))
+    with pytest.raises(ModelNotCausal) as error:
+        engine.describe("local/copy")
+    assert kind in str(error.value.facts["kind"])
+
+
+def spoil_weights(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+def drop_weights(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+
+
+def drop_tokenizer(folder: Path) -> None:
+    for path in folder.glob("tokenizer*"):
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error"),
+    [
+        (spoil_weights, ModelBroken),
+        (drop_weights, ModelUnsafe),
+        (drop_tokenizer, ModelBroken),
+        (lambda folder: (folder / "config.json").write_text("{"), ModelBroken),
+        (lambda folder: (folder / "config.json").unlink(), ModelUnknown),
+        (lambda folder: edit(folder, auto_map={"AutoModelForCausalLM": "x.Y"}), ModelUnsafe),
+        (lambda folder: edit(folder, hidden_size=48), ModelBroken),
+    ],
+)
+def test_a_spoilt_folder_gives_its_own_error_and_the_other_model_still_works(tiny_settings, copy, spoil, error):
+    spoil(copy)
+    engine = LocalEngine(dataclasses.replace(with_folder(tiny_settings, copy), max_models=1))
+    engine.describe("local/tiny")
+    with pytest.raises(error):
+        engine.describe("local/copy")
+    assert engine.describe("local/tiny").model == "local/tiny"
+
+
+def test_a_model_larger_than_the_free_memory_is_refused_before_it_is_loaded(tiny_settings, monkeypatch):
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=1000))
+    with pytest.raises(ModelTooLarge) as error:
+        LocalEngine(tiny_settings).describe("local/tiny")
+    assert "GB" in str(error.value.facts["needed"])
+
+
+def test_the_revision_of_a_folder_follows_its_files(tiny_settings, copy):
+    settings = with_folder(tiny_settings, copy)
+    spec = registry.find("local/copy", settings)
+    before = registry.fetch(spec, settings, ignore)[1]
+    assert registry.fetch(spec, settings, ignore)[1] == before
+    edit(copy, rms_norm_eps=1e-3)
+    assert registry.fetch(spec, settings, ignore)[1] != before
+
+
+# -- the hub, with fakes ------------------------------------------------------------------------------------------
+@pytest.fixture
+def fake_hub(monkeypatch, tiny_folder):
+    """A hub with one model at a commit that moves; nothing goes over the network."""
+    state = SimpleNamespace(commit="c" * 40, files=["config.json", "model.safetensors"], config={}, error=None, asked=[])
+
+    class Api:
+        def model_info(self, model, revision=None):
+            state.asked.append((model, revision))
+            if state.error:
+                raise state.error
+            siblings = [SimpleNamespace(rfilename=name) for name in state.files]
+            return SimpleNamespace(sha=revision or state.commit, siblings=siblings, config=state.config)
+
+    def download(model, revision=None, cache_dir=None, local_files_only=False, allow_patterns=None):
+        if local_files_only and not state.asked:
+            raise hub_errors.LocalEntryNotFoundError("not here")
+        state.patterns = allow_patterns
+        return str(tiny_folder)
+
+    monkeypatch.setattr(huggingface_hub, "HfApi", Api)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    monkeypatch.delenv("HF_HOME", raising=False)
+    return state
+
+
+@pytest.fixture
+def online(tmp_path):
+    return Settings(models=("gpt2",), cache_dir=tmp_path)
+
+
+def test_the_commit_of_the_first_fetch_is_kept_when_the_hub_moves_on(fake_hub, online):
+    assert hub.fetch("gpt2", online)[1] == "c" * 40
+    fake_hub.commit = "d" * 40
+    assert hub.fetch("gpt2", online)[1] == "c" * 40
+    assert json.loads((online.cache_dir / "pins.json").read_text()) == {"gpt2": "c" * 40}
+
+
+def test_only_harmless_files_are_downloaded(fake_hub, online):
+    hub.fetch("gpt2", online)
+    assert "*.safetensors" in fake_hub.patterns
+    assert not any(pattern.endswith((".bin", ".py", ".pt", "*")) for pattern in fake_hub.patterns)
+
+
+def test_a_fetched_model_is_there_without_a_network(fake_hub, online):
+    hub.fetch("gpt2", online)
+    fake_hub.error = OSError("no network")
+    assert hub.fetch("gpt2", dataclasses.replace(online, offline=True))[1] == "c" * 40
+
+
+def test_a_model_that_is_not_here_is_unreachable_when_offline(fake_hub, online):
+    with pytest.raises(ModelUnreachable):
+        hub.fetch("gpt2", dataclasses.replace(online, offline=True))
+    assert not fake_hub.asked
+
+
+def test_weights_only_as_pickle_are_unsafe(fake_hub, online):
+    fake_hub.files = ["config.json", "pytorch_model.bin"]
+    with pytest.raises(ModelUnsafe):
+        hub.fetch("gpt2", online)
+
+
+def test_code_of_its_own_is_unsafe(fake_hub, online):
+    fake_hub.config = {"auto_map": {"AutoModel": "modeling.X"}}
+    with pytest.raises(ModelUnsafe):
+        hub.fetch("gpt2", online)
+
+
+def test_no_network_and_no_such_model_are_told_apart(fake_hub, online):
+    fake_hub.error = OSError("name resolution")
+    with pytest.raises(ModelUnreachable):
+        hub.fetch("gpt2", online)
+    response = SimpleNamespace(headers={}, request=None, status_code=404)
+    fake_hub.error = hub_errors.RepositoryNotFoundError("404", response=response)
+    with pytest.raises(ModelUnknown):
+        hub.fetch("gpt2", online)
+
+
+def test_a_damaged_list_of_commits_is_made_again(fake_hub, online):
+    (online.cache_dir / "pins.json").write_text("{")
+    assert hub.fetch("gpt2", online)[1] == "c" * 40
+
+
+def test_the_operators_certificates_are_trusted(fake_hub, online, monkeypatch):
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "other.pem")
+    hub.fetch("gpt2", dataclasses.replace(online, ca_bundle="own.pem"))
+    import os
+
+    assert (os.environ["SSL_CERT_FILE"], os.environ["REQUESTS_CA_BUNDLE"]) == ("own.pem", "own.pem")
+
+
+# -- devices ------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("there", "picked"), [(("cuda", "cpu"), "cuda"), (("mps", "cpu"), "mps"), (("xpu", "cpu"), "xpu"), (("cpu",), "cpu")]
+)
+def test_the_best_device_is_picked(monkeypatch, there, picked):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: "cuda" in there)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: "mps" in there)
+    monkeypatch.setattr(torch.xpu, "is_available", lambda: "xpu" in there)
+    assert devices.pick_device("auto") == picked
+    assert devices.pick_device("cpu") == "cpu"
+
+
+def test_a_device_that_is_not_there_is_refused_with_those_that_are(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(DeviceUnavailable) as error:
+        devices.pick_device("cuda:1")
+    assert "cpu" in str(error.value.facts["available"])
+
+
+def test_the_gpus_own_name_is_shown(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"Card {device}")
+    assert devices.device_name("cuda:1") == "Card cuda:1"
+
+
+def test_the_dtype_is_the_operators(monkeypatch):
+    assert devices.pick_dtype("bfloat16", None) is torch.bfloat16
+    assert devices.pick_dtype("auto", SimpleNamespace(dtype=torch.float16)) is torch.float16
+    with pytest.raises(SettingInvalid):
+        devices.pick_dtype("float8", None)

@@ -1,0 +1,104 @@
+"""Made-up results with the nasty cases: repeated tokens, markup, templates, TeX, right-to-left text, broken bytes."""
+
+import numpy as np
+
+from dashboard.engine.base import METRICS, Candidates, PositionTable, QueryRows, Tiles, Token, WeightMap
+from dashboard.run_key import RunKey
+
+NASTY = [
+    "This",
+    "<b>bold</b>",
+    " is",
+    "$x$",
+    "%{x}",
+    " is",
+    "\n",
+    "שלום",
+    "<a href='http://e.com'>l</a>",
+    "=1+1",
+    "{layer}",
+    "\u202eevil",
+    "‍",
+    " ",
+]
+
+
+def token(text, token_id=7):
+    return Token(token_id, text, text, text.encode(), False)
+
+
+def tokens(count=len(NASTY) + 1):
+    """`count` tokens; the nasty ones first, then one of broken bytes, then ordinary words."""
+    broken = Token(99, "<0xF0>", None, b"\xf0\x9f", False)
+    found = [token(text, i) for i, text in enumerate(NASTY)] + [broken]
+    return (found + [token(f" w{i % 7}", 100 + i % 7) for i in range(count)])[:count]
+
+
+def causal(count, seed=0):
+    """(T, T) rows that sum to 1, NaN above the diagonal."""
+    raw = np.where(np.tri(count, dtype=bool), np.random.default_rng(seed).exponential(size=(count, count)) ** 3, 0)
+    weights = raw / raw.sum(axis=1, keepdims=True)
+    return np.where(np.tri(count, dtype=bool), weights, np.nan).astype(np.float32)
+
+
+def weight_map(count, *, rows=None, cols=None, block=1, seed=0):
+    """A map as an engine gives it; pooled cells are the largest of ``block x block``."""
+    (r0, r1), (c0, c1) = rows or (0, count), cols or (0, count)
+    weights = causal(count, seed)[r0:r1, c0:c1]
+    if block > 1:
+        small = [-(-size // block) for size in weights.shape]
+        padded = np.full([size * block for size in small], -1, np.float32)
+        padded[: weights.shape[0], : weights.shape[1]] = np.nan_to_num(weights, nan=-1)
+        weights = padded.reshape(small[0], block, small[1], block).max(axis=(1, 3))
+        weights[weights < 0] = np.nan
+    weights.flags.writeable = False
+    return WeightMap(weights, r0, c0, r1, c1, block, 1e-7)
+
+
+def tiles(layers=3, heads=2, side=5, block=1, missing=()):
+    """Tiles in which every head is different; layers in `missing` have no attention."""
+    found = np.zeros((layers, heads, side, side), np.uint8)
+    for layer in range(layers):
+        for head in range(heads):
+            if layer not in missing:
+                found[layer, head] = np.rint(np.nan_to_num(causal(side, layer * heads + head)) * 255)
+    metrics = {
+        name: np.random.default_rng(i).random((layers, heads)).astype(np.float32) for i, name in enumerate(METRICS)
+    }
+    for values in metrics.values():
+        values[list(missing)] = np.nan
+    return Tiles(found, found[..., 0] // 3, block, metrics, 1e-7, 0.1)
+
+
+def query_rows(query=5, layers=3, heads=2, missing=()):
+    weights = np.random.default_rng(1).dirichlet(np.ones(query + 1), (layers, heads)).astype(np.float32)
+    weights[list(missing)] = np.nan
+    return QueryRows(query, weights)
+
+
+def candidates(k=6):
+    logits = np.linspace(9, 4, k, dtype=np.float32)
+    probs = (np.exp(logits) / (np.exp(logits).sum() * 1.25)).astype(np.float32)
+    return Candidates(3, np.arange(k, dtype=np.int64) + 40, logits, probs, 1.5, tuple(tokens(k)))
+
+
+def position_table(count):
+    prob = np.full(count, 0.25, np.float32)
+    prob[-1] = np.nan
+    rank = np.arange(1, count + 1)
+    rank[-1] = 0
+    return PositionTable(tuple(tokens(count)[::-1]), np.full(count, 0.5, np.float32), prob, rank)
+
+
+def run_key(**changes):
+    facts = {
+        "model": "smollm2-135m-instruct",
+        "revision": "abc123",
+        "dtype": "float32",
+        "device": "cpu",
+        "template": "raw",
+        "token_ids": (1, 2, 3),
+        "transformers": "5.23.0",
+        "torch": "2.13.0+cpu",
+    }
+    return RunKey(**(facts | changes))

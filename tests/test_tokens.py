@@ -1,0 +1,67 @@
+"""A token's text is shown whole and literally, whatever is in it."""
+
+import unicodedata
+
+import pytest
+
+from dashboard.engine.base import Token
+from dashboard.tokens import axis_labels, plotly_label, shortened, visible, visible_text
+from tests.frames.samples import NASTY, token
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (" the", "·the"),
+        ("\n\n", "⏎⏎"),
+        ("\t\r", "⇥␍"),
+        ("a\u00a0b", "a‹U+00A0›b"),
+        ("\u202eevil", "‹U+202E›evil"),
+        ("\u200b", "‹U+200B›"),
+        ("\ue000", "‹U+E000›"),
+        ("\x00", "‹U+0000›"),
+        ("\u0301", "◌\u0301"),
+        ("שלום", "שלום"),
+        ("<b>", "<b>"),
+        ("", "‹ ›"),
+    ],
+)
+def test_every_character_is_visible(text, shown):
+    assert visible(token(text)) == shown
+
+
+def test_bytes_that_are_no_text_are_shown_as_hex():
+    assert visible(Token(0, "<0xF0>", None, b"\xf0\x9f", False)) == "‹F0›‹9F›"
+    assert visible(Token(0, "x", None, b"", False)) == "‹ ›"
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_nothing_shown_steers_its_neighbours_or_hides(text):
+    shown = visible_text(text)
+    assert shown
+    assert not [c for c in shown if unicodedata.category(c) in {"Cc", "Cf", "Zs", "Zl", "Zp"}]
+
+
+def test_a_long_text_is_cut_and_the_cut_is_marked():
+    assert shortened("a" * 14) == "a" * 14
+    assert shortened("a" * 15) == "a" * 13 + "…"
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("<b>x</b>", "&lt;b&gt;x&lt;/b&gt;"),
+        ("&lt;", "&amp;lt;"),
+        ("%{x}", "%&#123;x}"),
+        ("$x$", "&#36;x&#36;"),
+        ("<br>", "&lt;br&gt;"),
+    ],
+)
+def test_a_plotly_label_holds_no_tag_template_or_formula(text, label):
+    assert plotly_label(text) == f"\u2068{label}\u2069"
+
+
+def test_equal_tokens_have_equal_labels_and_keep_their_places():
+    labels = axis_labels([token(" is"), token("x"), token(" is")])
+    assert labels[0] == labels[2]
+    assert len(labels) == 3
