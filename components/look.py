@@ -13,6 +13,11 @@ _STYLE = (Path(__file__).parent / "look.css").read_text(encoding="utf-8")
 _ICON = Path(__file__).parent / "icon.png"
 
 
+def tab_icon() -> None:
+    """Our own icon, before anything else: a page's menu icon would be fetched from elsewhere to stand in the tab."""
+    st.set_page_config(page_icon=str(_ICON), layout="wide")
+
+
 def page_look(text: Catalogue, title: str) -> None:
     """Title and icon of the browser's tab, our style rules, and the page's language for screen readers."""
     st.set_page_config(page_title=f"{title} · Logitscope", page_icon=str(_ICON), layout="wide")

@@ -62,9 +62,7 @@ def chart_panel(panel: Panel) -> None:
     )
     with tabs[names[0]]:
         _chart(panel) if panel.figure else _numbers(panel)
-        strip(panel.strip)
-        for word in ("reading", "careful"):
-            note(text(f"panel.{word}"), text(f"charts.{name}.{word}"))
+        foot(panel)
     if "numbers" in tabs and tabs["numbers"].open:
         with tabs["numbers"]:
             _numbers(panel)
@@ -134,9 +132,15 @@ def _downloads(panel: Panel) -> None:
         )
 
 
-def strip(facts: Sequence[str]) -> None:
-    """The honesty strip: one quiet line of facts."""
-    st.html('<p class="ls-strip">' + " · ".join(html.escape(fact) for fact in facts if fact) + "</p>")
+def foot(panel: Panel) -> None:
+    """Below a chart: the honesty strip, how to read it, and how it misleads."""
+    facts = " · ".join(html.escape(fact) for fact in panel.strip if fact)
+    notes = "".join(
+        f'<p class="ls-note"><b>{html.escape(panel.text(f"panel.{word}"))}</b> '
+        f"{html.escape(panel.text(f'charts.{panel.name}.{word}'))}</p>"
+        for word in ("reading", "careful")
+    )
+    st.html(f'<p class="ls-strip">{facts}</p><div class="ls-notes">{notes}</div>')
 
 
 def quiet(message: str) -> None:
@@ -152,11 +156,6 @@ def advice(message: str) -> None:
 def notice(message: str) -> None:
     """Something worth knowing, as plain text."""
     st.html(f'<div class="ls-notice" role="status">{html.escape(message)}</div>')
-
-
-def note(head: str, body: str) -> None:
-    """A quiet line with a bold beginning."""
-    st.html(f'<p class="ls-note"><b>{html.escape(head)}</b> {html.escape(body)}</p>')
 
 
 def section(title: str, more: str = "") -> None:

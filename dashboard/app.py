@@ -10,10 +10,11 @@ if str(ROOT) not in sys.path:  # streamlit puts only this file's folder on the p
 import streamlit as st  # noqa: E402
 
 from components import link, sidebar  # noqa: E402
-from components.look import page_look  # noqa: E402
+from components.look import page_look, tab_icon  # noqa: E402
 from components.shell import error_frame  # noqa: E402
 from dashboard.navigation import PAGES  # noqa: E402
 
+tab_icon()
 link.read_link()
 text = sidebar.language_picker()
 with error_frame(text):

@@ -35,7 +35,9 @@ def main(arguments: Sequence[str]) -> int:
             return _benchmark(options, text)
         return _start(options, text)
     except SetupFailed as failure:
-        print("\n" + text(f"launcher.{failure.message_id}", **{"detail": "", "folder": "", "python": ""} | failure.facts))
+        print(
+            "\n" + text(f"launcher.{failure.message_id}", **{"detail": "", "folder": "", "python": ""} | failure.facts)
+        )
         return 1
     except KeyboardInterrupt:
         print("\n" + text("launcher.interrupted"))
@@ -165,5 +167,3 @@ def _benchmark(options: argparse.Namespace, text: Catalogue) -> int:
     flags = [f"--{name}" for name in ("quick", "check") if getattr(options, name)]
     command = [str(environment.python), "-m", f"tests.benchmarks.{options.name}", *flags]
     return subprocess.run(command, cwd=ROOT, env=surroundings(options), check=False).returncode
-
-

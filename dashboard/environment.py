@@ -118,7 +118,9 @@ class Environment:
     def _run(self, command: Sequence[str], message_id: str) -> None:
         """Run `command` with a dot a line of its output; explain its end when it fails."""
         lines: list[str] = []
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as run:
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        ) as run:
             assert run.stdout is not None
             for line in run.stdout:
                 lines.append(line.rstrip())

@@ -41,9 +41,14 @@ def first_hidden(count: int, text: Catalogue) -> str:
     return text("charts.first_hidden") if count == 1 else text("charts.first_hidden_many", count=count)
 
 
+def hover_token(token: str) -> str:
+    """A visible token for a hover text."""
+    return plotly_label(shortened(token, HOVER_LENGTH))
+
+
 def full_label(token: str, pos: int) -> str:
     """A visible token and its position, for a hover text."""
-    return f"{plotly_label(shortened(token, HOVER_LENGTH))} ({pos})"
+    return f"{hover_token(token)} ({pos})"
 
 
 def tick_label(token: str, pos: int | None = None, length: int = TICK_LENGTH) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import bar_figure, decimal, full_label, tick_label
+from components.charts.axes import bar_figure, decimal, hover_token, tick_label
 from components.charts.theme import ChartTheme
 from dashboard.i18n import Catalogue
 
@@ -37,7 +37,7 @@ def candidates_figure(
         [tick_label(str(row["token"])) for row in records],
         values,
         [_both(row, text) for row in records],
-        [f"{full_label(str(row['token']), row['id'])}" for row in records],
+        [f"{hover_token(str(row['token']))}<br>id {row['id']}" for row in records],
         axis_title=title,
         theme=theme,
         text=text,

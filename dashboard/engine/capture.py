@@ -145,12 +145,16 @@ def _remember(module: nn.Module, query: Tensor, key: Tensor, mask: Tensor | None
     )
 
 
-def _sdpa(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **kwargs: Any) -> Any:
+def _sdpa(
+    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **kwargs: Any
+) -> Any:
     _remember(module, query, key, attention_mask, kwargs)
     return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
 
 
-def _eager(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **kwargs: Any) -> Any:
+def _eager(
+    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **kwargs: Any
+) -> Any:
     """The family's own eager attention, in blocks of query rows, for families that SDPA cannot serve."""
     _remember(module, query, key, attention_mask, kwargs)
     own = own_eager(module)
@@ -274,5 +278,3 @@ def formula(first: KernelInputs, inputs: Any) -> str:
     if any(layer.mask is not None for layer in inputs):
         extra += ", within a window"
     return f"softmax({text}{extra})"
-
-

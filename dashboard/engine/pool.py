@@ -30,7 +30,9 @@ class _Slot(Generic[T]):
 class ModelPool(Generic[T]):
     """At most so many models at once; several threads may lease the same one."""
 
-    def __init__(self, load: Callable[[str, Job], T], most: int, check: Callable[[str, Job], None] | None = None) -> None:
+    def __init__(
+        self, load: Callable[[str, Job], T], most: int, check: Callable[[str, Job], None] | None = None
+    ) -> None:
         """Keep how models come.
 
         Args:

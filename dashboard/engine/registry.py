@@ -55,7 +55,9 @@ class LoadedModel:
 
 def listed(settings: Settings) -> tuple[ModelSpec, ...]:
     """The models that a person can choose from, in the operator's order."""
-    local = [ModelSpec(LOCAL + Path(f).name, Path(f).name, "local", "", Path(f).expanduser()) for f in settings.local_models]
+    local = [
+        ModelSpec(LOCAL + Path(f).name, Path(f).name, "local", "", Path(f).expanduser()) for f in settings.local_models
+    ]
     return tuple(_spec(name) for name in settings.models if name != "*") + tuple(local)
 
 

@@ -121,7 +121,9 @@ def find_attention_modules(model: nn.Module, ids: tuple[int, ...]) -> tuple[list
 
     def hook(module: nn.Module, _args: Any, _kwargs: Any, output: Any) -> None:
         if isinstance(output, tuple | list):
-            seen.extend((module, i, value) for i, value in enumerate(output) if torch.is_tensor(value) and value.ndim == 4)
+            seen.extend(
+                (module, i, value) for i, value in enumerate(output) if torch.is_tensor(value) and value.ndim == 4
+            )
 
     handles = [module.register_forward_hook(hook, with_kwargs=True) for module in model.modules()]
     try:
@@ -134,7 +136,9 @@ def find_attention_modules(model: nn.Module, ids: tuple[int, ...]) -> tuple[list
     weights = [value for value in (getattr(given, "attentions", None) or ()) if value is not None]
     found = []
     for value in weights:
-        same = [(m, i, v) for m, i, v in seen if v is value or (v.data_ptr() == value.data_ptr() and v.shape == value.shape)]
+        same = [
+            (m, i, v) for m, i, v in seen if v is value or (v.data_ptr() == value.data_ptr() and v.shape == value.shape)
+        ]
         if same:
             module, output, _ = same[0]  # the innermost: its hook fires first
             found.append(AttentionModule(module, output, value.shape[1]))

@@ -19,7 +19,9 @@ T = TypeVar("T")
 class Run:
     """What one forward pass left, and what was computed from it since."""
 
-    def __init__(self, summary: RunSummary, layers: tuple[Layer | None, ...], residual: Tensor, logits: Tensor | None) -> None:
+    def __init__(
+        self, summary: RunSummary, layers: tuple[Layer | None, ...], residual: Tensor, logits: Tensor | None
+    ) -> None:
         """Keep the pass.
 
         Args:

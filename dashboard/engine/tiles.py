@@ -101,7 +101,9 @@ def _layer(
         error = max(error, _add(sums, weights, start, repeats))
     counts = dict.fromkeys(METRICS, tokens - 1) | dict.fromkeys(("duplicate_token", "induction"), repeats.queries)
     found = {
-        name: (value / counts[name]).numpy().astype(np.float32) if counts[name] else np.full(layer.heads, np.nan, np.float32)
+        name: (value / counts[name]).numpy().astype(np.float32)
+        if counts[name]
+        else np.full(layer.heads, np.nan, np.float32)
         for name, value in sums.items()
     }
     return found, error

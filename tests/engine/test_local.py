@@ -59,7 +59,9 @@ def test_everything_equals_plain_transformers(tiny_engine, plain):
 
 def test_the_chat_template_is_the_tokenizers_own(tiny_engine, plain):
     _, tokenizer = plain
-    expected = tokenizer.apply_chat_template([{"role": "user", "content": "hi"}], add_generation_prompt=True)["input_ids"]
+    expected = tokenizer.apply_chat_template([{"role": "user", "content": "hi"}], add_generation_prompt=True)[
+        "input_ids"
+    ]
     key = key_of(tiny_engine, "hi", chat=True)
     assert list(key.token_ids) == list(expected)
     assert key.template == "chat"

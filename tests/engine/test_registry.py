@@ -53,7 +53,8 @@ def test_the_operators_list_is_shown_in_its_order_with_local_folders_last(tiny_f
 
 
 @pytest.mark.parametrize(
-    "model", ["", "../../etc", "a b", "a/b/c", "/etc/passwd", "x" * 10_000, "<b>", "a\nb", "local/none", "..", "a--b", "-a"]
+    "model",
+    ["", "../../etc", "a b", "a/b/c", "/etc/passwd", "x" * 10_000, "<b>", "a\nb", "local/none", "..", "a--b", "-a"],
 )
 def test_a_hostile_id_is_refused_even_where_any_id_is_allowed(model):
     with pytest.raises(ModelNotAllowed) as error:
@@ -140,7 +141,9 @@ def test_the_revision_of_a_folder_follows_its_files(tiny_settings, copy):
 @pytest.fixture
 def fake_hub(monkeypatch, tiny_folder):
     """A hub with one model at a commit that moves; nothing goes over the network."""
-    state = SimpleNamespace(commit="c" * 40, files=["config.json", "model.safetensors"], config={}, error=None, asked=[])
+    state = SimpleNamespace(
+        commit="c" * 40, files=["config.json", "model.safetensors"], config={}, error=None, asked=[]
+    )
 
     class Api:
         def model_info(self, model, revision=None):
@@ -230,7 +233,8 @@ def test_the_operators_certificates_are_trusted(fake_hub, online, monkeypatch):
 
 # -- devices ------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("there", "picked"), [(("cuda", "cpu"), "cuda"), (("mps", "cpu"), "mps"), (("xpu", "cpu"), "xpu"), (("cpu",), "cpu")]
+    ("there", "picked"),
+    [(("cuda", "cpu"), "cuda"), (("mps", "cpu"), "mps"), (("xpu", "cpu"), "xpu"), (("cpu",), "cpu")],
 )
 def test_the_best_device_is_picked(monkeypatch, there, picked):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: "cuda" in there)

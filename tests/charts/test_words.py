@@ -1,0 +1,123 @@
+"""Every chart has its words, in both languages and in its docstring, and leaves what it is given alone."""
+
+import json
+import re
+import string
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+import components.charts.attention as attention
+from components.charts.next_token import candidates_figure
+from components.charts.theme import ChartTheme
+from dashboard.engine.base import KeyColumn
+from dashboard.frames.attention import column_frame, metric_frame, query_rows_frame, row_frame
+from dashboard.frames.next_token import candidates_frame
+from dashboard.i18n import Catalogue
+from tests.frames import samples
+
+LOCALE = Path(__file__).parents[2] / "dashboard" / "locale"
+TOKENS = samples.tokens(15)
+SAMPLES = {
+    "head": (attention.head_figure, (samples.weight_map(15), TOKENS)),
+    "lines": (attention.lines_figure, (samples.weight_map(15), TOKENS)),
+    "row": (attention.row_figure, (row_frame(samples.query_rows(), 0, 0, TOKENS),)),
+    "column": (attention.column_figure, (column_frame(KeyColumn(0, 0, 1, samples.causal(15)[:, 1]), TOKENS),)),
+    "query_rows": (attention.query_rows_figure, (query_rows_frame(samples.query_rows(), TOKENS),)),
+    "metric_map": (attention.metric_map_figure, (metric_frame(samples.tiles()), "self")),
+    "mosaic": (attention.mosaic_figure, (samples.tiles(), [(0, 0), (1, 1)])),
+    "candidates": (candidates_figure, (candidates_frame(samples.candidates(14)),)),
+}
+FACTS = {
+    "mosaic": {"heads", "layers", "tokens"},
+    "head": {"what", "tokens"},
+    "row": {"token"},
+    "column": {"token"},
+    "query_rows": {"token"},
+    "lines": {"tokens"},
+    "metric_map": {"metric"},
+    "candidates": {"pos", "k"},
+    "positions": set(),
+}
+
+
+def texts(language):
+    def flat(name, value):
+        if isinstance(value, dict):
+            return {k: v for key, child in value.items() for k, v in flat(f"{name}.{key}", child).items()}
+        return {name: value}
+
+    return flat("", tomllib.loads((LOCALE / language / "charts.toml").read_text(encoding="utf-8")))
+
+
+def fields(template):
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name}
+
+
+def test_both_languages_have_the_same_texts_with_the_same_facts():
+    english, spanish = texts("en"), texts("es")
+    assert english.keys() == spanish.keys()
+    for name in english:
+        assert fields(english[name]) == fields(spanish[name]), name
+
+
+@pytest.mark.parametrize("name", FACTS)
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_every_chart_has_title_reading_care_and_alt_text_with_its_facts(name, language):
+    text = Catalogue(language)
+    assert {fact for word in ("title", "reading", "careful") for fact in fields(text(f"charts.{name}.{word}"))} == set()
+    assert fields(text(f"charts.{name}.alt")) == FACTS[name]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_chart_function_says_how_to_read_it_and_how_it_misleads(name):
+    doc = SAMPLES[name][0].__doc__
+    assert "**Reading it:**" in doc
+    assert "**Careful:**" in doc
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_every_chart_names_its_axes_and_carries_its_own_look(name, mode):
+    function, given = SAMPLES[name]
+    theme = ChartTheme(mode)
+    figure = function(*given, text=Catalogue("en"), theme=theme)
+    written = json.loads(figure.to_json())["layout"]
+    assert written["template"]["layout"]["paper_bgcolor"] == theme.paper
+    assert figure.layout.height
+    if name != "mosaic":  # its axes are labelled L0, H0
+        assert figure.layout.xaxis.title.text
+    scales = [trace.colorscale for trace in figure.data if isinstance(trace, go.Heatmap)]
+    assert all(scales)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_no_chart_writes_a_token_as_markup(name):
+    function, given = SAMPLES[name]
+    written = json.loads(function(*given, text=Catalogue("en"), theme=ChartTheme()).to_json())
+    written["layout"].pop("template")
+    shown = json.dumps(written, ensure_ascii=False)
+    assert "<b>" not in shown
+    assert "<a " not in shown
+    assert "$x$" not in shown
+    assert "\u202e" not in shown
+    # templates are ours: they name only values of the chart
+    assert set(re.findall(r"%\{(\w+)", shown)) <= {"x", "y", "z", "hovertext"}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_chart_leaves_its_input_alone_and_gives_the_same_again(name):
+    function, given = SAMPLES[name]
+    look = {"text": Catalogue("es"), "theme": ChartTheme("dark", "cividis")}
+    first = function(*given, **look).to_json()
+    assert function(*given, **look).to_json() == first
+
+
+def test_numbers_on_screen_have_the_languages_decimal_sign():
+    frame = row_frame(samples.query_rows(), 0, 0, TOKENS)
+    figure = attention.row_figure(frame, text=Catalogue("es"), theme=ChartTheme())
+    assert all("," in note and "." not in note for note in figure.data[0].text)
+    assert np.isfinite(figure.data[0].x).all()
