@@ -46,21 +46,30 @@ def integer_picker(
     """A whole number in [low, high]; see `components.link.bounded`."""
     link.bounded(key, low, high, initial, follow_high=follow_high)
     value = st.number_input(
-        label, low, max(high, low), low, key=key, step=1, bind="query-params", persist_state="session", help=help_text
+        label,
+        low,
+        max(high, low),
+        # a default would be left out of the link, and another prompt's own opening value would take its place
+        value=None,
+        key=key,
+        step=1,
+        bind=link.binding(key),
+        persist_state="session",
+        help=help_text,
     )
-    return low if value is None else int(value)
+    return initial if value is None else int(value)
 
 
 def switch(key: str, label: str, help_text: str | None = None) -> bool:
     """An on/off switch, off by default."""
-    return st.toggle(label, key=key, bind="query-params", persist_state="session", help=help_text)
+    return st.toggle(label, key=key, bind=link.binding(key), persist_state="session", help=help_text)
 
 
 def span_picker(key: str, label: str, stop: int, help_text: str | None = None) -> tuple[int, int]:
     """A span [start, stop) of positions; the whole by default."""
     link.bounded_span(key, stop)
     low, high = st.slider(
-        label, 0, stop, (0, stop), key=key, bind="query-params", persist_state="session", help=help_text
+        label, 0, stop, (0, stop), key=key, bind=link.binding(key), persist_state="session", help=help_text
     )
     return (low, high) if low < high else (min(low, stop - 1), min(low, stop - 1) + 1)
 
@@ -72,7 +81,7 @@ def ranges_input(key: str, label: str, count: int, *, text: Catalogue) -> tuple[
         key=key,
         placeholder=text("controls.all", last=count - 1),
         help=text("controls.ranges_help", last=count - 1),
-        bind="query-params",
+        bind=link.binding(key),
         persist_state="session",
         max_chars=200,
     )

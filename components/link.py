@@ -7,7 +7,7 @@ language-neutral or compressed text, so they are kept in step with the URL here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
 import streamlit as st
@@ -17,10 +17,12 @@ from dashboard.view_state import Dropped, check, pack_prompt, unpack_prompt
 T = TypeVar("T")
 _DROPPED = "_link_dropped"
 _READ = "_link_read"
+_BAD = "_link_bad"
 
 
 def read_link() -> None:
     """Once a session: name every parameter of the URL that cannot be read, before a widget silently ignores it."""
+    st.session_state[_BAD] = set()
     if st.session_state.get(_READ):
         return
     st.session_state[_READ] = True
@@ -29,6 +31,16 @@ def read_link() -> None:
         if problem:
             drop(problem)
             st.query_params.pop(name, None)
+            st.session_state[_BAD].add(name)
+
+
+def binding(key: str) -> Literal["query-params"] | None:
+    """How a widget is bound; not at all in the one run whose URL holds what it cannot read.
+
+    Streamlit 1.67 reads a bound number from the URL as it was at first, whatever became of it since, and raises
+    ``OverflowError`` for one like ``1e400``.
+    """
+    return None if key in st.session_state[_BAD] else "query-params"
 
 
 def drop(problem: Dropped) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -52,7 +53,7 @@ class View:
         """This prompt's run; makes it (with progress and Stop) when it is not there."""
         cost = self.engine.estimate(self.key)
         label = self.text("work.running", tokens=cost.tokens)
-        if cost.seconds == cost.seconds and not cost.cached:
+        if not math.isnan(cost.seconds) and not cost.cached:
             label = self.text("work.running_estimate", tokens=cost.tokens, seconds=f"{max(cost.seconds, 0.1):.1f}")
         return self.wait(lambda job: self.engine.run(self.key, job), label, f"run {self.key.digest}")
 

@@ -103,7 +103,7 @@ def _prompt_form(text: Catalogue) -> tuple[str, bool]:
     )
     with st.form("prompt_form", border=False):
         st.text_area(text("sidebar.prompt"), key="prompt", height=150, persist_state="session")
-        st.toggle(text("sidebar.chat"), key="chat", bind="query-params", help=text("sidebar.chat_help"))
+        st.toggle(text("sidebar.chat"), key="chat", bind=link.binding("chat"), help=text("sidebar.chat_help"))
         st.form_submit_button(text("sidebar.run"), type="primary", on_click=allow, width="stretch")
     if not link.prompt_written(default):
         notice(text("sidebar.prompt_not_in_link"))

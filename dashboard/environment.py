@@ -158,7 +158,7 @@ def explained(error: OSError, folder: Path) -> SetupFailed:
 
 @contextlib.contextmanager
 def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold a lock between processes that ends with the process, however it ends; `waiting` is called when it is held."""
+    """Hold a lock between processes, which ends with the process; `waiting` is called when another holds it."""
     with path.open("a+b") as file:
         told = False
         while not _take(file.fileno()):

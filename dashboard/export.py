@@ -27,13 +27,13 @@ def caption(provenance: Mapping[str, object]) -> str:
 
 
 def csv_bytes(frame: pd.DataFrame, key: RunKey) -> bytes:
-    """The table as CSV in UTF-8, with the columns ``model, revision, run`` behind.
+    """The table as CSV (RFC 4180) in UTF-8, with the columns ``model, revision, run`` behind.
 
     Texts that a spreadsheet would run as a formula get a ``'`` in front; a single sign (the token ``-``) stays.
     """
     origin = {"model": key.model, "revision": key.revision, "run": key.digest}
     safe = frame.assign(**{name: pd.Categorical([value] * len(frame)) for name, value in origin.items()})
-    return safe.apply(_without_formulas).to_csv(index=False, lineterminator="\n").encode()
+    return safe.apply(_without_formulas).to_csv(index=False, lineterminator="\r\n").encode()
 
 
 def _without_formulas(column: pd.Series) -> pd.Series:

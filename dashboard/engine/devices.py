@@ -34,7 +34,7 @@ def pick_device(wanted: str) -> str:
     there = available()
     if wanted == "auto":
         return there[0]
-    if wanted.split(":")[0] not in there:
+    if wanted.partition(":")[0] not in there:
         raise DeviceUnavailable(device=wanted, available=", ".join(there))
     return wanted
 
@@ -43,7 +43,7 @@ def device_name(device: str) -> str:
     """The device's own name, for people."""
     import torch
 
-    kind = device.split(":")[0]
+    kind = device.partition(":")[0]
     if kind == "cuda":
         return str(torch.cuda.get_device_name(device))
     if kind == "xpu":

@@ -113,10 +113,8 @@ def _heads_source(
                 raise Cancelled
             weights = layer.weights(heads, (start, stop))
             part = weights.amax(0) if how == "max" else weights.sum(0) / len(pairs)
-            if result is None:
-                result = part
-            else:
-                result = torch.maximum(result, part) if how == "max" else result.add_(part)
+            together = torch.maximum if how == "max" else torch.add
+            result = part if result is None else together(result, part)
         assert result is not None
         return result
 
@@ -141,7 +139,7 @@ def _rollout_source(layers: Layers, reasons: Reasons, tokens: int) -> Callable[[
 
 
 def _through(layer: Layer, result: Tensor, seen: int) -> Tensor:
-    """(R, T) `result` times this layer's (mean + identity) / 2, rows renormalised; keys from `seen` on are never reached."""
+    """(R, T) `result` times this layer's (mean + identity) / 2, rows renormalised; no key from `seen` on is reached."""
     mixed = torch.zeros_like(result)
     for start in range(0, seen, ROWS):
         stop = min(start + ROWS, seen)

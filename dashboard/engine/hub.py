@@ -1,4 +1,4 @@
-"""Models of the Hugging Face hub: the commit pinned at the first fetch, safetensors only, from the cache when offline."""
+"""Models of the Hugging Face hub: commit pinned at the first fetch, safetensors only, from the cache when offline."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -156,7 +157,7 @@ class LocalEngine:
         self._passes += 1
         rate = seconds / len(key.token_ids)
         old = ready.seconds_a_token
-        ready.seconds_a_token = rate if old != old else 0.5 * (old + rate)
+        ready.seconds_a_token = rate if math.isnan(old) else 0.5 * (old + rate)
         last = output.logits[0, -1].float()
         logits = None if ready.head else output.logits[0].float().clone()
         error = 0.0
@@ -288,7 +289,7 @@ def exact_head(capturer: Capturer, hook: ResidualHook) -> Head | None:
 
 def _synchronize(device: str) -> None:
     """Wait until the device has done what it was given, so that seconds are true."""
-    kind = device.split(":")[0]
+    kind = device.partition(":")[0]
     if kind != "cpu":
         module: Any = getattr(torch, kind)
         module.synchronize()

@@ -101,7 +101,7 @@ REPLAYED = {"bloom", "falcon-alibi", "falcon-rope", "gptj", "gpt_neo", "mpt", "c
 
 
 def build(name: str, **settings: Any) -> Any:
-    """A tiny random model of the family with eager attention, its weights sharpened so that patterns are not uniform."""
+    """A tiny random model of the family with eager attention, sharpened so that patterns are not uniform."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 

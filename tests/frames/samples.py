@@ -27,7 +27,7 @@ def token(text, token_id=7):
     return Token(token_id, text, text, text.encode(), False)
 
 
-def tokens(count=len(NASTY) + 1):
+def tokens(count=15):
     """`count` tokens; the nasty ones first, then one of broken bytes, then ordinary words."""
     broken = Token(99, "<0xF0>", None, b"\xf0\x9f", False)
     found = [token(text, i) for i, text in enumerate(NASTY)] + [broken]

@@ -6,7 +6,6 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 
 

@@ -22,7 +22,8 @@ PROMPTS = {
 
 def words(at) -> str:
     """All text that a page shows through elements of our own."""
-    return html.unescape("\n".join(str(element.proto.body) for element in at.get("html")))
+    bodies = [str(element.proto.body) for element in at.get("html")]
+    return html.unescape("\n".join(body for body in bodies if not body.startswith(("<style", "<script"))))
 
 
 @pytest.mark.parametrize("slug", SLUGS)

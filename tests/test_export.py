@@ -1,0 +1,112 @@
+"""Exports carry their origin, hide the prompt from names, and hold nothing that a reader would run."""
+
+import io
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from components.charts.attention import head_figure
+from components.charts.theme import ChartTheme
+from dashboard.export import caption, csv_bytes, figure_json, file_stem, html_bytes
+from dashboard.frames.attention import head_frame, mosaic_frame
+from dashboard.i18n import Catalogue
+from tests.frames import samples
+
+KEY = samples.run_key()
+
+
+@pytest.fixture
+def figure():
+    look = {"text": Catalogue("en"), "theme": ChartTheme("dark")}
+    return head_figure(samples.weight_map(15), samples.tokens(15), **look)
+
+
+def test_a_file_is_named_after_its_chart_and_run():
+    assert file_stem(KEY, "head", "L9H0") == f"logitscope-head-L9H0-{KEY.digest}"
+    assert file_stem(KEY, "mosaic") == f"logitscope-mosaic-{KEY.digest}"
+
+
+def test_a_files_name_is_safe_whatever_is_in_it():
+    stem = file_stem(KEY, "../../etc", 'a b/\\:*?"<>|' + "x" * 200)
+    assert re.fullmatch(r"[A-Za-z0-9_-]+", stem)
+    assert len(stem) < 120
+
+
+def test_a_csv_says_where_its_numbers_come_from_and_reads_back():
+    frame = head_frame(samples.weight_map(15), samples.tokens(15))
+    read = pd.read_csv(io.BytesIO(csv_bytes(frame, KEY)), keep_default_na=False)
+    assert list(read.columns) == [*frame.columns, "model", "revision", "run"]
+    assert set(read["run"]) == {KEY.digest}
+    np.testing.assert_array_equal(read["weight"].astype(np.float32), frame["weight"])
+    assert "שלום" in set(read["query_token"])
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+a", "-2+3", "@SUM(A1)", "\tx", "\r=1"])
+def test_a_text_that_a_spreadsheet_would_run_is_quoted(text):
+    read = pd.read_csv(io.BytesIO(csv_bytes(pd.DataFrame({"token": [text, "b"]}), KEY)), dtype=str)
+    assert read["token"].tolist() == ["'" + text, "b"]
+
+
+def test_a_text_column_of_categories_is_quoted_too_and_stays_apart_from_its_twin():
+    frame = pd.DataFrame({"token": pd.Categorical(["=1", "'=1", "=1"])})
+    assert csv_bytes(frame, KEY).decode().splitlines()[1].startswith("'=1,")
+
+
+def test_single_signs_numbers_and_missing_values_stay_as_they_are():
+    frame = pd.DataFrame({"token": ["-", "=", None], "logit": [-1.5, -2.0, np.nan]})
+    lines = csv_bytes(frame, KEY).decode().splitlines()
+    assert [line.split(",")[:2] for line in lines[1:]] == [["-", "-1.5"], ["=", "-2.0"], ["", ""]]
+
+
+def test_a_models_own_name_cannot_be_a_formula():
+    assert "'=cmd" in csv_bytes(pd.DataFrame({"a": [1]}), samples.run_key(model="=cmd")).decode()
+
+
+def test_an_empty_table_still_has_its_heading():
+    empty = head_frame(samples.weight_map(4, rows=(0, 1), cols=(2, 3)), samples.tokens(4))
+    assert csv_bytes(empty, KEY).decode().strip() == "query,query_token,key,key_token,weight,model,revision,run"
+
+
+def test_the_mosaics_csv_keeps_every_row():
+    frame = mosaic_frame(samples.tiles(layers=4, heads=3, side=16), samples.tokens(16))
+    assert len(csv_bytes(frame, KEY).decode().splitlines()) == 1 + 12 * 136
+
+
+def test_a_page_works_offline_and_shows_its_origin(figure):
+    page = html_bytes(figure, KEY.provenance()).decode()
+    assert len(page) > 3_000_000  # plotly.js is inside
+    assert not re.search(r"<(script|link|img)[^>]*(src|href)=", page)
+    footer = re.search(r"<footer>(.*)</footer>", page).group(1)
+    assert KEY.digest in footer
+    assert "2.13.0+cpu" in footer
+    meta = re.search(r'<meta name="provenance" content="([^"]*)">', page).group(1)
+    assert json.loads(meta.replace("&quot;", '"')) == KEY.provenance()
+    assert "background: #101216" in page
+
+
+def test_nothing_in_a_page_comes_from_a_name_or_token_as_markup(figure):
+    page = html_bytes(figure, {"model": "<script>alert(1)</script>", "run": '"><img src=x>'}).decode()
+    assert "<script>alert" not in page
+    assert "<img src=x>" not in page
+    assert (
+        "</script><b>"
+        not in html_bytes(ChartTheme().apply(go.Figure(layout_title_text="</script><b>")), KEY.provenance()).decode()
+    )
+
+
+def test_the_browsers_image_has_the_same_colours_as_the_screen(figure):
+    import streamlit  # noqa: F401 - sets the placeholder template
+
+    written = json.loads(figure_json(figure))
+    assert written["layout"]["template"]["layout"]["paper_bgcolor"] == "#101216"
+    assert "#000001" not in figure_json(figure)
+
+
+def test_the_caption_is_one_line_with_every_fact():
+    line = caption(KEY.provenance())
+    assert "\n" not in line
+    assert all(str(value) in line for value in KEY.provenance().values())
