@@ -45,7 +45,7 @@ def opening_head(metrics: pd.DataFrame, tokens: tuple[Token, ...]) -> tuple[int,
     """The head that a fresh page opens: strongest in induction, else (no token repeats) in looking one back."""
     for name in ("induction", "previous_token"):
         if metrics[name].notna().any() and len(tokens) > 1:
-            best = metrics.loc[metrics[name].idxmax()]
+            best = metrics.iloc[int(metrics[name].argmax())]
             return int(best["layer"]), int(best["head"])
     return 0, 0
 
@@ -224,12 +224,11 @@ def _take_box() -> None:
 def map_script(detail: Detail, rows: tuple[int, int], cols: tuple[int, int]) -> str:
     """The script that makes this part of the map again."""
     view = detail.view
-    spans = {"rows": rows, "cols": cols}
     if detail.what == "head":
-        return scripts.head_script(view.card, view.key, detail.layer, detail.head, **spans)
+        return scripts.head_script(view.card, view.key, detail.layer, detail.head, rows=rows, cols=cols)
     if detail.what == "rollout":
-        return scripts.rollout_script(view.card, view.key, **spans)
-    return scripts.combine_script(view.card, view.key, detail.pairs, detail.what, **spans)
+        return scripts.rollout_script(view.card, view.key, rows=rows, cols=cols)
+    return scripts.combine_script(view.card, view.key, detail.pairs, detail.what, rows=rows, cols=cols)
 
 
 def token_bars(detail: Detail) -> None:

@@ -172,7 +172,7 @@ def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
             _release(file.fileno())
 
 
-if os.name == "nt":
+if sys.platform == "win32":
     import msvcrt
 
     def _take(descriptor: int) -> bool:

@@ -6,8 +6,9 @@ import os
 import sys
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 from dashboard.errors import SettingInvalid
 
@@ -82,7 +83,7 @@ class Settings:
             {f.name: environ[PREFIX + f.name.upper()] for f in fields(cls) if PREFIX + f.name.upper() in environ}
         )
         default = cls()
-        return cls(**{name: _convert(name, value, getattr(default, name)) for name, value in raw.items()})
+        return replace(default, **{name: _convert(name, value, getattr(default, name)) for name, value in raw.items()})
 
 
 def _read_file(path: str) -> dict[str, object]:
@@ -95,7 +96,7 @@ def _read_file(path: str) -> dict[str, object]:
     return found
 
 
-def _convert(name: str, value: object, default: object) -> object:
+def _convert(name: str, value: object, default: object) -> Any:
     try:
         if isinstance(default, tuple):
             parts = value.split(",") if isinstance(value, str) else list(value)  # type: ignore[call-overload]

@@ -129,7 +129,7 @@ def _load(source: Path, progress: Progress) -> tuple[Any, Any]:
     # a model that came from GGUF refuses to be saved: build a plain one from its configuration and weights
     if hasattr(config, "quantization_config"):
         del config.quantization_config
-    plain = type(loaded)(config)
+    plain: Any = type(loaded)(config)
     plain.load_state_dict(loaded.state_dict())
     plain.tie_weights()
     plain.generation_config = loaded.generation_config

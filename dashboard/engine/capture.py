@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -61,7 +61,7 @@ class Recording:
 class Capturer:
     """A model that is ready to be captured; see `install`."""
 
-    def __init__(self, model: nn.Module, blocks: list[nn.Module], kernel: str, replay: Replay | None) -> None:
+    def __init__(self, model: Any, blocks: list[nn.Module], kernel: str, replay: Replay | None) -> None:
         """Keep the model and how its layers are reached."""
         self.model = model
         self.kernel = kernel
@@ -91,7 +91,7 @@ class Capturer:
         with _recording(job) as record, torch.inference_mode(), self._replayed() as inputs:
             output = self.model(input_ids=torch.tensor([ids], device=device), use_cache=False, **model_kwargs)
         layers: list[Layer | None] = [None] * self._blocks
-        found = record.inputs if self._replay is None else inputs
+        found: Mapping[int, Any] = record.inputs if self._replay is None else inputs
         for module, layer in found.items():
             layers[self._layer_of[module]] = layer
         shown = self.without_attention
@@ -196,7 +196,7 @@ AttentionMaskInterface.register(EAGER, sdpa_mask)
 
 
 # -- setting a model up -------------------------------------------------------------------------------------------
-def install(model: nn.Module) -> Capturer:
+def install(model: Any) -> Capturer:
     """Make `model` ready to be captured; once, after loading with ``attn_implementation="eager"``, before sharing it.
 
     Raises:
@@ -221,14 +221,14 @@ def install(model: nn.Module) -> Capturer:
     return capturer
 
 
-def decoder_blocks(model: nn.Module) -> list[nn.Module]:
+def decoder_blocks(model: Any) -> list[nn.Module]:
     """The decoder layers: the first list of modules that has as many entries as the model has layers."""
     layers = model.config.get_text_config().num_hidden_layers
     lists = (module for module in model.modules() if isinstance(module, nn.ModuleList) and len(module) == layers)
     return list(next(lists, []))
 
 
-def _through_interface(model: nn.Module, blocks: list[nn.Module], kernel: str, ids: tuple[int, ...]) -> Capturer | None:
+def _through_interface(model: Any, blocks: list[nn.Module], kernel: str, ids: tuple[int, ...]) -> Capturer | None:
     """A capturer through the attention interface; ``None`` when the family does not call it."""
     try:
         model.set_attn_implementation(kernel)
@@ -243,7 +243,7 @@ def _through_interface(model: nn.Module, blocks: list[nn.Module], kernel: str, i
     return capturer
 
 
-def _check(capturer: Capturer, model: nn.Module, ids: tuple[int, ...], own: list[Tensor]) -> None:
+def _check(capturer: Capturer, model: Any, ids: tuple[int, ...], own: list[Tensor]) -> None:
     """Compare what is remade with the model's own eager weights; note the layers that have none or differ."""
     _, recording = capturer.forward(ids, Job())
     types = getattr(model.config.get_text_config(), "layer_types", None) or []

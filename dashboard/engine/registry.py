@@ -172,7 +172,7 @@ def load(spec: ModelSpec, settings: Settings, device: str, progress: Progress) -
     safe: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
         config = AutoConfig.from_pretrained(folder, **safe)
-        model = AutoModelForCausalLM.from_pretrained(
+        model: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=pick_dtype(settings.dtype, config),
             attn_implementation="eager",

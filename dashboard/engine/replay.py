@@ -111,7 +111,7 @@ class Replay:
             _inputs.reset(token)
 
 
-def find_attention_modules(model: nn.Module, ids: tuple[int, ...]) -> tuple[list[Tensor], list[AttentionModule]]:
+def find_attention_modules(model: Any, ids: tuple[int, ...]) -> tuple[list[Tensor], list[AttentionModule]]:
     """The model's own eager weights, and the modules that return them (found by identity of the tensors).
 
     Returns:

@@ -78,7 +78,8 @@ def sweep(layers: Sequence[Layer | None], ids: Sequence[int], heads: int, job: J
             for name, values in found.items():
                 metrics[name][i] = values
         job.progress((i + 1) / len(layers))
-    for array in (tiles, without_first, *metrics.values()):
+    arrays: list[np.ndarray] = [tiles, without_first, *metrics.values()]
+    for array in arrays:
         array.flags.writeable = False
     return Tiles(tiles, without_first, block, metrics, error, time.perf_counter() - began)
 

@@ -51,7 +51,7 @@ class Head:
     A shallow copy of the model, sharing its weights, whose base model is a stub.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: Any) -> None:
         """Copy `model` shallowly; the model itself stays as it is."""
         self._stub = _Stub()
         self._model = copy.copy(model)
@@ -72,7 +72,7 @@ class Head:
 class ResidualHook:
     """Keeps what the base model returned during one forward pass of one thread."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: Any) -> None:
         """Register a permanent hook that does nothing until `keep` is called in its thread."""
         self._local = threading.local()
         base = getattr(model, model.base_model_prefix)

@@ -1,0 +1,129 @@
+"""The three floors: who may import what, held as data."""
+
+import ast
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted(p for folder in ("dashboard", "components", "pages") for p in (ROOT / folder).rglob("*.py"))
+
+# (what is imported, who may import it)
+ALLOWED = {
+    "streamlit": ["dashboard/app.py", "dashboard/cache.py", "components/*.py", "components/web/*.py", "pages/*.py"],
+    "torch": ["dashboard/engine/*.py"],
+    "transformers": ["dashboard/engine/*.py"],
+    "safetensors": ["dashboard/engine/*.py"],
+    "huggingface_hub": ["dashboard/engine/*.py"],
+    "plotly": [
+        "components/charts/*.py",
+        "components/panels.py",
+        "components/attention_panels.py",
+        "dashboard/export.py",
+    ],
+    "pages": [],
+    "components": ["components/*", "pages/*.py", "dashboard/app.py"],
+    "pickle": [],
+}
+# what a floor may not import although the table above would let it
+FORBIDDEN = {
+    "components/charts/*.py": [
+        "dashboard.engine.local",
+        "dashboard.engine.capture",
+        "dashboard.cache",
+        "components.panels",
+    ],
+    "dashboard/engine/*.py": ["dashboard.frames", "dashboard.cache", "pandas"],
+    "dashboard/frames/*.py": ["dashboard.engine.local", "dashboard.cache"],
+}
+STANDARD_LIBRARY_ONLY = [
+    "dashboard/__main__.py",
+    "dashboard/commands.py",
+    "dashboard/environment.py",
+    "dashboard/i18n.py",
+]
+WITHOUT_TORCH_AT_IMPORT = [
+    "dashboard/engine/base.py",
+    "dashboard/engine/bundled.py",
+    "dashboard/engine/devices.py",
+    "dashboard/engine/hub.py",
+    "dashboard/engine/registry.py",
+    "dashboard/engine/pool.py",
+]
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imported(path: Path, *, top_only: bool = False) -> set[str]:
+    """Modules that a file imports; with `top_only` those that importing the file imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = tree.body if top_only else ast.walk(tree)
+    found = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def within(module: str, package: str) -> bool:
+    return module == package or module.startswith(package + ".")
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_imports_only_go_down(path):
+    for module in imported(path):
+        for package, places in ALLOWED.items():
+            if within(module, package):
+                assert any(fnmatch(name_of(path), place) for place in places), (
+                    f"{name_of(path)} imports {module}; {package} may be imported by: {', '.join(places) or 'nobody'}"
+                )
+        for place, packages in FORBIDDEN.items():
+            if fnmatch(name_of(path), place):
+                wrong = [package for package in packages if within(module, package)]
+                assert not wrong, f"{name_of(path)} imports {module}; files of {place} may not"
+
+
+@pytest.mark.parametrize("name", STANDARD_LIBRARY_ONLY)
+def test_what_runs_before_anything_is_installed_needs_the_standard_library_alone(name):
+    ours = {"dashboard.commands", "dashboard.environment", "dashboard.i18n", "dashboard.engine.package"}
+    for module in imported(ROOT / name):
+        own = any(within(module, other) for other in ours)
+        assert own or module.partition(".")[0] in sys.stdlib_module_names, f"{name} imports {module}"
+
+
+@pytest.mark.parametrize("name", WITHOUT_TORCH_AT_IMPORT)
+def test_start_up_does_not_wait_for_torch(name):
+    heavy = {m for m in imported(ROOT / name, top_only=True) if m.partition(".")[0] in {"torch", "transformers"}}
+    assert not heavy, f"{name} imports {heavy} when it is imported; import it inside the function that needs it"
+
+
+def test_no_module_is_a_drawer_for_everything():
+    names = {path.stem for path in FILES}
+    assert not names & {"utils", "helpers", "common", "misc"}
+
+
+def test_no_module_of_the_dashboard_bears_a_name_of_the_standard_library():
+    """`streamlit run` puts that folder first on the path."""
+    names = {path.stem for path in (ROOT / "dashboard").glob("*.py")} - {"__init__", "__main__"}
+    assert not names & sys.stdlib_module_names
+
+
+def test_pages_are_short():
+    for path in (ROOT / "pages").glob("*.py"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 110, (
+            f"{name_of(path)}: move what it does to panels"
+        )
+
+
+def test_streamlit_is_cached_in_one_place():
+    for path in FILES:
+        if name_of(path) != "dashboard/cache.py":
+            assert "st.cache_" not in path.read_text(encoding="utf-8"), (
+                f"{name_of(path)} caches; dashboard/cache.py does"
+            )
