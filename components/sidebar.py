@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import html
+import math
 
 import streamlit as st
 
 from components import link
 from components.charts.theme import ChartTheme
-from components.panels import notice
+from components.panels import notice, number
 from components.shell import View
 from components.web.copy_link import copy_link
 from components.web.token_text import token_text
@@ -19,6 +20,7 @@ from dashboard.engine.registry import find, listed
 from dashboard.errors import DashboardError
 from dashboard.i18n import LANGUAGES, Catalogue, pick_language
 from dashboard.tokens import visible
+from dashboard.view_state import pack_prompt
 
 EXAMPLES = ("twice", "class", "capital", "induction", "worked", "spanish")
 """Example prompts: the catalogue's ``examples.<name>``."""
@@ -122,13 +124,15 @@ def load(view: View) -> None:
     """Load the model and read the prompt; show the exact tokens and the model's facts in the sidebar."""
     place = st.sidebar.container()
     view.load()
+    _compare_made(view.card)
     with place:
         _token_count(view.text, view.tokens, view.card)
         with st.expander(view.text("sidebar.tokens")):
             _tokens(view)
         _model_facts(view.text, view.card)
         _look(view.text)
-        copy_link(text=view.text, key="copy_link")
+        copy_link(more=_whole_link(view), text=view.text, key="copy_link")
+        _cost(view)
 
 
 def _token_count(text: Catalogue, tokens: TokenizedPrompt, card: ModelCard) -> None:
@@ -160,6 +164,37 @@ def _model_facts(text: Catalogue, card: ModelCard) -> None:
         text("sidebar.revision", revision=card.revision[:12], version=card.transformers),
     ]
     st.html("".join(f'<p class="ls-count">{html.escape(line)}</p>' for line in lines))
+
+
+def made_with(card: ModelCard) -> str:
+    """What a link says about where it was made: revision, dtype and version."""
+    return f"{card.revision[:12]} {card.dtype} transformers-{card.transformers}"
+
+
+def _compare_made(card: ModelCard) -> None:
+    """Say so when a link was made with another revision, dtype or version than is here."""
+    made = st.query_params.get("made")
+    if made:
+        st.query_params.pop("made")
+        if made != made_with(card):
+            link.drop(link.Dropped("made", made, "made", (("here", made_with(card)),)))
+
+
+def _whole_link(view: View) -> dict[str, str]:
+    """What a copied link names so that it stays the same view when a default changes."""
+    prompt = {} if {"prompt", "pz"} & set(st.query_params) else pack_prompt(view.prompt)
+    return {"lang": view.text.language, "model": view.model, "made": made_with(view.card), **prompt}
+
+
+def _cost(view: View) -> None:
+    """What a run of this prompt costs; refuses one that is over the operator's limit."""
+    cost = view.engine.estimate(view.key)
+    if not math.isnan(cost.seconds):
+        megabytes = number(view.text, cost.nbytes / 1e6, 1)
+        seconds = number(view.text, cost.seconds, 1)
+        st.html(
+            f'<p class="ls-count">{html.escape(view.text("sidebar.cost", seconds=seconds, megabytes=megabytes))}</p>'
+        )
 
 
 def _look(text: Catalogue) -> None:

@@ -187,7 +187,7 @@ def _model_constants(card: ModelCard, key: RunKey) -> dict[str, object]:
     if card.source == "bundled":
         found |= _BUNDLED | {"REVISION": key.revision}
     elif card.source == "local":
-        found["MODEL_FOLDER"] = key.model
+        found["MODEL_FOLDER"] = re.split(r"[/\\]", key.model.rstrip("/\\"))[-1]
     else:
         found |= {"MODEL": key.model, "REVISION": key.revision}
     return found | {"DTYPE": key.dtype, "DEVICE": key.device, "TOKEN_IDS": [int(token) for token in key.token_ids]}

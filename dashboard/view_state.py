@@ -42,6 +42,7 @@ FIELDS: dict[str, Field] = {
     "prompt": Field("text"),
     "pz": Field("text"),
     "chat": Field("switch"),
+    "made": Field("text"),
     "scale": Field("choice", ("indigo", "cividis"), "indigo"),
     "attention_order": Field("choice", ORDERS, "layer"),
     "attention_metric": Field("choice", METRICS, "induction"),

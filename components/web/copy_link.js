@@ -6,7 +6,9 @@ export default function ({ data, parentElement }) {
 
   // Browsers give the clipboard to https and localhost only; elsewhere the older way, then the person's own hands.
   async function copy() {
-    const link = window.location.href;
+    const whole = new URL(window.location.href);
+    for (const [name, value] of Object.entries(data.more)) whole.searchParams.set(name, value);
+    const link = whole.href;
     try {
       await navigator.clipboard.writeText(link);
       return true;

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from components.web.source import source
@@ -15,7 +17,13 @@ _copy = st.components.v2.component(
 )
 
 
-def copy_link(*, text: Catalogue, key: str) -> None:
-    """Draw the button; where the browser keeps its clipboard closed, the link is shown selected instead."""
+def copy_link(*, more: Mapping[str, str], text: Catalogue, key: str) -> None:
+    """Draw the button; where the browser keeps its clipboard closed, the link is shown selected instead.
+
+    Args:
+        more: query parameters that the copied link names although the page's address may leave them out (defaults).
+        text: the catalogue.
+        key: widget key.
+    """
     words = {name: text(f"web.copy.{name}") for name in ("copy", "copied", "by_hand", "link")}
-    _copy(key=key, data={"words": words})
+    _copy(key=key, data={"words": words, "more": dict(more)})

@@ -134,7 +134,7 @@ def show_image() -> None:
 
 
 def show_copy() -> None:
-    copy_link(text=text, key="copy")
+    copy_link(more={"lang": "en"}, text=text, key="copy")
 
 
 def other_head() -> None:

@@ -73,7 +73,9 @@ class Watch:
     """Requests to anywhere but this machine."""
 
     def console(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
+        # opened on a page's own path, Streamlit first looks for itself below that path
+        probe = "/_stcore/" in message.location.get("url", "")
+        if message.type == "error" and not probe:
             self.errors.append(message.text)
 
     def request(self, request: Request) -> None:

@@ -75,6 +75,8 @@ def test_a_link_opened_cold_shows_the_same_view(page, browser, app_server):
     type_prompt(page, PROMPT)
     page.get_by_label("Layer", exact=True).fill("7")
     page.get_by_label("Layer", exact=True).press("Enter")
+    headline(page, re.compile(r"Layer 7 · head \d"))
+    settled(page)
     page.get_by_label("Head", exact=True).fill("5")
     page.get_by_label("Head", exact=True).press("Enter")
     headline(page, re.compile(r"Layer 7 · head 5\b"))
@@ -92,14 +94,14 @@ def test_csv_and_svg_are_downloaded(page, app_server):
     headline(page, re.compile("After position"))
     page.get_by_role("tab", name="Download").first.click()
     with page.expect_download() as found:
-        page.get_by_role("button", name="CSV").first.click()
+        page.get_by_role("button", name="CSV", exact=True).first.click()
     rows = list(csv.DictReader(io.StringIO(found.value.path().read_text(encoding="utf-8"))))
     probs = [float(row["prob"]) for row in rows]
     assert len(rows) == 20
     assert probs == sorted(probs, reverse=True)
     assert rows[0]["model"] == "smollm2-135m-instruct"
     with page.expect_download() as found:
-        page.get_by_role("button", name="SVG").first.click()
+        page.get_by_role("button", name="SVG", exact=True).first.click()
     svg = found.value.path().read_text(encoding="utf-8")
     assert svg.startswith("<svg")
     assert rows[0]["run"] in svg

@@ -173,7 +173,8 @@ def test_lines_join_every_pair_above_the_limit_and_stronger_ones_are_more_opaque
 
 
 def test_the_chosen_tokens_lines_stand_out(look):
-    figure = lines_figure(samples.weight_map(12), samples.tokens(12), chosen=7, **look)
+    found = samples.weight_map(30, rows=(5, 20), cols=(5, 20))
+    figure = lines_figure(found, samples.tokens(30), chosen=7, **look)
     own = [t for t in figure.data if t.mode == "lines" and t.line.color == look["theme"].accent]
     assert {int(q) for trace in own for q in np.asarray(trace.y, float).reshape(-1, 3)[:, 0]} == {7}
 
