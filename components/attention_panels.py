@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -21,6 +22,7 @@ from components.web.token_text import token_text
 from dashboard import scripts
 from dashboard.engine.base import Tiles, Token
 from dashboard.frames import attention as frames
+from dashboard.i18n import Catalogue
 from dashboard.tokens import visible
 
 WINDOW_FROM = 64
@@ -59,7 +61,7 @@ def mosaic(
     scores = dict(
         zip(zip(metrics["layer"], metrics["head"], strict=True), metrics.get(order, metrics["layer"]), strict=True)
     )
-    captions = ["" if order == "layer" else number(text, float(scores[pair]), 2) for pair in pairs]
+    captions = ["" if order == "layer" else _score(text, float(scores[pair])) for pair in pairs]
 
     def pick(layer: int, head: int) -> None:
         st.session_state["attention_layer"] = layer
@@ -118,6 +120,10 @@ def mosaic(
             alt={"heads": card.layers * card.heads, "layers": card.layers, "tokens": len(view.tokens.tokens)},
         )
     )
+
+
+def _score(text: Catalogue, value: float) -> str:
+    return "–" if math.isnan(value) else number(text, value, 2)
 
 
 def row_sums(view: View, error: float) -> str:
@@ -193,6 +199,8 @@ def weight_map(detail: Detail) -> None:
                 theme=view.theme,
                 own_maximum=detail.own_scale,
                 highlight=detail.token,
+                # dragging draws the box that becomes the exact part, where there is a part to choose
+                drag="select" if len(tokens) > WINDOW_FROM else "zoom",
             ),
             frame=lambda: frames.head_frame(found, tokens),
             table=lambda: frames.weight_table(found, tokens) if found.block == 1 else frames.head_frame(found, tokens),
@@ -221,14 +229,14 @@ def _take_box() -> None:
             st.session_state[key] = (start, max(round(high) + 1, start + 1))
 
 
-def map_script(detail: Detail, rows: tuple[int, int], cols: tuple[int, int]) -> str:
-    """The script that makes this part of the map again."""
+def map_script(detail: Detail, rows: tuple[int, int], cols: tuple[int, int], chart: str | None = None) -> str:
+    """The script that makes this part of the map again, as a map, bars (of one row or column) or lines."""
     view = detail.view
     if detail.what == "head":
-        return scripts.head_script(view.card, view.key, detail.layer, detail.head, rows=rows, cols=cols)
+        return scripts.head_script(view.card, view.key, detail.layer, detail.head, rows=rows, cols=cols, chart=chart)
     if detail.what == "rollout":
-        return scripts.rollout_script(view.card, view.key, rows=rows, cols=cols)
-    return scripts.combine_script(view.card, view.key, detail.pairs, detail.what, rows=rows, cols=cols)
+        return scripts.rollout_script(view.card, view.key, rows=rows, cols=cols, chart=chart)
+    return scripts.combine_script(view.card, view.key, detail.pairs, detail.what, rows=rows, cols=cols, chart=chart)
 
 
 def token_bars(detail: Detail) -> None:
@@ -314,7 +322,7 @@ def lines(detail: Detail) -> None:
             text=text,
             figure=partial(charts.lines_figure, found, tokens, text=text, theme=view.theme, chosen=detail.token),
             frame=lambda: frames.head_frame(found, tokens),
-            script=lambda: map_script(detail, span, span),
+            script=lambda: map_script(detail, span, span, chart="lines"),
             strip=[text("strip.exact"), *run_facts(view)],
             alt={"tokens": span[1] - span[0]},
             on_select=None,

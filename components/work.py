@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -59,9 +60,11 @@ def _keep(call: Callable[[Job], T], job: Job, outcome: dict[str, Any]) -> None:
 
 def _show(thread: threading.Thread, share: list[float], label: str, text: Catalogue, what: str) -> None:
     place = st.empty()
-    with place.container(key="work"):
+    # one page waits for several things in turn; a key may stand only once in a run
+    name = f"work_{zlib.crc32(what.encode())}"
+    with place.container(key=name):
         bar = st.progress(0.0, text=label)
-        st.button(text("work.stop"), key="work_stop", on_click=stop, args=(what,), icon=":material/stop_circle:")
+        st.button(text("work.stop"), key=f"{name}_stop", on_click=stop, args=(what,), icon=":material/stop_circle:")
     while thread.is_alive():
         # each call to the page is where Streamlit stops a script whose visitor went elsewhere
         bar.progress(min(max(share[0], 0.0), 1.0), text=label)
