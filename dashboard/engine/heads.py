@@ -22,6 +22,9 @@ from dashboard.engine.layers import Layer
 from dashboard.errors import Cancelled, LayerHasNoAttention
 
 ROWS = 256
+"""Most query rows at once; fewer where a layer's heads and the prompt make them large."""
+WEIGHTS = 1 << 24
+"""Most weights in memory at once, unless one row of every head has more."""
 ROLLOUT_ROWS = 2048
 """Every block of a rollout's rows goes through all layers again: few large blocks."""
 Layers = Sequence[Layer | None]
@@ -46,24 +49,36 @@ def weight_map(layers: Layers, request: AttentionRequest, reasons: Reasons, job:
             source = _heads_source(heads, how, layers, reasons)
         case RolloutRequest():
             source = _rollout_source(layers, reasons, tokens)
-    step = max(1, (ROLLOUT_ROWS if isinstance(request, RolloutRequest) else ROWS) // block) * block
+    most = max(layer.heads for layer in layers if layer is not None) if isinstance(request, CombineRequest) else 1
+    step = max(1, (ROLLOUT_ROWS if isinstance(request, RolloutRequest) else _rows(most, tokens)) // block) * block
     parts: list[Tensor] = []
-    error = 0.0
+    errors = []
     with torch.inference_mode():
         for start in range(rows[0], rows[1], step):
             stop = min(start + step, rows[1])
             if job.cancel.is_set():
                 raise Cancelled
-            whole = source(start, stop, job)
-            error = max(error, float((whole.sum(-1) - 1).abs().max()))
+            share = (stop - rows[0]) / (rows[1] - rows[0]), (stop - start) / (rows[1] - rows[0])
+            whole = source(start, stop, _part_of(job, share[0] - share[1], share[1]))
+            errors.append(float((whole.sum(-1) - 1).abs().max()))
             parts.append(_pooled(_emptied(whole[:, cols[0] : cols[1]], start, cols[0]), block))
-            job.progress((stop - rows[0]) / (rows[1] - rows[0]))
+            job.progress(share[0])
     weights = torch.cat(parts).float().cpu().numpy()
     weights.flags.writeable = False
-    # a maximum over heads has no rows that should sum to 1
-    if isinstance(request, CombineRequest) and request.how == "max":
-        error = float("nan")
+    # a maximum over heads has no rows that should sum to 1; NumPy's maximum lets a NaN through, Python's does not
+    is_max = isinstance(request, CombineRequest) and request.how == "max"
+    error = float("nan") if is_max else float(np.max(errors))
     return WeightMap(weights, rows[0], cols[0], rows[1], cols[1], block, error)
+
+
+def _rows(heads: int, tokens: int) -> int:
+    """Query rows of so many heads at once."""
+    return max(1, min(ROWS, WEIGHTS // (heads * tokens)))
+
+
+def _part_of(job: Job, done: float, share: float) -> Job:
+    """A job whose progress is `share` of this one's, from `done` on."""
+    return Job(job.cancel, lambda part: job.progress(done + share * part))
 
 
 def _span(span: tuple[int, int] | None, tokens: int) -> tuple[int, int]:
@@ -91,10 +106,17 @@ def _pooled(weights: Tensor, block: int) -> Tensor:
 
 
 def _there(layers: Layers, layer: int, reasons: Reasons) -> Layer:
+    _within(layer, len(layers), "layer")
     found = layers[layer]
     if found is None:
         raise LayerHasNoAttention(layer=layer, reason=reasons.get(layer, "no attention"))
     return found
+
+
+def _within(index: int, count: int, what: str) -> None:
+    """Python would take -1 for the last."""
+    if not 0 <= index < count:
+        raise IndexError(f"{what} {index} of {count}")
 
 
 def _heads_source(
@@ -103,6 +125,7 @@ def _heads_source(
     """Gives (R, T) rows of the mean or maximum over `pairs` of (layer, head)."""
     by_layer: dict[int, list[int]] = {}
     for layer, head in pairs:
+        _within(head, _there(layers, layer, reasons).heads, "head")
         by_layer.setdefault(layer, []).append(head)
     chosen = [(_there(layers, layer, reasons), heads) for layer, heads in by_layer.items()]
 
@@ -129,10 +152,11 @@ def _rollout_source(layers: Layers, reasons: Reasons, tokens: int) -> Callable[[
         # from the last layer down: only the rows asked for are ever multiplied
         result = torch.zeros(stop - start, tokens)
         result[torch.arange(stop - start), torch.arange(start, stop)] = 1
-        for layer in reversed(chosen):
+        for done, layer in enumerate(reversed(chosen), 1):
             if job.cancel.is_set():
                 raise Cancelled
             result = _through(layer, result, stop)
+            job.progress(done / len(chosen))
         return result
 
     return rows
@@ -141,10 +165,13 @@ def _rollout_source(layers: Layers, reasons: Reasons, tokens: int) -> Callable[[
 def _through(layer: Layer, result: Tensor, seen: int) -> Tensor:
     """(R, T) `result` times this layer's (mean + identity) / 2, rows renormalised; no key from `seen` on is reached."""
     mixed = torch.zeros_like(result)
-    for start in range(0, seen, ROWS):
-        stop = min(start + ROWS, seen)
-        mean = layer.weights(None, (start, stop)).mean(0).cpu()
-        local = torch.arange(stop - start)
+    step = _rows(layer.heads, layer.tokens)
+    for start in range(0, seen, step):
+        stop = min(start + step, seen)
+        mean = layer.weights(None, (start, stop)).mean(0)
+        if mean.device != result.device:  # a model may be spread over devices
+            result, mixed = result.to(mean.device), mixed.to(mean.device)
+        local = torch.arange(stop - start, device=mean.device)
         mean[local, local + start] += 1
         mean /= mean.sum(-1, keepdim=True)
         mixed[:, :stop] += result[:, start:stop] @ mean[:, :stop]
@@ -153,6 +180,7 @@ def _through(layer: Layer, result: Tensor, seen: int) -> Tensor:
 
 def query_rows(layers: Layers, query: int, heads: int) -> QueryRows:
     """One query's row in every head of every layer; NaN for layers without attention."""
+    _within(query, next(layer.tokens for layer in layers if layer is not None), "query")
     found = np.full((len(layers), heads, query + 1), np.nan, np.float32)
     with torch.inference_mode():
         for i, layer in enumerate(layers):
@@ -165,6 +193,8 @@ def query_rows(layers: Layers, query: int, heads: int) -> QueryRows:
 def key_column(layers: Layers, reasons: Reasons, layer: int, head: int, key: int) -> KeyColumn:
     """How much every query of one head looks at `key`."""
     source = _there(layers, layer, reasons)
+    _within(head, source.heads, "head")
+    _within(key, source.tokens, "key")
     found = np.full(source.tokens, np.nan, np.float32)
     with torch.inference_mode():
         for start in range(key, source.tokens, ROWS):

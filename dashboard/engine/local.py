@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from dashboard.engine.base import (
     AttentionRequest,
     Candidates,
     Estimate,
+    HeadRequest,
     Job,
     KeyColumn,
     ModelCard,
@@ -27,20 +29,18 @@ from dashboard.engine.base import (
     TokenizedPrompt,
     WeightMap,
 )
-from dashboard.engine.capture import Capturer, install
+from dashboard.engine.capture import Capturer, Recording, install
 from dashboard.engine.device_lock import DeviceLock
 from dashboard.engine.devices import device_name, pick_device
 from dashboard.engine.pool import ModelPool
-from dashboard.engine.runs import Run, RunStore
+from dashboard.engine.runs import Footprint, Run, RunStore, without_values
 from dashboard.engine.tokenizing import PromptReader
-from dashboard.engine.unembedding import Head, ResidualHook
+from dashboard.engine.unembedding import Head, ResidualHook, exact_head
 from dashboard.errors import RunTooLarge
 from dashboard.run_key import RunKey
 from dashboard.settings import Settings
 
 T = TypeVar("T")
-HEAD_ERROR = 1e-4
-"""Logits remade from the residual may differ so much from the model's own, relative to the largest [1]."""
 
 
 @dataclass
@@ -53,13 +53,17 @@ class ReadyModel:
     hook: ResidualHook
     head: Head | None
     """``None``: the family's head cannot be run on the residual; runs keep the model's own logits."""
+    footprint: Footprint
+    """What a run holds in memory, measured when the model was loaded."""
     seconds_a_token: float = float("nan")
     """Measured, averaged over the last passes."""
 
-    @property
-    def reasons(self) -> dict[int, str]:
-        """Layer -> why it has no attention map."""
-        return dict(self.card.without_attention)
+    def pass_of(self, ids: tuple[int, ...], job: Job) -> tuple[Any, Recording]:
+        """One forward pass with capture, with the logits of every position only where they must be kept."""
+        # not every family's forward takes the argument; those that do not give all logits anyway
+        takes = "logits_to_keep" in inspect.signature(self.capturer.model.forward).parameters
+        whole = {"logits_to_keep": 0} if self.head is None and takes else {}
+        return self.capturer.forward(ids, job, **whole)
 
 
 class LocalEngine:
@@ -120,17 +124,13 @@ class LocalEngine:
     # -- runs -----------------------------------------------------------------------------------------------------
     def estimate(self, key: RunKey) -> Estimate:
         """See `Engine.estimate`."""
-        run = self._runs.find(key)
+        cached = self._runs.find(key) is not None
         with self._leased(key.model) as ready:
-            card, count = ready.card, len(key.token_ids)
-            width = torch.empty((), dtype=getattr(torch, card.dtype)).element_size()
-            kept = card.layers * (card.heads + card.kv_heads) * card.head_dim + card.heads * card.head_dim
-            nbytes = count * kept * width
-            if ready.head is None:
-                nbytes += 4 * count * card.vocab
-            if nbytes > self._settings.run_bytes:
-                raise RunTooLarge(tokens=count, needed=megabytes(nbytes), limit=megabytes(self._settings.run_bytes))
-            return Estimate(count, count * ready.seconds_a_token, nbytes, run is not None)
+            count = len(key.token_ids)
+            nbytes, limit = ready.footprint.nbytes(count), self._settings.run_bytes
+            if nbytes > limit:
+                raise RunTooLarge(tokens=count, needed=megabytes(nbytes), limit=megabytes(limit))
+            return Estimate(count, count * ready.seconds_a_token, nbytes, cached)
 
     def run(self, key: RunKey, job: Job | None = None) -> RunSummary:
         """See `Engine.run`."""
@@ -144,14 +144,14 @@ class LocalEngine:
         with self._leased(key.model, job) as ready, self._device.held(job):
             found = self._runs.find(key)  # another may have made it while we waited
             if found is None:
+                _same_model(key, ready.card)
                 found = self._forward(ready, key, job)
                 self._runs.keep(key, found)
             return found
 
     def _forward(self, ready: ReadyModel, key: RunKey, job: Job) -> Run:
         began = time.perf_counter()
-        whole = {} if ready.head else {"logits_to_keep": 0}
-        (output, recording), residual = ready.hook.during(lambda: ready.capturer.forward(key.token_ids, job, **whole))
+        (output, recording), residual = ready.hook.during(lambda: ready.pass_of(key.token_ids, job))
         _synchronize(key.device)
         seconds = time.perf_counter() - began
         self._passes += 1
@@ -159,49 +159,42 @@ class LocalEngine:
         old = ready.seconds_a_token
         ready.seconds_a_token = rate if math.isnan(old) else 0.5 * (old + rate)
         last = output.logits[0, -1].float()
-        logits = None if ready.head else output.logits[0].float().clone()
+        logits = None if ready.head else output.logits[0].float()
         error = 0.0
         if ready.head:
             with torch.inference_mode():
                 error = float((ready.head.logits(residual[-1:])[0] - last).abs().max())
-        nbytes = recording.nbytes + residual.nbytes + (0 if logits is None else logits.nbytes)
+        layers, nbytes = without_values(recording.layers)
+        nbytes += residual.nbytes + (0 if logits is None else logits.nbytes)
         summary = RunSummary(key, len(key.token_ids), seconds, nbytes, error)
-        return Run(summary, recording.layers, residual, logits)
+        return Run(summary, layers, dict(ready.card.without_attention), ready.card.heads, residual, logits)
 
     # -- attention ------------------------------------------------------------------------------------------------
     def weights(self, key: RunKey, request: AttentionRequest, job: Job | None = None) -> WeightMap:
         """See `Engine.weights`."""
         job = job or Job()
         run = self._run(key, job)
-        with self._leased(key.model) as ready:
-            reasons = ready.reasons
-        make = lambda: heads.weight_map(run.layers, request, reasons, job)  # noqa: E731
-        return self._runs.derive(run, ("weights", request), make, lambda made: made.weights.nbytes)
+        make = lambda: heads.weight_map(run.layers, request, run.reasons, job)  # noqa: E731
+        # one head is a small look; many heads are a sweep, and wait for the device
+        held = None if isinstance(request, HeadRequest) else self._device.held(job)
+        return self._runs.derive(run, ("weights", request), make, lambda made: made.weights.nbytes, held)
 
     def query_rows(self, key: RunKey, query: int) -> QueryRows:
         """See `Engine.query_rows`."""
         run = self._run(key, Job())
-        with self._leased(key.model) as ready:
-            return heads.query_rows(run.layers, query, ready.card.heads)
+        return heads.query_rows(run.layers, query, run.heads)
 
     def key_column(self, key: RunKey, layer: int, head: int, col: int) -> KeyColumn:
         """See `Engine.key_column`."""
         run = self._run(key, Job())
-        with self._leased(key.model) as ready:
-            return heads.key_column(run.layers, ready.reasons, layer, head, col)
+        return heads.key_column(run.layers, run.reasons, layer, head, col)
 
     def tiles(self, key: RunKey, job: Job | None = None) -> Tiles:
         """See `Engine.tiles`."""
         job = job or Job()
         run = self._run(key, job)
-        with self._leased(key.model) as ready:
-            heads_a_layer = ready.card.heads
-
-        def make() -> Tiles:
-            with self._device.held(job):
-                return tiles.sweep(run.layers, key.token_ids, heads_a_layer, job)
-
-        return self._runs.derive(run, ("tiles",), make, lambda made: made.tiles.nbytes)
+        make = lambda: tiles.sweep(run.layers, key.token_ids, run.heads, job)  # noqa: E731
+        return self._runs.derive(run, ("tiles",), make, tiles.nbytes, self._device.held(job))
 
     # -- next token -----------------------------------------------------------------------------------------------
     def next_token(self, key: RunKey, pos: int, k: int) -> Candidates:
@@ -216,12 +209,19 @@ class LocalEngine:
         job = job or Job()
         run = self._run(key, job)
 
-        def make() -> PositionTable:
-            with self._leased(key.model) as ready, self._device.held(job), torch.inference_mode():
-                rows: Callable[[int, int], Tensor] = lambda start, stop: _logits(ready, run, start, stop)  # noqa: E731
-                return unembedding.position_table(rows, key.token_ids, ready.reader.token, job)
+        kept: PositionTable | None = self._runs.derived(run, ("positions",))
+        if kept is not None:
+            return kept
+        # the model before the device, as everywhere: two threads that took them in turn could wait for each other
+        with self._leased(key.model, job) as ready:
 
-        return self._runs.derive(run, ("positions",), make, lambda made: 400 * len(made.predicted))
+            def make() -> PositionTable:
+                rows: Callable[[int, int], Tensor] = lambda start, stop: _logits(ready, run, start, stop)  # noqa: E731
+                with torch.inference_mode():
+                    return unembedding.position_table(rows, key.token_ids, ready.reader.token, job)
+
+            size: Callable[[PositionTable], int] = lambda made: 400 * len(made.predicted)  # noqa: E731
+            return self._runs.derive(run, ("positions",), make, size, self._device.held(job))
 
     def health(self) -> dict[str, object]:
         """See `Engine.health`."""
@@ -235,6 +235,13 @@ def _logits(ready: ReadyModel, run: Run, start: int, stop: int) -> Tensor:
         return run.logits[start:stop]
     assert ready.head is not None
     return ready.head.logits(run.residual[start:stop])
+
+
+def _same_model(key: RunKey, card: ModelCard) -> None:
+    """A key made with other weights would be kept with numbers that are not its own."""
+    wanted, there = (key.revision, key.dtype, key.device), (card.revision, card.dtype, card.device)
+    if wanted != there:
+        raise ValueError(f"the run is of {wanted}, the model here is {there}")
 
 
 def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> ReadyModel:
@@ -271,20 +278,20 @@ def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> Rea
         transformers=transformers.__version__,
         torch=torch.__version__,
     )
-    return ReadyModel(card, capturer, reader, hook, exact_head(capturer, hook))
+    head = exact_head(capturer, hook)
+    return ReadyModel(card, capturer, reader, hook, head, _footprint(capturer, hook, card, head is None))
 
 
-def exact_head(capturer: Capturer, hook: ResidualHook) -> Head | None:
-    """The model's head on its own, if it remakes the model's logits; ``None`` if the family needs more than that."""
-    head = Head(capturer.model)
-    ids = tuple(range(3, 9))
-    try:
-        (output, _), residual = hook.during(lambda: capturer.forward(ids, Job()))
-        with torch.inference_mode():
-            last, own = head.logits(residual[-1:])[0], output.logits[0, -1].float()
-    except (AttributeError, TypeError, RuntimeError, KeyError):
-        return None
-    return head if (last - own).abs().max() <= HEAD_ERROR * max(1.0, float(own.abs().max())) else None
+def _footprint(capturer: Capturer, hook: ResidualHook, card: ModelCard, logits: bool) -> Footprint:
+    """What runs of this model hold; `logits`: those of every position too."""
+
+    def nbytes(tokens: int) -> int:
+        ids = tuple(i % card.vocab for i in range(tokens))
+        (_, recording), residual = hook.during(lambda: capturer.forward(ids, Job()))
+        return without_values(recording.layers)[1] + residual.nbytes + 4 * card.vocab * tokens * logits
+
+    window = getattr(capturer.model.config.get_text_config(), "sliding_window", None)
+    return Footprint.measured(nbytes, window)
 
 
 def _synchronize(device: str) -> None:

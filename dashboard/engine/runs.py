@@ -2,41 +2,71 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from torch import Tensor
 
 from dashboard.engine.base import RunSummary
-from dashboard.engine.layers import Layer
+from dashboard.engine.layers import KernelInputs, Layer
 from dashboard.run_key import RunKey
 
 T = TypeVar("T")
+MOST = 8
+"""So many derived things of a kind are kept with a run."""
+SHORT = 8
+"""Tokens of the shorter of two runs that tell what longer ones hold."""
 
 
+@dataclass
 class Run:
-    """What one forward pass left, and what was computed from it since."""
+    """What one forward pass left, and what was computed from it since; looking needs no model, only this."""
 
-    def __init__(
-        self, summary: RunSummary, layers: tuple[Layer | None, ...], residual: Tensor, logits: Tensor | None
-    ) -> None:
-        """Keep the pass.
-
-        Args:
-            summary: of the pass.
-            layers: captured attention.
-            residual: (T, d) output of the base model.
-            logits: (T, vocab) raw logits, only of families whose head cannot be run on the residual.
-        """
-        self.summary, self.layers, self.residual, self.logits = summary, layers, residual, logits
-        self.derived: OrderedDict[Any, tuple[Any, int]] = OrderedDict()
+    summary: RunSummary
+    layers: tuple[Layer | None, ...]
+    reasons: dict[int, str]
+    """Layer -> why it has no attention map."""
+    heads: int
+    """Query heads of a layer."""
+    residual: Tensor
+    """(T, d) output of the base model."""
+    logits: Tensor | None = None
+    """(T, vocab) raw logits, only of families whose head cannot be run on the residual."""
+    derived: OrderedDict[Any, tuple[Any, int]] = field(default_factory=OrderedDict)
+    """name -> what was computed, and its bytes."""
 
     @property
     def nbytes(self) -> int:
         """Memory of the pass and of what was derived [bytes]."""
         return self.summary.nbytes + sum(size for _, size in self.derived.values())
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Bytes that a run holds, by its tokens: measured, as families differ in what their kernels are given."""
+
+    token: float
+    square: float
+    """Masks and position biases."""
+    window: int | None
+    """More tokens than this need a mask of a byte for every pair."""
+
+    @classmethod
+    def measured(cls, nbytes: Callable[[int], int], window: int | None) -> Footprint:
+        """Through the bytes of two short runs."""
+        short, long = nbytes(SHORT), nbytes(2 * SHORT)
+        square = max(0.0, (long - 2 * short) / (2 * SHORT**2))
+        return cls(short / SHORT - square * SHORT, square, None if square else window)
+
+    def nbytes(self, tokens: int) -> int:
+        """Of a run of so many tokens."""
+        masked = self.window is not None and tokens > self.window
+        return round(self.token * tokens + (self.square + masked) * tokens**2)
 
 
 class RunStore:
@@ -63,25 +93,56 @@ class RunStore:
             self._runs.move_to_end(key)
             self._evict()
 
-    def derive(self, run: Run, name: Any, make: Callable[[], T], size: Callable[[T], int], most: int = 8) -> T:
-        """`make()`, kept with the run under `name`; of each kind (``name[0]``) the `most` recent are kept."""
+    def derived(self, run: Run, name: Any) -> Any:
+        """What is kept with the run under `name`, which is then the most recently used of it; or ``None``."""
         with self._lock:
-            if name in run.derived:
-                run.derived.move_to_end(name)
-                found: T = run.derived[name][0]
-                return found
-        made = make()
+            if name not in run.derived:
+                return None
+            run.derived.move_to_end(name)
+            return run.derived[name][0]
+
+    def derive(
+        self,
+        run: Run,
+        name: Any,
+        make: Callable[[], T],
+        size: Callable[[T], int],
+        held: AbstractContextManager[object] | None = None,
+    ) -> T:
+        """`make()`, kept with the run under `name`; of each kind (``name[0]``) the `MOST` recent are kept.
+
+        Args:
+            run: what it is derived from.
+            name: kind and whatever tells it from others of its kind; hashable.
+            make: computes it.
+            size: bytes of what was made.
+            held: held while making, so that one thread makes it and those that waited find it.
+        """
+        found: T | None = self.derived(run, name)
+        if found is not None:
+            return found
+        with held or contextlib.nullcontext():
+            found = self.derived(run, name)
+            if found is None:
+                found = make()
+                self._keep_derived(run, name, found, size(found))
+            return found
+
+    def _keep_derived(self, run: Run, name: Any, made: object, nbytes: int) -> None:
         with self._lock:
-            run.derived[name] = (made, size(made))
+            run.derived[name] = (made, nbytes)
             same = [other for other in run.derived if other[0] == name[0]]
-            for other in same[:-most]:
+            for other in same[:-MOST]:
                 del run.derived[other]
             self._evict()
-        return made
 
     def _evict(self) -> None:
         while len(self._runs) > 1 and self._bytes() > self.limit:
             self._runs.popitem(last=False)
+        # the last run itself stays: it fits, or it would have been refused; what was derived from it need not
+        for run in self._runs.values():
+            while run.derived and self._bytes() > self.limit:
+                run.derived.popitem(last=False)
 
     def _bytes(self) -> int:
         return sum(run.nbytes for run in self._runs.values())
@@ -90,3 +151,21 @@ class RunStore:
         """How many runs are kept, and their bytes."""
         with self._lock:
             return {"runs": len(self._runs), "run_bytes": self._bytes()}
+
+
+def without_values(layers: Iterable[Layer | None]) -> tuple[tuple[Layer | None, ...], int]:
+    """The layers, nothing kept alive but what they read, and their bytes.
+
+    Families with one product for query, key and value (GPT-2) give the kernel views of it, which keep the values alive.
+    """
+    kept = tuple(_compact(layer) if isinstance(layer, KernelInputs) else layer for layer in layers)
+    storages = {where: size for layer in kept if layer is not None for where, size in layer.storages().items()}
+    return kept, sum(storages.values())
+
+
+def _compact(layer: KernelInputs) -> KernelInputs:
+    return replace(layer, query=_own(layer.query), key=_own(layer.key))
+
+
+def _own(tensor: Tensor) -> Tensor:
+    return tensor.clone() if tensor.untyped_storage().nbytes() > tensor.nbytes else tensor

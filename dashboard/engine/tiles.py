@@ -16,35 +16,37 @@ from dashboard.errors import Cancelled
 
 ROWS = 64
 """About so many query rows at once: smaller blocks waste less above the diagonal, larger ones fewer calls."""
+DENSE = 1 / 16
+"""Share of a block's weights from which on repeated tokens are added up by a mask, not one by one."""
+TINY = 1e-37
+"""Stands for weights of 0 in a logarithm: 0 ln 0 = 0, and `entr` is not vectorised."""
 
 
 @dataclass(frozen=True)
-class _Repeats:
-    """Where a token occurred before: pairs (i, j) with j < i and the same token, sorted by i."""
+class _Block:
+    """Query rows [start, stop), and where in them a token's earlier copies stand; the same for every layer."""
 
-    query: Tensor
-    key: Tensor
-    queries: int
-    """How many different i there are."""
+    start: int
+    stop: int
+    duplicate: Tensor
+    """(R, K) true where the key j < i has the query's token; (pairs, 2) positions where such pairs are few."""
+    induction: Tensor
+    """The same for the keys after those, j + 1 < i."""
+    repeated: int
+    """How many of the queries have such a key."""
 
     @classmethod
-    def of(cls, ids: Sequence[int]) -> _Repeats:
-        """Find them; O(pairs) memory."""
-        token = np.asarray(ids)
-        earlier: dict[int, list[int]] = {}
-        query: list[int] = []
-        key: list[int] = []
-        for i, value in enumerate(token.tolist()):
-            before = earlier.setdefault(value, [])
-            query.extend([i] * len(before))
-            key.extend(before)
-            before.append(i)
-        return cls(torch.tensor(query, dtype=torch.long), torch.tensor(key, dtype=torch.long), len(set(query)))
+    def of(cls, ids: np.ndarray, start: int, stop: int) -> _Block:
+        """Rows [start, stop) of the prompt `ids`."""
+        same = np.tril(ids[start:stop, None] == ids[None, :stop], start - 1)
+        after = np.zeros_like(same)
+        after[:, 1:] = np.tril(same[:, :-1], start - 2)
+        return cls(start, stop, _compact(same), _compact(after), int(same.any(1).sum()))
 
-    def within(self, start: int, stop: int, shift: int) -> tuple[Tensor, Tensor]:
-        """Pairs (row below `start`, key + shift) of query rows [start, stop), only keys before their query."""
-        chosen = (self.query >= start) & (self.query < stop) & (self.key + shift < self.query)
-        return self.query[chosen] - start, self.key[chosen] + shift
+
+def _compact(found: np.ndarray) -> Tensor:
+    """The (R, K) truth itself, or its (pairs, 2) positions where true is rare: far less to add up."""
+    return torch.from_numpy(found if found.mean() > DENSE else np.argwhere(found))
 
 
 def sweep(layers: Sequence[Layer | None], ids: Sequence[int], heads: int, job: Job) -> Tiles:
@@ -66,48 +68,55 @@ def sweep(layers: Sequence[Layer | None], ids: Sequence[int], heads: int, job: J
     tiles = np.zeros((len(layers), heads, side, side), np.uint8)
     without_first = np.zeros((len(layers), heads, side), np.uint8)
     metrics = {name: np.full((len(layers), heads), np.nan, np.float32) for name in METRICS}
-    repeats = _Repeats.of(ids)
-    error = 0.0
+    rows = max(1, ROWS // block) * block
+    token = np.asarray(ids)
+    blocks = [_Block.of(token, start, min(start + rows, tokens)) for start in range(0, tokens, rows)]
+    errors = [0.0]
     for i, layer in enumerate(layers):
         if job.cancel.is_set():
             raise Cancelled
         if layer is not None:
             with torch.inference_mode():
-                found, worst = _layer(layer, repeats, block, tiles[i], without_first[i])
-            error = max(error, worst)
+                found, worst = _layer(layer, blocks, block, tiles[i], without_first[i])
+            errors.append(worst)
             for name, values in found.items():
                 metrics[name][i] = values
         job.progress((i + 1) / len(layers))
     arrays: list[np.ndarray] = [tiles, without_first, *metrics.values()]
     for array in arrays:
         array.flags.writeable = False
-    return Tiles(tiles, without_first, block, metrics, error, time.perf_counter() - began)
+    return Tiles(tiles, without_first, block, metrics, float(np.max(errors)), time.perf_counter() - began)
+
+
+def nbytes(made: Tiles) -> int:
+    """Memory of tiles and metrics [bytes]."""
+    arrays: list[np.ndarray] = [made.tiles, made.tiles_without_first, *made.metrics.values()]
+    return sum(array.nbytes for array in arrays)
 
 
 def _layer(
-    layer: Layer, repeats: _Repeats, block: int, tiles: np.ndarray, without_first: np.ndarray
+    layer: Layer, blocks: Sequence[_Block], block: int, tiles: np.ndarray, without_first: np.ndarray
 ) -> tuple[dict[str, np.ndarray], float]:
     """Fill one layer's tiles; its metrics (head,) and its worst row sum."""
-    tokens = layer.tokens
     sums = {name: torch.zeros(layer.heads, dtype=torch.float64) for name in METRICS}
-    error = 0.0
-    rows = max(1, ROWS // block) * block
-    for start in range(0, tokens, rows):
-        stop = min(start + rows, tokens)
-        weights = layer.weights(None, (start, stop))[..., :stop]
+    errors = []
+    for rows in blocks:
+        weights = layer.weights(None, (rows.start, rows.stop))[..., : rows.stop]
         pooled, other = pooled_rows(weights, block)
-        at = slice(start // block, start // block + pooled.shape[1])
+        at = slice(rows.start // block, rows.start // block + pooled.shape[1])
         tiles[:, at, : pooled.shape[2]] = _eight_bit(pooled)
         without_first[:, at] = _eight_bit(other)
-        error = max(error, _add(sums, weights, start, repeats))
-    counts = dict.fromkeys(METRICS, tokens - 1) | dict.fromkeys(("duplicate_token", "induction"), repeats.queries)
+        errors.append(_add(sums, weights, rows))
+    repeated = sum(rows.repeated for rows in blocks)
+    counts = dict.fromkeys(METRICS, layer.tokens - 1) | dict.fromkeys(("duplicate_token", "induction"), repeated)
     found = {
         name: (value / counts[name]).numpy().astype(np.float32)
         if counts[name]
         else np.full(layer.heads, np.nan, np.float32)
         for name, value in sums.items()
     }
-    return found, error
+    # NumPy's maximum, unlike Python's, lets a NaN through: a broken weight must show
+    return found, float(np.max(errors))
 
 
 def _eight_bit(weights: Tensor) -> np.ndarray:
@@ -133,25 +142,32 @@ def pooled_rows(weights: Tensor, block: int) -> tuple[Tensor, Tensor]:
     return cells.amax(4).amax(2), cells[:, :, :, 0, 1:].amax((2, 3))
 
 
-def _add(sums: dict[str, Tensor], weights: Tensor, start: int, repeats: _Repeats) -> float:
+def _add(sums: dict[str, Tensor], weights: Tensor, block: _Block) -> float:
     """Add one block's rows, row 0 of the prompt left out, to the sums; gives the worst row sum."""
-    first = 1 if start == 0 else 0
+    first = 1 if block.start == 0 else 0
     row_sums = weights.sum(-1)
     part = weights[:, first:]
-    rows = torch.arange(start + first, start + weights.shape[1], device=weights.device)
+    rows = torch.arange(block.start + first, block.stop, device=weights.device)
     local = torch.arange(part.shape[1], device=weights.device)
     keys = torch.arange(weights.shape[2], device=weights.device, dtype=weights.dtype)
 
     def add(name: str, values: Tensor) -> None:
         sums[name] += values.sum(-1, dtype=torch.float64).cpu()
 
-    add("entropy_nats", torch.special.entr(part).sum(-1))
+    add("entropy_nats", -part.clamp_min(TINY).log_().mul_(part).sum(-1))
     add("first_token", part[..., 0])
     add("previous_token", part[:, local, rows - 1])
     add("self", part[:, local, rows])
     # Σ a (i - j) = i Σ a - Σ a j: one product instead of a map of distances
     add("distance_tokens", rows * row_sums[:, first:] - part @ keys)
-    for name, shift in (("duplicate_token", 0), ("induction", 1)):
-        query, key = repeats.within(start, start + weights.shape[1], shift)
-        add(name, weights[:, query.to(weights.device), key.to(weights.device)])
+    add("duplicate_token", _at(weights, block.duplicate))
+    add("induction", _at(weights, block.induction))
     return float((row_sums - 1).abs().max())
+
+
+def _at(weights: Tensor, where: Tensor) -> Tensor:
+    """(head, n) sums or values of the (head, R, K) weights that `where` (see `_compact`) names."""
+    where = where.to(weights.device)
+    if where.dtype == torch.bool:
+        return (weights * where).sum(-1)
+    return weights[:, where[:, 0], where[:, 1]]

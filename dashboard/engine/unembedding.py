@@ -13,10 +13,14 @@ from torch import Tensor, nn
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
 from dashboard.engine.base import Candidates, Job, PositionTable, Token
+from dashboard.engine.capture import Capturer
 from dashboard.errors import Cancelled
 
 BLOCK = 64
 """Positions whose logits are in memory at once."""
+HEAD_ERROR = 1e-4
+"""Logits remade from the residual may differ so much from the model's own, relative to the largest [1]."""
+CHECK_IDS = tuple(range(3, 9))
 
 
 class _Given(BaseModelOutputWithPast):  # type: ignore[misc]
@@ -94,6 +98,18 @@ class ResidualHook:
         finally:
             self._local.keep = False
             self._local.residual = None
+
+
+def exact_head(capturer: Capturer, hook: ResidualHook) -> Head | None:
+    """The model's head on its own, if it remakes the model's logits; ``None`` if the family needs more than that."""
+    head = Head(capturer.model)
+    try:
+        (output, _), residual = hook.during(lambda: capturer.forward(CHECK_IDS, Job()))
+        with torch.inference_mode():
+            last, own = head.logits(residual[-1:])[0], output.logits[0, -1].float()
+    except (AttributeError, TypeError, RuntimeError, KeyError):
+        return None
+    return head if (last - own).abs().max() <= HEAD_ERROR * max(1.0, float(own.abs().max())) else None
 
 
 def candidates(logits: Tensor, pos: int, k: int, token: Callable[[int], Token]) -> Candidates:

@@ -7,8 +7,7 @@ import torch
 from dashboard.engine import unembedding
 from dashboard.engine.base import Job, Token
 from dashboard.engine.capture import install
-from dashboard.engine.local import exact_head
-from dashboard.engine.unembedding import ResidualHook
+from dashboard.engine.unembedding import ResidualHook, exact_head
 from dashboard.errors import Cancelled
 from tests.engine.families import FAMILIES
 
