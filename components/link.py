@@ -145,6 +145,9 @@ def bounded(key: str, low: int, high: int, initial: int, *, follow_high: bool = 
         state[key] is None or not low <= state[key] <= high or (follow_high and state[key] == state.get(f"_high_{key}"))
     ):
         state[key] = high if follow_high else initial
+    elif raw is None:
+        # Streamlit leaves an initial value out of the URL until it is set once more
+        state[key] = state[key]
     state[f"_high_{key}"] = high
 
 

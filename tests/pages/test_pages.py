@@ -94,6 +94,14 @@ def test_a_link_restores_the_view_of_the_attention_page(open_page):
     assert "Layer 2 · head 3" in words(at)
 
 
+def test_the_opening_head_stands_in_the_link_before_another_prompt_is_shown_with_it(open_page):
+    at = open_page("attention", {"prompt": "zebra lamp zebra lamp"})
+    at.text_area(key="prompt").set_value("one two three four five")
+    at.run()
+    for name in ("attention_layer", "attention_head"):
+        assert "".join(at.query_params[name]) == str(at.number_input(key=name).value)
+
+
 def test_a_layer_that_the_model_does_not_have_is_named_with_its_limits(open_page):
     at = open_page("attention", {"attention_layer": "7"})
     assert not at.exception
