@@ -1,5 +1,7 @@
 """What a link restores, and what it says about values that it cannot."""
 
+import re
+
 import pytest
 
 from dashboard.view_state import FIELDS, MAX_PROMPT_BYTES, check, pack_prompt, parse_ranges, unpack_prompt
@@ -85,9 +87,8 @@ def test_ranges_name_numbers_once_in_order():
 
 @pytest.mark.parametrize(("text", "part"), [("0-9", "0-9"), ("3-1", "3-1"), ("-1", "-1"), ("1,,2", ""), ("a", "a")])
 def test_ranges_outside_or_unreadable_name_the_part(text, part):
-    with pytest.raises(ValueError, match="") as error:
+    with pytest.raises(ValueError, match=f"^{re.escape(part)}$"):
         parse_ranges(text, 9)
-    assert str(error.value) == part
 
 
 def test_every_choice_has_its_default_among_its_choices():

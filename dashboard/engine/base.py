@@ -110,7 +110,7 @@ class Estimate:
 
     tokens: int
     seconds: float
-    """From the last measured rate of this model on this device; ``nan`` before the first run."""
+    """Of the forward pass, from the last passes of this model on this device."""
     nbytes: int
     """Memory the run would hold [bytes]."""
     cached: bool

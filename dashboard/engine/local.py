@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -33,7 +32,7 @@ from dashboard.engine.capture import Capturer, Recording, install
 from dashboard.engine.device_lock import DeviceLock
 from dashboard.engine.devices import device_name, pick_device
 from dashboard.engine.pool import ModelPool
-from dashboard.engine.runs import Footprint, Run, RunStore, without_values
+from dashboard.engine.runs import Footprint, Pace, Run, RunStore, without_values
 from dashboard.engine.tokenizing import PromptReader
 from dashboard.engine.unembedding import Head, ResidualHook, exact_head
 from dashboard.errors import RunTooLarge
@@ -55,8 +54,8 @@ class ReadyModel:
     """``None``: the family's head cannot be run on the residual; runs keep the model's own logits."""
     footprint: Footprint
     """What a run holds in memory, measured when the model was loaded."""
-    seconds_a_token: float = float("nan")
-    """Measured, averaged over the last passes."""
+    pace: Pace
+    """How long passes took."""
 
     def pass_of(self, ids: tuple[int, ...], job: Job) -> tuple[Any, Recording]:
         """One forward pass with capture, with the logits of every position only where they must be kept."""
@@ -130,7 +129,7 @@ class LocalEngine:
             nbytes, limit = ready.footprint.nbytes(count), self._settings.run_bytes
             if nbytes > limit:
                 raise RunTooLarge(tokens=count, needed=megabytes(nbytes), limit=megabytes(limit))
-            return Estimate(count, count * ready.seconds_a_token, nbytes, cached)
+            return Estimate(count, ready.pace.seconds(count), nbytes, cached)
 
     def run(self, key: RunKey, job: Job | None = None) -> RunSummary:
         """See `Engine.run`."""
@@ -155,9 +154,7 @@ class LocalEngine:
         _synchronize(key.device)
         seconds = time.perf_counter() - began
         self._passes += 1
-        rate = seconds / len(key.token_ids)
-        old = ready.seconds_a_token
-        ready.seconds_a_token = rate if math.isnan(old) else 0.5 * (old + rate)
+        ready.pace.add(len(key.token_ids), seconds)
         last = output.logits[0, -1].float()
         logits = None if ready.head else output.logits[0].float()
         error = 0.0
@@ -279,15 +276,20 @@ def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> Rea
         torch=torch.__version__,
     )
     head = exact_head(capturer, hook)
-    return ReadyModel(card, capturer, reader, hook, head, _footprint(capturer, hook, card, head is None))
+    pace = Pace()
+    footprint = _footprint(capturer, hook, card, pace, head is None)
+    return ReadyModel(card, capturer, reader, hook, head, footprint, pace)
 
 
-def _footprint(capturer: Capturer, hook: ResidualHook, card: ModelCard, logits: bool) -> Footprint:
-    """What runs of this model hold; `logits`: those of every position too."""
+def _footprint(capturer: Capturer, hook: ResidualHook, card: ModelCard, pace: Pace, logits: bool) -> Footprint:
+    """What runs of this model hold; `logits`: those of every position too. The passes that tell it are timed."""
 
     def nbytes(tokens: int) -> int:
         ids = tuple(i % card.vocab for i in range(tokens))
+        began = time.perf_counter()
         (_, recording), residual = hook.during(lambda: capturer.forward(ids, Job()))
+        _synchronize(card.device)
+        pace.add(tokens, time.perf_counter() - began)
         return without_values(recording.layers)[1] + residual.nbytes + 4 * card.vocab * tokens * logits
 
     window = getattr(capturer.model.config.get_text_config(), "sliding_window", None)

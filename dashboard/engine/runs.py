@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+import numpy as np
 from torch import Tensor
 
 from dashboard.engine.base import RunSummary
@@ -19,6 +20,8 @@ from dashboard.run_key import RunKey
 T = TypeVar("T")
 MOST = 8
 """So many derived things of a kind are kept with a run."""
+REMEMBERED = 8
+"""So many passes tell how long the next one takes."""
 SHORT = 8
 """Tokens of the shorter of two runs that tell what longer ones hold."""
 
@@ -67,6 +70,27 @@ class Footprint:
         """Of a run of so many tokens."""
         masked = self.window is not None and tokens > self.window
         return round(self.token * tokens + (self.square + masked) * tokens**2)
+
+
+class Pace:
+    """How long forward passes take, by their tokens: a fixed part and a part for each token, from the last passes."""
+
+    def __init__(self) -> None:
+        """Nothing measured yet."""
+        self._passes: deque[tuple[int, float]] = deque(maxlen=REMEMBERED)
+
+    def add(self, tokens: int, seconds: float) -> None:
+        """A pass was measured."""
+        self._passes.append((tokens, seconds))
+
+    def seconds(self, tokens: int) -> float:
+        """Of a pass of so many tokens; ``nan`` before the first."""
+        counts, times = np.array(list(self._passes) or [(1, np.nan)]).T
+        if len(set(counts)) > 1:
+            rate, fixed = np.polyfit(counts, times, 1)
+            if rate >= 0 and fixed >= 0:
+                return float(fixed + rate * tokens)
+        return float(times.sum() / counts.sum() * tokens)
 
 
 class RunStore:

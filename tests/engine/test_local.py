@@ -9,6 +9,7 @@ import torch
 
 from dashboard.engine.base import CombineRequest, HeadRequest, Job, RolloutRequest
 from dashboard.engine.local import LocalEngine
+from dashboard.engine.runs import Pace
 from dashboard.errors import Busy, Cancelled, ModelNotAllowed, PromptEmpty, PromptTooLarge, PromptTooLong, RunTooLarge
 from dashboard.settings import BUNDLED
 
@@ -135,9 +136,19 @@ def test_the_estimate_is_what_the_run_then_takes(tiny_engine):
     summary = tiny_engine.run(key)
     after = tiny_engine.estimate(key)
     assert before.nbytes == pytest.approx(summary.nbytes, rel=0.05)
-    assert np.isnan(before.seconds)
+    assert before.seconds > 0
     assert (before.cached, after.cached) == (False, True)
-    assert after.seconds == pytest.approx(summary.seconds, rel=0.01)
+
+
+def test_the_time_of_a_pass_has_a_fixed_part_and_one_for_each_token():
+    pace = Pace()
+    assert np.isnan(pace.seconds(10))
+    pace.add(10, 1.0)
+    assert pace.seconds(20) == pytest.approx(2.0)
+    pace.add(30, 1.4)
+    assert pace.seconds(100) == pytest.approx(0.8 + 0.02 * 100)
+    pace.add(40, 0.1)  # a line through these would fall
+    assert pace.seconds(80) == pytest.approx(2.5)
 
 
 def test_a_prompt_that_cannot_be_read_gets_its_own_error(tiny_settings):
