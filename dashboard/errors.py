@@ -55,6 +55,10 @@ class ModelNotCausal(DashboardError):
     """An encoder, an encoder-decoder or something else that does not predict a next token. Facts: ``model, kind``."""
 
 
+class ModelWithoutAttention(DashboardError):
+    """No layer of the model has attention heads. Facts: ``model, kind``."""
+
+
 class ModelUnsafe(DashboardError):
     """Weights only as pickle, or code of its own: never loaded. Facts: ``model, reason``."""
 

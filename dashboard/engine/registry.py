@@ -18,6 +18,7 @@ from dashboard.errors import (
     ModelTooLarge,
     ModelUnknown,
     ModelUnsafe,
+    ModelWithoutAttention,
 )
 from dashboard.settings import BUNDLED, Settings
 
@@ -162,7 +163,8 @@ def load(spec: ModelSpec, settings: Settings, device: str, progress: Progress) -
     """The model in memory, with eager attention, in evaluation mode; the caller sets the kernel before sharing it.
 
     Raises:
-        ModelUnreachable, ModelUnknown, ModelUnsafe, ModelNotCausal, ModelTooLarge, ModelBroken: see `dashboard.errors`.
+        ModelUnreachable, ModelUnknown, ModelUnsafe, ModelNotCausal, ModelWithoutAttention, ModelTooLarge, ModelBroken:
+            see `dashboard.errors`.
     """
     folder, revision = fetch(spec, settings, progress)
     check(folder, spec, settings, device)
@@ -172,6 +174,8 @@ def load(spec: ModelSpec, settings: Settings, device: str, progress: Progress) -
     safe: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
         config = AutoConfig.from_pretrained(folder, **safe)
+        if not getattr(config.get_text_config(), "num_attention_heads", None):
+            raise ModelWithoutAttention(model=spec.id, kind=config.model_type)
         model: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=pick_dtype(settings.dtype, config),

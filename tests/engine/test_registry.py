@@ -10,6 +10,7 @@ import huggingface_hub
 import pytest
 import torch
 from huggingface_hub import errors as hub_errors
+from transformers import MambaConfig, MambaForCausalLM
 
 from dashboard.engine import devices, hub, registry
 from dashboard.engine.local import LocalEngine
@@ -22,6 +23,7 @@ from dashboard.errors import (
     ModelUnknown,
     ModelUnreachable,
     ModelUnsafe,
+    ModelWithoutAttention,
     SettingInvalid,
 )
 from dashboard.settings import BUNDLED, Settings
@@ -84,6 +86,14 @@ def test_what_does_not_predict_the_next_token_is_refused_by_its_kind(tiny_settin
     with pytest.raises(ModelNotCausal) as error:
         engine.describe("local/copy")
     assert kind in str(error.value.facts["kind"])
+
+
+def test_a_model_without_attention_heads_is_refused_by_its_kind(tiny_settings, copy):
+    MambaForCausalLM(MambaConfig(hidden_size=16, num_hidden_layers=1, vocab_size=400)).save_pretrained(copy)
+    engine = LocalEngine(with_folder(tiny_settings, copy))
+    with pytest.raises(ModelWithoutAttention) as error:
+        engine.describe("local/copy")
+    assert error.value.facts["kind"] == "mamba"
 
 
 def spoil_weights(folder: Path) -> None:
