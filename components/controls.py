@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from components import link
-from components.panels import advice
+from components.prose import advice
 from dashboard.i18n import Catalogue
 from dashboard.view_state import FIELDS, parse_ranges
 

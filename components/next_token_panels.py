@@ -7,7 +7,8 @@ from functools import partial
 import streamlit as st
 
 from components.charts.next_token import candidates_figure
-from components.panels import Panel, chart_panel, number, section
+from components.panels import Panel, chart_panel
+from components.prose import number, section
 from components.shell import View
 from components.web.token_text import token_text
 from dashboard import scripts

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from components.panels import section
+from components.prose import section
 from components.shell import View
 
 PARAMETERS = ("temperature", "top_k", "top_p", "beams", "do_sample")

@@ -1,7 +1,4 @@
-"""Panels: a chart with its numbers, its code, its downloads and its honesty strip; advice and quiet lines.
-
-Everything that may hold a visitor's or a tokenizer's text is escaped HTML, never Markdown.
-"""
+"""Panels: a chart with its numbers, its code, its downloads and its honesty strip."""
 
 from __future__ import annotations
 
@@ -14,6 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from components.prose import quiet
 from components.web.chart_download import chart_download
 from dashboard.export import csv_bytes, figure_json, file_stem, html_bytes
 from dashboard.i18n import Catalogue
@@ -141,30 +139,3 @@ def foot(panel: Panel) -> None:
         for word in ("reading", "careful")
     )
     st.html(f'<p class="ls-strip">{facts}</p><div class="ls-notes">{notes}</div>')
-
-
-def quiet(message: str) -> None:
-    """A quiet line of plain text."""
-    st.html(f'<p class="ls-note">{html.escape(message)}</p>')
-
-
-def advice(message: str) -> None:
-    """Something that a person can mend, as plain text."""
-    st.html(f'<div class="ls-advice" role="alert">{html.escape(message)}</div>')
-
-
-def notice(message: str) -> None:
-    """Something worth knowing, as plain text."""
-    st.html(f'<div class="ls-notice" role="status">{html.escape(message)}</div>')
-
-
-def section(title: str, more: str = "") -> None:
-    """A panel's heading, with a quiet line below it."""
-    line = f'<p class="ls-note">{html.escape(more)}</p>' if more else ""
-    st.html(f'<div class="ls-section"><h2>{html.escape(title)}</h2>{line}</div>')
-
-
-def number(text: Catalogue, value: float, digits: int) -> str:
-    """`value` with `digits` decimals and the language's decimal sign."""
-    shown = f"{value:.{digits}f}"
-    return shown if text.language == "en" else shown.replace(".", ",")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +12,7 @@ from typing import TypeVar
 import streamlit as st
 
 from components.charts.theme import ChartTheme
-from components.panels import advice, notice
+from components.prose import advice, notice
 from components.work import allow, wait_for
 from dashboard.engine.base import Engine, Job, ModelCard, RunSummary, TokenizedPrompt
 from dashboard.errors import Cancelled, DashboardError
@@ -28,18 +28,20 @@ class View:
 
     text: Catalogue
     theme: ChartTheme
-    engine: Engine
     model: str
     prompt: str
     chat: bool
+    engine: Engine = field(init=False)
+    """Set by `load`."""
     card: ModelCard = field(init=False)
     """Set by `load`."""
     tokens: TokenizedPrompt = field(init=False)
     """Set by `load`."""
 
-    def load(self) -> None:
-        """Load the model if need be and read the prompt. Raises DashboardError, Cancelled."""
+    def load(self, making: Future[Engine]) -> None:
+        """Wait for the engine, load the model if need be and read the prompt. Raises DashboardError, Cancelled."""
         label = self.text("work.loading", model=self.model)
+        self.engine = self.wait(lambda _: making.result(), label, "engine")
         self.card = self.wait(lambda job: self.engine.describe(self.model, job), label, f"load {self.model}")
         self.tokens = self.engine.tokenize(self.model, self.prompt, chat=self.chat and self.card.chat)
 
@@ -52,9 +54,7 @@ class View:
     def run(self) -> RunSummary:
         """This prompt's run; makes it (with progress and Stop) when it is not there."""
         cost = self.engine.estimate(self.key)
-        label = self.text("work.running", tokens=cost.tokens)
-        if not math.isnan(cost.seconds) and not cost.cached:
-            label = self.text("work.running_estimate", tokens=cost.tokens, seconds=f"{max(cost.seconds, 0.1):.1f}")
+        label = self.text("work.running", tokens=cost.tokens, seconds=f"{max(cost.seconds, 0.1):.1f}")
         return self.wait(lambda job: self.engine.run(self.key, job), label, f"run {self.key.digest}")
 
     def wait(self, call: Callable[[Job], T], label: str, what: str) -> T:
@@ -69,12 +69,14 @@ def current() -> View:
 
 
 @contextmanager
-def error_frame(text: Catalogue) -> Iterator[None]:
-    """Show what a person can mend as advice, and let the rest of the page live."""
+def error_frame(text: Catalogue, *, last: bool = False) -> Iterator[None]:
+    """Show what a person can mend as advice, and let the rest of the page live, or (`last`) end it there."""
     try:
         yield
     except DashboardError as error:
         advice(text(error.message_id, **error.facts))
+        if last:
+            st.stop()
     except Cancelled:
         notice(text("work.stopped"))
         st.button(text("work.again"), on_click=allow, key="work_again")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import html
-import math
 
 import streamlit as st
 
 from components import link
 from components.charts.theme import ChartTheme
-from components.panels import notice, number
-from components.shell import View
+from components.prose import notice, number
+from components.shell import View, current
 from components.web.copy_link import copy_link
 from components.web.token_text import token_text
 from components.work import allow
@@ -46,15 +45,13 @@ def language_picker() -> Catalogue:
     return Catalogue(link.choice_written("lang", default))
 
 
-def view_controls(text: Catalogue) -> View:
-    """Model, prompt and look; returns the view that pages work with."""
+def view_controls(text: Catalogue) -> None:
+    """Model, prompt and look: the view that pages work with."""
     with st.sidebar:
         model = _model_picker(text)
         prompt, chat = _prompt_form(text)
     mode = "dark" if st.context.theme.type == "dark" else "light"
-    view = View(text, ChartTheme(mode, _scale()), cache.engine(), model, prompt, chat)
-    st.session_state["_view"] = view
-    return view
+    st.session_state["_view"] = View(text, ChartTheme(mode, _scale()), model, prompt, chat)
 
 
 def _scale() -> str:
@@ -120,10 +117,16 @@ def _take_example(text: Catalogue) -> None:
         allow()
 
 
-def load(view: View) -> None:
-    """Load the model and read the prompt; show the exact tokens and the model's facts in the sidebar."""
+def loaded_view() -> View:
+    """The view with its model loaded and its prompt read; the sidebar shows the exact tokens and the model's facts.
+
+    Raises:
+        DashboardError: the model cannot be had, or the prompt not be read.
+        Cancelled: loading was stopped.
+    """
+    view = current()
     place = st.sidebar.container()
-    view.load()
+    view.load(cache.engine())
     _compare_made(view.card)
     with place:
         _token_count(view.text, view.tokens, view.card)
@@ -133,6 +136,7 @@ def load(view: View) -> None:
         _look(view.text)
         copy_link(more=_whole_link(view), text=view.text, key="copy_link")
         _cost(view)
+    return view
 
 
 def _token_count(text: Catalogue, tokens: TokenizedPrompt, card: ModelCard) -> None:
@@ -189,12 +193,9 @@ def _whole_link(view: View) -> dict[str, str]:
 def _cost(view: View) -> None:
     """What a run of this prompt costs; refuses one that is over the operator's limit."""
     cost = view.engine.estimate(view.key)
-    if not math.isnan(cost.seconds):
-        megabytes = number(view.text, cost.nbytes / 1e6, 1)
-        seconds = number(view.text, cost.seconds, 1)
-        st.html(
-            f'<p class="ls-count">{html.escape(view.text("sidebar.cost", seconds=seconds, megabytes=megabytes))}</p>'
-        )
+    seconds, megabytes = number(view.text, cost.seconds, 1), number(view.text, cost.nbytes / 1e6, 1)
+    line = view.text("sidebar.cost", seconds=seconds, megabytes=megabytes)
+    st.html(f'<p class="ls-count">{html.escape(line)}</p>')
 
 
 def _look(text: Catalogue) -> None:

@@ -10,31 +10,34 @@ if str(ROOT) not in sys.path:  # streamlit puts only this file's folder on the p
 import streamlit as st  # noqa: E402
 
 from components import link, sidebar  # noqa: E402
-from components.look import page_look, tab_icon  # noqa: E402
+from components.look import page_head, page_look, tab_icon  # noqa: E402
 from components.shell import error_frame  # noqa: E402
+from dashboard import cache  # noqa: E402
+from dashboard.i18n import Catalogue, pick_language  # noqa: E402
 from dashboard.navigation import PAGES  # noqa: E402
 
 tab_icon()
+with error_frame(Catalogue(pick_language(None, st.context.locale, "auto")), last=True):
+    cache.settings()
 link.read_link()
 text = sidebar.language_picker()
-with error_frame(text):
-    # before st.navigation: widgets that are made after it would lose a cold link's values
-    view = sidebar.view_controls(text)
-pages = [
+# before st.navigation: widgets that are made after it would lose a cold link's values
+sidebar.view_controls(text)
+slugs = {
     st.Page(
         ROOT / "pages" / f"{entry.slug}.py",
         title=text(f"{entry.slug}.title"),
         icon=entry.icon,
         url_path=entry.slug,
         default=entry is PAGES[0],
-    )
+    ): entry.slug
     for entry in PAGES
-]
-page = st.navigation(pages, position="top")
+}
+page = st.navigation(list(slugs), position="top")
 page_look(text, page.title)
 notices = st.container()
+page_head(text, slugs[page])
 with error_frame(text):
-    sidebar.load(view)
     page.run()
 with notices:  # after the page: its controls know best which values of a link do not fit
     sidebar.link_notices(text)

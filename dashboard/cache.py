@@ -1,9 +1,10 @@
-"""The only ``st.cache_*``: the engine that all sessions share, loading its model while the first page stands."""
+"""The only ``st.cache_*``: the engine that all sessions share, made and given its model while the first page stands."""
 
 from __future__ import annotations
 
 import logging
 import threading
+from concurrent.futures import Future
 
 import streamlit as st
 
@@ -21,18 +22,27 @@ def settings() -> Settings:
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
-def engine() -> Engine:
-    """The engine of this process; holds the models and everything computed with them."""
-    from dashboard.engine.local import LocalEngine
+def engine() -> Future[Engine]:
+    """The engine of this process; holds the models and everything computed with them.
 
-    made = LocalEngine(settings())
-    threading.Thread(target=_warm_up, args=(made, settings().model), daemon=True, name="warm-up").start()
+    A future: its libraries take seconds to load, and a page has much to show before it needs them.
+    """
+    made: Future[Engine] = Future()
+    threading.Thread(target=_make, args=(made, settings()), daemon=True, name="engine").start()
     return made
 
 
-def _warm_up(made: Engine, model: str) -> None:
+def _make(made: Future[Engine], given: Settings) -> None:
     try:
-        made.describe(model)
+        from dashboard.engine.local import LocalEngine
+
+        engine = LocalEngine(given)
+    except Exception as error:  # noqa: BLE001 - raised again where the future is asked
+        made.set_exception(error)
+        return
+    made.set_result(engine)
+    try:
+        engine.describe(given.model)
     except DashboardError as error:
         # The page that asks for the model shows the error in full.
         _LOG.warning("warm-up: %s", error)

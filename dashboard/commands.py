@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 import webbrowser
@@ -20,6 +21,7 @@ from dashboard.i18n import LANGUAGES, Catalogue
 ROOT = Path(__file__).resolve().parents[1]
 PORT = 8501
 START_SECONDS = 120.0
+END_SECONDS = 3.0
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -97,16 +99,15 @@ def _start(options: argparse.Namespace, text: Catalogue) -> int:
     if model.returncode:
         print(text("launcher.model_failed"))
         return 1
-    command = [python, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py")]
+    command = [python, "-m", "dashboard.server"]
     command += ["--server.port", str(port), "--server.address", options.host, "--server.headless", "true"]
     with subprocess.Popen(command, cwd=ROOT, env=surroundings(options), stdout=subprocess.DEVNULL) as server:
         # a service manager's stop must reach the server too
-        signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         try:
             return _serve(server, options, port, text)
         finally:
-            if server.poll() is None:
-                server.terminate()
+            _end(server)
 
 
 def _serve(server: subprocess.Popen[bytes], options: argparse.Namespace, port: int, text: Catalogue) -> int:
@@ -122,6 +123,15 @@ def _serve(server: subprocess.Popen[bytes], options: argparse.Namespace, port: i
     if not options.headless:
         webbrowser.open(url)
     return server.wait()
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    """Streamlit waits for open pages to close before it ends; nobody who pressed Ctrl+C wants to."""
+    server.terminate()
+    try:
+        server.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        server.kill()
 
 
 def healthy(url: str) -> bool:
@@ -142,6 +152,8 @@ def pick_port(host: str, wanted: int | None) -> int | None:
 def _free(host: str, port: int) -> bool:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
+        if os.name != "nt":  # as the server does: what an ended one left behind for a minute is no obstacle
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except (OSError, OverflowError):

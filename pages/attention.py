@@ -4,13 +4,11 @@ import streamlit as st
 
 from components import attention_panels as panels
 from components.controls import choice_picker, integer_picker, ranges_input, span_picker, switch
-from components.look import page_head
-from components.shell import current
+from components.sidebar import loaded_view
 from dashboard.frames.attention import metric_frame
 
-view = current()
+view = loaded_view()
 text, card, tokens = view.text, view.card, view.tokens.tokens
-page_head(text, "attention")
 tiles = panels.tiles(view)
 metrics = metric_frame(tiles)
 

@@ -4,12 +4,10 @@ import streamlit as st
 
 from components import next_token_panels as panels
 from components.controls import choice_picker, integer_picker, switch
-from components.look import page_head
-from components.shell import current
+from components.sidebar import loaded_view
 
-view = current()
+view = loaded_view()
 text, tokens = view.text, view.tokens.tokens
-page_head(text, "next_token")
 view.run  # noqa: B018 - makes the run, with progress, before the controls that look at it
 
 with st.container(key="next_token_controls"):

@@ -3,14 +3,13 @@
 import streamlit as st
 
 from components import overview_panels as panels
-from components.look import page_head
 from components.shell import current
+from components.sidebar import loaded_view
 
 view = current()
-page_head(view.text, "overview")
 card, start = st.columns([1, 1.2], gap="large")
-with card:
-    panels.model_card(view)
 with start:
     panels.first_steps(view)
 panels.parameters(view)
+with card:  # last: the rest needs no model
+    panels.model_card(loaded_view())

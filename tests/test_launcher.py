@@ -190,6 +190,18 @@ def test_a_taken_port_is_refused_when_asked_for_and_passed_over_when_not():
     assert commands.pick_port("localhost", port) == port
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps no port after its server ended")
+def test_a_port_whose_server_just_ended_is_free():
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Streamlit's
+        server.bind(("localhost", 0))
+        server.listen()
+        port = server.getsockname()[1]
+        with socket.create_connection(("localhost", port)):
+            server.accept()[0].close()  # the end that closes first keeps the port for a minute
+    assert commands.pick_port("localhost", port) == port
+
+
 def test_a_taken_default_port_gives_the_next(monkeypatch):
     with socket.socket() as taken:
         taken.bind(("localhost", 0))

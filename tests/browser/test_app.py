@@ -1,14 +1,20 @@
 """The dashboard as a person uses it: a real server, a real browser, the bundled model."""
 
+import contextlib
 import csv
 import io
+import os
 import re
+import signal
+import subprocess
+import sys
+import urllib.request
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import settled, wait_ready
+from tests.browser.conftest import ROOT, free_port, settled, wait_ready
 from tests.test_view_state import NASTY
 
 pytestmark = pytest.mark.model
@@ -160,6 +166,25 @@ def test_back_and_forward_go_through_the_choices(page, app_server):
     headline(page, re.compile("“·two”"))
     page.go_forward()
     headline(page, re.compile("“·four”"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signal that asks a process to end")
+def test_the_first_command_serves_and_ends_when_asked_although_a_page_is_open(page):
+    port = free_port()
+    command = [sys.executable, "-m", "dashboard", "--headless", "--port", str(port), "--language", "en"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        address = f"http://localhost:{port}"
+        assert any(address in line for line in process.stdout)
+        open_page(page, address)
+        headline(page, "Overview")
+        process.terminate()
+        process.wait(15)
+        with pytest.raises(OSError, match="refused"):
+            urllib.request.urlopen(address)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_a_menu_click_keeps_the_prompt(page, app_server):

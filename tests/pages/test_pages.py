@@ -125,17 +125,25 @@ def test_a_model_that_cannot_be_had_gives_its_error_and_the_other_still_works(op
     assert len(at.get("plotly_chart")) > 0
 
 
+def test_a_wrong_setting_is_named_to_whoever_opens_a_page(open_page, monkeypatch):
+    monkeypatch.setenv("LOGITSCOPE_DEVICE", "abacus")
+    at = open_page("attention", locale="es-ES")
+    assert not at.exception
+    assert "LOGITSCOPE_DEVICE" in words(at)
+    assert "abacus" in words(at)
+
+
 def test_looking_elsewhere_does_not_rerun_the_model(open_page):
     from dashboard import cache
 
     at = open_page("attention")
-    passes = cache.engine().health()["forward_passes"]
+    passes = cache.engine().result().health()["forward_passes"]
     at.number_input(key="attention_layer").set_value(0).run()
     at.number_input(key="attention_head").set_value(1).run()
     at.selectbox(key="attention_order").set_value("entropy_nats").run()
     at.toggle(key="attention_without_first").set_value(True).run()
     assert not at.exception
-    assert cache.engine().health()["forward_passes"] == passes
+    assert cache.engine().result().health()["forward_passes"] == passes
 
 
 @pytest.mark.parametrize("view", ["mean", "max", "rollout"])
