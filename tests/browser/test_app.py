@@ -147,6 +147,36 @@ def test_nasty_text_is_shown_and_never_interpreted(page, app_server, watch):
     assert not watch.strangers
 
 
+def test_a_box_dragged_over_the_map_becomes_the_exact_part(page, app_server):
+    open_page(page, app_server, "/attention?prompt=" + "zebra+lamp+orange+" * 30)
+    area = page.locator(".st-key-chart_head .nsewdrag").first
+    expect(area).to_be_visible(timeout=60_000)
+    area.scroll_into_view_if_needed()
+    box = area.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.4)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.8, steps=8)
+    page.mouse.up()
+    expect(page).to_have_url(re.compile("attention_queries="), timeout=30_000)
+    settled(page)
+    query = parse_qs(urlsplit(page.url).query)
+    tokens = int(re.search(r"(\d+) of 8,192 tokens", page.get_by_test_id("stSidebar").inner_text())[1])
+    for name, fractions in (("attention_keys", (0.2, 0.6)), ("attention_queries", (0.4, 0.8))):
+        for value, fraction in zip(query[name], fractions, strict=True):
+            assert abs(int(value) - fraction * tokens) <= 3
+
+
+def test_a_long_run_is_stopped_and_asked_for_again(page, app_server):
+    open_page(page, app_server, "/attention")
+    page.get_by_label("Prompt", exact=True).fill("zebra lamp orange river " * 500)
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_test_id("stMain").get_by_role("button", name="Stop").click(timeout=30_000)
+    expect(page.get_by_text("Stopped. Nothing of it is shown.")).to_be_visible(timeout=30_000)
+    settled(page)
+    page.get_by_role("button", name="Run it again").click()
+    expect(page.locator(".st-key-mosaic canvas").first).to_be_visible(timeout=120_000)
+
+
 def test_values_of_a_link_that_do_not_fit_are_named(page, app_server):
     open_page(page, app_server, "/attention?attention_layer=99&attention_order=%3Cb%3E&nonsense=1")
     expect(page.get_by_text("attention_layer = 99")).to_be_visible(timeout=60_000)
