@@ -60,6 +60,35 @@ def integer_picker(
     return initial if value is None else int(value)
 
 
+def number_picker(
+    key: str,
+    label: str,
+    low: float,
+    high: float,
+    default: float,
+    *,
+    help_text: str | None = None,
+    disabled: bool = False,
+) -> float:
+    """A number in [low, high]; whole when `default` is."""
+    whole = isinstance(default, int)
+    link.bounded(key, low, high, default)
+    return st.number_input(
+        label,
+        low,
+        high,
+        default,
+        key=key,
+        step=1 if whole else 0.05,
+        # all the digits that were typed: a rounded setting would not be the one that acts
+        format="%d" if whole else "%g",
+        bind=link.binding(key),
+        persist_state="session",
+        help=help_text,
+        disabled=disabled,
+    )
+
+
 def switch(key: str, label: str, help_text: str | None = None) -> bool:
     """An on/off switch, off by default."""
     return st.toggle(label, key=key, bind=link.binding(key), persist_state="session", help=help_text)

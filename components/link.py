@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from dashboard.view_state import Dropped, check, pack_prompt, unpack_prompt
+from dashboard.view_state import Dropped, check, pack_prompt, parse_ranges, unpack_prompt
 
 T = TypeVar("T")
+N = TypeVar("N", int, float)
 _DROPPED = "_link_dropped"
 _READ = "_link_read"
 _BAD = "_link_bad"
@@ -123,7 +124,28 @@ def _path() -> str:
     return urlsplit(st.context.url or "").path
 
 
-def bounded(key: str, low: int, high: int, initial: int, *, follow_high: bool = False) -> None:
+def numbers_state(key: str, count: int, most: int) -> None:
+    """Before a selection of numbers below `count` is drawn: the same for a list like ``3,17``, of `most` at most."""
+    raw = st.query_params.get(key, "")
+    url: list[int] = []
+    try:
+        url = list(parse_ranges(raw, count)) if raw else []
+    except ValueError:
+        drop(Dropped(key, raw, "range", (("low", 0), ("high", count - 1))))
+    if len(url) > most:
+        drop(Dropped(key, raw, "many", (("most", most),)))
+        url = []
+    _follow(key, url, bool(url))
+
+
+def numbers_written(key: str) -> tuple[int, ...]:
+    """After it is drawn: write the selection to the URL."""
+    value: list[int] = sorted(st.session_state[key])
+    _write(key, value, {key: ",".join(map(str, value))} if value else {}, (key,))
+    return tuple(value)
+
+
+def bounded(key: str, low: N, high: N, initial: N, *, follow_high: bool = False) -> None:
     """Before a bound number is drawn: name a link's value outside [low, high], and keep an old one inside.
 
     Args:
@@ -136,7 +158,7 @@ def bounded(key: str, low: int, high: int, initial: int, *, follow_high: bool = 
     state = st.session_state
     raw = st.query_params.get(key)
     if key not in state:
-        if raw is None or not low <= _integer(raw, low) <= high:
+        if raw is None or not low <= _read(raw, low) <= high:
             if raw is not None:
                 drop(Dropped(key, raw, "range", (("low", low), ("high", high))))
                 st.query_params.pop(key, None)
@@ -156,7 +178,7 @@ def bounded_span(key: str, stop: int) -> None:
     state = st.session_state
     raw = st.query_params.get_all(key)
     if key not in state and len(raw) == 2:
-        low, high = (_integer(value, -1) for value in raw)
+        low, high = (_read(value, -1) for value in raw)
         if not 0 <= low < high <= stop:
             drop(Dropped(key, "–".join(raw), "range", (("low", 0), ("high", stop))))
             st.query_params.pop(key, None)
@@ -166,8 +188,8 @@ def bounded_span(key: str, stop: int) -> None:
     state[f"_high_{key}"] = stop
 
 
-def _integer(raw: str, otherwise: int) -> int:
+def _read(raw: str, otherwise: N) -> N:
     try:
-        return int(raw)
+        return type(otherwise)(raw)
     except ValueError:
         return otherwise

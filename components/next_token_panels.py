@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from functools import partial
 
 import streamlit as st
 
+from components import link
 from components.charts.next_token import candidates_figure
+from components.controls import number_picker, switch
 from components.panels import Panel, chart_panel
-from components.prose import number, section
+from components.prose import advice, number, percent, quiet, section
 from components.shell import View
 from components.web.token_text import token_text
 from dashboard import scripts
+from dashboard.engine.base import DecodeSettings, Processed
 from dashboard.frames.next_token import candidates_frame, position_frame
+from dashboard.i18n import Catalogue
 from dashboard.tokens import visible
+
+PINS = "next_token_pins"
+MOST_PINS = 8
+SEARCH_SHOWN = 30
+_SETTING = "next_token_"
+RANGES: dict[str, tuple[float, float, float]] = {
+    "temperature": (0.0, 10.0, 1.0),
+    "top_k": (0, 100_000, 0),
+    "top_p": (0.0, 1.0, 1.0),
+    "min_p": (0.0, 1.0, 0.0),
+    "typical_p": (0.01, 1.0, 1.0),
+    "repetition_penalty": (0.1, 10.0, 1.0),
+}
+"""Setting -> lowest, highest, default (off)."""
 
 
 def running_text(view: View, pos: int) -> None:
@@ -37,35 +56,157 @@ def running_text(view: View, pos: int) -> None:
     )
 
 
-def candidates(view: View, pos: int, k: int, *, value: str, log: bool) -> None:
-    """Bars of the `k` likeliest tokens after position `pos`."""
-    text = view.text
-    found = view.engine.next_token(view.key, pos, k)
-    frame = candidates_frame(found)
-    here = visible(view.tokens.tokens[pos])
+def pin_picker(view: View) -> tuple[int, ...]:
+    """Tokens that stand in the chart whatever their rank: found by text, kept in the link."""
+    text, card = view.text, view.card
+    link.numbers_state(PINS, card.vocab, MOST_PINS)
+    find_at, pins_at = st.columns([1, 2], vertical_alignment="bottom")
+    with find_at:
+        typed = st.text_input(
+            text("next_token.find"), key="find_token", max_chars=60, help=text("next_token.find_help"), live=True
+        )
+    found = view.engine.vocabulary(view.model, typed or "", SEARCH_SHOWN)
+    pinned = view.engine.token(view.model, tuple(st.session_state[PINS]))
+    names = {token.id: f"{visible(token)} · {token.id}" for token in (*pinned, *found)}
+    with pins_at:
+        st.multiselect(
+            text("next_token.pins"),
+            list(names),
+            key=PINS,
+            format_func=lambda token: names[token],
+            max_selections=MOST_PINS,
+            placeholder=text("next_token.pins_found", count=len(found)) if typed else text("next_token.pins_none"),
+            persist_state="session",
+        )
+    return link.numbers_written(PINS)
+
+
+def decode_settings(text: Catalogue) -> DecodeSettings:
+    """The settings that act on the bars, every one explicit; those without effect are greyed, with the reason."""
+    with st.expander(text("next_token.settings"), expanded=_acts()):
+        quiet(text("next_token.settings_note"))
+        greedy = switch(f"{_SETTING}greedy", text("next_token.greedy"), text("next_token.greedy_help"))
+        values: dict[str, float] = {}
+        for place, (name, (low, high, default)) in zip(st.columns(len(RANGES)), RANGES.items(), strict=True):
+            with place:
+                values[name] = number_picker(
+                    f"{_SETTING}{name}",
+                    name,
+                    low,
+                    high,
+                    default,
+                    help_text=text(f"parameter.{name}.meaning"),
+                    disabled=greedy and name != "repetition_penalty",
+                )
+        with st.container(horizontal=True):
+            st.button(text("next_token.bare"), on_click=_bare, help=text("next_token.bare_help"), key="bare_sample")
+            st.button(text("next_token.all_off"), on_click=_all_off, key="settings_off")
+        if greedy:
+            quiet(text("next_token.greedy_reason"))
+        elif values["temperature"] == 0:
+            advice(text("next_token.temperature_zero"))
+    if values["temperature"] == 0:
+        greedy, values["temperature"] = True, 1.0
+    return DecodeSettings(do_sample=not greedy, top_k=int(values.pop("top_k")), **values)
+
+
+def _acts() -> bool:
+    """Whether any setting is not at its default, as far as is known before the controls are drawn."""
+    state = st.session_state
+    named = any(f"{_SETTING}{name}" in st.query_params for name in (*RANGES, "greedy"))
+    changed = any(state.get(f"{_SETTING}{name}", default) != default for name, (*_, default) in RANGES.items())
+    return named or changed or bool(state.get(f"{_SETTING}greedy"))
+
+
+def _all_off() -> None:
+    for name, (*_, default) in RANGES.items():
+        st.session_state[f"{_SETTING}{name}"] = default
+    st.session_state[f"{_SETTING}greedy"] = False
+
+
+def _bare() -> None:
+    """What transformers does when it is told nothing but to draw."""
+    _all_off()
+    st.session_state[f"{_SETTING}top_k"] = 50
+
+
+@dataclass(frozen=True)
+class Bars:
+    """What the bars show."""
+
+    pos: int
+    k: int
+    pins: tuple[int, ...]
+    settings: DecodeSettings
+    value: str
+    """``prob`` or ``logit``."""
+    log: bool
+
+
+def candidates(view: View, bars: Bars) -> None:
+    """Bars of the likeliest and the pinned tokens after one position, before and after the decode settings."""
+    text, settings = view.text, bars.settings
+    found = view.engine.next_token(view.key, bars.pos, bars.k, bars.pins)
+    processed = view.engine.processed(view.key, bars.pos, tuple(int(i) for i in found.ids), settings)
+    frame = candidates_frame(found, processed)
+    acts = settings != DecodeSettings()
+    here = visible(view.tokens.tokens[bars.pos])
+    likeliest = frame["prob"].iloc[: bars.k].sum()
     section(
-        text("next_token.after", pos=pos, token=here),
-        text("next_token.kept", k=len(found.ids), mass=f"{float(found.probs.sum()):.1%}"),
+        text("next_token.after", pos=bars.pos, token=here),
+        text("next_token.kept", k=min(bars.k, len(frame)), mass=percent(text, float(likeliest))),
     )
+    if acts:
+        quiet(_effect(view, processed))
     chart_panel(
         Panel(
             name="candidates",
             key=view.key,
             text=text,
-            figure=partial(candidates_figure, frame, text=text, theme=view.theme, value=value, log=log),
+            figure=partial(
+                candidates_figure,
+                frame,
+                text=text,
+                theme=view.theme,
+                value=bars.value,
+                log=bars.log,
+                settings=acts,
+            ),
             frame=lambda: frame,
-            script=lambda: scripts.candidates_script(view.card, view.key, pos, k),
+            script=lambda: scripts.candidates_script(
+                view.card, view.key, bars.pos, bars.k, pins=bars.pins, settings=settings
+            ),
             strip=[
                 text("strip.exact"),
                 text("next_token.formula"),
+                _effective(settings) if acts else "",
                 text("next_token.entropy", nats=number(text, found.entropy_nats, 3)),
                 text("strip.self_check", error=f"{view.run.logits_error:.0e}"),
                 *run_facts(view),
             ],
-            alt={"pos": pos, "k": len(found.ids)},
-            suffix=f"pos{pos}",
+            alt={"pos": bars.pos, "k": len(found.ids)},
+            suffix=f"pos{bars.pos}",
         )
     )
+
+
+def _effect(view: View, processed: Processed) -> str:
+    """What the settings leave, in words."""
+    text = view.text
+    return text(
+        "next_token.effect",
+        kept=processed.kept,
+        vocab=view.card.vocab,
+        mass=percent(text, processed.kept_mass),
+        before=number(text, processed.entropy_before_nats, 3),
+        after=number(text, processed.entropy_after_nats, 3),
+        kl=number(text, abs(processed.kl_nats), 3),
+    )
+
+
+def _effective(settings: DecodeSettings) -> str:
+    """The settings as a call of ``generate`` would state them."""
+    return ", ".join(f"{name}={value!r}" for name, value in asdict(settings).items())
 
 
 def positions(view: View) -> None:

@@ -37,3 +37,8 @@ def number(text: Catalogue, value: float, digits: int) -> str:
     """`value` with `digits` decimals and the language's decimal sign."""
     shown = f"{value:.{digits}f}"
     return shown if text.language == "en" else shown.replace(".", ",")
+
+
+def percent(text: Catalogue, share: float) -> str:
+    """A share in [0, 1] as a percentage with one decimal."""
+    return f"{number(text, 100 * share, 1)} %" if text.language != "en" else f"{share:.1%}"

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
-from dashboard.engine.base import METRICS, ModelCard
+from dashboard.engine.base import METRICS, DecodeSettings, ModelCard
 from dashboard.run_key import RunKey
 
 _FOLDER = Path(__file__).parent / "script_templates"
@@ -22,7 +23,12 @@ _WIDTH = 118
 Span = tuple[int, int]
 
 _MODULES = ("functools", "hashlib", "html", "importlib.util", "itertools", "math")
-_PACKAGES = {"np": "numpy", "pd": "pandas", "go": "plotly.graph_objects"}
+_PACKAGES = {
+    "np": "numpy",
+    "pd": "pandas",
+    "go": "plotly.graph_objects",
+    "processing": "transformers.generation.logits_process",
+}
 
 
 def head_script(
@@ -94,9 +100,12 @@ def metric_script(card: ModelCard, key: RunKey, metric: str = METRICS[0]) -> str
     return _script(card, key, constants, ["maps", "head_map", "metrics"], attention=True)
 
 
-def candidates_script(card: ModelCard, key: RunKey, pos: int, k: int) -> str:
-    """The `k` likeliest tokens after position `pos`."""
-    return _script(card, key, {"POS": pos, "K": k}, ["candidates"])
+def candidates_script(
+    card: ModelCard, key: RunKey, pos: int, k: int, *, pins: Sequence[int] = (), settings: DecodeSettings | None = None
+) -> str:
+    """The `k` likeliest tokens after position `pos` and the tokens `pins`, before and after decode `settings`."""
+    constants = {"POS": pos, "K": k, "PINS": list(pins), "SETTINGS": asdict(settings or DecodeSettings())}
+    return _script(card, key, constants, ["candidates"])
 
 
 def position_script(card: ModelCard, key: RunKey) -> str:

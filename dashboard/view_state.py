@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ class Field:
     """One query parameter: how its text is read."""
 
     kind: str
-    """``choice``, ``integer``, ``span`` (two integers), ``switch``, ``ranges`` (``0-5,7``) or ``text``."""
+    """``choice``, ``integer``, ``number``, ``span`` (two integers), ``switch``, ``ranges`` (``0-5,7``) or ``text``."""
     choices: tuple[str, ...] = ()
     default: str = ""
     """Of a choice."""
@@ -61,6 +62,14 @@ FIELDS: dict[str, Field] = {
     "next_token_k": Field("integer"),
     "next_token_value": Field("choice", ("prob", "logit"), "prob"),
     "next_token_log": Field("switch"),
+    "next_token_pins": Field("ranges"),
+    "next_token_greedy": Field("switch"),
+    "next_token_temperature": Field("number"),
+    "next_token_top_k": Field("integer"),
+    "next_token_top_p": Field("number"),
+    "next_token_min_p": Field("number"),
+    "next_token_typical_p": Field("number"),
+    "next_token_repetition_penalty": Field("number"),
 }
 
 
@@ -81,7 +90,12 @@ def check(name: str, values: list[str]) -> Dropped | None:
     shown = ", ".join(values)
     if field is None:
         return Dropped(name, shown, "unknown")
-    readers = {"integer": _is_integer, "switch": lambda v: v.lower() in {"true", "false"}, "ranges": _is_ranges}
+    readers = {
+        "integer": _is_integer,
+        "number": _is_number,
+        "switch": lambda v: v.lower() in {"true", "false"},
+        "ranges": _is_ranges,
+    }
     wanted = 2 if field.kind == "span" else 1
     if len(values) != wanted:
         return Dropped(name, shown, "count", (("wanted", wanted),))
@@ -95,6 +109,11 @@ def check(name: str, values: list[str]) -> Dropped | None:
 
 def _is_integer(text: str) -> bool:
     return text.isascii() and text.removeprefix("-").isdigit() and len(text) <= 9
+
+
+def _is_number(text: str) -> bool:
+    """A plain decimal; not ``nan``, ``inf`` or what Python alone reads."""
+    return re.fullmatch(r"-?\d{1,9}(\.\d{1,20})?(e-?\d{1,2})?", text, re.ASCII) is not None
 
 
 def _is_ranges(text: str) -> bool:

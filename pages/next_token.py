@@ -23,5 +23,7 @@ with st.container(key="next_token_controls"):
         log = switch("next_token_log", text("next_token.log"), text("next_token.log_help"))
 
 panels.running_text(view, pos)
-panels.candidates(view, pos, k, value=value, log=log)
+pins = panels.pin_picker(view)
+settings = panels.decode_settings(text)
+panels.candidates(view, panels.Bars(pos, k, pins, settings, value, log))
 panels.positions(view)

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from dashboard import scripts
-from dashboard.engine.base import METRICS, CombineRequest, HeadRequest, RolloutRequest
+from dashboard.engine.base import METRICS, CombineRequest, DecodeSettings, HeadRequest, RolloutRequest
 from dashboard.frames.attention import metric_frame, query_rows_frame, row_frame, weight_table
 from dashboard.frames.next_token import candidates_frame, position_frame
 from dashboard.settings import BUNDLED
+from dashboard.tokens import visible
 from tests.engine.plain import metrics as plain_metrics
 from tests.engine.plain import rollout as plain_rollout
 from tests.frames import samples
@@ -188,15 +189,26 @@ def compare(engine, card, key, tokens, run, *, atol):
     np.testing.assert_allclose(most["weight"], query_rows_frame(rows, tokens)["weight"], atol=atol)
     row = run(scripts.head_script(card, key, layer, head, rows=(count - 1, count)))["numbers"]
     np.testing.assert_allclose(row.to_numpy()[0], row_frame(rows, layer, head, tokens)["weight"], atol=atol)
-    top = candidates_frame(engine.next_token(key, count - 1, 5))
-    found = run(scripts.candidates_script(card, key, count - 1, 5))["numbers"]
-    assert found["id"].tolist() == top["id"].tolist()
-    np.testing.assert_allclose(found["prob"], top["prob"], atol=atol)
+    same_candidates(engine, card, key, run, DecodeSettings())
+    same_candidates(engine, card, key, run, DecodeSettings(temperature=0.6, top_k=40, top_p=0.8, min_p=0.01))
+    same_candidates(engine, card, key, run, DecodeSettings(do_sample=False, repetition_penalty=1.3))
     table = position_frame(engine.position_table(key), tokens)
     again = run(scripts.position_script(card, key))["numbers"]
     assert list(again.columns) == list(table.columns)
     assert again["predicted_id"].tolist() == table["predicted_id"].tolist()
     np.testing.assert_allclose(again["surprisal_bits"], table["surprisal_bits"], atol=1e-3)
+
+
+def same_candidates(engine, card, key, run, settings):
+    pos, pins = len(key.token_ids) - 1, (7, 300)
+    found = engine.next_token(key, pos, 5, pins)
+    shown = candidates_frame(found, engine.processed(key, pos, tuple(found.ids.tolist()), settings))
+    again = run(scripts.candidates_script(card, key, pos, 5, pins=pins, settings=settings))["numbers"]
+    assert list(again.columns) == list(shown.columns)
+    for name in ("rank", "id", "cut_by"):
+        assert again[name].tolist() == shown[name].tolist()
+    for name in ("logit", "prob", "q"):
+        np.testing.assert_allclose(again[name], shown[name], atol=1e-4 if name == "logit" else 1e-5)
 
 
 def test_scripts_give_what_the_dashboard_shows(tiny, run):
@@ -228,9 +240,10 @@ def test_scripts_of_the_bundled_model_give_what_the_dashboard_shows(bundled_engi
     shown = bundled_engine.weights(key, HeadRequest(17, 5)).weights
     np.testing.assert_allclose(head, shown, atol=1e-5)
     found = run(scripts.candidates_script(card, key, len(prompt.tokens) - 1, 10))["numbers"]
-    top = candidates_frame(bundled_engine.next_token(key, len(prompt.tokens) - 1, 10))
-    assert found[["token", "id"]].to_numpy().tolist() == top[["token", "id"]].to_numpy().tolist()
-    np.testing.assert_allclose(found["prob"], top["prob"], atol=1e-5)
+    top = bundled_engine.next_token(key, len(prompt.tokens) - 1, 10)
+    assert found["id"].tolist() == top.ids.tolist()
+    assert found["token"].tolist() == [visible(token) for token in top.tokens]
+    np.testing.assert_allclose(found["prob"], top.probs, atol=1e-5)
 
 
 # -- what a script may hold ---------------------------------------------------------------------------------------

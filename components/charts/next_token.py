@@ -14,11 +14,18 @@ from dashboard.i18n import Catalogue
 
 
 def candidates_figure(
-    frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme, value: str = "prob", log: bool = False
+    frame: pd.DataFrame,
+    *,
+    text: Catalogue,
+    theme: ChartTheme,
+    value: str = "prob",
+    log: bool = False,
+    settings: bool = False,
 ) -> go.Figure:
-    """Bars of the likeliest next tokens, likeliest first, with probability and logit written behind each.
+    """Bars of the likeliest next tokens, likeliest first, with their numbers written behind each.
 
-    **Reading it:** the first bar is what the model would say next if it always took the likeliest token.
+    **Reading it:** the first bar is what the model would say next if it always took the likeliest token. With decode
+    settings, the pale bar is the model's own probability and the full one what is left to draw from.
 
     **Careful:** a logit alone means nothing, only differences of logits do. On the logarithmic scale bars have no
     natural beginning: compare their ends.
@@ -29,24 +36,72 @@ def candidates_figure(
         theme: colours and template.
         value: ``prob`` or ``logit``: what the bars show.
         log: a logarithmic axis for probabilities; logits, which are logarithms already, stay as they are.
+        settings: whether decode settings act: probabilities after them stand in front of those before.
     """
     records = frame.to_dict("records")
     values = [float(number) for number in frame[value]]
+    both = settings and value == "prob"
+    ends = [max(pair) for pair in zip(values, frame["q"], strict=True)] if both else values
     title = text("charts.axis.prob_log" if log and value == "prob" else f"charts.axis.{value}")
-    return bar_figure(
-        [tick_label(str(row["token"])) for row in records],
+    fig = bar_figure(
+        [_label(row, place, text) for place, row in enumerate(records, 1)],
         values,
-        [_both(row, text) for row in records],
-        [f"{hover_token(str(row['token']))}<br>id {row['id']}" for row in records],
+        [_note(row, text, settings) for row in records],
+        [_hover(row, text) for row in records],
         axis_title=title,
         theme=theme,
         text=text,
-        axis=_log_axis(values) if log and value == "prob" else _axis(values, value),
+        axis=_log_axis([end for end in values if end > 0]) if log and value == "prob" else _axis(ends, value),
     )
+    return _with_q(fig, frame, ends, theme) if both else fig
 
 
-def _both(row: dict[Any, Any], text: Catalogue) -> str:
-    return text("charts.candidate", prob=_probability(row["prob"], text), logit=decimal(text, row["logit"], 2))
+def _hover(row: dict[Any, Any], text: Catalogue) -> str:
+    return f"{hover_token(str(row['token']))}<br>id {row['id']} · {text('charts.rank', rank=row['rank'])}"
+
+
+def _label(row: dict[Any, Any], place: int, text: Catalogue) -> str:
+    """A token for the axis; a pinned one, which stands below the likeliest, with its rank."""
+    label = tick_label(str(row["token"]))
+    return label if row["rank"] == place else f"{label} {text('charts.rank', rank=row['rank'])}"
+
+
+def _note(row: dict[Any, Any], text: Catalogue, settings: bool) -> str:
+    shown = text("charts.candidate", prob=_probability(row["prob"], text), logit=decimal(text, row["logit"], 2))
+    if not settings:
+        return shown
+    after = text("charts.cut", setting=row["cut_by"]) if row["cut_by"] else f"q {_probability(row['q'], text)}"
+    return f"{shown} · {after}"
+
+
+def _with_q(fig: go.Figure, frame: pd.DataFrame, ends: list[float], theme: ChartTheme) -> go.Figure:
+    """Full bars of q in front of the pale ones of p; the notes stand behind the longer of both."""
+    bars = fig.data[0]
+    notes = list(bars.text)
+    bars.update(text=None, name="p", opacity=0.35)
+    rows = list(range(len(frame)))
+    fig.add_bar(
+        x=frame["q"],
+        y=rows,
+        orientation="h",
+        name="q",
+        width=0.36,
+        marker={"color": theme.accent},
+        hovertext=bars.hovertext,
+        hovertemplate=bars.hovertemplate,
+    )
+    fig.add_scatter(
+        x=ends,
+        y=rows,
+        mode="text",
+        text=[f"\u2002{note}" for note in notes],
+        textposition="middle right",
+        hoverinfo="skip",
+        cliponaxis=False,
+        showlegend=False,
+    )
+    legend = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"}
+    return fig.update_layout(barmode="overlay", showlegend=True, legend=legend, margin={"t": 34})
 
 
 def _probability(value: float, text: Catalogue) -> str:

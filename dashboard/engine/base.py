@@ -224,19 +224,63 @@ class Tiles:
 # -- next token ---------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Candidates:
-    """The k likeliest tokens after one position, from the raw logits."""
+    """The k likeliest tokens after one position, and pinned ones that are not among them, from the raw logits."""
 
     pos: int
     ids: Ints
-    """(k,) likeliest first."""
+    """(k',) likeliest first, then the pinned ones."""
+    ranks: Ints
+    """(k',) 1 = likeliest; ties count those strictly likelier."""
     logits: Floats
-    """(k,)"""
+    """(k',)"""
     probs: Floats
-    """(k,) softmax over the whole vocabulary, temperature 1."""
+    """(k',) softmax over the whole vocabulary, temperature 1."""
     entropy_nats: float
     """Of the whole distribution [nats]."""
     tokens: tuple[Token, ...]
-    """(k,) the candidates as tokens."""
+    """(k',) the candidates as tokens."""
+
+
+@dataclass(frozen=True)
+class DecodeSettings:
+    """How ``generate`` would draw the next token; all of it explicit, a bare call means other values than one thinks.
+
+    Ranges are those of transformers' processors.
+    """
+
+    do_sample: bool = True
+    temperature: float = 1.0
+    """> 0"""
+    top_k: int = 0
+    """0 = off; a bare ``do_sample=True`` means 50."""
+    top_p: float = 1.0
+    """(0, 1]; 1 = off."""
+    min_p: float = 0.0
+    """[0, 1]; 0 = off."""
+    typical_p: float = 1.0
+    """(0, 1]; 1 = off."""
+    repetition_penalty: float = 1.0
+    """> 0; 1 = off."""
+
+
+@dataclass(frozen=True)
+class Processed:
+    """What decode settings leave of the distribution after one position."""
+
+    names: tuple[str, ...]
+    """Settings that had a processor, in the order in which they ran."""
+    probs: Floats
+    """(k,) q of the tokens asked for: the distribution really drawn from."""
+    cut_by: tuple[str, ...]
+    """(k,) the first setting that removed the token; empty where it stays."""
+    kept: int
+    """Tokens with q > 0."""
+    kept_mass: float
+    """Σ p over the kept tokens."""
+    entropy_before_nats: float
+    entropy_after_nats: float
+    kl_nats: float
+    """KL(q‖p) [nats]."""
 
 
 @dataclass(frozen=True)
@@ -286,8 +330,17 @@ class Engine(Protocol):
     def tiles(self, key: RunKey, job: Job | None = None) -> Tiles:
         """Tiles and metrics of all heads; kept with the run."""
 
-    def next_token(self, key: RunKey, pos: int, k: int) -> Candidates:
-        """The k likeliest after position `pos`."""
+    def next_token(self, key: RunKey, pos: int, k: int, pins: tuple[int, ...] = ()) -> Candidates:
+        """The k likeliest after position `pos`, and the tokens with the ids `pins`."""
+
+    def processed(self, key: RunKey, pos: int, ids: tuple[int, ...], settings: DecodeSettings) -> Processed:
+        """What `settings` make of the distribution after `pos`, for the tokens `ids`; no forward pass."""
+
+    def token(self, model: str, ids: tuple[int, ...]) -> tuple[Token, ...]:
+        """Ids of the vocabulary as tokens."""
+
+    def vocabulary(self, model: str, text: str, limit: int) -> tuple[Token, ...]:
+        """Tokens that `text` means or that contain it: exact ones, its pieces, then others, at most `limit`."""
 
     def position_table(self, key: RunKey, job: Job | None = None) -> PositionTable:
         """Prediction and outcome at every position; kept with the run."""

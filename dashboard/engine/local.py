@@ -12,19 +12,22 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from dashboard.engine import heads, registry, tiles, unembedding
+from dashboard.engine import decoding, heads, registry, tiles, unembedding
 from dashboard.engine.base import (
     AttentionRequest,
     Candidates,
+    DecodeSettings,
     Estimate,
     HeadRequest,
     Job,
     KeyColumn,
     ModelCard,
     PositionTable,
+    Processed,
     QueryRows,
     RunSummary,
     Tiles,
+    Token,
     TokenizedPrompt,
     WeightMap,
 )
@@ -194,12 +197,29 @@ class LocalEngine:
         return self._runs.derive(run, ("tiles",), make, tiles.nbytes, self._device.held(job))
 
     # -- next token -----------------------------------------------------------------------------------------------
-    def next_token(self, key: RunKey, pos: int, k: int) -> Candidates:
+    def next_token(self, key: RunKey, pos: int, k: int, pins: tuple[int, ...] = ()) -> Candidates:
         """See `Engine.next_token`."""
         run = self._run(key, Job())
         with self._leased(key.model) as ready, torch.inference_mode():
             logits = _logits(ready, run, pos, pos + 1)[0]
-            return unembedding.candidates(logits, pos, k, ready.reader.token)
+            return unembedding.candidates(logits, pos, k, ready.reader.token, pins)
+
+    def processed(self, key: RunKey, pos: int, ids: tuple[int, ...], settings: DecodeSettings) -> Processed:
+        """See `Engine.processed`."""
+        run = self._run(key, Job())
+        with self._leased(key.model) as ready, torch.inference_mode():
+            logits = _logits(ready, run, pos, pos + 1)[0]
+            return decoding.process(logits, key.token_ids[: pos + 1], settings, ids)
+
+    def token(self, model: str, ids: tuple[int, ...]) -> tuple[Token, ...]:
+        """See `Engine.token`."""
+        with self._leased(model) as ready:
+            return tuple(ready.reader.token(i) for i in ids)
+
+    def vocabulary(self, model: str, text: str, limit: int) -> tuple[Token, ...]:
+        """See `Engine.vocabulary`."""
+        with self._leased(model) as ready:
+            return ready.reader.search(text, limit)
 
     def position_table(self, key: RunKey, job: Job | None = None) -> PositionTable:
         """See `Engine.position_table`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from dashboard.engine.base import Token, TokenizedPrompt
@@ -10,6 +10,9 @@ from dashboard.errors import PromptEmpty, PromptTooLarge, PromptTooLong
 
 CHARACTERS_A_TOKEN = 40
 """A prompt with more characters for each token that the model reads is refused before it is tokenised."""
+
+SEARCHED = 200
+"""So many characters of what is searched for are looked at as a whole."""
 
 
 class PromptReader:
@@ -71,6 +74,29 @@ class PromptReader:
             return Token(token_id, piece, raw.decode("utf-8"), raw, special=False)
         except UnicodeDecodeError:
             return Token(token_id, piece, None, raw, special=False)
+
+    def search(self, text: str, limit: int) -> tuple[Token, ...]:
+        """Tokens that `text` may mean, at most `limit`: those that are it, its own pieces, then those that contain it.
+
+        Args:
+            text: as typed; with and without a space before it.
+            limit: most tokens.
+        """
+        if not text.strip():
+            return ()
+        pieces = self._tokenizer(text[:SEARCHED], add_special_tokens=False, verbose=False)["input_ids"]
+        wanted = {text, " " + text}
+        found = [i for i, whole in enumerate(self._texts) if whole in wanted]
+        inside = [i for i, whole in enumerate(self._texts) if text in whole]
+        inside.sort(key=lambda i: len(self._texts[i]))
+        ids = list(dict.fromkeys([*found, *(int(i) for i in pieces), *inside]))
+        return tuple(self.token(i) for i in ids[:limit])
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        """What every id of the tokenizer stands for; its piece where its bytes alone are no text."""
+        tokens = (self.token(i) for i in range(len(self._tokenizer)))
+        return [token.text if token.text is not None else token.piece for token in tokens]
 
     def _bytes(self, piece: str) -> bytes | None:
         """The bytes of a piece of a byte-level or byte-fallback vocabulary; ``None`` when the piece does not tell."""

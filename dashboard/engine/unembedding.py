@@ -112,18 +112,23 @@ def exact_head(capturer: Capturer, hook: ResidualHook) -> Head | None:
     return head if (last - own).abs().max() <= HEAD_ERROR * max(1.0, float(own.abs().max())) else None
 
 
-def candidates(logits: Tensor, pos: int, k: int, token: Callable[[int], Token]) -> Candidates:
-    """The k likeliest of (vocab,) `logits`; p by softmax over the whole vocabulary in float64."""
+def candidates(logits: Tensor, pos: int, k: int, token: Callable[[int], Token], pins: Sequence[int] = ()) -> Candidates:
+    """The k likeliest of (vocab,) `logits`, then those `pins` not among them; p by softmax in float64 over all."""
     log_p = torch.log_softmax(logits.double(), -1)
-    top = torch.topk(logits, min(k, logits.shape[-1]))
-    ids = top.indices.cpu().numpy().astype(np.int64)
+    top = torch.topk(logits, min(k, logits.shape[-1])).indices.tolist()
+    ids = [*top, *(pin for pin in dict.fromkeys(pins) if pin not in set(top))]
+    at = torch.tensor(ids, device=logits.device)
+    pinned = 1 + (logits[None] > logits[at[len(top) :], None]).sum(-1)
+    # the likeliest in their order, although ties among them have no own rank
+    ranks = [*range(1, len(top) + 1), *pinned.tolist()]
     return Candidates(
         pos=pos,
-        ids=_frozen(ids),
-        logits=_frozen(top.values.float().cpu().numpy()),
-        probs=_frozen(log_p[top.indices].exp().float().cpu().numpy()),
+        ids=_frozen(np.array(ids, np.int64)),
+        ranks=_frozen(np.array(ranks, np.int64)),
+        logits=_frozen(logits[at].float().cpu().numpy()),
+        probs=_frozen(log_p[at].exp().float().cpu().numpy()),
         entropy_nats=float(-(log_p.exp() * log_p.clamp_min(-1e300)).sum()),
-        tokens=tuple(token(int(i)) for i in ids),
+        tokens=tuple(token(i) for i in ids),
     )
 
 

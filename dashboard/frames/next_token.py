@@ -7,22 +7,25 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from dashboard.engine.base import Candidates, PositionTable, Token
+from dashboard.engine.base import Candidates, PositionTable, Processed, Token
 from dashboard.tokens import visible
 
 
-def candidates_frame(found: Candidates) -> pd.DataFrame:
-    """``rank, token, id, logit, prob``: the likeliest tokens after one position, likeliest first.
+def candidates_frame(found: Candidates, processed: Processed) -> pd.DataFrame:
+    """``rank, token, id, logit, prob, q, cut_by``: the likeliest tokens after one position, then the pinned ones.
 
-    Rank 1 is the likeliest; `prob` is the softmax over the whole vocabulary, so the column sums to less than 1.
+    Rank 1 is the likeliest; `prob` is the softmax over the whole vocabulary, so the column sums to less than 1; `q` is
+    what the decode settings leave of it, and `cut_by` the first setting that removed the token, empty where it stays.
     """
     return pd.DataFrame(
         {
-            "rank": np.arange(1, len(found.ids) + 1),
+            "rank": found.ranks,
             "token": [visible(token) for token in found.tokens],
             "id": found.ids,
             "logit": found.logits,
             "prob": found.probs,
+            "q": processed.probs,
+            "cut_by": processed.cut_by,
         }
     )
 

@@ -5,14 +5,13 @@ import pytest
 
 from components.charts.next_token import candidates_figure
 from components.charts.theme import ChartTheme
-from dashboard.frames.next_token import candidates_frame
 from dashboard.i18n import Catalogue
 from tests.frames import samples
 
 
 @pytest.fixture
 def frame():
-    return candidates_frame(samples.candidates(6))
+    return samples.candidates_frame(6)
 
 
 def test_bars_show_probability_or_logit_and_both_are_written(frame, look):
@@ -25,7 +24,7 @@ def test_bars_show_probability_or_logit_and_both_are_written(frame, look):
 
 def test_hover_names_the_id_and_labels_are_literal(frame, look):
     figure = candidates_figure(frame, **look)
-    assert figure.data[0].hovertext[1] == "\u2068&lt;b&gt;bold&lt;/b&gt;\u2069<br>id 41"
+    assert figure.data[0].hovertext[1] == "\u2068&lt;b&gt;bold&lt;/b&gt;\u2069<br>id 41 · rank 2"
     assert figure.layout.yaxis.ticktext[3] == "\u2068&#36;x&#36;\u2069"
 
 
@@ -66,3 +65,35 @@ def test_small_probabilities_keep_two_digits_and_the_languages_sign(frame):
     figure = candidates_figure(frame, text=Catalogue("es"), theme=ChartTheme())
     assert figure.data[0].text[5].startswith("p 1,2e-06 · logit 4,00")
     assert figure.layout.separators == ","
+
+
+def test_with_settings_q_stands_before_p_and_what_was_cut_says_by_what(frame, look):
+    figure = candidates_figure(frame, settings=True, **look)
+    p, q, notes = figure.data
+    np.testing.assert_allclose(p.x, frame["prob"])
+    assert p.opacity < 0.5
+    np.testing.assert_allclose(q.x, frame["q"])
+    np.testing.assert_allclose(notes.x, np.maximum(frame["prob"], frame["q"]))
+    assert notes.text[0].endswith("q 0.5000")
+    assert notes.text[2].endswith("cut by top_p")
+    assert notes.text[5].endswith("cut by top_k")
+    assert figure.layout.barmode == "overlay"
+
+
+def test_without_settings_no_bar_pretends_that_there_were_any(frame, look):
+    figure = candidates_figure(frame, **look)
+    assert len(figure.data) == 1
+    assert "cut" not in "".join(figure.data[0].text)
+
+
+def test_logits_stay_alone_although_settings_act(frame, look):
+    figure = candidates_figure(frame, value="logit", settings=True, **look)
+    assert len(figure.data) == 1
+    assert figure.data[0].text[2].endswith("cut by top_p")
+
+
+def test_a_pinned_token_below_the_likeliest_says_its_rank(frame, look):
+    frame.loc[5, "rank"] = 30211
+    labels = candidates_figure(frame, **look).layout.yaxis.ticktext
+    assert labels[5].endswith("rank 30,211")
+    assert "rank" not in labels[4]

@@ -15,7 +15,6 @@ from components.charts.next_token import candidates_figure
 from components.charts.theme import ChartTheme
 from dashboard.engine.base import KeyColumn
 from dashboard.frames.attention import column_frame, metric_frame, query_rows_frame, row_frame
-from dashboard.frames.next_token import candidates_frame
 from dashboard.i18n import Catalogue
 from tests.frames import samples
 
@@ -29,7 +28,7 @@ SAMPLES = {
     "query_rows": (attention.query_rows_figure, (query_rows_frame(samples.query_rows(), TOKENS),)),
     "metric_map": (attention.metric_map_figure, (metric_frame(samples.tiles()), "self")),
     "mosaic": (attention.mosaic_figure, (samples.tiles(), [(0, 0), (1, 1)])),
-    "candidates": (candidates_figure, (candidates_frame(samples.candidates(14)),)),
+    "candidates": (candidates_figure, (samples.candidates_frame(14),)),
 }
 FACTS = {
     "mosaic": {"heads", "layers", "tokens"},

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from dashboard.engine.base import CombineRequest, HeadRequest, Job, RolloutRequest
+from dashboard.engine.base import CombineRequest, DecodeSettings, HeadRequest, Job, RolloutRequest
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.runs import Pace
 from dashboard.errors import Busy, Cancelled, ModelNotAllowed, PromptEmpty, PromptTooLarge, PromptTooLong, RunTooLarge
@@ -138,6 +138,29 @@ def test_the_estimate_is_what_the_run_then_takes(tiny_engine):
     assert before.nbytes == pytest.approx(summary.nbytes, rel=0.05)
     assert before.seconds > 0
     assert (before.cached, after.cached) == (False, True)
+
+
+def test_settings_and_pins_act_without_another_pass(tiny_engine):
+    key = key_of(tiny_engine)
+    found = tiny_engine.next_token(key, 2, 5, pins=(9, 300))
+    passes = tiny_engine.health()["forward_passes"]
+    ids = tuple(found.ids.tolist())
+    for top_k in (1, 3, 50):
+        left = tiny_engine.processed(key, 2, ids, DecodeSettings(top_k=top_k, temperature=0.5))
+        assert left.kept == top_k
+    assert tiny_engine.health()["forward_passes"] == passes
+
+
+def test_tokens_are_found_by_what_they_are_and_by_what_they_hold(tiny_engine):
+    found = [token.text for token in tiny_engine.vocabulary("local/tiny", "Mary", 10)]
+    assert found[:1] in (["Mary"], [" Mary"])
+    assert all("Mary" in text or text in "Mary" for text in found)
+    pieces = tiny_engine.vocabulary("local/tiny", "zebrastore", 3)
+    assert "".join(token.text for token in pieces)[:5] == "zebra"[:5]
+    assert tiny_engine.vocabulary("local/tiny", " ", 10) == ()
+    assert tiny_engine.vocabulary("local/tiny", "<script>" * 50, 10)
+    ids = tuple(token.id for token in pieces)
+    assert tiny_engine.token("local/tiny", ids) == pieces
 
 
 def test_the_time_of_a_pass_has_a_fixed_part_and_one_for_each_token():

@@ -44,6 +44,14 @@ def test_candidates_are_the_likeliest_with_their_probabilities():
     assert found.entropy_nats == pytest.approx(-(whole * np.log(whole)).sum(), rel=1e-6)
 
 
+def test_pinned_tokens_stand_below_with_their_own_rank_and_once():
+    logits = torch.tensor([1.0, 3.0, 2.0, -4.0, 1.0])
+    found = unembedding.candidates(logits, 5, 2, token, (3, 1, 4, 3))
+    assert found.ids.tolist() == [1, 2, 3, 4]
+    assert found.ranks.tolist() == [1, 2, 5, 3]
+    np.testing.assert_allclose(found.probs, torch.softmax(logits, -1)[[1, 2, 3, 4]], rtol=1e-6)
+
+
 def test_more_candidates_than_the_vocabulary_has_gives_the_vocabulary():
     assert len(unembedding.candidates(torch.zeros(4), 0, 100, token).ids) == 4
 

@@ -2,7 +2,17 @@
 
 import numpy as np
 
-from dashboard.engine.base import METRICS, Candidates, PositionTable, QueryRows, Tiles, Token, WeightMap
+from dashboard.engine.base import (
+    METRICS,
+    Candidates,
+    PositionTable,
+    Processed,
+    QueryRows,
+    Tiles,
+    Token,
+    WeightMap,
+)
+from dashboard.frames import next_token
 from dashboard.run_key import RunKey
 
 NASTY = [
@@ -79,7 +89,20 @@ def query_rows(query=5, layers=3, heads=2, missing=()):
 def candidates(k=6):
     logits = np.linspace(9, 4, k, dtype=np.float32)
     probs = (np.exp(logits) / (np.exp(logits).sum() * 1.25)).astype(np.float32)
-    return Candidates(3, np.arange(k, dtype=np.int64) + 40, logits, probs, 1.5, tuple(tokens(k)))
+    ids = np.arange(k, dtype=np.int64) + 40
+    return Candidates(3, ids, ids - 39, logits, probs, 1.5, tuple(tokens(k)))
+
+
+def processed(k=6, kept=2):
+    """The first `kept` share all probability; top_p cut the next, top_k the rest."""
+    q = np.zeros(k, np.float32)
+    q[:kept] = 1 / kept
+    cut = ("",) * kept + ("top_p",) + ("top_k",) * (k - kept - 1)
+    return Processed(("top_k", "top_p"), q, cut, kept, 0.6, 1.5, 0.7, 0.5)
+
+
+def candidates_frame(k=6):
+    return next_token.candidates_frame(candidates(k), processed(k))
 
 
 def position_table(count):

@@ -10,8 +10,10 @@ from tests.frames import samples
 
 
 def test_candidates_are_ranked_from_one_with_their_ids():
-    frame = candidates_frame(samples.candidates(6))
-    assert list(frame.columns) == ["rank", "token", "id", "logit", "prob"]
+    frame = candidates_frame(samples.candidates(6), samples.processed(6))
+    assert list(frame.columns) == ["rank", "token", "id", "logit", "prob", "q", "cut_by"]
+    assert frame["q"].tolist() == [0.5, 0.5, 0, 0, 0, 0]
+    assert frame["cut_by"].tolist() == ["", "", "top_p", "top_k", "top_k", "top_k"]
     assert frame["rank"].tolist() == [1, 2, 3, 4, 5, 6]
     assert frame["id"].tolist() == list(range(40, 46))
     assert frame["prob"].sum() == pytest.approx(0.8)

@@ -94,6 +94,57 @@ def test_a_link_restores_the_view_of_the_attention_page(open_page):
     assert "Layer 2 · head 3" in words(at)
 
 
+def test_a_link_restores_settings_and_pins_of_the_next_token_page(open_page):
+    params = {
+        "next_token_temperature": "0.7",
+        "next_token_top_p": "0.6",
+        "next_token_top_k": "12",
+        "next_token_pins": "30,300",
+    }
+    at = open_page("next_token", params)
+    assert not at.exception
+    assert at.number_input(key="next_token_temperature").value == 0.7
+    assert at.number_input(key="next_token_top_k").value == 12
+    assert at.multiselect(key="next_token_pins").value == [30, 300]
+    assert "temperature=0.7, top_k=12, top_p=0.6" in words(at)
+    assert "ls-advice" not in words(at)
+
+
+def test_a_bare_do_sample_is_top_k_50_and_said(open_page):
+    at = open_page("next_token")
+    at.button(key="bare_sample").click().run()
+    assert not at.exception
+    assert "do_sample=True, temperature=1.0, top_k=50" in words(at)
+    at.button(key="settings_off").click().run()
+    assert "top_k=50" not in words(at)
+
+
+def test_a_temperature_of_zero_is_explained_and_shown_as_greedy(open_page):
+    at = open_page("next_token", {"next_token_temperature": "0"})
+    assert not at.exception
+    assert Catalogue("en")("next_token.temperature_zero").split(",")[0] in words(at)
+    assert "do_sample=False" in words(at)
+
+
+def test_greedy_greys_what_does_nothing(open_page):
+    at = open_page("next_token", {"next_token_greedy": "true"})
+    assert not at.exception
+    assert at.number_input(key="next_token_top_p").disabled
+    assert not at.number_input(key="next_token_repetition_penalty").disabled
+    assert Catalogue("en")("next_token.greedy_reason") in words(at)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("top_p", "-0.1"), ("min_p", "1.5"), ("temperature", "nan"), ("pins", "9999"), ("pins", "0-99")],
+)
+def test_a_setting_outside_its_range_is_named_and_not_used(open_page, name, value):
+    at = open_page("next_token", {f"next_token_{name}": value})
+    assert not at.exception
+    assert f"next_token_{name} = {value}" in words(at)
+    assert "Left to draw from" not in words(at)
+
+
 def test_the_opening_head_stands_in_the_link_before_another_prompt_is_shown_with_it(open_page):
     at = open_page("attention", {"prompt": "zebra lamp zebra lamp"})
     at.text_area(key="prompt").set_value("one two three four five")

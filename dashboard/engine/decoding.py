@@ -1,0 +1,92 @@
+"""What decoding settings leave of a distribution: transformers' own processors, in transformers' order, one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers.generation.logits_process import (
+    LogitsProcessor,
+    MinPLogitsWarper,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+    TypicalLogitsWarper,
+)
+
+from dashboard.engine.base import DecodeSettings, Processed
+
+
+def processors(settings: DecodeSettings) -> list[tuple[str, LogitsProcessor]]:
+    """(setting, processor) in the order in which ``generate`` runs them; settings without effect have none.
+
+    As `GenerationMixin._get_logits_processor` of transformers 5.23 does for one beam: the repetition penalty always,
+    all others only when tokens are drawn.
+    """
+    found: list[tuple[str, LogitsProcessor]] = []
+    if settings.repetition_penalty != 1:
+        found.append(("repetition_penalty", RepetitionPenaltyLogitsProcessor(settings.repetition_penalty)))
+    if not settings.do_sample:
+        return found
+    if settings.temperature != 1:
+        found.append(("temperature", TemperatureLogitsWarper(settings.temperature)))
+    if settings.top_k:
+        found.append(("top_k", TopKLogitsWarper(settings.top_k)))
+    if settings.top_p < 1:
+        found.append(("top_p", TopPLogitsWarper(settings.top_p)))
+    if settings.min_p:
+        found.append(("min_p", MinPLogitsWarper(settings.min_p)))
+    if settings.typical_p < 1:
+        found.append(("typical_p", TypicalLogitsWarper(settings.typical_p)))
+    return found
+
+
+def process(logits: Tensor, ids: Sequence[int], settings: DecodeSettings, shown: Sequence[int]) -> Processed:
+    """What `settings` make of the distribution after one position.
+
+    Args:
+        logits: (vocab,) raw float32 logits.
+        ids: tokens up to that position; the repetition penalty looks at them.
+        settings: checked.
+        shown: token ids to report.
+    """
+    seen = torch.tensor([list(ids)], device=logits.device)
+    scores = logits[None]
+    cut_by = np.zeros(logits.shape[-1], np.int64)
+    names = []
+    for place, (name, processor) in enumerate(processors(settings), 1):
+        before = torch.isfinite(scores[0])
+        scores = processor(seen, scores.clone())
+        names.append(name)
+        cut_by[(before & ~torch.isfinite(scores[0])).cpu().numpy()] = place
+    log_p = torch.log_softmax(logits.double(), -1)
+    log_q = torch.log_softmax(scores[0].double(), -1)
+    if not settings.do_sample:  # greedy: the likeliest, whatever its probability
+        best = int(scores[0].argmax())
+        log_q = torch.full_like(log_q, -torch.inf)
+        log_q[best] = 0
+        cut_by[:] = np.where(cut_by == 0, len(names) + 1, cut_by)
+        cut_by[best] = 0
+        names.append("do_sample")
+    q = log_q.exp()
+    kept = q > 0
+    at = torch.tensor(list(shown), dtype=torch.long, device=logits.device)
+    reported = q[at].cpu().numpy()
+    reported.flags.writeable = False
+    return Processed(
+        names=tuple(names),
+        probs=reported,
+        cut_by=tuple("" if cut_by[i] == 0 else names[cut_by[i] - 1] for i in shown),
+        kept=int(kept.sum()),
+        kept_mass=float(log_p[kept].exp().sum()),
+        entropy_before_nats=_entropy(log_p),
+        entropy_after_nats=_entropy(log_q),
+        kl_nats=float((q[kept] * (log_q[kept] - log_p[kept])).sum()),
+    )
+
+
+def _entropy(log_p: Tensor) -> float:
+    return float(-(log_p.exp() * log_p.clamp_min(-1e300)).sum())
