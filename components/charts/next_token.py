@@ -57,7 +57,8 @@ def candidates_figure(
 
 
 def _hover(row: dict[Any, Any], text: Catalogue) -> str:
-    return f"{hover_token(str(row['token']))}<br>id {row['id']} · {text('charts.rank', rank=row['rank'])}"
+    facts = f"id {row['id']} · {text('charts.rank', rank=row['rank'])} · logit {decimal(text, row['logit'], 2)}"
+    return f"{hover_token(str(row['token']))}<br>{facts}"
 
 
 def _label(row: dict[Any, Any], place: int, text: Catalogue) -> str:
@@ -67,11 +68,12 @@ def _label(row: dict[Any, Any], place: int, text: Catalogue) -> str:
 
 
 def _note(row: dict[Any, Any], text: Catalogue, settings: bool) -> str:
-    shown = text("charts.candidate", prob=_probability(row["prob"], text), logit=decimal(text, row["logit"], 2))
+    before = _probability(row["prob"], text)
     if not settings:
-        return shown
+        return text("charts.candidate", prob=before, logit=decimal(text, row["logit"], 2))
+    # the logit stands in the hover and in the table: three numbers are too long for a narrow screen
     after = text("charts.cut", setting=row["cut_by"]) if row["cut_by"] else f"q {_probability(row['q'], text)}"
-    return f"{shown} · {after}"
+    return f"p {before} · {after}"
 
 
 def _with_q(fig: go.Figure, frame: pd.DataFrame, ends: list[float], theme: ChartTheme) -> go.Figure:

@@ -89,4 +89,4 @@ def process(logits: Tensor, ids: Sequence[int], settings: DecodeSettings, shown:
 
 
 def _entropy(log_p: Tensor) -> float:
-    return float(-(log_p.exp() * log_p.clamp_min(-1e300)).sum())
+    return max(0.0, float(-(log_p.exp() * log_p.clamp_min(-1e300)).sum()))

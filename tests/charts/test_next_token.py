@@ -24,7 +24,7 @@ def test_bars_show_probability_or_logit_and_both_are_written(frame, look):
 
 def test_hover_names_the_id_and_labels_are_literal(frame, look):
     figure = candidates_figure(frame, **look)
-    assert figure.data[0].hovertext[1] == "\u2068&lt;b&gt;bold&lt;/b&gt;\u2069<br>id 41 · rank 2"
+    assert figure.data[0].hovertext[1] == "\u2068&lt;b&gt;bold&lt;/b&gt;\u2069<br>id 41 · rank 2 · logit 8.00"
     assert figure.layout.yaxis.ticktext[3] == "\u2068&#36;x&#36;\u2069"
 
 
