@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -38,17 +39,18 @@ class _LastMap:
     def __init__(self) -> None:
         """Nothing yet."""
         self._lock = threading.Lock()
-        self._held: tuple[int, Tensor] | None = None
+        self._held: tuple[weakref.ref[ReplayedLayer], Tensor] | None = None
 
     def of(self, layer: ReplayedLayer) -> Tensor:
         """(head, T, T) of `layer`."""
         with self._lock:
             held = self._held
-        if held is not None and held[0] == id(layer):
+        # the layer itself, not its address: Python gives the address of a dropped layer to a new one
+        if held is not None and held[0]() is layer:
             return held[1]
         found = layer.run_again()
         with self._lock:
-            self._held = (id(layer), found)
+            self._held = (weakref.ref(layer), found)
         return found
 
 

@@ -101,6 +101,23 @@ def test_two_threads_with_different_prompts_do_not_mix(family):
         assert torch.allclose(together[ids], expected, atol=1e-6)
 
 
+def test_a_layer_at_the_address_of_a_dropped_one_gives_its_own_weights():
+    capturer = install(build("falcon-rope"))
+    reused = 0
+    for _ in range(60):
+        dropped = shown(capturer.forward(IDS, Job())[1])[-1]
+        dropped.weights(None, (0, T))
+        address = id(dropped)
+        del dropped
+        layers = shown(capturer.forward(OTHER, Job())[1])
+        for i, layer in enumerate(layers):
+            if id(layer) == address:
+                reused += 1
+                fresh = shown(capturer.forward(OTHER, Job())[1])[i]
+                assert torch.equal(layer.weights(None, (0, T)), fresh.weights(None, (0, T)))
+    assert reused
+
+
 def test_a_prompt_of_one_token_works(family):
     _, capturer, _, _ = family
     _, recording = capturer.forward(IDS[:1], Job())
