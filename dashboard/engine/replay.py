@@ -33,7 +33,7 @@ class AttentionModule:
     heads: int
 
 
-class _LastMap:
+class LastMap:
     """The last map that was replayed: a sweep asks for the same layer in many blocks of rows."""
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class _LastMap:
 class ReplayedLayer:
     """One layer's inputs; see `dashboard.engine.layers.Layer`."""
 
-    def __init__(self, found: AttentionModule, args: tuple[Any, ...], kwargs: dict[str, Any], last: _LastMap) -> None:
+    def __init__(self, found: AttentionModule, args: tuple[Any, ...], kwargs: dict[str, Any], last: LastMap) -> None:
         """Keep references to what the module was called with."""
         self._found, self._args, self._kwargs, self._last = found, args, kwargs, last
         hidden = next(value for value in (*args, *kwargs.values()) if torch.is_tensor(value))
@@ -89,7 +89,7 @@ class Replay:
 
     def __init__(self, modules: list[AttentionModule]) -> None:
         """Register permanent hooks; they do nothing in a thread that does not record."""
-        self._last = _LastMap()
+        self._last = LastMap()
         for found in modules:
             found.module.register_forward_pre_hook(self._hook(found), with_kwargs=True)
 
