@@ -38,6 +38,11 @@ class PromptTooLarge(DashboardError):
     """More characters than are worth tokenising. Facts: ``characters, limit``."""
 
 
+# -- the residual stream ------------------------------------------------------------------------------------------
+class StreamRefused(DashboardError):
+    """This family's residual stream cannot be read exactly. Facts: ``reason``, an id below ``lens.refused.``."""
+
+
 # -- the model ----------------------------------------------------------------------------------------------------
 class ModelNotAllowed(DashboardError):
     """The operator's list does not have this model. Facts: ``model, allowed``."""

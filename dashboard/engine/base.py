@@ -39,6 +39,28 @@ class Job:
 
 
 @dataclass(frozen=True)
+class StreamMap:
+    """Where the residual stream is read in this model, as names of modules for ``get_submodule``."""
+
+    blocks: str
+    """The list of decoder layers."""
+    tail: tuple[str, ...]
+    """What runs between the last of them and the head."""
+    project: tuple[str, ...]
+    """(layer,) below its block: the projection of the heads' values to the residual's width."""
+    then: tuple[tuple[str, ...], ...]
+    """(layer,) below its block: what runs on that before it is added."""
+    scale: tuple[float, ...]
+    """(layer,) what it is multiplied by."""
+    softcap: float | None
+    """Of the final logits."""
+    lens_refused: str
+    """Why there is no lens; empty when there is. These three are ids below ``lens.refused.``."""
+    half_steps_refused: str
+    attribution_refused: str
+
+
+@dataclass(frozen=True)
 class ModelCard:
     """What is loaded, as far as a person wants to know."""
 
@@ -72,6 +94,7 @@ class ModelCard:
     """Whether the tokenizer has a chat template."""
     without_attention: tuple[tuple[int, str], ...]
     """Layers that have no map to show, with the reason (``linear_attention`` …)."""
+    stream: StreamMap
     transformers: str
     torch: str
 
@@ -291,10 +314,85 @@ class PositionTable:
     """(pos,) the likeliest next token."""
     predicted_prob: Floats
     """(pos,)"""
-    actual_prob: Floats
-    """(pos,) p of the token that follows; NaN at the last position."""
+    actual_log_prob: Floats
+    """(pos,) ln p of the token that follows [nats]; NaN at the last position."""
     actual_rank: Ints
     """(pos,) 1 = likeliest; ties count those strictly likelier; 0 at the last position: nothing follows."""
+    entropy_nats: Floats
+    """(pos,) of the whole distribution [nats]."""
+
+
+# -- through the layers -------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class LensRequest:
+    """Where to ask what the model would say if it ended there."""
+
+    positions: tuple[int, ...]
+    """Ascending; not empty."""
+    half_steps: bool = False
+    """After each attention too, before the layer's MLP."""
+    pins: tuple[int, ...] = ()
+    """Token ids to follow."""
+
+
+@dataclass(frozen=True)
+class Lens:
+    """The model's own end (norm, head, scaling, capping) on the residual before, between and after its layers."""
+
+    steps: tuple[tuple[int, str], ...]
+    """(layer, ``embedding`` | ``attention`` | ``output``), first to last; the embedding's layer is -1."""
+    positions: tuple[int, ...]
+    top_ids: Ints
+    """(step, pos, 5) likeliest tokens."""
+    top_probs: Floats
+    """(step, pos, 5)"""
+    entropy_nats: Floats
+    """(step, pos) [nats]"""
+    kl_nats: Floats
+    """(step, pos) KL(p_final‖p_step) [nats]"""
+    pin_probs: Floats
+    """(pin, step, pos)"""
+    pin_ranks: Ints
+    """(pin, step, pos) 1 = likeliest; ties count those strictly likelier."""
+    settled: Ints
+    """(pos,) first step, of those that are no half steps, from which the final top token stays on top."""
+    error: float
+    """Largest |Δ| between the last step's logits and the model's own, at the last of the positions."""
+
+
+@dataclass(frozen=True)
+class AttributionRequest:
+    """Whose logit, after which position."""
+
+    pos: int
+    token: int
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Direct logit attribution: what each part of the model adds to one logit, the final norm's scale held fixed.
+
+    `embedding`, `attention`, `mlp` and `constant` sum to `logit`; `heads` and `heads_rest` to their layer's
+    `attention`.
+    """
+
+    pos: int
+    token: int
+    logit: float
+    """Before a final soft-cap."""
+    embedding: float
+    attention: Floats
+    """(layer,)"""
+    mlp: Floats
+    """(layer,)"""
+    constant: float
+    """Biases of the final norm and of the head."""
+    heads: Floats
+    """(layer, head)"""
+    heads_rest: Floats
+    """(layer,) what attention adds beside its heads: biases."""
+    error: float
+    """Sum of the parts - logit."""
 
 
 AttentionRequest = HeadRequest | CombineRequest | RolloutRequest
@@ -344,6 +442,15 @@ class Engine(Protocol):
 
     def position_table(self, key: RunKey, job: Job | None = None) -> PositionTable:
         """Prediction and outcome at every position; kept with the run."""
+
+    def lens(self, key: RunKey, request: LensRequest, job: Job | None = None) -> Lens:
+        """What the model would say at each step of the stream; kept with the run. Raises StreamRefused, Cancelled."""
+
+    def lens_seconds(self, key: RunKey, positions: int) -> float:
+        """How long `lens` would take at so many positions, from those made; ``nan`` before the first."""
+
+    def attribution(self, key: RunKey, request: AttributionRequest, job: Job | None = None) -> Attribution:
+        """What each part of the model adds to one logit. Raises StreamRefused, Cancelled."""
 
     def health(self) -> dict[str, object]:
         """What an operator's probe wants: models loaded, runs kept, bytes, forward passes made, queue."""

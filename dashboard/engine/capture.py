@@ -22,7 +22,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from dashboard.engine.base import Job
-from dashboard.engine.layers import KernelInputs, Layer
+from dashboard.engine.layers import KernelInputs, Layer, first_tensor
 from dashboard.engine.replay import Replay, find_attention_modules
 from dashboard.errors import Cancelled, ModelBroken
 
@@ -43,6 +43,10 @@ class _Record:
     job: Job
     inputs: dict[int, KernelInputs] = field(default_factory=dict)
     """id of the attention module -> what its kernel was given."""
+    stream: list[Tensor] = field(default_factory=list)
+    """(T, d) before the first block and after each."""
+    values: list[Tensor] | None = None
+    """(T, width) heads' values of each layer, side by side; ``None``: not wanted."""
 
 
 _record: ContextVar[_Record | None] = ContextVar("capture", default=None)
@@ -54,6 +58,8 @@ class Recording:
 
     layers: tuple[Layer | None, ...]
     """One a decoder layer; ``None`` where there is no attention map."""
+    stream: tuple[Tensor, ...]
+    """(T, d) the residual stream before the first block and after each."""
     nbytes: int
     """Memory that the layers keep alive, shared storages counted once [bytes]."""
 
@@ -72,7 +78,8 @@ class Capturer:
         self._layer_of = {id(module): i for i, block in enumerate(blocks) for module in block.modules()}
         self._takes_logits_to_keep = "logits_to_keep" in inspect.signature(model.forward).parameters
         for i, block in enumerate(blocks):
-            block.register_forward_pre_hook(_announce(i, len(blocks)))
+            block.register_forward_pre_hook(_announce(i, len(blocks)), with_kwargs=True)
+            block.register_forward_hook(_passed)
 
     def forward(self, ids: tuple[int, ...], job: Job, **model_kwargs: Any) -> tuple[Any, Recording]:
         """One forward pass over `ids`, recording; the logits of the last position only where the model can.
@@ -85,11 +92,8 @@ class Capturer:
         Raises:
             Cancelled: ``job.cancel`` was set.
         """
-        device = next(self.model.parameters()).device
-        if self._takes_logits_to_keep:
-            model_kwargs.setdefault("logits_to_keep", 1)
-        with _recording(job) as record, torch.inference_mode(), self._replayed() as inputs:
-            output = self.model(input_ids=torch.tensor([ids], device=device), use_cache=False, **model_kwargs)
+        with _recording(job) as record, self._replayed() as inputs:
+            output = self._pass(ids, **model_kwargs)
         layers: list[Layer | None] = [None] * self._blocks
         found: Mapping[int, Any] = record.inputs if self._replay is None else inputs
         for module, layer in found.items():
@@ -98,7 +102,25 @@ class Capturer:
         for i, _ in shown:
             layers[i] = None
         storages = {k: v for layer in layers if layer is not None for k, v in layer.storages().items()}
-        return output, Recording(tuple(layers), sum(storages.values()))
+        return output, Recording(tuple(layers), tuple(record.stream), sum(storages.values()))
+
+    def head_values(self, ids: tuple[int, ...], job: Job) -> tuple[Tensor, ...]:
+        """(T, width) of each layer: the heads' values side by side, by one more forward pass.
+
+        Raises:
+            Cancelled: ``job.cancel`` was set.
+        """
+        with _recording(job) as record:
+            record.values = []
+            self._pass(ids)
+            return tuple(record.values)
+
+    def _pass(self, ids: tuple[int, ...], **model_kwargs: Any) -> Any:
+        if self._takes_logits_to_keep:
+            model_kwargs.setdefault("logits_to_keep", 1)
+        device = next(self.model.parameters()).device
+        with torch.inference_mode():
+            return self.model(input_ids=torch.tensor([ids], device=device), use_cache=False, **model_kwargs)
 
     def _replayed(self) -> contextlib.AbstractContextManager[dict[int, Any]]:
         return contextlib.nullcontext({}) if self._replay is None else self._replay.recording()
@@ -117,14 +139,37 @@ def _recording(job: Job) -> Iterator[_Record]:
 def _announce(layer: int, layers: int) -> Callable[..., None]:
     """A permanent hook before a decoder layer: cancel and progress of the thread that runs it, if it records."""
 
-    def hook(_module: nn.Module, _args: Any) -> None:
+    def hook(_module: nn.Module, args: Any, kwargs: Any) -> None:
         record = _record.get()
         if record is not None:
             if record.job.cancel.is_set():
                 raise Cancelled
             record.job.progress(layer / layers)
+            if layer == 0:
+                record.stream.append(_whole((*args, *kwargs.values())))
 
     return hook
+
+
+def _passed(_module: nn.Module, _args: Any, output: Any) -> None:
+    """A permanent hook after a decoder layer: the residual stream as it leaves it."""
+    record = _record.get()
+    if record is not None:
+        record.stream.append(_whole(output))
+
+
+def keep_values(_module: nn.Module, args: Any) -> None:
+    """A permanent hook before the projection of a layer's heads: their values, for a thread that wants them."""
+    record = _record.get()
+    if record is not None and record.values is not None:
+        record.values.append(_whole(args))
+
+
+def _whole(values: Any) -> Tensor:
+    """(T, d) of the first tensor, which is (1, T, d)."""
+    found = first_tensor(values)
+    assert found is not None
+    return found[0].detach()
 
 
 # -- the attention functions --------------------------------------------------------------------------------------

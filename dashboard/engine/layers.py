@@ -122,3 +122,9 @@ def storages_of(tensors: Sequence[Any]) -> dict[int, int]:
     """Data pointer -> bytes of the storages behind those of `tensors` that are tensors."""
     found = [value.untyped_storage() for value in tensors if torch.is_tensor(value)]
     return {storage.data_ptr(): storage.nbytes() for storage in found}
+
+
+def first_tensor(values: Any) -> Tensor | None:
+    """The first tensor of what a module was given or gave."""
+    found = values if isinstance(values, tuple | list) else (values,)
+    return next((value for value in found if torch.is_tensor(value)), None)

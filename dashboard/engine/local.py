@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -12,15 +12,19 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from dashboard.engine import decoding, heads, registry, tiles, unembedding
+from dashboard.engine import decoding, heads, lens, registry, tiles, unembedding
 from dashboard.engine.base import (
     AttentionRequest,
+    Attribution,
+    AttributionRequest,
     Candidates,
     DecodeSettings,
     Estimate,
     HeadRequest,
     Job,
     KeyColumn,
+    Lens,
+    LensRequest,
     ModelCard,
     PositionTable,
     Processed,
@@ -31,14 +35,15 @@ from dashboard.engine.base import (
     TokenizedPrompt,
     WeightMap,
 )
-from dashboard.engine.capture import Capturer, Recording, install
+from dashboard.engine.capture import Capturer, Recording, decoder_blocks, install, keep_values
 from dashboard.engine.device_lock import DeviceLock
 from dashboard.engine.devices import device_name, pick_device
 from dashboard.engine.pool import ModelPool
 from dashboard.engine.runs import Footprint, Pace, Run, RunStore, without_values
+from dashboard.engine.stream import Stream, Tail, find_stream
 from dashboard.engine.tokenizing import PromptReader
-from dashboard.engine.unembedding import Head, ResidualHook, exact_head
-from dashboard.errors import RunTooLarge
+from dashboard.engine.unembedding import CHECK_IDS, Head, ResidualHook, exact_head
+from dashboard.errors import RunTooLarge, StreamRefused
 from dashboard.run_key import RunKey
 from dashboard.settings import Settings
 
@@ -55,10 +60,14 @@ class ReadyModel:
     hook: ResidualHook
     head: Head | None
     """``None``: the family's head cannot be run on the residual; runs keep the model's own logits."""
+    stream: Stream
+    """How the residual stream is read between the layers."""
     footprint: Footprint
     """What a run holds in memory, measured when the model was loaded."""
     pace: Pace
     """How long passes took."""
+    lens_pace: Pace
+    """How long the lens took, by positions."""
 
     def pass_of(self, ids: tuple[int, ...], job: Job) -> tuple[Any, Recording]:
         """One forward pass with capture, with the logits of every position only where they must be kept."""
@@ -165,9 +174,10 @@ class LocalEngine:
             with torch.inference_mode():
                 error = float((ready.head.logits(residual[-1:])[0] - last).abs().max())
         layers, nbytes = without_values(recording.layers)
-        nbytes += residual.nbytes + (0 if logits is None else logits.nbytes)
+        nbytes += _nbytes((residual, *recording.stream)) + (0 if logits is None else logits.nbytes)
         summary = RunSummary(key, len(key.token_ids), seconds, nbytes, error)
-        return Run(summary, layers, dict(ready.card.without_attention), ready.card.heads, residual, logits)
+        reasons = dict(ready.card.without_attention)
+        return Run(summary, layers, reasons, ready.card.heads, residual, recording.stream, logits)
 
     # -- attention ------------------------------------------------------------------------------------------------
     def weights(self, key: RunKey, request: AttentionRequest, job: Job | None = None) -> WeightMap:
@@ -240,6 +250,54 @@ class LocalEngine:
             size: Callable[[PositionTable], int] = lambda made: 400 * len(made.predicted)  # noqa: E731
             return self._runs.derive(run, ("positions",), make, size, self._device.held(job))
 
+    # -- through the layers ---------------------------------------------------------------------------------------
+    def lens(self, key: RunKey, request: LensRequest, job: Job | None = None) -> Lens:
+        """See `Engine.lens`."""
+        job = job or Job()
+        run = self._run(key, job)
+        with self._leased(key.model, job) as ready:
+            where = ready.card.stream
+            tail = _allowed(ready.stream.tail, where.half_steps_refused if request.half_steps else where.lens_refused)
+            values = self._head_values(ready, run, job) if request.half_steps else ()
+
+            def make() -> Lens:
+                began = time.perf_counter()
+                with torch.inference_mode():
+                    rows = lens.residuals(request, run.stream, values, ready.stream.additions)
+                    last = request.positions[-1]
+                    own = _logits(ready, run, last, last + 1)[0]
+                    made = lens.lens(request, rows, tail, own, job)
+                # half steps are nearly twice the work
+                ready.lens_pace.add(len(request.positions) * len(made.steps), time.perf_counter() - began)
+                return made
+
+            # one position is a small look; many are a sweep, and wait for the device
+            held = self._device.held(job) if len(request.positions) > 1 else None
+            return self._runs.derive(run, ("lens", request), make, lambda made: 3 * made.top_ids.nbytes, held)
+
+    def lens_seconds(self, key: RunKey, positions: int) -> float:
+        """See `Engine.lens_seconds`."""
+        with self._leased(key.model) as ready:
+            return ready.lens_pace.seconds(positions * (ready.card.layers + 1))
+
+    def attribution(self, key: RunKey, request: AttributionRequest, job: Job | None = None) -> Attribution:
+        """See `Engine.attribution`."""
+        job = job or Job()
+        run = self._run(key, job)
+        with self._leased(key.model, job) as ready:
+            _allowed(ready.stream.tail, ready.card.stream.attribution_refused)
+            values = self._head_values(ready, run, job)
+            return lens.attribution(request, ready.stream, run.stream, values, run.heads)
+
+    def _head_values(self, ready: ReadyModel, run: Run, job: Job) -> tuple[Tensor, ...]:
+        """(T, width) heads' values of every layer: kept with the run, made by one more forward pass."""
+
+        def make() -> tuple[Tensor, ...]:
+            self._passes += 1
+            return ready.capturer.head_values(run.summary.key.token_ids, job)
+
+        return self._runs.derive(run, ("head values",), make, _nbytes, self._device.held(job))
+
     def health(self) -> dict[str, object]:
         """See `Engine.health`."""
         facts = {"models": self._pool.names(), "forward_passes": self._passes, "queue": self._device.waiting}
@@ -252,6 +310,17 @@ def _logits(ready: ReadyModel, run: Run, start: int, stop: int) -> Tensor:
         return run.logits[start:stop]
     assert ready.head is not None
     return ready.head.logits(run.residual[start:stop])
+
+
+def _nbytes(tensors: Iterable[Tensor]) -> int:
+    return sum(tensor.nbytes for tensor in tensors)
+
+
+def _allowed(tail: Tail | None, refused: str) -> Tail:
+    """The tail, where what is asked of it is possible in this family."""
+    if refused or tail is None:
+        raise StreamRefused(reason=refused)
+    return tail
 
 
 def _same_model(key: RunKey, card: ModelCard) -> None:
@@ -269,6 +338,10 @@ def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> Rea
     capturer = install(model)
     hook = ResidualHook(model)
     reader = PromptReader(loaded.tokenizer)
+    head = exact_head(capturer, hook)
+    stream = find_stream(model, decoder_blocks(model), CHECK_IDS, head)
+    for addition in stream.additions:
+        addition.project.register_forward_pre_hook(keep_values)
     heads_count = config.num_attention_heads
     reads = getattr(config, "max_position_embeddings", None) or getattr(config, "max_seq_len", None) or 2048
     card = ModelCard(
@@ -292,13 +365,13 @@ def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> Rea
         weight_formula=capturer.weight_formula,
         chat=reader.chat,
         without_attention=capturer.without_attention,
+        stream=stream.where,
         transformers=transformers.__version__,
         torch=torch.__version__,
     )
-    head = exact_head(capturer, hook)
     pace = Pace()
     footprint = _footprint(capturer, hook, card, pace, head is None)
-    return ReadyModel(card, capturer, reader, hook, head, footprint, pace)
+    return ReadyModel(card, capturer, reader, hook, head, stream, footprint, pace, Pace())
 
 
 def _footprint(capturer: Capturer, hook: ResidualHook, card: ModelCard, pace: Pace, logits: bool) -> Footprint:
@@ -310,7 +383,11 @@ def _footprint(capturer: Capturer, hook: ResidualHook, card: ModelCard, pace: Pa
         (_, recording), residual = hook.during(lambda: capturer.forward(ids, Job()))
         _synchronize(card.device)
         pace.add(tokens, time.perf_counter() - began)
-        return without_values(recording.layers)[1] + residual.nbytes + 4 * card.vocab * tokens * logits
+        return (
+            without_values(recording.layers)[1]
+            + _nbytes((residual, *recording.stream))
+            + 4 * card.vocab * tokens * logits
+        )
 
     window = getattr(capturer.model.config.get_text_config(), "sliding_window", None)
     return Footprint.measured(nbytes, window)

@@ -38,6 +38,8 @@ class Run:
     """Query heads of a layer."""
     residual: Tensor
     """(T, d) output of the base model."""
+    stream: tuple[Tensor, ...]
+    """(T, d) the residual stream before the first layer and after each."""
     logits: Tensor | None = None
     """(T, vocab) raw logits, only of families whose head cannot be run on the residual."""
     derived: OrderedDict[Any, tuple[Any, int]] = field(default_factory=OrderedDict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -55,10 +56,13 @@ class Head:
     A shallow copy of the model, sharing its weights, whose base model is a stub.
     """
 
-    def __init__(self, model: Any) -> None:
-        """Copy `model` shallowly; the model itself stays as it is."""
+    def __init__(self, model: Any, *, softcap: bool = True) -> None:
+        """Copy `model` shallowly, without its final soft-cap on request; the model itself stays as it is."""
         self._stub = _Stub()
         self._model = copy.copy(model)
+        if not softcap:
+            self._model.config = copy.copy(model.config)
+            self._model.config.final_logit_softcapping = None
         self._model._modules = dict(model._modules)
         self._model._modules[model.base_model_prefix] = self._stub
 
@@ -149,7 +153,8 @@ def position_table(
     count = len(ids)
     predicted = np.zeros(count, np.int64)
     predicted_prob = np.zeros(count, np.float32)
-    actual_prob = np.full(count, np.nan, np.float32)
+    actual_log_prob = np.full(count, np.nan, np.float32)
+    entropy = np.zeros(count, np.float32)
     actual_rank = np.zeros(count, np.int64)
     for start in range(0, count, BLOCK):
         if job.cancel.is_set():
@@ -163,12 +168,37 @@ def position_table(
         following = torch.tensor(ids[start + 1 : stop + 1], device=logits.device)
         rows = len(following)
         chosen = logits[:rows].gather(-1, following[:, None])
-        actual_prob[start : start + rows] = (chosen[:, 0].double() - total[:rows]).exp().cpu().numpy()
+        actual_log_prob[start : start + rows] = (chosen[:, 0].double() - total[:rows]).cpu().numpy()
         actual_rank[start : start + rows] = 1 + (logits[:rows] > chosen).sum(-1).cpu().numpy()
+        entropy[start:stop] = moments(logits).entropy.cpu().numpy()
         job.progress(stop / count)
-    return PositionTable(
-        tuple(token(int(i)) for i in predicted), _frozen(predicted_prob), _frozen(actual_prob), _frozen(actual_rank)
-    )
+    columns = (predicted_prob, actual_log_prob, actual_rank, entropy)
+    return PositionTable(tuple(token(int(i)) for i in predicted), *(_frozen(column) for column in columns))
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What a row of logits sums to; see `moments`."""
+
+    shifted: Tensor
+    """(P, vocab) ``y = x - max x``, finite."""
+    log_total: Tensor
+    """(P,) ln Σ e^y [nats]; ``ln p = y - log_total``."""
+    entropy: Tensor
+    """(P,) [nats]"""
+
+
+def moments(logits: Tensor) -> Moments:
+    """Normaliser and entropy of (P, vocab) logits, in a few passes over memory: ``H = ln Σ e^y - Σ p y``."""
+    shifted = logits - logits.amax(-1, keepdim=True)
+    weights = shifted.exp()
+    total = weights.sum(-1)
+    expected = torch.linalg.vecdot(weights, shifted)
+    if bool(expected.isnan().any()):
+        # 0 * -inf; e^-1e4 is 0 as well, and adds nothing
+        expected = torch.linalg.vecdot(weights, shifted.clamp_min_(-1e4))
+    log_total = total.log()
+    return Moments(shifted, log_total, (log_total - expected / total).clamp_min(0))
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

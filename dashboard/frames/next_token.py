@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -39,15 +40,13 @@ def position_frame(table: PositionTable, tokens: Sequence[Token]) -> pd.DataFram
 
     Returns:
         ``pos, token, id, predicted_token, predicted_id, predicted_prob, next_token, next_prob, next_rank,
-        surprisal_bits``. Rank 1: the token that follows was the likeliest. Nothing follows the last token: NA there.
+        surprisal_bits, entropy_nats``. Rank 1: the token that follows was the likeliest. Nothing follows the last
+        token: NA there. `entropy_nats` is that of the prediction.
     """
     following = [visible(token) for token in tokens[1:]]
-    prob = table.actual_prob.astype(np.float64)
+    log_prob = table.actual_log_prob.astype(np.float64)
     rank = pd.array(table.actual_rank, dtype="Int64")
     rank[-1] = pd.NA
-    with np.errstate(divide="ignore"):
-        # 0 where a probability underflows: infinitely many bits, and said so; + 0.0 turns -0.0 into 0
-        surprisal = -np.log2(prob) + 0.0
     return pd.DataFrame(
         {
             "pos": np.arange(len(tokens)),
@@ -57,8 +56,40 @@ def position_frame(table: PositionTable, tokens: Sequence[Token]) -> pd.DataFram
             "predicted_id": [token.id for token in table.predicted],
             "predicted_prob": table.predicted_prob,
             "next_token": [*following, None],
-            "next_prob": table.actual_prob,
+            "next_prob": np.exp(log_prob).astype(np.float32),
             "next_rank": rank,
-            "surprisal_bits": surprisal.astype(np.float32),
+            # + 0.0 turns -0.0 into 0
+            "surprisal_bits": (-log_prob / np.log(2) + 0.0).astype(np.float32),
+            "entropy_nats": table.entropy_nats,
         }
     )
+
+
+@dataclass(frozen=True)
+class PromptScore:
+    """How well the model predicts a prompt as a whole."""
+
+    tokens: int
+    """Tokens that were predicted: all but the first, which nothing precedes."""
+    nbytes: int
+    """Bytes of UTF-8 of those tokens."""
+    bits: float
+    """Sum of their surprisals [bits]."""
+
+    @property
+    def perplexity(self) -> float:
+        """``exp(-mean ln p)`` over the predicted tokens."""
+        return float(2 ** (self.bits / self.tokens))
+
+    @property
+    def bits_per_byte(self) -> float:
+        """Bits over bytes: unlike perplexity it compares between tokenizers."""
+        return self.bits / self.nbytes
+
+
+def prompt_score(table: PositionTable, tokens: Sequence[Token]) -> PromptScore | None:
+    """Perplexity and bits per byte; ``None`` for one token, of which nothing was predicted."""
+    if len(tokens) < 2:
+        return None
+    bits = -float(table.actual_log_prob[:-1].sum(dtype=np.float64)) / np.log(2)
+    return PromptScore(len(tokens) - 1, sum(len(token.raw) for token in tokens[1:]), bits)

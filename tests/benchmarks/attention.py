@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import gc
+import statistics
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -90,8 +92,6 @@ def measure_speed(report: Report, lengths: tuple[int, ...]) -> None:
 
 def measure_looks(report: Report) -> None:
     """Another head or metric on a finished run, and what goes to the browser."""
-    import statistics
-
     from components.charts.theme import ChartTheme
     from components.web.head_mosaic import mosaic_message
     from dashboard.engine.base import HeadRequest
@@ -102,14 +102,6 @@ def measure_looks(report: Report) -> None:
     key = key_for(made, token_ids(512))
     made.tiles(key)
     passes = made.health()["forward_passes"]
-
-    def median_ms(call: Any) -> float:
-        seconds = []
-        for i in range(9):
-            began = time.perf_counter()
-            call(i)
-            seconds.append(time.perf_counter() - began)
-        return 1000 * statistics.median(seconds)
 
     report.figure("T=512 another head", median_ms(lambda i: made.weights(key, HeadRequest(i, i % 9))), "ms", 100)
     report.figure("T=512 one query's row in all heads", median_ms(lambda i: made.query_rows(key, 100 + i)), "ms", 100)
@@ -138,6 +130,16 @@ def measure_looks(report: Report) -> None:
     report.figure("T=512 mosaic sent to the browser", len(message) / 1e6, "MB", 2)
 
 
+def median_ms(call: Callable[[int], object]) -> float:
+    """Median of nine calls [ms]."""
+    seconds = []
+    for i in range(9):
+        began = time.perf_counter()
+        call(i)
+        seconds.append(time.perf_counter() - began)
+    return 1000 * statistics.median(seconds)
+
+
 class Peak(threading.Thread):
     """Largest resident memory of this process while it runs [bytes]."""
 
@@ -156,7 +158,6 @@ class Peak(threading.Thread):
 
 def memory(variant: str, tokens: int) -> tuple[float, float]:
     """Resident memory above the loaded model, at its peak and afterwards [MB]; for a process of its own."""
-    import psutil
     import torch
 
     ids = token_ids(tokens)
@@ -175,6 +176,13 @@ def memory(variant: str, tokens: int) -> tuple[float, float]:
 
         model(torch.tensor([ids[:16]]))  # the weights are mapped: touch them before memory is counted
 
+    return peak_of(work)
+
+
+def peak_of(work: Callable[[], object]) -> tuple[float, float]:
+    """Resident memory that `work` takes, at its peak and while its result is kept [MB]."""
+    import psutil
+
     gc.collect()
     base, peak = psutil.Process().memory_info().rss, Peak()
     peak.start()
@@ -191,17 +199,17 @@ def measure_memory(report: Report, lengths: tuple[int, ...], *, long: bool) -> N
     """Memory of each way, each in a process of its own."""
     for tokens in lengths:
         for variant in ("sdpa", "mosaic", "eager"):
-            peak, after = in_its_own_process(variant, tokens)
+            peak, after = in_its_own_process("attention", variant, tokens)
             report.figure(f"T={tokens} {variant}: memory above the model, peak", peak, "MB")
             report.figure(f"T={tokens} {variant}: memory above the model, kept", after, "MB")
     if long:
-        peak, _ = in_its_own_process("mosaic", LONG)
+        peak, _ = in_its_own_process("attention", "mosaic", LONG)
         report.figure(f"T={LONG} mosaic: memory above the model, peak", peak, "MB", 4 * 1024)
 
 
-def in_its_own_process(variant: str, tokens: int) -> tuple[float, float]:
-    """`memory`, measured where nothing else has been."""
-    code = f"from tests.benchmarks.attention import memory; print(*memory({variant!r}, {tokens}))"
+def in_its_own_process(benchmark: str, variant: str, tokens: int) -> tuple[float, float]:
+    """`memory` of a benchmark, measured where nothing else has been."""
+    code = f"from tests.benchmarks.{benchmark} import memory; print(*memory({variant!r}, {tokens}))"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     peak, after = printed.split()[-2:]
     return float(peak), float(after)

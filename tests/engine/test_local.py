@@ -7,10 +7,27 @@ import numpy as np
 import pytest
 import torch
 
-from dashboard.engine.base import CombineRequest, DecodeSettings, HeadRequest, Job, RolloutRequest
+from dashboard.engine.base import (
+    AttributionRequest,
+    CombineRequest,
+    DecodeSettings,
+    HeadRequest,
+    Job,
+    LensRequest,
+    RolloutRequest,
+)
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.runs import Pace
-from dashboard.errors import Busy, Cancelled, ModelNotAllowed, PromptEmpty, PromptTooLarge, PromptTooLong, RunTooLarge
+from dashboard.errors import (
+    Busy,
+    Cancelled,
+    ModelNotAllowed,
+    PromptEmpty,
+    PromptTooLarge,
+    PromptTooLong,
+    RunTooLarge,
+    StreamRefused,
+)
 from dashboard.settings import BUNDLED
 
 MODEL = "local/tiny"
@@ -56,6 +73,46 @@ def test_everything_equals_plain_transformers(tiny_engine, plain):
     table = tiny_engine.position_table(key)
     assert [token.id for token in table.predicted] == expected.logits[0].argmax(-1).tolist()
     assert tiny_engine.run(key).logits_error < 1e-4
+
+
+def test_the_lens_needs_no_pass_and_its_half_steps_and_attribution_one_between_them(tiny_settings):
+    engine = LocalEngine(tiny_settings)
+    key = key_of(engine)
+    engine.run(key)
+    before = engine.health()["forward_passes"]
+    found = engine.lens(key, LensRequest((0, 3), pins=(7,)))
+    assert found.error < 1e-4
+    assert found.top_ids.shape == (4, 2, 5)
+    assert engine.health()["forward_passes"] == before
+    whole = engine.lens(key, LensRequest((0, 3), half_steps=True, pins=(7,)))
+    np.testing.assert_allclose(whole.pin_probs[:, [0, 2, 4, 6]], found.pin_probs, atol=1e-6)
+    moved = engine.attribution(key, AttributionRequest(3, 7))
+    assert moved.heads.shape == (3, 4)
+    assert abs(moved.error) < 1e-3
+    assert engine.health()["forward_passes"] == before + 1
+    candidates = engine.next_token(key, 3, 5, (7,))
+    assert moved.logit == pytest.approx(candidates.logits[candidates.ids.tolist().index(7)], abs=1e-4)
+
+
+def test_how_long_the_lens_takes_is_known_after_the_first(tiny_settings):
+    engine = LocalEngine(tiny_settings)
+    key = key_of(engine)
+    assert np.isnan(engine.lens_seconds(key, 5))
+    engine.lens(key, LensRequest((0,)))
+    assert 0 < engine.lens_seconds(key, 1) <= engine.lens_seconds(key, 100)
+
+
+def test_what_a_family_cannot_show_is_refused_with_the_reason(tiny_settings):
+    engine = LocalEngine(tiny_settings)
+    key = key_of(engine)
+    with engine._leased(MODEL) as ready:
+        where = dataclasses.replace(ready.card.stream, half_steps_refused="parallel", attribution_refused="not_linear")
+        ready.card = dataclasses.replace(ready.card, stream=where)
+    engine.lens(key, LensRequest((0,)))
+    with pytest.raises(StreamRefused, match="parallel"):
+        engine.lens(key, LensRequest((0,), half_steps=True))
+    with pytest.raises(StreamRefused, match="not_linear"):
+        engine.attribution(key, AttributionRequest(0, 1))
 
 
 def test_the_chat_template_is_the_tokenizers_own(tiny_engine, plain):
@@ -112,12 +169,12 @@ def test_threads_with_different_prompts_get_their_own_numbers(tiny_engine):
 
 
 def test_an_evicted_run_is_computed_again_with_the_same_numbers(tiny_settings):
-    engine = LocalEngine(dataclasses.replace(tiny_settings, run_bytes=60_000))
+    engine = LocalEngine(dataclasses.replace(tiny_settings, run_bytes=100_000))
     key = key_of(engine)
     before = engine.weights(key, HeadRequest(1, 2)).weights
     for i in range(6):
         engine.run(key_of(engine, f"other prompt number {i}, long enough to take some room in memory"))
-    assert engine.health()["run_bytes"] <= 60_000
+    assert engine.health()["run_bytes"] <= 100_000
     np.testing.assert_allclose(engine.weights(key, HeadRequest(1, 2)).weights, before, atol=1e-6)
     assert engine.health()["forward_passes"] == 8
 

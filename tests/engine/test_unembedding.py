@@ -71,10 +71,11 @@ def test_the_table_of_positions_equals_the_log_softmax_of_all_logits(count):
     log_p = torch.log_softmax(logits, -1)
     assert [t.id for t in found.predicted] == logits.argmax(-1).tolist()
     for i in range(count - 1):
-        assert found.actual_prob[i] == pytest.approx(float(log_p[i, ids[i + 1]].exp()), rel=1e-5)
+        assert found.actual_log_prob[i] == pytest.approx(float(log_p[i, ids[i + 1]]), rel=1e-5)
         assert found.actual_rank[i] == 1 + int((logits[i] > logits[i, ids[i + 1]]).sum())
     np.testing.assert_allclose(found.predicted_prob, log_p.max(-1).values.exp(), rtol=1e-5)
-    assert np.isnan(found.actual_prob[-1])
+    assert np.isnan(found.actual_log_prob[-1])
+    np.testing.assert_allclose(found.entropy_nats, -(log_p.exp() * log_p).sum(-1), rtol=1e-5)
     assert found.actual_rank[-1] == 0
 
 

@@ -106,11 +106,12 @@ def candidates_frame(k=6):
 
 
 def position_table(count):
-    prob = np.full(count, 0.25, np.float32)
-    prob[-1] = np.nan
+    log_prob = np.full(count, np.log(0.25), np.float32)
+    log_prob[-1] = np.nan
     rank = np.arange(1, count + 1)
     rank[-1] = 0
-    return PositionTable(tuple(tokens(count)[::-1]), np.full(count, 0.5, np.float32), prob, rank)
+    entropy = np.linspace(0, 3, count, dtype=np.float32)
+    return PositionTable(tuple(tokens(count)[::-1]), np.full(count, 0.5, np.float32), log_prob, rank, entropy)
 
 
 def run_key(**changes):

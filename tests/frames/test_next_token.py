@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from dashboard.engine.base import PositionTable
-from dashboard.frames.next_token import candidates_frame, position_frame
+from dashboard.frames.next_token import candidates_frame, position_frame, prompt_score
 from tests.frames import samples
 
 
@@ -40,11 +40,28 @@ def test_a_prompt_of_one_token_has_one_row_that_nothing_follows():
     assert pd.isna(frame["next_rank"].item())
 
 
-def test_certainty_is_zero_bits_and_an_underflow_is_infinitely_many():
-    table = PositionTable(
-        tuple(samples.tokens(3)), np.ones(3, np.float32), np.array([1, 0, np.nan], np.float32), np.array([1, 9, 0])
-    )
-    bits = position_frame(table, samples.tokens(3))["surprisal_bits"]
-    assert bits[0] == 0
-    assert not np.signbit(bits[0])
-    assert bits[1] == np.inf
+def a_table(log_prob, rank):
+    count = len(log_prob)
+    ones = np.ones(count, np.float32)
+    return PositionTable(tuple(samples.tokens(count)), ones, np.array(log_prob, np.float32), np.array(rank), ones)
+
+
+def test_certainty_is_zero_bits_and_what_underflows_as_a_probability_still_has_its_bits():
+    frame = position_frame(a_table([0, -200, np.nan], [1, 9, 0]), samples.tokens(3))
+    assert frame["surprisal_bits"][0] == 0
+    assert not np.signbit(frame["surprisal_bits"][0])
+    assert frame["next_prob"][1] == 0
+    assert frame["surprisal_bits"][1] == pytest.approx(200 / np.log(2))
+
+
+def test_a_prompts_score_by_hand():
+    # two tokens predicted, with 1/2 and 1/8: 1 + 3 bits over the bytes of "<b>bold</b>" (11) and " is" (3)
+    score = prompt_score(a_table([*np.log([0.5, 0.125]).tolist(), np.nan], [1, 2, 0]), samples.tokens(3))
+    assert score.tokens == 2
+    assert score.nbytes == 14
+    assert score.perplexity == pytest.approx(4)
+    assert score.bits_per_byte == pytest.approx(4 / 14)
+
+
+def test_a_prompt_of_one_token_has_no_score():
+    assert prompt_score(a_table([np.nan], [0]), samples.tokens(1)) is None
