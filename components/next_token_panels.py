@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from components import link
 from components.charts.next_token import candidates_figure
-from components.controls import number_picker, switch
+from components.controls import choice_picker, number_picker, switch
 from components.panels import Panel, chart_panel
 from components.prose import advice, number, percent, quiet, section
 from components.shell import View
 from components.web.token_text import token_text
 from dashboard import scripts
-from dashboard.engine.base import DecodeSettings, Processed
-from dashboard.frames.next_token import candidates_frame, position_frame
+from dashboard.engine.base import DecodeSettings, PositionTable, Processed
+from dashboard.frames.next_token import candidates_frame, position_frame, prompt_score
 from dashboard.i18n import Catalogue
 from dashboard.tokens import visible
 
 PINS = "next_token_pins"
 MOST_PINS = 8
 SEARCH_SHOWN = 30
+FULL_BITS = 16
+"""Surprisal of the strongest colour [bits]."""
 _SETTING = "next_token_"
 RANGES: dict[str, tuple[float, float, float]] = {
     "temperature": (0.0, 10.0, 1.0),
@@ -35,24 +41,82 @@ RANGES: dict[str, tuple[float, float, float]] = {
 """Setting -> lowest, highest, default (off)."""
 
 
-def running_text(view: View, pos: int) -> None:
-    """The prompt as tokens; a click chooses the position."""
+def predictions(view: View) -> PositionTable:
+    """What was predicted and what followed at every position; with progress on the page."""
+    return view.wait(
+        lambda job: view.engine.position_table(view.key, job), view.text("work.table"), f"table {view.key.digest}"
+    )
+
+
+def running_text(view: View, pos: int, table: PositionTable) -> None:
+    """The prompt as tokens, coloured by how well each was predicted; a click chooses the position."""
 
     def pick(index: int) -> None:
         st.session_state["next_token_pos"] = index
 
-    tokens = view.tokens.tokens
+    text, tokens = view.text, view.tokens.tokens
+    colour_at, note_at = st.columns([1, 3], vertical_alignment="bottom")
+    with colour_at:
+        colour = choice_picker("next_token_colour", text("next_token.colour"), text=text, prefix="next_token.colours")
+    with note_at:
+        quiet(" ".join([text(f"next_token.colour_note.{colour}"), _score(view, table)]))
+    frame = position_frame(table, tokens)
     token_text(
         tokens=[visible(token) for token in tokens],
         special=[token.special for token in tokens],
-        weights=None,
+        weights=None if colour == "none" else predicted_colours(frame, colour, view.card.vocab),
         selected=pos,
-        hover=[f"{i} · id {token.id}" for i, token in enumerate(tokens)],
+        hover=[f"0 · id {tokens[0].id}", *(_predicted(row, text) for row in frame[:-1].to_dict("records"))],
         lut=view.theme.lut(),
         dark=view.theme.mode == "dark",
         text=view.text,
         key="next_token_text",
         on_pick=pick,
+    )
+
+
+def predicted_colours(frame: pd.DataFrame, colour: str, vocab: int) -> NDArray[np.float64]:
+    """(token,) in [0, 1]: how strongly each token is coloured, by the row of the position before it.
+
+    The first is NaN: nothing precedes it. Surprisal: 16 bits and more are 1; entropy: of at most ln `vocab`; rank: 1,
+    2 to 5, 6 to 20, 21 to 100 and more, in five even steps from 0.
+    """
+    before = frame[:-1]
+    if colour == "rank":
+        values = np.searchsorted([1, 5, 20, 100], before["next_rank"].to_numpy(np.int64)) / 4
+    elif colour == "entropy":
+        values = before["entropy_nats"].to_numpy(np.float64) / np.log(vocab)
+    elif colour == "prob":
+        values = before["next_prob"].to_numpy(np.float64)
+    else:
+        values = before["surprisal_bits"].to_numpy(np.float64) / FULL_BITS
+    return np.concatenate([[np.nan], np.clip(values, 0, 1)])
+
+
+def _predicted(row: dict[Any, Any], text: Catalogue) -> str:
+    """How the token after a position was predicted there."""
+    return text(
+        "next_token.predicted",
+        pos=row["pos"] + 1,
+        prob=f"{row['next_prob']:.3g}",
+        rank=row["next_rank"],
+        bits=number(text, row["surprisal_bits"], 2),
+        entropy=number(text, row["entropy_nats"], 2),
+        instead=row["predicted_token"],
+    )
+
+
+def _score(view: View, table: PositionTable) -> str:
+    """Perplexity and bits per byte, and what they are computed on."""
+    text, score = view.text, prompt_score(table, view.tokens.tokens)
+    if score is None:
+        return text("next_token.no_score")
+    return text(
+        "next_token.score",
+        perplexity=number(text, score.perplexity, 2),
+        bits=number(text, score.bits_per_byte, 3),
+        tokens=score.tokens,
+        nbytes=score.nbytes,
     )
 
 
@@ -190,6 +254,11 @@ def candidates(view: View, bars: Bars) -> None:
     )
 
 
+def shown_ids(view: View, bars: Bars) -> tuple[int, ...]:
+    """Ids of the tokens that the bars show, likeliest first."""
+    return tuple(int(i) for i in view.engine.next_token(view.key, bars.pos, bars.k, bars.pins).ids)
+
+
 def _effect(view: View, processed: Processed) -> str:
     """What the settings leave, in words."""
     text = view.text
@@ -209,12 +278,9 @@ def _effective(settings: DecodeSettings) -> str:
     return ", ".join(f"{name}={value!r}" for name, value in asdict(settings).items())
 
 
-def positions(view: View) -> None:
+def positions(view: View, table: PositionTable) -> None:
     """The table of every position: what was predicted, and what followed."""
     text = view.text
-    table = view.wait(
-        lambda job: view.engine.position_table(view.key, job), text("work.table"), f"table {view.key.digest}"
-    )
     frame = position_frame(table, view.tokens.tokens)
     section(text("next_token.table"), text("next_token.table_note"))
     chart_panel(

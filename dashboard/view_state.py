@@ -60,6 +60,7 @@ FIELDS: dict[str, Field] = {
     "attention_own_scale": Field("switch"),
     "next_token_pos": Field("integer"),
     "next_token_k": Field("integer"),
+    "next_token_colour": Field("choice", ("surprisal", "prob", "rank", "entropy", "none"), "surprisal"),
     "next_token_value": Field("choice", ("prob", "logit"), "prob"),
     "next_token_log": Field("switch"),
     "next_token_pins": Field("ranges"),
@@ -70,6 +71,14 @@ FIELDS: dict[str, Field] = {
     "next_token_min_p": Field("number"),
     "next_token_typical_p": Field("number"),
     "next_token_repetition_penalty": Field("number"),
+    "next_token_follow": Field("text"),
+    "next_token_through": Field("choice", ("prob", "rank"), "prob"),
+    "next_token_span": Field("choice", ("window", "stride", "all", "position"), "window"),
+    "next_token_window": Field("integer"),
+    "next_token_stride": Field("integer"),
+    "next_token_lens": Field("choice", ("prob", "entropy", "kl", "followed_prob", "followed_rank"), "prob"),
+    "next_token_half": Field("switch"),
+    "next_token_layer": Field("integer"),
 }
 
 

@@ -1,9 +1,12 @@
-"""Next token: what would it say next? Bars after any position, and every position's prediction beside what followed."""
+"""Next token: what would it say next, when did it know, and what do the settings cut?"""
 
 import streamlit as st
 
+from components import lens_panels as layers
 from components import next_token_panels as panels
 from components.controls import choice_picker, integer_picker, switch
+from components.prose import advice
+from components.shell import error_frame
 from components.sidebar import loaded_view
 
 view = loaded_view()
@@ -22,8 +25,31 @@ with st.container(key="next_token_controls"):
     with log_at:
         log = switch("next_token_log", text("next_token.log"), text("next_token.log_help"))
 
-panels.running_text(view, pos)
+table = None
+with error_frame(text):
+    table = panels.predictions(view)
+    panels.running_text(view, pos, table)
 pins = panels.pin_picker(view)
 settings = panels.decode_settings(text)
-panels.candidates(view, panels.Bars(pos, k, pins, settings, value, log))
-panels.positions(view)
+bars = panels.Bars(pos, k, pins, settings, value, log)
+panels.candidates(view, bars)
+
+if view.card.stream.lens_refused:
+    advice(text(f"lens.refused.{view.card.stream.lens_refused}"))
+else:
+    layers.heading(view, pos)
+    follow_at, through_at, half_at = st.columns(3, vertical_alignment="bottom")
+    with follow_at:
+        followed = layers.follow_picker(view, panels.shown_ids(view, bars))
+    with through_at:
+        through = choice_picker("next_token_through", text("lens.through"), text=text, prefix="lens.throughs")
+    with half_at:
+        half = layers.half_switch(view)
+    with error_frame(text):
+        layers.trajectories(view, pos, pins, value=through, half=half)
+    with error_frame(text):
+        layers.lens_map(view, pos, followed, half=half)
+    with error_frame(text):
+        layers.moved(view, pos, followed)
+if table is not None:
+    panels.positions(view, table)

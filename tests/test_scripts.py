@@ -10,8 +10,17 @@ import numpy as np
 import pytest
 
 from dashboard import scripts
-from dashboard.engine.base import METRICS, CombineRequest, DecodeSettings, HeadRequest, RolloutRequest
+from dashboard.engine.base import (
+    METRICS,
+    AttributionRequest,
+    CombineRequest,
+    DecodeSettings,
+    HeadRequest,
+    LensRequest,
+    RolloutRequest,
+)
 from dashboard.frames.attention import metric_frame, query_rows_frame, row_frame, weight_table
+from dashboard.frames.lens import heads_frame, lens_frame, parts_frame, trajectory_frame
 from dashboard.frames.next_token import candidates_frame, position_frame
 from dashboard.settings import BUNDLED
 from dashboard.tokens import visible
@@ -72,6 +81,12 @@ SCRIPTS = {
     "metric": lambda card, key: scripts.metric_script(card, key, "induction"),
     "candidates": lambda card, key: scripts.candidates_script(card, key, 3, 5),
     "positions": scripts.position_script,
+    "lens": lambda card, key: scripts.lens_script(card, key, LensRequest((1, 4), half_steps=True, pins=(7,))),
+    "trajectories": lambda card, key: scripts.lens_script(
+        card, key, LensRequest((4,), pins=(7,)), chart="trajectories"
+    ),
+    "parts": lambda card, key: scripts.attribution_script(card, key, 4, 7),
+    "heads_moved": lambda card, key: scripts.attribution_script(card, key, 4, 7, layer=1),
 }
 
 
@@ -192,11 +207,38 @@ def compare(engine, card, key, tokens, run, *, atol):
     same_candidates(engine, card, key, run, DecodeSettings())
     same_candidates(engine, card, key, run, DecodeSettings(temperature=0.6, top_k=40, top_p=0.8, min_p=0.01))
     same_candidates(engine, card, key, run, DecodeSettings(do_sample=False, repetition_penalty=1.3))
+    same_lens(engine, card, key, tokens, run)
     table = position_frame(engine.position_table(key), tokens)
     again = run(scripts.position_script(card, key))["numbers"]
     assert list(again.columns) == list(table.columns)
     assert again["predicted_id"].tolist() == table["predicted_id"].tolist()
     np.testing.assert_allclose(again["surprisal_bits"], table["surprisal_bits"], atol=1e-3)
+
+
+def same_lens(engine, card, key, tokens, run):
+    request = LensRequest((0, 3, len(tokens) - 1), half_steps=True, pins=(7,))
+    found = engine.lens(key, request)
+    ids = np.unique(found.top_ids).tolist()
+    names = dict(zip(ids, engine.token(card.model, tuple(ids)), strict=True))
+    shown = lens_frame(found, tokens, names, engine.token(card.model, (7,))[0])
+    same_table(run(scripts.lens_script(card, key, request))["numbers"], shown.drop(columns="settled"))
+    one = LensRequest((3,), pins=(7, 11))
+    lines = trajectory_frame(engine.lens(key, one), engine.token(card.model, one.pins))
+    same_table(run(scripts.lens_script(card, key, one, chart="trajectories"))["numbers"], lines)
+    moved = engine.attribution(key, AttributionRequest(3, 7))
+    same_table(run(scripts.attribution_script(card, key, 3, 7))["numbers"], parts_frame(moved))
+    heads = run(scripts.attribution_script(card, key, 3, 7, layer=1))["numbers"]
+    same_table(heads, heads_frame(moved, 1))
+
+
+def same_table(again, shown):
+    """Equal columns; numbers up to rounding, all else exactly; names of bytes alone are the tokenizer's in a script."""
+    assert list(again.columns) == list(shown.columns)
+    for name in shown:
+        if shown[name].dtype.kind == "f":
+            np.testing.assert_allclose(again[name], shown[name], atol=1e-4, err_msg=name)
+        elif "token" not in name:
+            assert again[name].tolist() == shown[name].tolist(), name
 
 
 def same_candidates(engine, card, key, run, settings):

@@ -123,7 +123,8 @@ class ChartTheme:
         return fig.update_layout(template=self.template())
 
 
-def _rgb(colour: str) -> NDArray[np.float64]:
+def rgb(colour: str) -> NDArray[np.float64]:
+    """(3,) sRGB in [0, 1] of ``#RRGGBB``."""
     return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
 
 
@@ -143,10 +144,18 @@ _TO_LAB = np.array(
 )
 
 
+def _linear(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
+def luminance(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(..., 3) sRGB in [0, 1] -> (...) relative luminance in [0, 1] (WCAG 2)."""
+    return np.asarray(_linear(rgb) @ np.array([0.2126, 0.7152, 0.0722]))
+
+
 def oklab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
     """(..., 3) sRGB in [0, 1] -> (..., 3) OKLab (Ottosson 2020): equal distances look equal."""
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    return np.asarray(np.cbrt(linear @ _TO_LMS.T) @ _TO_LAB.T)
+    return np.asarray(np.cbrt(_linear(rgb) @ _TO_LMS.T) @ _TO_LAB.T)
 
 
 def _from_oklab(lab: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -160,7 +169,7 @@ def _ramp(
     mode: str, share: NDArray[np.float64], hue: float, far: dict[str, tuple[float, float, float]]
 ) -> NDArray[np.uint8]:
     """(n, 3) colours from the paper (share 0) to the far end of `hue` (share 1): lightness changes evenly."""
-    paper = oklab(_rgb(_COLOURS[mode]["paper"]))
+    paper = oklab(rgb(_COLOURS[mode]["paper"]))
     lightness, most, turn = far[mode]
     # most colour in the middle, where sRGB has room for it
     chroma = most * np.sin(np.pi * share * turn) ** 0.9
@@ -180,7 +189,7 @@ def _ramp(
 def _lut(mode: str, scale: str) -> NDArray[np.uint8]:
     if scale == "indigo":
         return _ramp(mode, np.linspace(0, 1, 256), _INDIGO, _FAR)
-    stops = np.array([_rgb(colour) * 255 for colour in sequential.Cividis])
+    stops = np.array([rgb(colour) * 255 for colour in sequential.Cividis])
     # more is further from the paper in both modes
     stops = stops[::-1] if mode == "light" else stops
     at = np.linspace(0, 1, len(stops))

@@ -66,8 +66,8 @@ class ReadyModel:
     """What a run holds in memory, measured when the model was loaded."""
     pace: Pace
     """How long passes took."""
-    lens_pace: Pace
-    """How long the lens took, by positions."""
+    head_pace: Pace
+    """How long the head and the statistics of its logits took, by rows of logits."""
 
     def pass_of(self, ids: tuple[int, ...], job: Job) -> tuple[Any, Recording]:
         """One forward pass with capture, with the logits of every position only where they must be kept."""
@@ -244,8 +244,11 @@ class LocalEngine:
 
             def make() -> PositionTable:
                 rows: Callable[[int, int], Tensor] = lambda start, stop: _logits(ready, run, start, stop)  # noqa: E731
+                began = time.perf_counter()
                 with torch.inference_mode():
-                    return unembedding.position_table(rows, key.token_ids, ready.reader.token, job)
+                    made = unembedding.position_table(rows, key.token_ids, ready.reader.token, job)
+                ready.head_pace.add(len(key.token_ids), time.perf_counter() - began)
+                return made
 
             size: Callable[[PositionTable], int] = lambda made: 400 * len(made.predicted)  # noqa: E731
             return self._runs.derive(run, ("positions",), make, size, self._device.held(job))
@@ -267,8 +270,7 @@ class LocalEngine:
                     last = request.positions[-1]
                     own = _logits(ready, run, last, last + 1)[0]
                     made = lens.lens(request, rows, tail, own, job)
-                # half steps are nearly twice the work
-                ready.lens_pace.add(len(request.positions) * len(made.steps), time.perf_counter() - began)
+                ready.head_pace.add(len(request.positions) * len(made.steps), time.perf_counter() - began)
                 return made
 
             # one position is a small look; many are a sweep, and wait for the device
@@ -278,7 +280,7 @@ class LocalEngine:
     def lens_seconds(self, key: RunKey, positions: int) -> float:
         """See `Engine.lens_seconds`."""
         with self._leased(key.model) as ready:
-            return ready.lens_pace.seconds(positions * (ready.card.layers + 1))
+            return ready.head_pace.seconds(positions * (ready.card.layers + 1))
 
     def attribution(self, key: RunKey, request: AttributionRequest, job: Job | None = None) -> Attribution:
         """See `Engine.attribution`."""

@@ -4,6 +4,7 @@ import json
 import re
 import string
 import tomllib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,12 @@ import plotly.graph_objects as go
 import pytest
 
 import components.charts.attention as attention
+from components.charts.lens import heads_moved_figure, lens_figure, parts_figure, trajectories_figure
 from components.charts.next_token import candidates_figure
 from components.charts.theme import ChartTheme
 from dashboard.engine.base import KeyColumn
 from dashboard.frames.attention import column_frame, metric_frame, query_rows_frame, row_frame
+from dashboard.frames.lens import heads_frame, parts_frame, trajectory_frame
 from dashboard.i18n import Catalogue
 from tests.frames import samples
 
@@ -29,6 +32,13 @@ SAMPLES = {
     "metric_map": (attention.metric_map_figure, (metric_frame(samples.tiles()), "self")),
     "mosaic": (attention.mosaic_figure, (samples.tiles(), [(0, 0), (1, 1)])),
     "candidates": (candidates_figure, (samples.candidates_frame(14),)),
+    "lens": (partial(lens_figure, value="prob", vocab=1000), (samples.lens_frame(),)),
+    "trajectories": (
+        partial(trajectories_figure, value="rank"),
+        (trajectory_frame(samples.lens(positions=(1,), pins=2), TOKENS[:2]),),
+    ),
+    "parts": (parts_figure, (parts_frame(samples.attribution()),)),
+    "heads_moved": (heads_moved_figure, (heads_frame(samples.attribution(), 1),)),
 }
 FACTS = {
     "mosaic": {"heads", "layers", "tokens"},
@@ -40,6 +50,10 @@ FACTS = {
     "metric_map": {"metric"},
     "candidates": {"pos", "k"},
     "positions": set(),
+    "lens": {"count", "layers"},
+    "trajectories": {"pos", "count"},
+    "parts": {"pos"},
+    "heads_moved": {"pos", "layer"},
 }
 
 
@@ -73,7 +87,7 @@ def test_every_chart_has_title_reading_care_and_alt_text_with_its_facts(name, la
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_every_chart_function_says_how_to_read_it_and_how_it_misleads(name):
-    doc = SAMPLES[name][0].__doc__
+    doc = getattr(SAMPLES[name][0], "func", SAMPLES[name][0]).__doc__
     assert "**Reading it:**" in doc
     assert "**Careful:**" in doc
 

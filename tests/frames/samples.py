@@ -4,7 +4,9 @@ import numpy as np
 
 from dashboard.engine.base import (
     METRICS,
+    Attribution,
     Candidates,
+    Lens,
     PositionTable,
     Processed,
     QueryRows,
@@ -12,6 +14,7 @@ from dashboard.engine.base import (
     Token,
     WeightMap,
 )
+from dashboard.frames import lens as frames_lens
 from dashboard.frames import next_token
 from dashboard.run_key import RunKey
 
@@ -112,6 +115,47 @@ def position_table(count):
     rank[-1] = 0
     entropy = np.linspace(0, 3, count, dtype=np.float32)
     return PositionTable(tuple(tokens(count)[::-1]), np.full(count, 0.5, np.float32), log_prob, rank, entropy)
+
+
+def lens(layers=2, positions=(1, 4), pins=0):
+    """Every cell different; a token settles at another step at each position."""
+    shape = (layers + 1, len(positions))
+    rng = np.random.default_rng(3)
+    probs = -np.sort(-rng.dirichlet(np.ones(6), shape)[..., :5], -1).astype(np.float32)
+    ids = rng.permuted(np.tile(np.arange(12), (*shape, 1)), axis=-1)[..., :5]
+    settled = np.arange(len(positions)) % (layers + 1)
+    return Lens(
+        steps=((-1, "embedding"), *((i, "output") for i in range(layers))),
+        positions=tuple(positions),
+        top_ids=ids,
+        top_probs=probs,
+        entropy_nats=rng.random(shape).astype(np.float32),
+        kl_nats=rng.random(shape).astype(np.float32),
+        pin_probs=rng.random((pins, *shape)).astype(np.float32),
+        pin_ranks=rng.integers(1, 900, (pins, *shape)),
+        settled=settled,
+        error=1e-6,
+    )
+
+
+def names(found):
+    """A nasty token for every id."""
+    return {i: token(NASTY[i % len(NASTY)], i) for i in np.unique(found.top_ids).tolist()}
+
+
+def lens_frame(layers=2, positions=(1, 4), pins=0):
+    found = lens(layers, positions, pins)
+    followed = token("$x$", 3) if pins else None
+    return frames_lens.lens_frame(found, tokens(max(positions) + 1), names(found), followed)
+
+
+def attribution(layers=3, heads=2):
+    """Parts that sum to the logit, heads that sum to their layer."""
+    rng = np.random.default_rng(5)
+    by_head, rest = (rng.normal(size=size).astype(np.float32) for size in ((layers, heads), layers))
+    attention, mlp = by_head.sum(-1) + rest, rng.normal(size=layers).astype(np.float32)
+    logit = float(0.5 + attention.sum() + mlp.sum() - 0.25)
+    return Attribution(3, 7, logit, 0.5, attention, mlp, -0.25, by_head, rest, 0.0)
 
 
 def run_key(**changes):

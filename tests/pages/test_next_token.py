@@ -1,0 +1,173 @@
+"""The Next token page: the coloured text, the way through the layers, and links that restore it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from components.lens_panels import chosen_positions
+from components.next_token_panels import predicted_colours
+from dashboard.engine.base import LensRequest
+from dashboard.frames.next_token import position_frame
+from dashboard.i18n import Catalogue
+from tests.frames import samples
+from tests.pages.test_pages import words
+
+TEXT = Catalogue("en")
+PROMPT = "zebra lamp river zebra lamp river zebra"
+
+
+@pytest.mark.parametrize(
+    ("span", "pos", "size", "expected"),
+    [
+        ("position", 5, 1, (5,)),
+        ("window", 5, 3, (3, 4, 5)),
+        ("window", 1, 4, (0, 1, 2, 3)),
+        ("window", 2, 99, tuple(range(10))),
+        ("stride", 5, 3, (2, 5, 8)),
+        ("stride", 0, 50, (0,)),
+        ("all", 5, 1, tuple(range(10))),
+    ],
+)
+def test_the_positions_of_a_lens_always_hold_the_one_in_view(span, pos, size, expected):
+    assert chosen_positions(span, pos, 10, size) == expected
+    assert pos in expected
+
+
+def test_each_token_is_coloured_by_the_prediction_before_it():
+    frame = position_frame(samples.position_table(5), samples.tokens(5))
+    surprisal, prob, rank, entropy = (
+        predicted_colours(frame, colour, 100) for colour in ("surprisal", "prob", "rank", "entropy")
+    )
+    assert all(np.isnan(values[0]) for values in (surprisal, prob, rank, entropy))
+    np.testing.assert_allclose(surprisal[1:], 2 / 16)
+    np.testing.assert_allclose(prob[1:], 0.25)
+    np.testing.assert_allclose(rank[1:], [0, 0.25, 0.25, 0.25])
+    np.testing.assert_allclose(entropy[1:], np.linspace(0, 3, 5)[:4] / np.log(100), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("rank", "step"), [(1, 0), (2, 0.25), (5, 0.25), (6, 0.5), (20, 0.5), (21, 0.75), (101, 1)])
+def test_ranks_are_coloured_in_bands(rank, step):
+    frame = position_frame(samples.position_table(2), samples.tokens(2))
+    frame.loc[0, "next_rank"] = rank
+    assert predicted_colours(frame, "rank", 100)[1] == step
+
+
+def test_a_prompt_of_one_token_says_what_is_missing_and_has_bars_and_a_lens(open_page):
+    at = open_page("next_token", {"prompt": "a"})
+    assert not at.exception
+    assert TEXT("next_token.no_score") in words(at)
+    assert len(at.get("plotly_chart")) == 5
+
+
+def test_a_link_restores_the_way_through_the_layers(open_page):
+    params = {
+        "prompt": PROMPT,
+        "next_token_follow": "300",
+        "next_token_span": "stride",
+        "next_token_stride": "2",
+        "next_token_lens": "followed_rank",
+        "next_token_half": "true",
+        "next_token_through": "rank",
+        "next_token_layer": "1",
+        "next_token_colour": "entropy",
+    }
+    at = open_page("next_token", params)
+    assert not at.exception
+    assert "ls-advice" not in words(at)
+    assert at.selectbox(key="next_token_follow").value == "300"
+    assert at.number_input(key="next_token_stride").value == 2
+    assert at.toggle(key="next_token_half").value
+    assert at.number_input(key="next_token_layer").value == 1
+    lens = next(data for data in map(drawn, at.get("plotly_chart")) if data["type"] == "heatmap")
+    assert [len(lens["hovertext"]), len(lens["hovertext"][0])] == [
+        1 + 2 * 3,
+        len(at.session_state["_view"].tokens.tokens) // 2,
+    ]
+    assert TEXT("next_token.colour_note.entropy") in words(at)
+
+
+def drawn(element):
+    return json.loads(element.proto.spec)["data"][0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("follow", "99999"), ("follow", "<b>"), ("span", "some"), ("window", "0"), ("layer", "3"), ("lens", "nan")],
+)
+def test_a_value_that_does_not_fit_is_named_and_the_page_lives(open_page, name, value):
+    at = open_page("next_token", {f"next_token_{name}": value})
+    assert not at.exception
+    assert f"next_token_{name} = {value}" in words(at)
+    assert len(at.get("plotly_chart")) == 5
+
+
+def test_a_followed_token_stays_chosen_at_another_position(open_page):
+    at = open_page("next_token", {"prompt": PROMPT, "next_token_follow": "300"})
+    at.number_input(key="next_token_pos").set_value(1).run()
+    assert not at.exception
+    assert at.selectbox(key="next_token_follow").value == "300"
+    assert "ls-advice" not in words(at)
+
+
+def test_decode_settings_move_nothing_in_the_lens(open_page):
+    at = open_page("next_token", {"prompt": PROMPT})
+    before = [drawn(element) for element in at.get("plotly_chart")]
+    at.number_input(key="next_token_temperature").set_value(0.5).run()
+    after = [drawn(element) for element in at.get("plotly_chart")]
+    assert before[1:] == after[1:]
+
+
+@pytest.fixture
+def refused(monkeypatch):
+    """Families that cannot be taken apart, as the model's card would say."""
+    from dashboard.engine.local import LocalEngine
+
+    def by(**reasons):
+        whole = LocalEngine.describe
+
+        def describe(self, model, job=None):
+            import dataclasses
+
+            card = whole(self, model, job)
+            return dataclasses.replace(card, stream=dataclasses.replace(card.stream, **reasons))
+
+        monkeypatch.setattr(LocalEngine, "describe", describe)
+
+    return by
+
+
+def test_a_family_without_half_steps_says_why_and_shows_the_rest(open_page, refused):
+    refused(half_steps_refused="parallel")
+    at = open_page("next_token", {"prompt": PROMPT})
+    assert not at.exception
+    toggle = at.toggle(key="half_refused")
+    assert toggle.disabled
+    assert toggle.help == TEXT("lens.refused.parallel")
+    assert len(at.get("plotly_chart")) == 5
+
+
+def test_a_family_that_is_no_sum_says_so_in_place_of_the_parts(open_page, refused):
+    refused(attribution_refused="not_added", half_steps_refused="not_added")
+    at = open_page("next_token", {"prompt": PROMPT})
+    assert TEXT("lens.refused.not_added") in words(at)
+    assert len(at.get("plotly_chart")) == 3
+
+
+def test_a_family_without_a_lens_says_so_and_keeps_its_bars(open_page, refused):
+    refused(lens_refused="tail", attribution_refused="tail", half_steps_refused="tail")
+    at = open_page("next_token", {"prompt": PROMPT})
+    assert TEXT("lens.refused.tail") in words(at)
+    assert len(at.get("plotly_chart")) == 1
+
+
+def test_looking_through_the_layers_makes_one_pass_more_and_no_other(open_page):
+    at = open_page("next_token", {"prompt": PROMPT})
+    engine = at.session_state["_view"].engine
+    passes = engine.health()["forward_passes"]
+    at.toggle(key="next_token_half").set_value(True).run()
+    at.selectbox(key="next_token_span").set_value("all").run()
+    at.number_input(key="next_token_pos").set_value(2).run()
+    assert not at.exception
+    assert engine.health()["forward_passes"] == passes
+    assert engine.lens(at.session_state["_view"].key, LensRequest((2,))).positions == (2,)
