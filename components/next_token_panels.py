@@ -19,7 +19,7 @@ from components.prose import advice, number, percent, quiet, section
 from components.shell import View
 from components.web.token_text import token_text
 from dashboard import scripts
-from dashboard.engine.base import DecodeSettings, PositionTable, Processed
+from dashboard.engine.base import DecodeSettings, PositionTable, Processed, Token
 from dashboard.frames.next_token import candidates_frame, position_frame, prompt_score
 from dashboard.i18n import Catalogue
 from dashboard.tokens import visible
@@ -142,7 +142,20 @@ def pin_picker(view: View) -> tuple[int, ...]:
             placeholder=text("next_token.pins_found", count=len(found)) if typed else text("next_token.pins_none"),
             persist_state="session",
         )
+    if typed and not typed.isspace():
+        _explained(view, typed, found)
     return link.numbers_written(PINS)
+
+
+def _explained(view: View, typed: str, found: tuple[Token, ...]) -> None:
+    """What stands in the way of pinning what was typed: it is several tokens, or none holds it."""
+    text = view.text
+    pieces = [token for token in view.engine.tokenize(view.model, typed, chat=False).tokens if not token.special]
+    if not found:
+        quiet(text("next_token.none_found", typed=typed))
+    elif len(pieces) > 1 and not any(token.text in {typed, f" {typed}"} for token in found):
+        names = ", ".join(visible(token) for token in pieces)
+        quiet(text("next_token.several", typed=typed, count=len(pieces), pieces=names))
 
 
 def decode_settings(text: Catalogue) -> DecodeSettings:

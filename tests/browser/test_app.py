@@ -226,3 +226,63 @@ def test_a_menu_click_keeps_the_prompt(page, app_server):
     headline(page, re.compile("After position"))
     assert page.get_by_label("Prompt", exact=True).input_value() == PROMPT
     assert parse_qs(urlsplit(page.url).query)["prompt"] == [PROMPT]
+
+
+def noted(page: Page) -> list[tuple[str, str]]:
+    """What stands behind each bar of the candidates: p, and what became of it."""
+    notes = page.locator(".st-key-chart_candidates .textpoint text").all_text_contents()
+    return [tuple(note.strip().split(" · ")) for note in notes]
+
+
+def number_field(page: Page, key: str, value: str) -> None:
+    field = page.locator(f".st-key-{key} input")
+    field.fill(value)
+    field.press("Enter")
+    settled(page)
+
+
+def test_a_temperature_moves_what_is_drawn_from_and_not_what_the_model_says(page, app_server):
+    open_page(page, app_server, "/next_token?prompt=The+capital+of+Italy+is&next_token_temperature=0.9")
+    expect(page.locator(".st-key-chart_candidates .textpoint").first).to_be_visible(timeout=60_000)
+    before = noted(page)
+    number_field(page, "next_token_temperature", "0.5")
+    expect(page.locator(".st-key-chart_candidates")).not_to_contain_text(before[0][1])
+    after = noted(page)
+    assert [p for p, _ in before] == [p for p, _ in after]
+    assert all(one != other for (_, one), (_, other) in zip(before[:3], after[:3], strict=True))
+
+
+def test_a_clicked_token_and_a_rare_pinned_one_stand_in_a_link_opened_cold(page, browser, app_server):
+    open_page(page, app_server, "/next_token?prompt=The+capital+of+Italy+is")
+    page.get_by_role("option", name=re.compile("^·capital,")).click()
+    headline(page, re.compile("After position 1, “·capital”"))
+    page.locator(".st-key-find_token input").fill(" zebra")
+    settled(page)
+    page.locator(".st-key-next_token_pins input").click()
+    page.get_by_role("option", name=re.compile(r"^·zebra · \d+$")).click()
+    rare = page.locator(".st-key-chart_candidates .ytick text", has_text="zebra")
+    expect(rare).to_have_text(re.compile(r"rank \d\d,\d{3}"), timeout=30_000)
+    settled(page)
+    # its way through the layers has a line of its own
+    expect(page.locator(".st-key-chart_trajectories .legendtext", has_text="zebra")).to_be_visible()
+    number_field(page, "next_token_layer", "4")
+    other = browser.new_context(locale="en-US").new_page()
+    open_page(other, page.url, "")
+    headline(other, re.compile("After position 1, “·capital”"))
+    expect(other.locator(".st-key-chart_candidates .ytick text", has_text="zebra")).to_have_text(rare.text_content())
+    for chart in ("candidates", "trajectories", "parts", "heads_moved"):
+        place = f".st-key-chart_{chart} .ytick text"
+        expect(other.locator(place).first).to_be_visible(timeout=60_000)
+        assert other.locator(place).all_text_contents() == page.locator(place).all_text_contents()
+    other.context.close()
+
+
+def test_a_head_that_moved_the_logit_opens_on_the_attention_page(page, app_server):
+    open_page(page, app_server, "/next_token?prompt=The+capital+of+Italy+is&next_token_layer=23")
+    link = page.get_by_role("link", name=re.compile(r"L23 H\d")).first
+    expect(link).to_be_visible(timeout=60_000)
+    head = re.search(r"H(\d)", link.text_content()).group(1)
+    settled(page)
+    link.click()
+    headline(page, re.compile(rf"Layer 23 · head {head}\b"))
+    assert page.get_by_label("Prompt", exact=True).input_value() == "The capital of Italy is"

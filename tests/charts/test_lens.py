@@ -69,7 +69,7 @@ def test_scales_do_not_depend_on_the_values(look, value, top):
 def test_hover_names_the_five_likeliest_and_leaves_markup_as_it_is(look):
     fig = lens_figure(samples.lens_frame(layers=2, positions=(1, 4)), value="prob", vocab=VOCAB, **look)
     hover = fig.data[0].hovertext[1][0]
-    assert hover.startswith("0 · after position 1: \u2068&lt;b&gt;bold&lt;/b&gt;\u2069")
+    assert hover.startswith("layer 0 · after position 1: \u2068&lt;b&gt;bold&lt;/b&gt;\u2069")
     assert hover.count("<br>") == 6
 
 

@@ -110,6 +110,17 @@ def test_a_followed_token_stays_chosen_at_another_position(open_page):
     assert "ls-advice" not in words(at)
 
 
+def test_a_text_of_several_tokens_is_offered_in_pieces(open_page):
+    at = open_page("next_token", {"prompt": PROMPT})
+    at.text_input(key="find_token").set_value("zebra river").run()
+    assert not at.exception
+    assert "“zebra river” is" in words(at)
+    offered = at.multiselect(key="next_token_pins").options
+    assert any("·river" in option for option in offered)
+    at.text_input(key="find_token").set_value(" zebra").run()
+    assert "“ zebra” is" not in words(at)
+
+
 def test_decode_settings_move_nothing_in_the_lens(open_page):
     at = open_page("next_token", {"prompt": PROMPT})
     before = [drawn(element) for element in at.get("plotly_chart")]
