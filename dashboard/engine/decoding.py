@@ -62,8 +62,8 @@ def process(logits: Tensor, ids: Sequence[int], settings: DecodeSettings, shown:
         scores = processor(seen, scores.clone())
         names.append(name)
         cut_by[(before & ~torch.isfinite(scores[0])).cpu().numpy()] = place
-    log_p = torch.log_softmax(logits.double(), -1)
-    log_q = torch.log_softmax(scores[0].double(), -1)
+    log_p = torch.log_softmax(logits.cpu().double(), -1)  # not every device has float64
+    log_q = torch.log_softmax(scores[0].cpu().double(), -1)
     if not settings.do_sample:  # greedy: the likeliest, whatever its probability
         best = int(scores[0].argmax())
         log_q = torch.full_like(log_q, -torch.inf)
@@ -73,8 +73,7 @@ def process(logits: Tensor, ids: Sequence[int], settings: DecodeSettings, shown:
         names.append("do_sample")
     q = log_q.exp()
     kept = q > 0
-    at = torch.tensor(list(shown), dtype=torch.long, device=logits.device)
-    reported = q[at].cpu().numpy()
+    reported = q[torch.tensor(list(shown), dtype=torch.long)].numpy()
     reported.flags.writeable = False
     return Processed(
         names=tuple(names),

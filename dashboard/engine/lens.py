@@ -225,7 +225,7 @@ def attribution(
 
         def moved(parts: Tensor) -> Tensor:
             """(...) what (..., d) parts of the residual add to the logit."""
-            return to_normed(parts.flatten(0, -2)).double().view(*parts.shape[:-1], -1) @ direction.double()
+            return to_normed(parts.flatten(0, -2)).cpu().double().view(*parts.shape[:-1], -1) @ direction
 
         own = [layer[request.pos] for layer in values]
         attention = torch.stack([a.attention(v[None])[0] for a, v in zip(stream.additions, own, strict=True)])
@@ -233,7 +233,7 @@ def attribution(
         split = [_by_head(a, v, heads, stream.loose) for a, v in zip(stream.additions, own, strict=True)]
         by_head, rest = (moved(torch.stack(parts)).cpu().numpy() for parts in zip(*split, strict=True))
         embedding = float(moved(at[0][None]))
-        constant = float(base.double() @ direction.double()) + bias
+        constant = float(base.cpu().double() @ direction) + bias
         by_attention, by_mlp = (moved(parts).cpu().numpy() for parts in (attention, mlp))
     return Attribution(
         pos=request.pos,
@@ -250,13 +250,14 @@ def attribution(
 
 
 def _direction(head: Head, normed: Tensor, token: int) -> tuple[Tensor, float, float]:
-    """What the affine head multiplies (d,) `normed` by for one token, what it adds, and that token's logit."""
+    """What the affine head multiplies (d,) `normed` by for one token (float64), what it adds, and its logit."""
     with torch.inference_mode(mode=False), torch.enable_grad():
         given = normed.clone().requires_grad_()
         logit = head.logits(given[None])[0, token]
         (direction,) = torch.autograd.grad(logit, given)
     value = float(logit.detach())
-    return direction, value - float(direction.double() @ normed.double()), value
+    direction = direction.cpu().double()  # not every device has float64
+    return direction, value - float(direction @ normed.cpu().double()), value
 
 
 def _linear(modules: Sequence[nn.Module], at: Tensor, loose: float) -> tuple[Linear, Tensor]:

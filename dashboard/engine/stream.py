@@ -146,14 +146,14 @@ def _followed(call: Call, later: Sequence[Call]) -> tuple[tuple[nn.Module, ...],
 
 def _fit(added: Tensor, y: Tensor, other: Tensor, loose: float) -> tuple[float, float] | None:
     """``a, b`` with ``added = a y + b other``, if there are any but 0."""
-    columns = torch.stack([y.flatten(), other.flatten()], -1).double()
-    wanted = added.flatten().double()
+    columns = torch.stack([y.flatten(), other.flatten()], -1).cpu().double()
+    wanted = added.flatten().cpu().double()
     gram = columns.T @ columns
     if float(torch.linalg.det(gram)) <= 1e-12 * float(gram[0, 0] * gram[1, 1]):
         return None
     # families scale by round numbers (1, 0.22), and float noise would stand in every figure
     a, b = (round(float(value), 6) for value in torch.linalg.solve(gram, columns.T @ wanted))
-    error = float((wanted - columns @ torch.tensor([a, b], dtype=torch.double, device=added.device)).norm())
+    error = float((wanted - columns @ torch.tensor([a, b], dtype=torch.double)).norm())
     return (a, b) if a and b and error <= loose * float(wanted.norm()) else None
 
 

@@ -118,10 +118,11 @@ def exact_head(capturer: Capturer, hook: ResidualHook) -> Head | None:
 
 def candidates(logits: Tensor, pos: int, k: int, token: Callable[[int], Token], pins: Sequence[int] = ()) -> Candidates:
     """The k likeliest of (vocab,) `logits`, then those `pins` not among them; p by softmax in float64 over all."""
+    logits = logits.cpu()  # not every device has float64
     log_p = torch.log_softmax(logits.double(), -1)
     top = torch.topk(logits, min(k, logits.shape[-1])).indices.tolist()
     ids = [*top, *(pin for pin in dict.fromkeys(pins) if pin not in set(top))]
-    at = torch.tensor(ids, device=logits.device)
+    at = torch.tensor(ids)
     pinned = 1 + (logits[None] > logits[at[len(top) :], None]).sum(-1)
     # the likeliest in their order, although ties among them have no own rank
     ranks = [*range(1, len(top) + 1), *pinned.tolist()]
@@ -129,8 +130,8 @@ def candidates(logits: Tensor, pos: int, k: int, token: Callable[[int], Token], 
         pos=pos,
         ids=_frozen(np.array(ids, np.int64)),
         ranks=_frozen(np.array(ranks, np.int64)),
-        logits=_frozen(logits[at].float().cpu().numpy()),
-        probs=_frozen(log_p[at].exp().float().cpu().numpy()),
+        logits=_frozen(logits[at].float().numpy()),
+        probs=_frozen(log_p[at].exp().float().numpy()),
         entropy_nats=float(-(log_p.exp() * log_p.clamp_min(-1e300)).sum()),
         tokens=tuple(token(i) for i in ids),
     )
@@ -161,16 +162,17 @@ def position_table(
             raise Cancelled
         stop = min(start + BLOCK, count)
         logits = logits_of(start, stop)
-        total = torch.logsumexp(logits.double(), -1)
-        best = logits.max(-1)
-        predicted[start:stop] = best.indices.cpu().numpy()
-        predicted_prob[start:stop] = (best.values.double() - total).exp().cpu().numpy()
+        found = moments(logits)
+        predicted[start:stop] = logits.argmax(-1).cpu().numpy()
+        # the likeliest is shifted to 0
+        predicted_prob[start:stop] = (-found.log_total).exp().cpu().numpy()
         following = torch.tensor(ids[start + 1 : stop + 1], device=logits.device)
         rows = len(following)
         chosen = logits[:rows].gather(-1, following[:, None])
-        actual_log_prob[start : start + rows] = (chosen[:, 0].double() - total[:rows]).cpu().numpy()
+        log_prob = found.shifted[:rows].gather(-1, following[:, None])[:, 0] - found.log_total[:rows]
+        actual_log_prob[start : start + rows] = log_prob.cpu().numpy()
         actual_rank[start : start + rows] = 1 + (logits[:rows] > chosen).sum(-1).cpu().numpy()
-        entropy[start:stop] = moments(logits).entropy.cpu().numpy()
+        entropy[start:stop] = found.entropy.cpu().numpy()
         job.progress(stop / count)
     columns = (predicted_prob, actual_log_prob, actual_rank, entropy)
     return PositionTable(tuple(token(int(i)) for i in predicted), *(_frozen(column) for column in columns))

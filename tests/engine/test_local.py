@@ -28,6 +28,7 @@ from dashboard.errors import (
     RunTooLarge,
     StreamRefused,
 )
+from dashboard.frames.next_token import prompt_score
 from dashboard.settings import BUNDLED
 
 MODEL = "local/tiny"
@@ -113,6 +114,18 @@ def test_what_a_family_cannot_show_is_refused_with_the_reason(tiny_settings):
         engine.lens(key, LensRequest((0,), half_steps=True))
     with pytest.raises(StreamRefused, match="not_linear"):
         engine.attribution(key, AttributionRequest(0, 1))
+
+
+def test_surprisal_is_the_cross_entropy_with_shifted_labels(tiny_engine, plain):
+    key = key_of(tiny_engine)
+    ids = torch.tensor(key.token_ids)
+    with torch.inference_mode():
+        logits = plain[0](ids[None]).logits[0]
+    expected = torch.nn.functional.cross_entropy(logits[:-1], ids[1:], reduction="none")
+    found = tiny_engine.position_table(key)
+    np.testing.assert_allclose(-found.actual_log_prob[:-1], expected, atol=1e-5)
+    score = prompt_score(found, tiny_engine.tokenize(MODEL, PROMPT, chat=False).tokens)
+    assert score.perplexity == pytest.approx(float(expected.mean().exp()), rel=1e-5)
 
 
 def test_the_chat_template_is_the_tokenizers_own(tiny_engine, plain):
