@@ -163,7 +163,7 @@ def decode_settings(text: Catalogue) -> DecodeSettings:
     with st.expander(text("next_token.settings"), expanded=_acts()):
         quiet(text("next_token.settings_note"))
         greedy = switch(f"{_SETTING}greedy", text("next_token.greedy"), text("next_token.greedy_help"))
-        values: dict[str, float] = {}
+        values: dict[str, Any] = {}
         for place, (name, (low, high, default)) in zip(st.columns(len(RANGES)), RANGES.items(), strict=True):
             with place:
                 values[name] = number_picker(

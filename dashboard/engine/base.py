@@ -10,12 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.run_key import RunKey
+
+if TYPE_CHECKING:
+    from dashboard.engine.generated import (
+        CompareRequest,
+        Generated,
+        GenerateRequest,
+        GenerationCost,
+        OnStep,
+        ProbabilityTree,
+        SettingsComparison,
+        TreeRequest,
+    )
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -36,6 +48,8 @@ class Job:
     """Set it and the call raises ``Cancelled`` at the next layer or block."""
     progress: Callable[[float], None] = lambda _share: None
     """Called with the share done in [0, 1]; from the thread that computes."""
+    waits: Callable[[int], None] = lambda _before: None
+    """Called with how many others are before it while it waits for the device, and with 0 when it has it."""
 
 
 @dataclass(frozen=True)
@@ -284,6 +298,8 @@ class DecodeSettings:
     """(0, 1]; 1 = off."""
     repetition_penalty: float = 1.0
     """> 0; 1 = off."""
+    no_repeat_ngram: int = 0
+    """A token that would complete an n-gram of this length for the second time is cut; 0 = off."""
 
 
 @dataclass(frozen=True)
@@ -451,6 +467,26 @@ class Engine(Protocol):
 
     def attribution(self, key: RunKey, request: AttributionRequest, job: Job | None = None) -> Attribution:
         """What each part of the model adds to one logit. Raises StreamRefused, Cancelled."""
+
+    def generation_cost(self, key: RunKey, request: GenerateRequest) -> GenerationCost:
+        """What `generate` would cost. Raises GenerationTooLong, GenerationTooLarge."""
+
+    def generated(self, key: RunKey, request: GenerateRequest) -> Generated | None:
+        """Texts that were made and are still kept."""
+
+    def generate(
+        self, key: RunKey, request: GenerateRequest, job: Job | None = None, on_step: OnStep = lambda _: None
+    ) -> Generated:
+        """Texts that go on from the prompt; `on_step` is told each token of the sampled columns as it comes.
+
+        Cancelled after the first token, it gives what came. Raises as `generation_cost`, and Busy, Cancelled.
+        """
+
+    def compare_settings(self, key: RunKey, request: CompareRequest, job: Job | None = None) -> SettingsComparison:
+        """What decode settings leave at each position, and how far apart they are; kept with the run."""
+
+    def probability_tree(self, key: RunKey, request: TreeRequest, job: Job | None = None) -> ProbabilityTree:
+        """Continuations of the prompt with their exact probabilities. Raises Cancelled."""
 
     def health(self) -> dict[str, object]:
         """What an operator's probe wants: models loaded, runs kept, bytes, forward passes made, queue."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from transformers.generation.logits_process import (
     LogitsProcessor,
     MinPLogitsWarper,
+    NoRepeatNGramLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
     TemperatureLogitsWarper,
     TopKLogitsWarper,
@@ -19,16 +20,21 @@ from transformers.generation.logits_process import (
 
 from dashboard.engine.base import DecodeSettings, Processed
 
+PENALTIES = ("repetition_penalty", "no_repeat_ngram")
+"""Settings that look at the tokens so far."""
+
 
 def processors(settings: DecodeSettings) -> list[tuple[str, LogitsProcessor]]:
     """(setting, processor) in the order in which ``generate`` runs them; settings without effect have none.
 
-    As `GenerationMixin._get_logits_processor` of transformers 5.23 does for one beam: the repetition penalty always,
-    all others only when tokens are drawn.
+    As `GenerationMixin._get_logits_processor` of transformers 5.23 does for one beam: PENALTIES always, all others only
+    when tokens are drawn.
     """
     found: list[tuple[str, LogitsProcessor]] = []
     if settings.repetition_penalty != 1:
         found.append(("repetition_penalty", RepetitionPenaltyLogitsProcessor(settings.repetition_penalty)))
+    if settings.no_repeat_ngram:
+        found.append(("no_repeat_ngram", NoRepeatNGramLogitsProcessor(settings.no_repeat_ngram)))
     if not settings.do_sample:
         return found
     if settings.temperature != 1:

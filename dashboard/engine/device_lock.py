@@ -32,11 +32,34 @@ class DeviceLock:
             Cancelled: ``job.cancel`` was set while waiting.
         """
         ticket = object()
+        self._enter(ticket, job)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._leave(ticket)
+
+    def give_way(self, job: Job) -> None:
+        """Called by the holder between two steps: those who wait come first, then it goes on.
+
+        Raises:
+            Busy: as `held`.
+            Cancelled: as `held`.
+        """
+        with self._changed:
+            if len(self._queue) == 1:
+                return
+            ticket = self._queue.popleft()
+            self._changed.notify_all()
+        self._enter(ticket, job)
+
+    def _enter(self, ticket: object, job: Job) -> None:
         end = time.monotonic() + self._seconds
         with self._changed:
             self._queue.append(ticket)
             try:
                 while self._queue[0] is not ticket:
+                    job.waits(self._queue.index(ticket))
                     if job.cancel.is_set():
                         raise Cancelled
                     if time.monotonic() > end:
@@ -45,14 +68,11 @@ class DeviceLock:
             except BaseException:
                 self._leave(ticket)
                 raise
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._leave(ticket)
+            job.waits(0)
 
     def _leave(self, ticket: object) -> None:
-        self._queue.remove(ticket)
+        if ticket in self._queue:  # not there when giving way ended in an error
+            self._queue.remove(ticket)
         self._changed.notify_all()
 
     @property

@@ -179,6 +179,31 @@ class RunStore:
             return {"runs": len(self._runs), "run_bytes": self._bytes()}
 
 
+class Kept:
+    """Least recently used results go first; bounded in bytes."""
+
+    def __init__(self, limit: int) -> None:
+        """Keep at most `limit` bytes."""
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._found: OrderedDict[Any, tuple[Any, int]] = OrderedDict()
+
+    def find(self, name: Any) -> Any:
+        """What is kept under `name`, which is then the most recently used; or ``None``."""
+        with self._lock:
+            if name not in self._found:
+                return None
+            self._found.move_to_end(name)
+            return self._found[name][0]
+
+    def keep(self, name: Any, made: object, nbytes: int) -> None:
+        """Keep what was made, evicting others as needed."""
+        with self._lock:
+            self._found[name] = (made, nbytes)
+            while len(self._found) > 1 and sum(size for _, size in self._found.values()) > self._limit:
+                self._found.popitem(last=False)
+
+
 def without_values(layers: Iterable[Layer | None]) -> tuple[tuple[Layer | None, ...], int]:
     """The layers, nothing kept alive but what they read, and their bytes.
 
