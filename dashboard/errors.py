@@ -89,6 +89,14 @@ class RunTooLarge(DashboardError):
     """The run alone would exceed the memory kept for runs. Facts: ``tokens, needed, limit``."""
 
 
+class GenerationTooLong(DashboardError):
+    """Prompt and new tokens are more than the model reads. Facts: ``tokens, new, limit``."""
+
+
+class GenerationTooLarge(DashboardError):
+    """More rows and tokens than one run may make. Facts: ``tokens, limit, needed, allowed``."""
+
+
 class LayerHasNoAttention(DashboardError):
     """The layer has no attention map to show. Facts: ``layer, reason``."""
 

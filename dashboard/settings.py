@@ -61,6 +61,8 @@ class Settings:
     """Models held in memory at once."""
     max_tokens: int = 0
     """Longest prompt [tokens]; 0: what the model reads."""
+    max_generated: int = 50_000
+    """Most tokens that one run of texts may make, over all its rows."""
     run_bytes: int = 2 << 30
     """Memory for runs of all users together [bytes]."""
     busy_seconds: float = 120.0

@@ -21,6 +21,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from dashboard.engine import prefix
 from dashboard.engine.base import Job
 from dashboard.engine.layers import KernelInputs, Layer, first_tensor
 from dashboard.engine.replay import Replay, find_attention_modules
@@ -41,6 +42,8 @@ class _Record:
     """What one forward pass of one thread writes to."""
 
     job: Job
+    keep: bool = True
+    """Otherwise the job is followed, and nothing is kept."""
     inputs: dict[int, KernelInputs] = field(default_factory=dict)
     """id of the attention module -> what its kernel was given."""
     stream: list[Tensor] = field(default_factory=list)
@@ -73,6 +76,8 @@ class Capturer:
         self.kernel = kernel
         self.without_attention: tuple[tuple[int, str], ...] = ()
         self.weight_formula = "softmax(q·k)"
+        self.plain = False
+        """Whether the family's attention is our kernel and nothing but softmax(scaling · q·k), at any length."""
         self._blocks = len(blocks)
         self._replay = replay
         self._layer_of = {id(module): i for i, block in enumerate(blocks) for module in block.modules()}
@@ -127,8 +132,15 @@ class Capturer:
 
 
 @contextlib.contextmanager
-def _recording(job: Job) -> Iterator[_Record]:
-    record = _Record(job)
+def following(job: Job) -> Iterator[None]:
+    """Forward passes of this thread tell `job` their progress and end when it is cancelled."""
+    with _recording(job, keep=False):
+        yield
+
+
+@contextlib.contextmanager
+def _recording(job: Job, *, keep: bool = True) -> Iterator[_Record]:
+    record = _Record(job, keep)
     token = _record.set(record)
     try:
         yield record
@@ -145,7 +157,7 @@ def _announce(layer: int, layers: int) -> Callable[..., None]:
             if record.job.cancel.is_set():
                 raise Cancelled
             record.job.progress(layer / layers)
-            if layer == 0:
+            if layer == 0 and record.keep:
                 record.stream.append(_whole((*args, *kwargs.values())))
 
     return hook
@@ -154,7 +166,7 @@ def _announce(layer: int, layers: int) -> Callable[..., None]:
 def _passed(_module: nn.Module, _args: Any, output: Any) -> None:
     """A permanent hook after a decoder layer: the residual stream as it leaves it."""
     record = _record.get()
-    if record is not None:
+    if record is not None and record.keep:
         record.stream.append(_whole(output))
 
 
@@ -175,7 +187,7 @@ def _whole(values: Any) -> Tensor:
 # -- the attention functions --------------------------------------------------------------------------------------
 def _remember(module: nn.Module, query: Tensor, key: Tensor, mask: Tensor | None, kwargs: dict[str, Any]) -> None:
     record = _record.get()
-    if record is None:
+    if record is None or not record.keep:
         return
     scaling = kwargs.get("scaling")
     bias = kwargs.get("position_bias")
@@ -193,6 +205,9 @@ def _remember(module: nn.Module, query: Tensor, key: Tensor, mask: Tensor | None
 def _sdpa(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **kwargs: Any
 ) -> Any:
+    rows = prefix.current()
+    if rows is not None:
+        return rows.attend(module, query, key, value, kwargs.get("scaling")), None
     _remember(module, query, key, attention_mask, kwargs)
     return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
 
@@ -285,7 +300,17 @@ def _through_interface(model: Any, blocks: list[nn.Module], kernel: str, ids: tu
         return None
     capturer = Capturer(model, blocks, kernel.removeprefix("logitscope_"), None)
     capturer.weight_formula = formula(next(iter(record.inputs.values())), record.inputs.values())
+    terms = [(layer.softcap, layer.sinks, layer.bias, layer.mask) for layer in record.inputs.values()]
+    capturer.plain = kernel == SDPA and not _windowed(model) and all(x is None for some in terms for x in some)
     return capturer
+
+
+def _windowed(model: Any) -> bool:
+    """Whether some layer looks at less than all that came before, once a text is long enough."""
+    config = model.config.get_text_config()
+    types = getattr(config, "layer_types", None) or []
+    limits = [getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size", "window_size")]
+    return any(limits) and not (types and set(types) == {"full_attention"})
 
 
 def _check(capturer: Capturer, model: Any, ids: tuple[int, ...], own: list[Tensor]) -> None:

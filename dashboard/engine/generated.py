@@ -6,7 +6,7 @@ The vocabulary of `dashboard.engine.base` goes on here; arrays are read-only.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -209,7 +209,7 @@ class TreeRequest:
     nodes: int = 200
     branch: int = 50
     """At most so many children of a node; the rest of its probability is told, not shown."""
-    settings: DecodeSettings = DecodeSettings()
+    settings: DecodeSettings = field(default_factory=DecodeSettings)
     """Probabilities are q of these; the default leaves p."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import time
 from collections.abc import Callable, Iterable
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from dashboard.engine import decoding, heads, lens, registry, tiles, unembedding
+from dashboard.engine import decoding, exact, generation, heads, lens, registry, tiles, unembedding
 from dashboard.engine.base import (
     AttentionRequest,
     Attribution,
@@ -38,16 +39,34 @@ from dashboard.engine.base import (
 from dashboard.engine.capture import Capturer, Recording, decoder_blocks, install, keep_values
 from dashboard.engine.device_lock import DeviceLock
 from dashboard.engine.devices import device_name, pick_device
+from dashboard.engine.generated import (
+    CompareRequest,
+    Generated,
+    GenerateRequest,
+    GenerationCost,
+    OnStep,
+    ProbabilityTree,
+    SettingsComparison,
+    TreeRequest,
+)
 from dashboard.engine.pool import ModelPool
-from dashboard.engine.runs import Footprint, Pace, Run, RunStore, without_values
+from dashboard.engine.prefix import SharedPrompt, find_way
+from dashboard.engine.runs import Footprint, Kept, Pace, Run, RunStore, without_values
 from dashboard.engine.stream import Stream, Tail, find_stream
 from dashboard.engine.tokenizing import PromptReader
 from dashboard.engine.unembedding import CHECK_IDS, Head, ResidualHook, exact_head
-from dashboard.errors import RunTooLarge, StreamRefused
+from dashboard.engine.writer import Turn, Writer, ending_of
+from dashboard.errors import GenerationTooLarge, GenerationTooLong, RunTooLarge, StreamRefused
 from dashboard.run_key import RunKey
 from dashboard.settings import Settings
 
 T = TypeVar("T")
+TEXT_BYTES = 256 << 20
+"""Memory for generated texts of all users together [bytes]."""
+CHECK_TEXT = 8
+"""Tokens with which it is tried how texts are carried on."""
+TOKEN_BYTES = 500
+"""What is kept of one generated token with its alternatives, roughly [bytes]."""
 
 
 @dataclass
@@ -68,6 +87,10 @@ class ReadyModel:
     """How long passes took."""
     head_pace: Pace
     """How long the head and the statistics of its logits took, by rows of logits."""
+    writer: Writer
+    """How texts are made."""
+    step_pace: Pace
+    """How long a step of texts took, by rows."""
 
     def pass_of(self, ids: tuple[int, ...], job: Job) -> tuple[Any, Recording]:
         """One forward pass with capture, with the logits of every position only where they must be kept."""
@@ -87,6 +110,9 @@ class LocalEngine:
             torch.set_num_threads(settings.threads)
         self._device = DeviceLock(settings.busy_seconds)
         self._runs = RunStore(settings.run_bytes)
+        self._texts = Kept(TEXT_BYTES)
+        # torch has one source of noise for a process: one beam-sample at a time
+        self._noise = DeviceLock(settings.busy_seconds)
         self._passes = 0
         self._pool: ModelPool[ReadyModel] = ModelPool(self._load, settings.max_models, self._check)
 
@@ -300,6 +326,85 @@ class LocalEngine:
 
         return self._runs.derive(run, ("head values",), make, _nbytes, self._device.held(job))
 
+    # -- texts ----------------------------------------------------------------------------------------------------
+    def generation_cost(self, key: RunKey, request: GenerateRequest) -> GenerationCost:
+        """See `Engine.generation_cost`."""
+        tokens = sum(column.rows * column.max_new_tokens for column in request.columns)
+        with self._leased(key.model) as ready:
+            card, longest = ready.card, max(column.max_new_tokens for column in request.columns)
+            whole = len(key.token_ids) + longest
+            if whole > card.context:
+                raise GenerationTooLong(tokens=len(key.token_ids), new=longest, limit=card.context)
+            alone = ready.writer.way is not SharedPrompt  # every row has a copy of the prompt
+            cached = sum(
+                max(column.rows, column.num_beams)
+                * (column.max_new_tokens + len(key.token_ids) * (alone or column.num_beams > 1))
+                for column in request.columns
+            )
+            element = torch.empty(0, dtype=ready.writer.model.dtype).element_size()
+            nbytes = cached * 2 * card.layers * card.kv_heads * card.head_dim * element
+            if tokens > self._settings.max_generated or nbytes > self._settings.run_bytes:
+                raise GenerationTooLarge(
+                    tokens=tokens,
+                    limit=self._settings.max_generated,
+                    needed=megabytes(nbytes),
+                    allowed=megabytes(self._settings.run_bytes),
+                )
+            together = sum(column.rows for column in request.columns if column.num_beams == 1)
+            steps = [longest * ready.step_pace.seconds(together)] if together else []
+            searches = [column for column in request.columns if column.num_beams > 1]
+            steps += [column.max_new_tokens * ready.step_pace.seconds(column.num_beams) for column in searches]
+            return GenerationCost(tokens, ready.pace.seconds(len(key.token_ids)) + sum(steps), nbytes)
+
+    def generated(self, key: RunKey, request: GenerateRequest) -> Generated | None:
+        """See `Engine.generated`."""
+        return self._texts.find((key, request))
+
+    def generate(
+        self, key: RunKey, request: GenerateRequest, job: Job | None = None, on_step: OnStep = lambda _: None
+    ) -> Generated:
+        """See `Engine.generate`."""
+        job = job or Job()
+        found: Generated | None = self._texts.find((key, request))
+        if found is not None:
+            return found
+        self.generation_cost(key, request)
+        noisy = any(column.num_beams > 1 and column.settings.do_sample for column in request.columns)
+        alone = self._noise.held(job) if noisy else contextlib.nullcontext()
+        with self._leased(key.model, job) as ready, alone, self._device.held(job):
+            _same_model(key, ready.card)
+            made, pace = generation.generate(ready.writer, key.token_ids, request, Turn(self._device, job), on_step)
+            if pace:
+                ready.step_pace.add(sum(column.rows for column in request.columns if column.num_beams == 1), pace)
+        if not job.cancel.is_set():
+            self._texts.keep((key, request), made, TOKEN_BYTES * sum(len(output.ids) for output in made.outputs))
+        return made
+
+    def compare_settings(self, key: RunKey, request: CompareRequest, job: Job | None = None) -> SettingsComparison:
+        """See `Engine.compare_settings`."""
+        job = job or Job()
+        run = self._run(key, job)
+        with self._leased(key.model, job) as ready:
+
+            def make() -> SettingsComparison:
+                with torch.inference_mode():
+                    at: Callable[[int], Tensor] = lambda pos: _logits(ready, run, pos, pos + 1)[0]  # noqa: E731
+                    return exact.compare(at, key.token_ids, request, job)
+
+            size: Callable[[SettingsComparison], int] = lambda made: 2 * made.total_variation.nbytes  # noqa: E731
+            return self._runs.derive(run, ("settings", request), make, size, self._device.held(job))
+
+    def probability_tree(self, key: RunKey, request: TreeRequest, job: Job | None = None) -> ProbabilityTree:
+        """See `Engine.probability_tree`."""
+        job = job or Job()
+        found: ProbabilityTree | None = self._texts.find((key, request))
+        if found is None:
+            with self._leased(key.model, job) as ready, self._device.held(job):
+                _same_model(key, ready.card)
+                found = exact.probability_tree(ready.writer, key.token_ids, request, Turn(self._device, job))
+            self._texts.keep((key, request), found, 4 * found.probs.nbytes)
+        return found
+
     def health(self) -> dict[str, object]:
         """See `Engine.health`."""
         facts = {"models": self._pool.names(), "forward_passes": self._passes, "queue": self._device.waiting}
@@ -373,7 +478,9 @@ def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> Rea
     )
     pace = Pace()
     footprint = _footprint(capturer, hook, card, pace, head is None)
-    return ReadyModel(card, capturer, reader, hook, head, stream, footprint, pace, Pace())
+    way = find_way(model, tuple(range(3, 3 + CHECK_TEXT)), shared=capturer.plain)
+    writer = Writer(model, loaded.tokenizer, way, ending_of(model, loaded.tokenizer))
+    return ReadyModel(card, capturer, reader, hook, head, stream, footprint, pace, Pace(), writer, Pace())
 
 
 def _footprint(capturer: Capturer, hook: ResidualHook, card: ModelCard, pace: Pace, logits: bool) -> Footprint:
