@@ -5,21 +5,19 @@ The vocabulary of `dashboard.engine.base` goes on here; arrays are read-only.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dashboard.engine.base import DecodeSettings, Floats, Ints, Token
-
-Flags = NDArray[np.bool_]
+from dashboard.engine.base import DecodeSettings, Floats, Ints
 
 ALTERNATIVES = 10
 """So many of the likeliest tokens are kept of every step."""
 FLOAT_NOISE = 1e-4
 """ln p of one model differs at most so much between batch sizes [nats]; draws decided by less are marked."""
-DROPPED = -1e8
+DROPPED_SCORE = -1e8
 """A beam score at or below this is of a row that transformers could not fill; it is dropped, and counted."""
 
 
@@ -40,10 +38,6 @@ class Column:
     """A text ends with the token that completes one of these."""
     seed: int = 0
     """Of the noise, [0, 2^64); a draw depends on (seed, row, step) alone, beams on the seed alone."""
-    begin: tuple[int, ...] = ()
-    """Tokens that every text begins with, right after the prompt; not drawn, but told like the others."""
-    first_row: int = 0
-    """The number of the first row: its noise is that of this row."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +45,10 @@ class GenerateRequest:
     """Texts to make from one prompt: the rows of all columns without beams advance together."""
 
     columns: tuple[Column, ...]
+    forced: tuple[int, ...] = ()
+    """Tokens that every text begins with: given, not drawn, but told like the others. Not with beams."""
+    first_row: int = 0
+    """Number of the first row: its noise is that of this row."""
 
 
 @dataclass(frozen=True)
@@ -66,20 +64,29 @@ class GenerationCost:
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """One token as it comes."""
+class Step:
+    """One token of each row of a column that has not ended."""
 
     column: int
-    row: int
-    step: int
-    token: Token
-    log_p: float
-    log_q: float
-    rank: int
+    rows: Ints
+    """(row,) their numbers."""
+    ids: Ints
+    """(row,)"""
+    log_p: Floats
+    """(row,) and so on: as in `Output`, with a row in place of a step."""
+    log_q: Floats
+    ranks: Ints
+    margins: Floats
+    alternatives: Ints
+    alternative_log_p: Floats
+    alternative_log_q: Floats
+    alternative_cut_by: Ints
+    stopped: tuple[str, ...]
+    """(row,) why it ends with this token; empty where it goes on."""
 
 
-OnStep = Callable[[tuple[Drawn, ...]], None]
-"""Told the tokens of one step; from the thread that computes."""
+OnStep = Callable[[Step], None]
+"""Told every step of every sampled column; from the thread that computes."""
 
 
 @dataclass(frozen=True)
@@ -89,57 +96,49 @@ class Output:
     column: int
     """Place in the request."""
     row: int
-    """Counted from the column's `first_row`; of beams: 0 = best."""
-    tokens: tuple[Token, ...]
-    """(step,) the column's `begin` among them."""
-    begun: int
-    """So many of them are the column's `begin`."""
+    """Of beams: 0 = best."""
+    ids: Ints
+    """(step,) tokens behind the prompt, the one that ended it included."""
     log_p: Floats
     """(step,) ln p: the model's own, softmax of the raw logits [nats]."""
     log_q: Floats
     """(step,) ln q: of the distribution really drawn from [nats]; NaN for beams, which draw no single token."""
     ranks: Ints
     """(step,) by p, 1 = likeliest; ties count those strictly likelier."""
-    close: Flags
-    """(step,) the draw was decided by less than float noise: another batch size may draw another token."""
-    top_tokens: tuple[tuple[Token, ...], ...]
-    """(step, ALTERNATIVES) likeliest by p."""
-    top_log_p: Floats
-    """(step, ALTERNATIVES)"""
-    top_log_q: Floats
-    """(step, ALTERNATIVES) -inf where cut; NaN for beams."""
-    top_cut_by: tuple[tuple[str, ...], ...]
-    """(step, ALTERNATIVES) the first setting that removed it; empty where it stays."""
+    margins: Floats
+    """(step,) by how much the draw was won, on the scale of ln q [nats]; NaN where nothing was drawn. Below float noise
+    another batch size may draw another token."""
+    alternatives: Ints
+    """(step, 10) likeliest tokens by p."""
+    alternative_log_p: Floats
+    """(step, 10) [nats]"""
+    alternative_log_q: Floats
+    """(step, 10) [nats]; -inf where cut, NaN for beams."""
+    alternative_cut_by: Ints
+    """(step, 10) 0 = kept, else 1 + place in `Generated.names` of the column."""
     stopped: str
     """``end`` (end of text), ``limit``, ``stop`` (a stop string) or ``cancelled``."""
-    text: str
-    """The tokens decoded together."""
-    beam_score: float = float("nan")
-    """Of beams: Σ (ln p, processed) / T over the tokens, divided by length^length_penalty: no log-probability."""
-
-    @property
-    def ids(self) -> tuple[int, ...]:
-        """Token ids in order."""
-        return tuple(token.id for token in self.tokens)
+    score: float = float("nan")
+    """Of beams: Σ (ln p, processed, / temperature) over the tokens, divided by length^length_penalty: no
+    log-probability."""
 
 
 @dataclass(frozen=True)
 class BeamTree:
-    """What a beam search kept and what it let go: one node a candidate continuation, parents before children."""
+    """What a search looked at, kept and let go: one node a candidate continuation, parents before children."""
 
-    column: int
-    tokens: tuple[Token, ...]
-    """(node,)"""
     parents: Ints
     """(node,) -1: the prompt."""
+    ids: Ints
+    """(node,) token."""
     steps: Ints
     """(node,) 0-based."""
     scores: Floats
     """(node,) accumulated, before division by length."""
-    kept: Flags
-    """(node,) went on to the next step, or ended as a finished text."""
-    output: Ints
-    """(node,) row of the text that ends here; -1: none."""
+    states: tuple[str, ...]
+    """(node,) ``kept`` (went on), ``pruned`` or ``finished``."""
+    returned: tuple[bool, ...]
+    """(node,) whether a returned text goes through it."""
 
 
 @dataclass(frozen=True)
@@ -148,88 +147,101 @@ class Generated:
 
     outputs: tuple[Output, ...]
     """By column, then by row."""
-    trees: tuple[BeamTree, ...]
-    """One a column with beams."""
-    dropped: tuple[int, ...]
-    """(column,) rows of beams that transformers could not fill (score at or below DROPPED)."""
-    effective: tuple[tuple[str, ...], ...]
+    names: tuple[tuple[str, ...], ...]
     """(column,) settings that had a processor, in the order in which they ran."""
+    beams: tuple[BeamTree | None, ...]
+    """(column,) of those with beams."""
+    dropped: tuple[int, ...]
+    """(column,) rows of beams that transformers could not fill."""
     seconds: float
-    first_seconds: float
-    """Until the first token was drawn."""
-    model_seconds: float
-    """Of `seconds`, those spent in forward passes of the sampled columns."""
-    cancelled: bool
+    prompt_seconds: float
+    """Of `seconds`, those until the first token could be drawn."""
+    way: str
+    """How rows went on: ``shared`` (one prompt for all), ``copied`` or ``anew``; empty when all columns have beams."""
 
-    @property
-    def count(self) -> int:
-        """Tokens made, over all rows."""
-        return sum(len(output.tokens) - output.begun for output in self.outputs)
+
+def assembled(steps: Iterable[Step], request: GenerateRequest, *, unfinished: str) -> tuple[Output, ...]:
+    """The texts that `steps` (in order) make up so far.
+
+    Args:
+        steps: of sampled columns.
+        request: whose steps they are.
+        unfinished: why a text without an end stopped.
+    """
+    found: dict[tuple[int, int], list[tuple[Step, int]]] = {}
+    for step in steps:
+        for place, row in enumerate(step.rows):
+            found.setdefault((step.column, int(row)), []).append((step, place))
+    names = [one.name for one in fields(Step) if one.name not in {"column", "rows", "stopped"}]
+    outputs = []
+    for (column, row), parts in sorted(found.items()):
+        arrays: dict[str, Any] = {
+            name: np.stack([getattr(step, name)[place] for step, place in parts]) for name in names
+        }
+        for array in arrays.values():
+            array.flags.writeable = False
+        last, at = parts[-1]
+        stopped = last.stopped[at] or unfinished
+        outputs.append(Output(column, request.first_row + row, **arrays, stopped=stopped))
+    return tuple(outputs)
 
 
 # -- settings compared without drawing -----------------------------------------------------------------------------
 @dataclass(frozen=True)
 class CompareRequest:
-    """Decode settings to be compared exactly at some positions of a run."""
+    """Decode settings to be compared exactly at the positions of a run."""
 
     settings: tuple[DecodeSettings, ...]
-    positions: tuple[int, ...]
-    """Ascending; the distribution after each."""
+    positions: tuple[int, int]
+    """[start, stop): the distribution after each."""
 
 
 @dataclass(frozen=True)
 class SettingsComparison:
     """What decode settings leave at each position, and how far apart they are."""
 
-    positions: tuple[int, ...]
     kept: Ints
     """(setting, pos) tokens with q > 0."""
     kept_mass: Floats
     """(setting, pos) Σ p over them."""
     entropy_nats: Floats
     """(setting, pos) of q [nats]."""
-    entropy_before_nats: Floats
+    own_entropy_nats: Floats
     """(pos,) of p [nats]."""
-    pairs: tuple[tuple[int, int], ...]
-    """Settings compared: (0, 1), (0, 2), …"""
     total_variation: Floats
-    """(pair, pos) in [0, 1]"""
+    """(setting, setting, pos) in [0, 1]"""
     js_nats: Floats
-    """(pair, pos) in [0, ln 2]"""
+    """(setting, setting, pos) Jensen-Shannon divergence in [0, ln 2]"""
 
 
 # -- what the model would say, without drawing ---------------------------------------------------------------------
 @dataclass(frozen=True)
 class TreeRequest:
-    """Exact continuations, best first, until finished ones hold `mass` or there are `nodes`."""
+    """Exact continuations of a prompt, likeliest first, until finished ones hold `mass` or there are `nodes`."""
 
+    settings: DecodeSettings = field(default_factory=DecodeSettings)
+    """Probabilities are q of these; the default leaves p."""
     depth: int = 3
     """Tokens of a finished continuation; one that ends earlier is finished too."""
     mass: float = 0.5
-    nodes: int = 200
-    branch: int = 50
-    """At most so many children of a node; the rest of its probability is told, not shown."""
-    settings: DecodeSettings = field(default_factory=DecodeSettings)
-    """Probabilities are q of these; the default leaves p."""
+    nodes: int = 100
 
 
 @dataclass(frozen=True)
 class ProbabilityTree:
     """Continuations of a prompt with their exact probabilities; parents before children."""
 
-    tokens: tuple[Token, ...]
-    """(node,)"""
     parents: Ints
     """(node,) -1: the prompt."""
+    ids: Ints
+    """(node,) token."""
     depths: Ints
     """(node,) 1 = right after the prompt."""
     probs: Floats
-    """(node,) of the whole path after the prompt [1]."""
-    finished: Flags
-    """(node,) at full depth, or the end of the text."""
-    expanded: Flags
-    """(node,) its children were looked at."""
-    found_mass: float
-    """Σ probs of finished nodes."""
-    reached: str
-    """Why it ended: ``mass``, ``nodes`` or ``all`` (nothing left to expand)."""
+    """(node,) of the whole way from the prompt."""
+    states: tuple[str, ...]
+    """(node,) ``inner`` (has children here), ``open`` (could go on), ``end`` (of the text) or ``depth`` (all)."""
+    finished_mass: float
+    """Σ probs of nodes that are ``end`` or ``depth``."""
+    unseen_mass: float
+    """Probability of what was never looked at: beyond the likeliest children of a node."""

@@ -1,0 +1,177 @@
+"""Making texts: rows of all sampled columns advance together in one batch, beams by transformers' own search."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dashboard.engine.beams import search
+from dashboard.engine.generated import BeamTree, Column, Generated, GenerateRequest, OnStep, Output, Step, assembled
+from dashboard.engine.prefix import NAMES, Prompt, Rows
+from dashboard.engine.sampling import Chooser, Drawn, Pick, row_keys, told
+from dashboard.engine.writer import Turn, Writer
+from dashboard.errors import Cancelled
+
+
+def generate(
+    writer: Writer,
+    ids: Sequence[int],
+    request: GenerateRequest,
+    turn: Turn,
+    on_step: OnStep,
+    *,
+    pick: Pick | None = None,
+) -> tuple[Generated, float]:
+    """Texts of all columns, and the median seconds of a step of the sampled ones.
+
+    Args:
+        writer: the model.
+        ids: (T,) the prompt.
+        request: checked.
+        turn: on the device; when its job is cancelled, what came is kept.
+        on_step: told every token of the sampled columns.
+        pick: draws instead of the rows' noise.
+
+    Raises:
+        Cancelled: before the first token.
+    """
+    began = time.perf_counter()
+    given = writer.ids(ids)
+    prompt = writer.prompt(given, turn.job)
+    batch = _Batch(writer, given, request, pick)
+    prompt_seconds = time.perf_counter() - began
+    steps: list[Step] = []
+
+    def tell(step: Step) -> None:
+        steps.append(step)
+        on_step(step)
+
+    pace = 0.0
+    if batch.columns:
+        with torch.inference_mode():
+            pace = batch.run(prompt, turn, tell)
+    outputs = list(assembled(steps, request, unfinished="cancelled"))
+    trees: list[BeamTree | None] = [None] * len(request.columns)
+    dropped = [0] * len(request.columns)
+    for number, column in enumerate(request.columns):
+        if column.num_beams == 1 or turn.job.cancel.is_set():
+            continue
+        found = search(writer, given, column, turn)
+        trees[number], dropped[number] = found.tree, found.dropped
+        for row, (text, score) in enumerate(found.texts):
+            stopped = writer.why_stopped(text, column) or "cancelled"
+            outputs.append(Output(number, row, **_measured(prompt, text), stopped=stopped, score=score))
+    made = Generated(
+        outputs=tuple(sorted(outputs, key=lambda output: (output.column, output.row))),
+        names=tuple(Chooser(column.settings, row_keys(0, 0, 1)).names for column in request.columns),
+        beams=tuple(trees),
+        dropped=tuple(dropped),
+        seconds=time.perf_counter() - began,
+        prompt_seconds=prompt_seconds,
+        way=NAMES[writer.way] if batch.columns else "",
+    )
+    return made, pace
+
+
+class _Batch:
+    """The rows of all sampled columns, side by side."""
+
+    def __init__(self, writer: Writer, ids: Tensor, request: GenerateRequest, pick: Pick | None) -> None:
+        self._writer, self._request = writer, request
+        self.columns = [(number, column) for number, column in enumerate(request.columns) if column.num_beams == 1]
+        self._live = {number: np.arange(column.rows) for number, column in self.columns}
+        self._choosers = {
+            number: Chooser(column.settings, row_keys(column.seed, request.first_row, column.rows), pick)
+            for number, column in self.columns
+        }
+        self._written: dict[tuple[int, int], list[int]] = {
+            (number, row): [] for number, column in self.columns for row in range(column.rows)
+        }
+        self._ids = ids.expand(len(self._written), -1)
+
+    def run(self, prompt: Prompt, turn: Turn, tell: OnStep) -> float:
+        """Tokens until all rows have ended or the job is cancelled; the median seconds of a step."""
+        logits = prompt.logits.expand(len(self._ids), -1)
+        rows: Rows | None = None
+        longest = max(column.max_new_tokens for _, column in self.columns)
+        seconds: list[float] = []
+        for step in range(longest):
+            began = time.perf_counter()
+            tokens, going = self._drawn(logits, step, tell)
+            turn.job.progress((step + 1) / longest)
+            if turn.job.cancel.is_set() or not bool(going.any()):
+                break
+            rows = prompt.begin(len(tokens)) if rows is None else rows
+            tokens = self._kept(rows, tokens, going)
+            spent = time.perf_counter() - began
+            try:
+                turn.give_way()
+            except Cancelled:
+                break
+            began = time.perf_counter()
+            logits = rows.step(tokens[:, None])[:, -1]
+            seconds.append(spent + time.perf_counter() - began)
+        return float(np.median(seconds)) if seconds else 0.0
+
+    def _drawn(self, logits: Tensor, step: int, tell: OnStep) -> tuple[Tensor, Tensor]:
+        """(R,) the next token of every live row, and whether the row goes on."""
+        tokens, going = [], []
+        start = 0
+        forced = self._request.forced
+        for number, column in self.columns:
+            live = self._live[number]
+            part = slice(start, start + len(live))
+            start = part.stop
+            if not len(live):
+                continue
+            given = torch.full((len(live),), forced[step], device=logits.device) if step < len(forced) else None
+            drawn = self._choosers[number].draw(logits[part], self._ids[part], step, given)
+            reasons = tuple(
+                self._ended(number, column, int(row), int(token)) for row, token in zip(live, drawn.ids, strict=True)
+            )
+            tell(Step(number, live, **_arrays(drawn), stopped=reasons))
+            tokens.append(drawn.ids)
+            going.append(torch.tensor([not reason for reason in reasons]))
+        return torch.cat(tokens), torch.cat(going)
+
+    def _ended(self, number: int, column: Column, row: int, token: int) -> str:
+        text = self._written[number, row]
+        text.append(token)
+        return self._writer.why_stopped(text, column)
+
+    def _kept(self, rows: Rows, tokens: Tensor, going: Tensor) -> Tensor:
+        """(R,) tokens of the rows that go on; the others leave the batch."""
+        self._ids = torch.cat([self._ids, tokens[:, None]], -1)
+        if bool(going.all()):
+            return tokens
+        start = 0
+        for number, _ in self.columns:
+            own = going[start : start + len(self._live[number])]
+            start += len(own)
+            self._live[number] = self._live[number][own.numpy()]
+            self._choosers[number].keep(own.nonzero()[:, 0])
+        places = going.nonzero()[:, 0].to(tokens.device)
+        rows.keep(places)
+        self._ids = self._ids[places]
+        return tokens[places]
+
+
+def _arrays(drawn: Drawn) -> dict[str, Any]:
+    found = {field.name: getattr(drawn, field.name).cpu().numpy() for field in fields(Drawn)}
+    for array in found.values():
+        array.flags.writeable = False
+    return found
+
+
+def _measured(prompt: Prompt, ids: Sequence[int]) -> dict[str, Any]:
+    """P and rank of the tokens of a text that was not drawn one by one, by one more pass."""
+    with torch.inference_mode():
+        tokens = torch.tensor(list(ids), device=prompt.logits.device)
+        behind = prompt.begin(1).step(tokens[None, :-1])[0] if len(ids) > 1 else prompt.logits[None, :0]
+        return _arrays(told(torch.cat([prompt.logits[None], behind]), tokens))

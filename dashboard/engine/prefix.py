@@ -1,0 +1,239 @@
+"""Carrying texts on: a prompt is computed once, and any number of rows go on from it together.
+
+Where a family's attention allows it, the prompt's keys and values stay where they are and every row attends to them in
+one product; elsewhere transformers' own cache is copied for every row, and where a family has none all is computed
+anew. Which way gives the model's own logits is tried out once, on a few tokens, when a model is loaded.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+CHECK_ERROR = 1e-4
+"""Logits may differ so much from those of one whole pass, relative to the largest (float32)."""
+HALF = 400
+"""So much more in float16 and bfloat16."""
+ROOM = 64
+"""Tokens for which room is made at once."""
+
+
+class Rows(Protocol):
+    """Texts that go on from one prompt."""
+
+    def step(self, tokens: Tensor) -> Tensor:
+        """(R, n, vocab) float32 logits after each of n more tokens of each row, (R, n)."""
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with these rows only."""
+
+
+class Prompt(Protocol):
+    """A computed prompt; rows that begin from it do not change it."""
+
+    logits: Tensor
+    """(vocab,) float32, after its last token."""
+
+    def begin(self, rows: int) -> Rows:
+        """So many texts that go on from it."""
+
+
+_shared: ContextVar[SharedRows | None] = ContextVar("rows", default=None)
+
+
+def current() -> SharedRows | None:
+    """The rows that this thread carries on, where they share their prompt's keys and values."""
+    return _shared.get()
+
+
+class SharedPrompt:
+    """The prompt's keys and values, once for all rows; its kernel must be `dashboard.engine.capture`'s."""
+
+    def __init__(self, model: Any, ids: Tensor) -> None:
+        """Compute the prompt, (T,)."""
+        self.model, self.length = model, len(ids)
+        output = model(input_ids=ids[None], use_cache=True, **_last_only(model))
+        self.logits = output.logits[0, -1].float()
+        layers = output.past_key_values.layers
+        # (layer,) of (kv_head, T, d)
+        self.keys = [layer.keys[0] for layer in layers]
+        self.values = [layer.values[0] for layer in layers]
+
+    def begin(self, rows: int) -> SharedRows:
+        """See `Prompt.begin`."""
+        return SharedRows(self, rows)
+
+
+class SharedRows:
+    """Each row's own keys and values, behind those of the prompt."""
+
+    def __init__(self, prompt: SharedPrompt, rows: int) -> None:
+        """Make room."""
+        self._prompt, self._count = prompt, 0
+        # (layer,) of (R, kv_head, room, d)
+        self._keys = [key.new_empty((rows, key.shape[0], ROOM, key.shape[2])) for key in prompt.keys]
+        self._values = [value.new_empty((rows, value.shape[0], ROOM, value.shape[2])) for value in prompt.values]
+
+    def step(self, tokens: Tensor) -> Tensor:
+        """See `Rows.step`."""
+        new = tokens.shape[1]
+        while self._count + new > self._keys[0].shape[2]:
+            self._keys = [_longer(kept) for kept in self._keys]
+            self._values = [_longer(kept) for kept in self._values]
+        first = self._prompt.length + self._count
+        positions = torch.arange(first, first + new, device=tokens.device).expand(tokens.shape)
+        token = _shared.set(self)
+        try:
+            output = self._prompt.model(input_ids=tokens, position_ids=positions, use_cache=False)
+        finally:
+            _shared.reset(token)
+        self._count += new
+        logits: Tensor = output.logits.float()
+        return logits
+
+    def keep(self, rows: Tensor) -> None:
+        """See `Rows.keep`."""
+        self._keys = [kept[rows] for kept in self._keys]
+        self._values = [kept[rows] for kept in self._values]
+
+    def attend(self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, scaling: float | None) -> Tensor:
+        """(R, n, head, d) of n new tokens a row, which look at the prompt and at their own row's tokens up to them.
+
+        Args:
+            module: the attention module; names its layer.
+            query: (R, head, n, d)
+            key: (R, kv_head, n, d) of the new tokens.
+            value: (R, kv_head, n, d)
+            scaling: of the scores; ``None``: 1/√d.
+        """
+        layer: int = module.layer_idx  # type: ignore[assignment]
+        rows, heads, new, width = query.shape
+        groups, each = key.shape[1], heads // key.shape[1]
+        start, stop = self._count, self._count + new
+        self._keys[layer][:, :, start:stop], self._values[layer][:, :, start:stop] = key, value
+        own_keys, own_values = self._keys[layer][:, :, :stop], self._values[layer][:, :, :stop]
+        # (R, kv_head, each * n, d)
+        queries = (query * (width**-0.5 if scaling is None else scaling)).reshape(rows, groups, each * new, width)
+        # the prompt: one product a key head for all rows
+        together = queries.transpose(0, 1).reshape(groups, rows * each * new, width)
+        before = torch.matmul(together, self._prompt.keys[layer].transpose(-1, -2)).view(groups, rows, each * new, -1)
+        since = torch.matmul(queries, own_keys.transpose(-1, -2)).transpose(0, 1)
+        if new > 1:
+            later = torch.ones(new, stop, dtype=torch.bool, device=query.device).triu(start + 1)
+            since = since.masked_fill(later.repeat(each, 1), -torch.inf)
+        weights = torch.cat([before, since], -1).float().softmax(-1).to(query.dtype)
+        length = self._prompt.length
+        mixed = torch.matmul(weights[..., :length].flatten(1, 2), self._prompt.values[layer])
+        mixed = mixed.view(groups, rows, each * new, -1).transpose(0, 1)
+        mixed = mixed + torch.matmul(weights[..., length:].transpose(0, 1), own_values)
+        return mixed.reshape(rows, heads, new, -1).transpose(1, 2).contiguous()
+
+
+def _longer(kept: Tensor) -> Tensor:
+    return torch.cat([kept, kept.new_empty((*kept.shape[:2], ROOM, kept.shape[3]))], 2)
+
+
+class CopiedPrompt:
+    """transformers' own cache of the prompt, copied for every row."""
+
+    def __init__(self, model: Any, ids: Tensor) -> None:
+        """Compute the prompt, (T,)."""
+        self._model = model
+        output = model(input_ids=ids[None], use_cache=True, **_last_only(model))
+        self.logits = output.logits[0, -1].float()
+        self._cache = output.past_key_values
+
+    def begin(self, rows: int) -> CopiedRows:
+        """See `Prompt.begin`."""
+        cache = copy.deepcopy(self._cache)
+        cache.batch_repeat_interleave(rows)
+        return CopiedRows(self._model, cache)
+
+
+class CopiedRows:
+    """Each row's whole cache."""
+
+    def __init__(self, model: Any, cache: Any) -> None:
+        """Take the copied cache."""
+        self._model, self._cache = model, cache
+
+    def step(self, tokens: Tensor) -> Tensor:
+        """See `Rows.step`."""
+        logits: Tensor = self._model(input_ids=tokens, past_key_values=self._cache, use_cache=True).logits.float()
+        return logits
+
+    def keep(self, rows: Tensor) -> None:
+        """See `Rows.keep`."""
+        self._cache.batch_select_indices(rows)
+
+
+class PlainPrompt:
+    """No cache: every step computes all of every row."""
+
+    def __init__(self, model: Any, ids: Tensor) -> None:
+        """Compute the prompt, (T,)."""
+        self._model, self._ids = model, ids
+        self.logits = model(input_ids=ids[None], use_cache=False, **_last_only(model)).logits[0, -1].float()
+
+    def begin(self, rows: int) -> PlainRows:
+        """See `Prompt.begin`."""
+        return PlainRows(self._model, self._ids.expand(rows, -1))
+
+
+class PlainRows:
+    """Each row's tokens."""
+
+    def __init__(self, model: Any, ids: Tensor) -> None:
+        """Take the prompt's, (R, T)."""
+        self._model, self._ids = model, ids
+
+    def step(self, tokens: Tensor) -> Tensor:
+        """See `Rows.step`."""
+        self._ids = torch.cat([self._ids, tokens], -1)
+        output = self._model(input_ids=self._ids, use_cache=False)
+        logits: Tensor = output.logits[:, -tokens.shape[1] :].float()
+        return logits
+
+    def keep(self, rows: Tensor) -> None:
+        """See `Rows.keep`."""
+        self._ids = self._ids[rows]
+
+
+Way = type[SharedPrompt] | type[CopiedPrompt] | type[PlainPrompt]
+NAMES: dict[Way, str] = {SharedPrompt: "shared", CopiedPrompt: "copied", PlainPrompt: "anew"}
+
+
+def find_way(model: Any, ids: tuple[int, ...], *, shared: bool) -> Way:
+    """The cheapest way whose logits are those of one whole pass.
+
+    Args:
+        model: ready for capture.
+        ids: at least five tokens; the last three are carried on, one alone and two together.
+        shared: whether the family's attention is our kernel and nothing but softmax(scaling · q·k), at any length.
+    """
+    loose = CHECK_ERROR * (1 if model.dtype == torch.float32 else HALF)
+    given = torch.tensor(ids, device=model.device)
+    prompt, rows = given[:-3], torch.stack([given[-3:], given[-3:].flip(0)])
+    with torch.inference_mode():
+        wholes = [model(input_ids=torch.cat([prompt, row])[None], use_cache=False).logits[0, -3:] for row in rows]
+        own = torch.stack(wholes).float()
+        for way in (SharedPrompt, CopiedPrompt) if shared else (CopiedPrompt,):
+            try:
+                texts = way(model, prompt).begin(3)
+                texts.keep(torch.tensor([0, 2], device=model.device))
+                found = torch.cat([texts.step(rows[:, :1]), texts.step(rows[:, 1:])], 1)
+            # a family may not take a cache, positions or several rows; there is no one error for that
+            except (AttributeError, TypeError, RuntimeError, KeyError, IndexError, ValueError, NotImplementedError):
+                continue
+            if float((found - own).abs().max()) <= loose * max(1.0, float(own.abs().max())):
+                return way
+    return PlainPrompt
+
+
+def _last_only(model: Any) -> dict[str, int]:
+    return {"logits_to_keep": 1} if "logits_to_keep" in inspect.signature(model.forward).parameters else {}

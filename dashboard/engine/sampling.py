@@ -1,0 +1,286 @@
+"""Drawing tokens: what decode settings leave of each row's distribution, and one token of it.
+
+A row's noise depends on (seed, row, step, token) alone, by counter: never on what is drawn beside it. Candidates are
+cut first and drawn from what is left. What transformers' own warpers would keep is kept: where a threshold is too near
+to tell, or a setting needs the whole vocabulary, those warpers themselves decide.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from dashboard.engine.base import DecodeSettings
+from dashboard.engine.decoding import PENALTIES, processors
+from dashboard.engine.generated import ALTERNATIVES
+
+CANDIDATES = 256
+"""Likeliest tokens that are looked at first."""
+NEAR = 2e-5
+"""A threshold nearer than this to a sum of float32 probabilities cannot be told from it."""
+CUTTING = frozenset({"top_k", "top_p", "min_p"})
+"""Settings that cut a sorted list of candidates."""
+
+# SplitMix64 (Steele, Lea and Flood 2014), in signed 64 bit
+_GOLDEN, _MIX1, _MIX2 = (c - (1 << 64) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+
+
+def _shifted(x: Tensor, bits: int) -> Tensor:
+    """Logical shift to the right."""
+    return (x >> bits) & ((1 << (64 - bits)) - 1)
+
+
+def _mixed(x: Tensor) -> Tensor:
+    x = (x ^ _shifted(x, 30)) * _MIX1
+    x = (x ^ _shifted(x, 27)) * _MIX2
+    return x ^ _shifted(x, 31)
+
+
+def row_keys(seed: int, first: int, rows: int) -> Tensor:
+    """(R,) what the noise of rows [first, first + rows) is counted from.
+
+    Args:
+        seed: [0, 2^64).
+        first: number of the first row.
+        rows: how many.
+    """
+    signed = seed - (1 << 64) if seed >= 1 << 63 else seed
+    return _mixed(_mixed(torch.tensor(signed)) + torch.arange(first + 1, first + rows + 1) * _GOLDEN)
+
+
+def gumbel(keys: Tensor, step: int, ids: Tensor) -> Tensor:
+    """(R, K) standard Gumbel noise, float64, of rows `keys` at `step` for tokens `ids`, (K,) or (R, K)."""
+    here = _mixed(keys + torch.tensor(step) * _GOLDEN)[:, None]  # a product of tensors wraps around
+    uniform = (_shifted(_mixed(here + ids * _MIX2), 11).double() + 0.5) * 2.0**-53
+    return -torch.log(-torch.log(uniform))
+
+
+Pick = Callable[[Tensor, Tensor], Tensor]
+"""(R, K) token ids, (R, K) ln q -> (R,) column that is drawn: another source of noise, for tests."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One token of each row; (R,) or (R, 10), as in `dashboard.engine.generated.Step`."""
+
+    ids: Tensor
+    log_p: Tensor
+    log_q: Tensor
+    ranks: Tensor
+    margins: Tensor
+    alternatives: Tensor
+    alternative_log_p: Tensor
+    alternative_log_q: Tensor
+    alternative_cut_by: Tensor
+
+
+@dataclass(frozen=True)
+class _Left:
+    """What settings leave of some rows' distributions."""
+
+    ids: Tensor
+    """(R, K) tokens that hold all that is left; the whole vocabulary in order where it was looked at."""
+    log_q: Tensor
+    """(R, K) [nats]; -inf where cut."""
+    alternatives: Tensor
+    """(R, 10) likeliest tokens by the model's own distribution."""
+    places: Tensor
+    """(R, 10) where they stand in `ids`."""
+    cut_by: Tensor
+    """(R, 10) 0 = kept, else 1 + place in the names."""
+
+
+class Chooser:
+    """Draws for the rows of one column."""
+
+    def __init__(self, settings: DecodeSettings, keys: Tensor, pick: Pick | None = None) -> None:
+        """Keep the settings and the rows' noise.
+
+        Args:
+            settings: checked.
+            keys: (R,) of `row_keys`.
+            pick: takes the noise's place.
+        """
+        found = processors(settings)
+        self.names = tuple(name for name, _ in found) + (() if settings.do_sample else ("do_sample",))
+        self._settings, self._keys, self._pick = settings, keys, pick
+        self._penalties = [(name, processor) for name, processor in found if name in PENALTIES]
+        self._warpers = [(name, processor) for name, processor in found if name not in PENALTIES]
+        cutting = {name for name, _ in self._warpers} - {"temperature"}
+        self._sorts = bool(cutting) and cutting <= CUTTING and settings.top_k < CANDIDATES
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with these rows only."""
+        self._keys = self._keys[rows]
+
+    def draw(self, logits: Tensor, ids: Tensor, step: int, forced: Tensor | None = None) -> Drawn:
+        """One token a row.
+
+        Args:
+            logits: (R, vocab) raw, float32.
+            ids: (R, length) prompt and text so far; the penalties look at it.
+            step: which token of the text it is.
+            forced: (R,) tokens that are given, not drawn.
+        """
+        scores = self._penalised(logits, ids)
+        if not self._settings.do_sample:
+            return self._greedy(logits, scores, forced)
+        if forced is not None or not self._sorts or logits.shape[-1] <= CANDIDATES:
+            return self._of(logits, self._whole(logits, scores, ids), self._keys, step, forced)
+        left, sure = self._candidates(logits, scores)
+        if bool(sure.all()):
+            return self._of(logits, left, self._keys, step)
+        parts = []
+        for rows, whole in ((sure.nonzero()[:, 0], False), ((~sure).nonzero()[:, 0], True)):
+            some = self._whole(logits[rows], scores[rows], ids[rows]) if whole else _rows(left, rows)
+            parts.append((rows, self._of(logits[rows], some, self._keys[rows], step)))
+        order = torch.cat([rows for rows, _ in parts]).argsort()
+        return Drawn(*(torch.cat([getattr(d, f.name) for _, d in parts])[order] for f in fields(Drawn)))
+
+    def distribution(self, logits: Tensor, ids: Tensor) -> Tensor:
+        """(R, vocab) ln q of the next token; arguments as of `draw`."""
+        scores = self._penalised(logits, ids)
+        if not self._settings.do_sample:
+            best = scores.argmax(-1, keepdim=True)
+            return torch.full_like(scores, -torch.inf).scatter_(-1, best, 0.0)
+        return self._whole(logits, scores, ids).log_q
+
+    def _penalised(self, logits: Tensor, ids: Tensor) -> Tensor:
+        scores = logits
+        for _, penalty in self._penalties:
+            scores = penalty(ids, scores.clone())
+        return scores
+
+    def _of(self, logits: Tensor, left: _Left, keys: Tensor, step: int, forced: Tensor | None = None) -> Drawn:
+        """One token of what is left."""
+        margins = torch.full((len(logits),), math.nan, device=logits.device)
+        if forced is not None:
+            column = forced[:, None]
+        elif self._pick is not None:
+            column = self._pick(left.ids, left.log_q)[:, None]
+        else:
+            race = left.log_q.cpu().double() + gumbel(keys, step, left.ids.cpu())  # not every device has float64
+            best = race.topk(2, -1)
+            column = best.indices[:, :1].to(logits.device)
+            margins = (best.values[:, 0] - best.values[:, 1]).float().to(logits.device)
+        ids, log_q = left.ids.gather(-1, column), left.log_q.gather(-1, column)[:, 0]
+        others_q = left.log_q.gather(-1, left.places)
+        return _told(logits, ids, log_q, margins, others=left.alternatives, others_q=others_q, cut=left.cut_by)
+
+    def _greedy(self, logits: Tensor, scores: Tensor, forced: Tensor | None) -> Drawn:
+        """The likeliest token, whatever its probability: all others are cut, at the latest by not drawing."""
+        best = scores.argmax(-1, keepdim=True)
+        ids = best if forced is None else forced[:, None]
+        second = scores.scatter(-1, best, -torch.inf).amax(-1)
+        margins = scores.gather(-1, best)[:, 0] - second
+        others = _alternatives(logits)
+        taken = others == best
+        cut = self._cut_by_penalties(logits, scores, others)
+        cut = torch.where(taken, 0, torch.where(cut == 0, len(self.names), cut))
+        log_q = torch.where(ids == best, 0.0, -torch.inf)[:, 0]
+        if forced is not None:
+            margins = torch.full_like(margins, math.nan)
+        others_q = torch.where(taken, 0.0, -torch.inf)
+        return _told(logits, ids, log_q, margins, others=others, others_q=others_q, cut=cut)
+
+    def _cut_by_penalties(self, logits: Tensor, scores: Tensor, others: Tensor) -> Tensor:
+        """(R, 10) only the n-gram rule removes tokens; it is the last of the penalties."""
+        gone = torch.isfinite(logits.gather(-1, others)) & ~torch.isfinite(scores.gather(-1, others))
+        return torch.where(gone, len(self._penalties), 0)
+
+    def _candidates(self, logits: Tensor, scores: Tensor) -> tuple[_Left, Tensor]:
+        """What top_k, top_p and min_p leave of the likeliest, and (R,) whether that is surely all that they leave."""
+        settings = self._settings
+        values, ids = scores.topk(CANDIDATES, -1)
+        values = values / settings.temperature
+        kept = torch.isfinite(values)
+        cut = torch.where(kept, 0, len(self._penalties))
+        sure = torch.ones(len(scores), dtype=torch.bool, device=scores.device)
+
+        def drop(name: str, gone: Tensor) -> None:
+            cut.masked_fill_(kept & gone, 1 + self.names.index(name))
+            kept.logical_and_(~gone)
+
+        if settings.top_k:
+            drop("top_k", values < values[:, settings.top_k - 1 : settings.top_k])
+            total = torch.logsumexp(values.masked_fill(~kept, -torch.inf), -1, keepdim=True)
+        else:
+            total = torch.logsumexp(scores / settings.temperature, -1, keepdim=True)
+        if settings.top_p < 1:
+            probs = (values - total).exp().masked_fill(~kept, 0)
+            before = probs.cumsum(-1) - probs  # of the likelier ones; the token that crosses top_p stays
+            gone = before >= settings.top_p
+            gone[:, 0] = False
+            sure &= ~((before - settings.top_p).abs() < NEAR).any(-1)
+            # equal scores at the edge: which of them stays is a matter of transformers' own sort
+            edge = gone[:, 1:] & ~gone[:, :-1] & (values[:, 1:] == values[:, :-1]) & kept[:, 1:]
+            sure &= ~edge.any(-1)
+            drop("top_p", gone)
+        if settings.min_p:
+            distance = values - values[:, :1] - math.log(settings.min_p)
+            sure &= ~(distance.abs() < NEAR).any(-1)
+            drop("min_p", distance < 0)
+        log_q = torch.log_softmax(values.masked_fill(~kept, -torch.inf), -1)
+        if self._penalties:
+            others = _alternatives(logits)
+            there = ids[:, None, :] == others[:, :, None]
+            places, found = there.int().argmax(-1), there.any(-1).all(-1)
+        else:
+            others, found = ids[:, :ALTERNATIVES], sure
+            places = torch.arange(ALTERNATIVES, device=ids.device).expand_as(others)
+        return _Left(ids, log_q, others, places, cut.gather(-1, places)), sure & found & ~kept[:, -1]
+
+    def _whole(self, logits: Tensor, scores: Tensor, ids: Tensor) -> _Left:
+        """The same by transformers' own warpers, over the whole vocabulary."""
+        others = _alternatives(logits)
+        cut = self._cut_by_penalties(logits, scores, others)
+        for place, (_, warper) in enumerate(self._warpers, 1 + len(self._penalties)):
+            scores = warper(ids, scores.clone())
+            gone = ~torch.isfinite(scores.gather(-1, others))
+            cut = torch.where((cut == 0) & gone, place, cut)
+        every = torch.arange(scores.shape[-1], device=scores.device).expand_as(scores)
+        return _Left(every, torch.log_softmax(scores, -1), others, others, cut)
+
+
+def _alternatives(logits: Tensor) -> Tensor:
+    return logits.topk(min(ALTERNATIVES, logits.shape[-1]), -1).indices
+
+
+def _rows(left: _Left, rows: Tensor) -> _Left:
+    return _Left(*(getattr(left, field.name)[rows] for field in fields(_Left)))
+
+
+def _told(
+    logits: Tensor, ids: Tensor, log_q: Tensor, margins: Tensor, *, others: Tensor, others_q: Tensor, cut: Tensor
+) -> Drawn:
+    """What is told of tokens `ids`, (R, 1)."""
+    raw, total = logits.gather(-1, ids), torch.logsumexp(logits, -1, keepdim=True)
+    return Drawn(
+        ids=ids[:, 0],
+        log_p=(raw - total)[:, 0],
+        log_q=log_q,
+        ranks=1 + (logits > raw).sum(-1),
+        margins=margins,
+        alternatives=others,
+        alternative_log_p=logits.gather(-1, others) - total,
+        alternative_log_q=others_q,
+        alternative_cut_by=cut,
+    )
+
+
+def told(logits: Tensor, ids: Tensor) -> Drawn:
+    """What is told of tokens `ids`, (n,), that were not drawn one by one: nothing of q.
+
+    Args:
+        logits: (n, vocab) raw, float32, before each of them.
+        ids: (n,)
+    """
+    others = _alternatives(logits)
+    unknown = torch.full((len(ids),), math.nan, device=logits.device)
+    nothing = torch.zeros_like(others)
+    others_q = nothing + unknown[:, None]
+    return _told(logits, ids[:, None], unknown, unknown, others=others, others_q=others_q, cut=nothing)
