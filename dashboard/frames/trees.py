@@ -1,0 +1,71 @@
+"""Trees of continuations as tidy tables: one row a node, parents before children."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from dashboard.engine.generated import BeamTree, ProbabilityTree
+from dashboard.frames.sampling import Tokens
+from dashboard.tokens import visible
+
+PROMPT = -1
+"""Number of the node that all others go back to."""
+LEAST_REST = 1e-6
+"""A rest of a node's probability below this share of it is float noise."""
+
+
+def beam_frame(tree: BeamTree, tokens: Tokens) -> pd.DataFrame:
+    """What a search looked at.
+
+    Returns:
+        ``node, parent, step, token, id, score, state, returned``; `parent` is PROMPT at the first step, `score` is
+        accumulated and not yet divided by the length, `state` is ``kept``, ``pruned`` or ``finished``.
+    """
+    return pd.DataFrame(
+        {
+            "node": np.arange(len(tree.ids)),
+            "parent": tree.parents,
+            "step": tree.steps,
+            "token": [visible(tokens[i]) for i in tree.ids.tolist()],
+            "id": tree.ids,
+            "score": tree.scores,
+            "state": list(tree.states),
+            "returned": list(tree.returned),
+        }
+    )
+
+
+def probability_frame(tree: ProbabilityTree, tokens: Tokens) -> pd.DataFrame:
+    """Continuations with their exact probabilities, the prompt first, and what of a node is not shown as a node.
+
+    Returns:
+        ``node, parent, depth, token, id, prob, step_prob, state``: `prob` of the whole way, `step_prob` of the token
+        after its parent. `state` is that of the tree, ``prompt`` (node PROMPT, no parent) or ``rest``: all other
+        continuations of the parent together, so that children sum to their parent; those have no token.
+    """
+    count = len(tree.ids)
+    probs = tree.probs.astype(np.float64)
+    parents = tree.parents.tolist()
+    shown = np.zeros(count + 1)  # the last place is the prompt's: parents[-1]
+    np.add.at(shown, parents, probs)
+    whole = np.append(probs, 1.0)
+    split = sorted({PROMPT, *parents})
+    rests = [
+        (node, whole[node] - shown[node]) for node in split if whole[node] - shown[node] > LEAST_REST * whole[node]
+    ]
+    above = [*parents, *(node for node, _ in rests)]
+    prob = np.array([1.0, *probs, *(rest for _, rest in rests)])
+    depths = [*tree.depths.tolist(), 0]
+    return pd.DataFrame(
+        {
+            "node": np.arange(PROMPT, count + len(rests)),
+            "parent": pd.array([None, *above], dtype="Int64"),
+            "depth": [0, *depths[:-1], *(depths[node] + 1 for node, _ in rests)],
+            "token": ["", *(visible(tokens[i]) for i in tree.ids.tolist()), *[""] * len(rests)],
+            "id": pd.array([None, *tree.ids.tolist(), *[None] * len(rests)], dtype="Int64"),
+            "prob": prob,
+            "step_prob": prob / np.array([1.0, *(whole[node] for node in above)]),
+            "state": ["prompt", *tree.states, *["rest"] * len(rests)],
+        }
+    )
