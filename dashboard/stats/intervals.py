@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, t
+from scipy.special import ndtri, stdtrit
 
 LEVEL = 0.95
 RESAMPLES = 2000
@@ -50,7 +50,7 @@ def wilson(successes: int, n: int, level: float = LEVEL) -> Interval:
     if n == 0:
         return Interval.missing()
     share = successes / n
-    low, high = _score_ends(share, n, float(norm.ppf((1 + level) / 2)))
+    low, high = _score_ends(share, n, float(ndtri((1 + level) / 2)))
     return Interval(share, low, high, n)
 
 
@@ -129,5 +129,31 @@ def subset_interval(
     variance = float(np.nanvar(statistic(order < size))) * size / (n - size)
     spread = value * (1 - value)
     trials = spread / variance if variance > _ALIKE and spread > 0 else n
-    low, high = _score_ends(value, trials, float(t.ppf((1 + level) / 2, n - 1)))
+    low, high = _score_ends(value, trials, float(stdtrit(n - 1, (1 + level) / 2)))
     return Interval(value, low, high, n)
+
+
+def bootstrap_mean(
+    values: NDArray[np.float64], *, seed: int = 0, resamples: int = RESAMPLES, level: float = LEVEL
+) -> Interval:
+    """`bootstrap` of the mean, the same draws without a loop.
+
+    Few units make it too narrow: for normal values it holds the true mean in 84 % of cases with 5 units and in 90 %
+    with 10, not in 95 %.
+
+    Args:
+        values: (unit,) in any unit; NaN is left out and not counted in `n`. Infinite ones have a mean, no interval.
+        seed: of the draws: the same numbers again.
+        resamples: draws.
+        level: confidence in (0, 1).
+    """
+    values = values[~np.isnan(values)]
+    n = len(values)
+    if n == 0:
+        return Interval.missing()
+    value = float(values.mean())
+    if n < 2 or not np.isfinite(values).all():
+        return Interval(value, math.nan, math.nan, n)
+    draws = np.random.default_rng(seed).integers(0, n, (resamples, n))
+    low, high = np.quantile(values[draws].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
+    return Interval(value, float(low), float(high), n)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, t
 
-from dashboard.stats.intervals import bootstrap, subset_interval, wilson
+from dashboard.stats.intervals import bootstrap, bootstrap_mean, subset_interval, wilson
 
 
 @pytest.mark.parametrize(
@@ -124,3 +124,25 @@ def test_too_few_units_have_no_interval_of_subsets(n):
     assert math.isnan(found.low)
     assert math.isnan(found.high)
     assert math.isnan(subset_interval(0, share_of_different(np.arange(0))).value)
+
+
+def test_the_bootstrap_of_a_mean_is_the_bootstrap_without_the_loop():
+    values = np.random.default_rng(7).exponential(size=30)
+    found = bootstrap_mean(values, seed=4)
+    same = bootstrap(30, lambda at: values[at].mean(), seed=4)
+    assert (found.value, found.low, found.high, found.n) == pytest.approx((same.value, same.low, same.high, 30))
+    assert bootstrap_mean(np.append(values, np.nan), seed=4) == found
+
+
+def test_the_bootstrap_of_a_mean_of_few_is_too_narrow_as_its_docstring_says():
+    rng = np.random.default_rng(8)
+    for n, expected in ((5, 0.84), (10, 0.90)):
+        found = [bootstrap_mean(rng.normal(size=n), seed=trial, resamples=500) for trial in range(1500)]
+        assert np.mean([one.low <= 0 <= one.high for one in found]) == pytest.approx(expected, abs=0.03)
+
+
+def test_the_bootstrap_of_a_mean_has_no_interval_of_nothing_of_one_and_of_the_infinite():
+    assert math.isnan(bootstrap_mean(np.array([np.nan])).value)
+    assert bootstrap_mean(np.array([3.0])).value == 3
+    for values in ([3.0], [3.0, math.inf]):
+        assert math.isnan(bootstrap_mean(np.array(values)).low)
