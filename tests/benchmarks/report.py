@@ -15,11 +15,18 @@ class Report:
 
     missed: list[str] = field(default_factory=list)
 
-    def figure(self, name: str, value: float, unit: str, goal: float | None = None) -> None:
-        """Print one figure; a goal is an upper limit."""
-        verdict = "" if goal is None else f"  goal <= {goal:g} {unit}  " + ("met" if value <= goal else "MISSED")
-        if goal is not None and value > goal:
-            self.missed.append(name)
+    def figure(
+        self, name: str, value: float, unit: str, goal: float | None = None, *, at_least: float | None = None
+    ) -> None:
+        """Print one figure; a goal is an upper limit, `at_least` a lower one."""
+        verdict = ""
+        for sign, limit, met in (
+            ("<=", goal, goal is None or value <= goal),
+            (">=", at_least, at_least is None or value >= at_least),
+        ):
+            verdict += "" if limit is None else f"  goal {sign} {limit:g} {unit}  " + ("met" if met else "MISSED")
+            if not met:
+                self.missed.append(name)
         print(f"{name:<58} {value:>10.3f} {unit}{verdict}", flush=True)
 
     def end(self, check: bool) -> int:
