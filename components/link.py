@@ -124,6 +124,17 @@ def _path() -> str:
     return urlsplit(st.context.url or "").path
 
 
+def text_state(key: str, default: str) -> None:
+    """Before what a text says is drawn: take ``session_state[key]`` from the link, or keep what it became since."""
+    _follow(key, st.query_params.get(key, default), key in st.query_params)
+
+
+def text_written(key: str, default: str) -> None:
+    """After it: write the text to the URL; a default needs no parameter."""
+    value: str = st.session_state[key]
+    _write(key, value, {} if value == default else {key: value}, (key,))
+
+
 def numbers_state(key: str, count: int, most: int) -> None:
     """Before a selection of numbers below `count` is drawn: the same for a list like ``3,17``, of `most` at most."""
     raw = st.query_params.get(key, "")

@@ -16,7 +16,7 @@ from components.charts.next_token import candidates_figure
 from components.controls import choice_picker, number_picker, switch
 from components.panels import Panel, chart_panel
 from components.prose import advice, number, percent, quiet, section
-from components.shell import View
+from components.shell import View, model_facts
 from components.web.token_text import token_text
 from dashboard import scripts
 from dashboard.engine.base import DecodeSettings, PositionTable, Processed, Token
@@ -310,11 +310,5 @@ def positions(view: View, table: PositionTable) -> None:
 
 
 def run_facts(view: View) -> list[str]:
-    """The facts that every honesty strip ends with: kernel, dtype, device, time, model, run."""
-    text, card = view.text, view.card
-    return [
-        text("strip.kernel", kernel=card.kernel, dtype=card.dtype, device=card.device),
-        text("strip.seconds", seconds=number(text, view.run.seconds, 2)),
-        text("strip.model", model=card.label, revision=card.revision[:12]),
-        text("strip.run", run=view.key.digest),
-    ]
+    """The facts that the honesty strip of a run ends with."""
+    return model_facts(view, view.run.seconds)

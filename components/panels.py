@@ -22,6 +22,16 @@ TABLE_ROWS = 5000
 
 
 @dataclass(frozen=True)
+class File:
+    """One more download of a panel."""
+
+    label: str
+    ending: str
+    mime: str
+    data: Callable[[], bytes]
+
+
+@dataclass(frozen=True)
 class Panel:
     """One chart and all that stands with it. Everything but the chart is made when its tab is opened."""
 
@@ -47,6 +57,8 @@ class Panel:
     """The table to show, where it is not `frame`."""
     suffix: str = ""
     """Tells two files of one chart apart, e.g. ``L9H0``."""
+    files: Sequence[File] = ()
+    """Downloads besides those that every panel has."""
 
 
 def chart_panel(panel: Panel) -> None:
@@ -104,19 +116,20 @@ def _downloads(panel: Panel) -> None:
     stem = file_stem(key, name, panel.suffix)
     figure = panel.figure() if panel.figure else None
     files = [
-        ("csv", "text/csv", lambda: csv_bytes(panel.frame(), key)),
-        ("py", "text/x-python", lambda: panel.script().encode()),
+        File(text("panel.csv"), "csv", "text/csv", lambda: csv_bytes(panel.frame(), key)),
+        File(text("panel.py"), "py", "text/x-python", lambda: panel.script().encode()),
+        *panel.files,
     ]
     if figure is not None:
-        files.insert(1, ("html", "text/html", lambda: html_bytes(figure, key.provenance())))
+        files.insert(1, File(text("panel.html"), "html", "text/html", lambda: html_bytes(figure, key.provenance())))
     with st.container(horizontal=True):
-        for ending, mime, data in files:
+        for file in files:
             st.download_button(
-                text(f"panel.{ending}"),
-                data=data,
-                file_name=f"{stem}.{ending}",
-                mime=mime,
-                key=f"{ending}_{name}",
+                file.label,
+                data=file.data,
+                file_name=f"{stem}.{file.ending}",
+                mime=file.mime,
+                key=f"{file.ending}_{name}",
                 on_click="ignore",
             )
     if figure is not None:

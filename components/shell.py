@@ -12,7 +12,7 @@ from typing import TypeVar
 import streamlit as st
 
 from components.charts.theme import ChartTheme
-from components.prose import advice, notice
+from components.prose import advice, notice, number
 from components.work import allow, wait_for
 from dashboard.engine.base import Engine, Job, ModelCard, RunSummary, TokenizedPrompt
 from dashboard.errors import Cancelled, DashboardError
@@ -60,6 +60,17 @@ class View:
     def wait(self, call: Callable[[Job], T], label: str, what: str) -> T:
         """`call` with progress on the page; see `components.work.wait_for`."""
         return wait_for(call, label, text=self.text, what=what)
+
+
+def model_facts(view: View, seconds: float) -> list[str]:
+    """The facts that every honesty strip ends with: kernel, dtype, device, time, model, run."""
+    text, card = view.text, view.card
+    return [
+        text("strip.kernel", kernel=card.kernel, dtype=card.dtype, device=card.device),
+        text("strip.seconds", seconds=number(text, seconds, 2)),
+        text("strip.model", model=card.label, revision=card.revision[:12]),
+        text("strip.run", run=view.key.digest),
+    ]
 
 
 def current() -> View:

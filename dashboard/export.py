@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -34,6 +34,13 @@ def csv_bytes(frame: pd.DataFrame, key: RunKey) -> bytes:
     origin = {"model": key.model, "revision": key.revision, "run": key.digest}
     safe = frame.assign(**{name: pd.Categorical([value] * len(frame)) for name, value in origin.items()})
     return safe.apply(_without_formulas).to_csv(index=False, lineterminator="\r\n").encode()
+
+
+def jsonl_bytes(records: Iterable[Mapping[str, object]], key: RunKey) -> bytes:
+    """One JSON object a line (JSON Lines, UTF-8), each with ``model, revision, run``."""
+    origin = {"model": key.model, "revision": key.revision, "run": key.digest}
+    lines = (json.dumps({**record, **origin}, ensure_ascii=False, allow_nan=False) for record in records)
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")
 
 
 def _without_formulas(column: pd.Series) -> pd.Series:

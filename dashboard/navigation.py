@@ -18,4 +18,5 @@ PAGES = (
     PageEntry("overview", ":material/home:"),
     PageEntry("attention", ":material/grid_on:"),
     PageEntry("next_token", ":material/bar_chart:"),
+    PageEntry("sampling", ":material/casino:"),
 )

@@ -79,6 +79,11 @@ FIELDS: dict[str, Field] = {
     "next_token_lens": Field("choice", ("prob", "entropy", "kl", "followed_prob", "followed_rank"), "prob"),
     "next_token_half": Field("switch"),
     "next_token_layer": Field("integer"),
+    "sampling_columns": Field("text"),
+    "sampling_go": Field("text"),
+    "sampling_forks": Field("text"),
+    "sampling_colour": Field("choice", ("prob", "q", "rank", "surprisal", "none"), "prob"),
+    "sampling_baseline": Field("choice", ("none", "0", "1", "2", "3"), "none"),
 }
 
 

@@ -301,6 +301,23 @@ class DecodeSettings:
     no_repeat_ngram: int = 0
     """A token that would complete an n-gram of this length for the second time is cut; 0 = off."""
 
+    @property
+    def acting(self) -> tuple[str, ...]:
+        """Settings with an effect, in the order in which ``generate`` runs their processors.
+
+        As `GenerationMixin._get_logits_processor` of transformers 5.23 does for one beam: penalties always, all others
+        only when tokens are drawn.
+        """
+        penalties = {"repetition_penalty": self.repetition_penalty != 1, "no_repeat_ngram": self.no_repeat_ngram > 0}
+        warpers = {
+            "temperature": self.temperature != 1,
+            "top_k": self.top_k > 0,
+            "top_p": self.top_p < 1,
+            "min_p": self.min_p > 0,
+            "typical_p": self.typical_p < 1,
+        }
+        return tuple(name for name, acts in (penalties | (warpers if self.do_sample else {})).items() if acts)
+
 
 @dataclass(frozen=True)
 class Processed:
@@ -452,6 +469,9 @@ class Engine(Protocol):
 
     def token(self, model: str, ids: tuple[int, ...]) -> tuple[Token, ...]:
         """Ids of the vocabulary as tokens."""
+
+    def texts(self, model: str, sequences: tuple[tuple[int, ...], ...]) -> tuple[str, ...]:
+        """What sequences of ids say, special tokens included."""
 
     def vocabulary(self, model: str, text: str, limit: int) -> tuple[Token, ...]:
         """Tokens that `text` means or that contain it: exact ones, its pieces, then others, at most `limit`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -24,30 +24,20 @@ PENALTIES = ("repetition_penalty", "no_repeat_ngram")
 """Settings that look at the tokens so far."""
 
 
-def processors(settings: DecodeSettings) -> list[tuple[str, LogitsProcessor]]:
-    """(setting, processor) in the order in which ``generate`` runs them; settings without effect have none.
+_MAKERS: dict[str, Callable[[DecodeSettings], LogitsProcessor]] = {
+    "repetition_penalty": lambda settings: RepetitionPenaltyLogitsProcessor(settings.repetition_penalty),
+    "no_repeat_ngram": lambda settings: NoRepeatNGramLogitsProcessor(settings.no_repeat_ngram),
+    "temperature": lambda settings: TemperatureLogitsWarper(settings.temperature),
+    "top_k": lambda settings: TopKLogitsWarper(settings.top_k),
+    "top_p": lambda settings: TopPLogitsWarper(settings.top_p),
+    "min_p": lambda settings: MinPLogitsWarper(settings.min_p),
+    "typical_p": lambda settings: TypicalLogitsWarper(settings.typical_p),
+}
 
-    As `GenerationMixin._get_logits_processor` of transformers 5.23 does for one beam: PENALTIES always, all others only
-    when tokens are drawn.
-    """
-    found: list[tuple[str, LogitsProcessor]] = []
-    if settings.repetition_penalty != 1:
-        found.append(("repetition_penalty", RepetitionPenaltyLogitsProcessor(settings.repetition_penalty)))
-    if settings.no_repeat_ngram:
-        found.append(("no_repeat_ngram", NoRepeatNGramLogitsProcessor(settings.no_repeat_ngram)))
-    if not settings.do_sample:
-        return found
-    if settings.temperature != 1:
-        found.append(("temperature", TemperatureLogitsWarper(settings.temperature)))
-    if settings.top_k:
-        found.append(("top_k", TopKLogitsWarper(settings.top_k)))
-    if settings.top_p < 1:
-        found.append(("top_p", TopPLogitsWarper(settings.top_p)))
-    if settings.min_p:
-        found.append(("min_p", MinPLogitsWarper(settings.min_p)))
-    if settings.typical_p < 1:
-        found.append(("typical_p", TypicalLogitsWarper(settings.typical_p)))
-    return found
+
+def processors(settings: DecodeSettings) -> list[tuple[str, LogitsProcessor]]:
+    """(setting, processor) in the order in which ``generate`` runs them; settings without effect have none."""
+    return [(name, _MAKERS[name](settings)) for name in settings.acting]
 
 
 def process(logits: Tensor, ids: Sequence[int], settings: DecodeSettings, shown: Sequence[int]) -> Processed:

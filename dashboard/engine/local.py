@@ -252,6 +252,11 @@ class LocalEngine:
         with self._leased(model) as ready:
             return tuple(ready.reader.token(i) for i in ids)
 
+    def texts(self, model: str, sequences: tuple[tuple[int, ...], ...]) -> tuple[str, ...]:
+        """See `Engine.texts`."""
+        with self._leased(model) as ready:
+            return tuple(ready.writer.text(ids) for ids in sequences)
+
     def vocabulary(self, model: str, text: str, limit: int) -> tuple[Token, ...]:
         """See `Engine.vocabulary`."""
         with self._leased(model) as ready:

@@ -1,0 +1,158 @@
+"""The panels of the Sampling page: running, the texts beside each other, and their table."""
+
+from __future__ import annotations
+
+import math
+
+import streamlit as st
+
+from components import link, sampling_run
+from components.controls import choice_picker
+from components.panels import File, Panel, chart_panel
+from components.prose import notice, number, quiet, section
+from components.sampling_run import Made
+from components.sampling_texts import Board, Columns
+from components.shell import View, model_facts
+from dashboard import forks as forking
+from dashboard.export import csv_bytes, jsonl_bytes
+from dashboard.frames.sampling import generated_ids, sequence_frame, token_frame, token_records
+from dashboard.i18n import Catalogue
+from dashboard.sampling_scripts import texts_script
+
+GO, FORKS, BASELINE = "sampling_go", "sampling_forks", "sampling_baseline"
+
+
+# -- running -------------------------------------------------------------------------------------------------------
+def made_texts(view: View, columns: Columns) -> Made | None:
+    """Run, progress, and the texts of all columns beside each other.
+
+    Raises:
+        DashboardError: the texts would be too long, too many, or the engine's.
+    """
+    text, request = view.text, columns.request
+    if not columns.possible:
+        quiet(text("sampling.mend_first"))
+        return None
+    cost = view.engine.generation_cost(view.key, request)
+    name = sampling_run.name_of(view.key, request)
+    link.text_state(GO, "")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(text("sampling.run"), type="primary", key="sampling_run", on_click=_go, args=(name,))
+        seconds = "?" if math.isnan(cost.seconds) else number(text, max(cost.seconds, 0.1), 1)
+        quiet(text("sampling.cost", tokens=cost.tokens, seconds=seconds, megabytes=number(text, cost.nbytes / 1e6, 1)))
+    link.text_written(GO, "")
+    go = st.session_state[GO] == name
+    forks = _forks(view)
+    colour_at, baseline_at, note_at = st.columns([1, 1, 2], vertical_alignment="bottom")
+    with colour_at:
+        colour = choice_picker("sampling_colour", text("sampling.colour"), text=text, prefix="sampling.colours")
+    with baseline_at:
+        baseline = _baseline(columns, text)
+    with note_at:
+        quiet(text(f"sampling.colour_note.{colour}"))
+    board = Board(view, columns, forks, colour, baseline, _fork)
+    made = sampling_run.follow(view, request, forks, board.running, go=go)
+    if made is None:
+        if not go:
+            quiet(text("sampling.not_yet"))
+        return None
+    if made.cancelled:
+        notice(text("sampling.stopped"))
+    for place, dropped in enumerate(made.generated.dropped):
+        if dropped:
+            notice(text("sampling.dropped", count=dropped, name=columns.names[place]))
+    board.finished(made)
+    return made
+
+
+def _go(name: str) -> None:
+    sampling_run.forget()
+    st.session_state[GO] = name
+
+
+def _forks(view: View) -> tuple[forking.Fork, ...]:
+    """The forks of the link, or those that were made since."""
+    link.text_state(FORKS, "")
+    try:
+        found = forking.read(st.session_state[FORKS])
+    except ValueError as error:
+        link.drop(link.Dropped(FORKS, st.session_state[FORKS][:40], "why", (("why", str(error)),)))
+        st.session_state[FORKS], found = "", ()
+    link.text_written(FORKS, "")
+    if found:
+        st.button(view.text("sampling.no_forks", count=len(found)), key="sampling_no_forks", on_click=_no_forks)
+    return found
+
+
+def _no_forks() -> None:
+    st.session_state[FORKS] = ""
+
+
+def _fork(fork: forking.Fork) -> None:
+    """Another token was chosen somewhere: one fork more, in the link."""
+    forks = forking.read(st.session_state[FORKS])
+    if fork not in forks:
+        st.session_state[FORKS] = forking.written([*forks, fork][-forking.MOST :])
+
+
+def _baseline(columns: Columns, text: Catalogue) -> int | None:
+    """The column that others are compared with, if any."""
+    options = ["none", *map(str, range(len(columns.specs)))]
+    link.choice_state(BASELINE, options, "none")
+    st.selectbox(
+        text("sampling.baseline"),
+        options,
+        key=BASELINE,
+        format_func=lambda at: text("sampling.no_baseline") if at == "none" else columns.names[int(at)],
+        help=text("sampling.baseline_help"),
+        persist_state="session",
+    )
+    chosen = link.choice_written(BASELINE, "none")
+    return None if chosen == "none" else int(chosen)
+
+
+# -- their table ---------------------------------------------------------------------------------------------------
+def sequences(view: View, columns: Columns, made: Made) -> None:
+    """The table of texts with their likelihoods; every token as a file."""
+    text, found = view.text, made.with_forks()
+    named = dict.fromkeys(generated_ids(found))
+    tokens = dict(zip(named, view.engine.token(view.model, tuple(named)), strict=True))
+    said = view.engine.texts(view.model, tuple(tuple(output.ids.tolist()) for output in found.outputs))
+    frame = sequence_frame(found, columns.names, said)
+    section(text("sampling.table"), text("sampling.table_note"))
+    chart_panel(
+        Panel(
+            name="sequences",
+            key=view.key,
+            text=text,
+            figure=None,
+            frame=lambda: frame,
+            script=lambda: texts_script(view.card, view.key, columns.request),
+            strip=texts_strip(view, made),
+            suffix=sampling_run.name_of(view.key, columns.request),
+            files=(
+                File(
+                    text("sampling.tokens_csv"),
+                    "tokens.csv",
+                    "text/csv",
+                    lambda: csv_bytes(token_frame(found, columns.names, tokens), view.key),
+                ),
+                File(
+                    text("sampling.tokens_jsonl"),
+                    "tokens.jsonl",
+                    "application/jsonl",
+                    lambda: jsonl_bytes(token_records(found, columns.names, tokens), view.key),
+                ),
+            ),
+        )
+    )
+
+
+def texts_strip(view: View, made: Made) -> list[str]:
+    """What texts are: drawn, how, how fast."""
+    text, found = view.text, made.generated
+    count = sum(len(output.ids) for output in found.outputs)
+    pace = number(text, count / max(found.seconds, 1e-9), 1)
+    way = text(f"sampling.ways.{found.way}") if found.way else ""
+    facts = model_facts(view, found.seconds)
+    return [text("sampling.exact_numbers"), text("sampling.noise"), way, text("sampling.pace", pace=pace), *facts]

@@ -1,0 +1,215 @@
+"""Making texts for one person: in a thread of its own, followed by the page, stopped by hand or when nobody looks."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import streamlit as st
+
+from components.prose import notice, number
+from components.shell import View
+from dashboard.engine.base import Engine, Job
+from dashboard.engine.generated import Generated, GenerateRequest, Output, Step, assembled
+from dashboard.errors import Cancelled
+from dashboard.forks import Fork, fork_request, left_by, written
+from dashboard.i18n import Catalogue
+from dashboard.run_key import RunKey
+
+POLL_SECONDS = 0.4
+"""How often the page looks at what came."""
+QUIET_SECONDS = 0.5
+"""Work shorter than this is waited for: a flash would only distract."""
+ALONE_SECONDS = 6.0
+"""Work that nobody has looked at for so long is stopped: its page was left or closed."""
+_WORK = "_sampling_work"
+
+
+@dataclass(frozen=True)
+class Made:
+    """Texts of a request and of its forks."""
+
+    generated: Generated
+    forks: dict[int, Output]
+    """Place of the fork -> its text, with the column of its row; one whose step is not there any more is missing."""
+    cancelled: bool = False
+
+    def with_forks(self) -> Generated:
+        """All texts: in each column the forks stand behind the rows, numbered on."""
+        rows = Counter(output.column for output in self.generated.outputs)
+        outputs = list(self.generated.outputs)
+        for output in self.forks.values():
+            outputs.append(replace(output, row=rows[output.column]))
+            rows[output.column] += 1
+        outputs.sort(key=lambda output: (output.column, output.row))
+        return replace(self.generated, outputs=tuple(outputs))
+
+
+@dataclass
+class Work:
+    """Texts that are being made."""
+
+    name: str
+    job: Job = field(init=False)
+    thread: threading.Thread = field(init=False)
+    began: float = field(default_factory=time.monotonic)
+    seen: float = field(default_factory=time.monotonic)
+    """When the page last looked."""
+    share: float = 0.0
+    before: int = 0
+    """So many others come first."""
+    steps: list[Step] = field(default_factory=list)
+    made: Made | None = None
+    error: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self.job = Job(progress=self._at, waits=self._behind)
+
+    def _at(self, share: float) -> None:
+        self.share = share
+
+    def _behind(self, before: int) -> None:
+        self.before = before
+
+    @property
+    def running(self) -> bool:
+        """Whether it goes on."""
+        return self.thread.is_alive()
+
+    def start(self, call: Callable[[Work], Made]) -> None:
+        """Begin, with somebody who stops it when nobody looks."""
+        self.thread = threading.Thread(target=self._run, args=(call,), daemon=True, name="texts")
+        self.thread.start()
+        threading.Thread(target=self._watch, daemon=True, name="texts watch").start()
+
+    def _run(self, call: Callable[[Work], Made]) -> None:
+        try:
+            self.made = call(self)
+        except Exception as error:  # noqa: BLE001 - raised again in the page's own thread
+            self.error = error
+
+    def _watch(self) -> None:
+        while self.running:
+            if time.monotonic() - self.seen > ALONE_SECONDS:
+                self.job.cancel.set()
+            self.thread.join(0.5)
+
+
+def name_of(key: RunKey, request: GenerateRequest) -> str:
+    """Twelve hex digits that stand for the texts of a request."""
+    return hashlib.sha256(f"{key.digest} {request}".encode()).hexdigest()[:12]
+
+
+def make(engine: Engine, key: RunKey, request: GenerateRequest, forks: Sequence[Fork], work: Work) -> Made:
+    """All texts, the forks one after the other; what is kept already is not made again."""
+    made = engine.generate(key, request, work.job, work.steps.append)
+    texts: dict[int, Output] = {}
+    for place, wanted in _fork_requests(request, forks, made, texts):
+        if work.job.cancel.is_set():
+            break
+        output = engine.generate(key, wanted, work.job).outputs[0]
+        texts[place] = replace(output, column=forks[place].column)
+    return Made(made, texts, work.job.cancel.is_set())
+
+
+def kept(engine: Engine, key: RunKey, request: GenerateRequest, forks: Sequence[Fork]) -> Made | None:
+    """All texts, if the engine still has them."""
+    made = engine.generated(key, request)
+    if made is None:
+        return None
+    texts: dict[int, Output] = {}
+    for place, wanted in _fork_requests(request, forks, made, texts):
+        found = engine.generated(key, wanted)
+        if found is None:
+            return None
+        texts[place] = replace(found.outputs[0], column=forks[place].column)
+    return Made(made, texts)
+
+
+def _fork_requests(
+    request: GenerateRequest, forks: Sequence[Fork], made: Generated, texts: Mapping[int, Output]
+) -> Iterator[tuple[int, GenerateRequest]]:
+    """Requests of the forks whose step is there, each asked for when the texts before it are in `texts`."""
+    for place, fork in enumerate(forks):
+        left = left_by(fork, made, texts)
+        if left is not None:
+            with contextlib.suppress(ValueError):  # a step that is not there any more
+                yield place, fork_request(request, fork, left)
+
+
+def follow(
+    view: View, request: GenerateRequest, forks: Sequence[Fork], draw: Callable[[Sequence[Output]], None], *, go: bool
+) -> Made | None:
+    """The texts when they are there; while they are made, what came, and a Stop button.
+
+    Args:
+        view: of the page.
+        request: checked.
+        forks: of its texts.
+        draw: shows texts that are not finished.
+        go: whether they are wanted; otherwise only texts that are there are given.
+
+    Raises:
+        DashboardError: the engine's.
+    """
+    found = kept(view.engine, view.key, request, forks)
+    if found is not None:
+        return found
+    name = name_of(view.key, request) + written(forks)
+    work: Work | None = st.session_state.get(_WORK)
+    if work is None or work.name != name:
+        if not go:
+            return None
+        if work is not None:
+            work.job.cancel.set()
+        engine, key = view.engine, view.key
+        work = st.session_state[_WORK] = Work(name)
+        work.start(lambda own: make(engine, key, request, forks, own))
+    work.thread.join(QUIET_SECONDS)
+    if work.running:
+        _show(view.text, work, request, draw)
+        return None
+    if isinstance(work.error, Cancelled):
+        notice(view.text("sampling.stopped_early"))
+    elif work.error is not None:
+        st.session_state.pop(_WORK)
+        raise work.error
+    return work.made
+
+
+def forget() -> None:
+    """The person asked again: what was stopped before is no answer."""
+    work: Work | None = st.session_state.pop(_WORK, None)
+    if work is not None:
+        work.job.cancel.set()
+
+
+def _show(text: Catalogue, work: Work, request: GenerateRequest, draw: Callable[[Sequence[Output]], None]) -> None:
+    """Progress and what came, looked at again and again; Stop stands outside of what is drawn again."""
+    st.button(text("sampling.stop"), key="sampling_stop", icon=":material/stop_circle:", on_click=work.job.cancel.set)
+
+    @st.fragment(run_every=POLL_SECONDS)
+    def look() -> None:
+        work.seen = time.monotonic()
+        if not work.running:
+            st.rerun()
+        st.progress(min(max(work.share, 0.0), 1.0), text=_told(work, text))
+        draw(assembled(list(work.steps), request, unfinished=""))
+
+    look()
+
+
+def _told(work: Work, text: Catalogue) -> str:
+    """Where it stands: in the queue, or how many tokens, how fast, and how long still."""
+    if work.before:
+        return text("sampling.queue", before=work.before)
+    made, seconds = sum(len(step.rows) for step in list(work.steps)), time.monotonic() - work.began
+    if not made or not work.share:
+        return text("sampling.beginning")
+    left = seconds * (1 - work.share) / work.share
+    return text("sampling.making", made=made, pace=number(text, made / seconds, 1), left=number(text, left, 0))

@@ -1,0 +1,20 @@
+"""Sampling: what do the settings change? Two to four columns of decode settings, token by token."""
+
+from components import sampling_columns as settings
+from components import sampling_panels as panels
+from components.sampling_texts import Columns
+from components.shell import error_frame
+from components.sidebar import loaded_view
+
+view = loaded_view()
+text = view.text
+
+specs = settings.columns_state(text)
+columns = Columns(specs, settings.names_of(specs))
+settings.cards(columns.specs, columns.names, text, view.theme)
+settings.editor(columns.specs, columns.names, text)
+made = None
+with error_frame(text):
+    made = panels.made_texts(view, columns)
+if made is not None:
+    panels.sequences(view, columns, made)
