@@ -36,19 +36,17 @@ EDITED = "sampling_edited"
 FIRST_SEED = 42
 MARKERS = ("●", "◆", "■", "▲")
 """One a column, as in the charts."""
-_MAIN = ("do_sample", "temperature", "top_k", "top_p", "num_beams", "num_return_sequences", "max_new_tokens", "seed")
-_MORE = (
-    "min_p",
-    "typical_p",
-    "repetition_penalty",
-    "no_repeat_ngram_size",
-    "length_penalty",
-    "stop_strings",
-    "name",
+_FIELDS = (
+    ("do_sample", "temperature", "top_k", "top_p", "min_p"),
+    ("typical_p", "repetition_penalty", "no_repeat_ngram_size", "num_beams", "length_penalty"),
+    ("num_return_sequences", "max_new_tokens", "seed", "stop_strings", "name"),
 )
+"""The editor's rows."""
 _STEPS = {"temperature": 0.1, "top_p": 0.05, "min_p": 0.01, "typical_p": 0.05, "repetition_penalty": 0.05}
 _PROBLEM = "_sampling_problem"
 FILE_BYTES = 100_000
+TINY = 1e-6
+"""Scores divided by a temperature below this leave float32's range of use."""
 
 
 def opening() -> tuple[ColumnSpec, ...]:
@@ -83,7 +81,7 @@ def cards(specs: Sequence[ColumnSpec], names: Sequence[str], text: Catalogue, th
             mark = f'<span style="color:{theme.categories[place]}" aria-hidden="true">{MARKERS[place]}</span>'
             lines = html.escape(_effective(spec, text))
             title = html.escape(names[place])
-            st.html(f'<div class="ls-card"><h3>{mark} {title}</h3><p class="ls-note">{lines}</p></div>')
+            st.html(f'<p class="ls-card">{mark} {title}</p><p class="ls-note">{lines}</p>')
             for problem in impossible(spec):
                 advice(text(f"sampling.impossible.{problem}", rows=spec.num_return_sequences, beams=spec.num_beams))
 
@@ -112,25 +110,30 @@ def editor(specs: Sequence[ColumnSpec], names: Sequence[str], text: Catalogue) -
         _toolbar(specs, text)
         if st.session_state.get(EDITED) not in range(len(specs)):
             st.session_state[EDITED] = 0
-        chosen = st.segmented_control(
-            text("sampling.edited"),
-            range(len(specs)),
-            key=EDITED,
-            format_func=lambda at: f"{MARKERS[at]} {names[at]}",
-            required=True,
-        )
+        column_at, preset_at = st.columns([3, 2], vertical_alignment="bottom")
+        with column_at:
+            chosen = st.segmented_control(
+                text("sampling.edited"),
+                range(len(specs)),
+                key=EDITED,
+                format_func=lambda at: f"{MARKERS[at]} {names[at]}",
+                required=True,
+            )
         place = chosen or 0
         spec, idle = specs[place], without_effect(specs[place])
-        _preset(specs, place, text)
-        for row in (_MAIN, _MORE):
-            for holder, name in zip(st.columns(len(row)), row, strict=True):
+        with preset_at:
+            _preset(specs, place, text)
+        for row in _FIELDS:
+            for holder, name in zip(st.columns(len(row), vertical_alignment="top"), row, strict=True):
                 with holder:
                     _field(specs, place, name, text, idle.get(name))
-        for reason in sorted(set(idle.values())):
-            fields = ", ".join(name for name, why in idle.items() if why == reason)
-            quiet(text(f"sampling.idle.{reason}", fields=fields))
-        if spec.do_sample and spec.temperature and spec.temperature < 1e-6:
-            quiet(text("sampling.tiny_temperature"))
+        reasons = [
+            text(f"sampling.idle.{reason}", fields=", ".join(name for name, why in idle.items() if why == reason))
+            for reason in dict.fromkeys(idle.values())
+        ]
+        if spec.do_sample and spec.temperature and spec.temperature < TINY:
+            reasons.append(text("sampling.tiny_temperature"))
+        quiet(" ".join(reasons))
     problem = st.session_state.pop(_PROBLEM, "")
     if problem:
         advice(problem)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import math
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
@@ -91,6 +92,11 @@ class ReadyModel:
     """How texts are made."""
     step_pace: Pace
     """How long a step of texts took, by rows."""
+
+    def step_seconds(self, rows: int) -> float:
+        """How long a step of so many rows takes; before the first, what a pass over so many tokens takes."""
+        measured = self.step_pace.seconds(rows)
+        return self.pace.seconds(rows) if math.isnan(measured) else measured
 
     def pass_of(self, ids: tuple[int, ...], job: Job) -> tuple[Any, Recording]:
         """One forward pass with capture, with the logits of every position only where they must be kept."""
@@ -356,9 +362,9 @@ class LocalEngine:
                     allowed=megabytes(self._settings.run_bytes),
                 )
             together = sum(column.rows for column in request.columns if column.num_beams == 1)
-            steps = [longest * ready.step_pace.seconds(together)] if together else []
+            steps = [longest * ready.step_seconds(together)] if together else []
             searches = [column for column in request.columns if column.num_beams > 1]
-            steps += [column.max_new_tokens * ready.step_pace.seconds(column.num_beams) for column in searches]
+            steps += [column.max_new_tokens * ready.step_seconds(column.num_beams) for column in searches]
             return GenerationCost(tokens, ready.pace.seconds(len(key.token_ids)) + sum(steps), nbytes)
 
     def generated(self, key: RunKey, request: GenerateRequest) -> Generated | None:

@@ -240,8 +240,10 @@ def set_metrics(
 
 
 def list_metrics(texts: Sequence[Text], log_p: Sequence[NDArray[np.float32]]) -> dict[str, Interval]:
-    """METRICS of a ranked list (beams): a search draws nothing, so there are no intervals, and
-    no share of different texts or of loops, which would be frequencies."""
+    """METRICS of a ranked list (beams): a search draws nothing, so nothing has an interval.
+
+    Shares of different texts and of loops would be frequencies, and are not there.
+    """
     values = {name: distinct(texts, n) for n, name in enumerate(_DISTINCT, 1)}
     values |= {SELF_BLEU: self_bleu(texts), MEAN_LOG_P: mean_log_p(log_p)}
     missing = Interval.missing(len(texts))
