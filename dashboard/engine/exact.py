@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -108,6 +109,7 @@ def probability_tree(writer: Writer, ids: Sequence[int], request: TreeRequest, t
     Raises:
         Cancelled: ``turn.job.cancel`` was set.
     """
+    began = time.perf_counter()
     given = writer.ids(ids)
     prompt = writer.prompt(given, turn.job)
     chooser = _chooser(request.settings)
@@ -165,7 +167,8 @@ def probability_tree(writer: Writer, ids: Sequence[int], request: TreeRequest, t
     for array in arrays:
         array.flags.writeable = False
     named = tuple("inner" if node in inner else state for node, state in enumerate(states))
-    return ProbabilityTree(arrays[0], arrays[1], arrays[2], arrays[3], named, done, max(0.0, 1 - pushed))
+    unseen, seconds = max(0.0, 1 - pushed), time.perf_counter() - began
+    return ProbabilityTree(arrays[0], arrays[1], arrays[2], arrays[3], named, done, unseen, seconds)
 
 
 def _distribution(prompt: Prompt, chooser: Chooser, ids: Tensor, ways: Sequence[tuple[int, ...]]) -> Tensor:

@@ -245,3 +245,4 @@ class ProbabilityTree:
     """Σ probs of nodes that are ``end`` or ``depth``."""
     unseen_mass: float
     """Probability of what was never looked at: beyond the likeliest children of a node."""
+    seconds: float

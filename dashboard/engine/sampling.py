@@ -136,6 +136,8 @@ class Chooser:
             return self._of(logits, left, self._keys, step)
         parts = []
         for rows, whole in ((sure.nonzero()[:, 0], False), ((~sure).nonzero()[:, 0], True)):
+            if not len(rows):
+                continue
             some = self._whole(logits[rows], scores[rows], ids[rows]) if whole else _rows(left, rows)
             parts.append((rows, self._of(logits[rows], some, self._keys[rows], step)))
         order = torch.cat([rows for rows, _ in parts]).argsort()
