@@ -37,6 +37,7 @@ FORBIDDEN = {
     ],
     "dashboard/engine/*.py": ["dashboard.frames", "dashboard.cache", "pandas"],
     "dashboard/frames/*.py": ["dashboard.engine.local", "dashboard.cache"],
+    "dashboard/probes/*.py": ["dashboard.engine", "dashboard.frames", "dashboard.cache", "dashboard.settings"],
     "dashboard/stats/*.py": ["dashboard.engine.local", "dashboard.cache", "pandas"],
 }
 STANDARD_LIBRARY_ONLY = [

@@ -1,0 +1,83 @@
+"""Completions with what is known of them in the world: occupations with the share of women, pronouns, own lists."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from dashboard.probes.articles import article_for
+
+_OCCUPATIONS = Path(__file__).with_name("occupations.toml")
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What a prompt may go on with."""
+
+    text: str
+    """``nurse``, without a space in front."""
+    article: str = ""
+    """``a``, ``an``, or empty where none belongs."""
+    share: float | None = None
+    """A share in the world, [0, 1]: of women in the occupation, or what an own list says; None where not known."""
+    counted: str = ""
+    """What the statistic counts, in its own words: ``Registered nurses``."""
+
+    def after(self, *, article: bool) -> str:
+        """As it stands behind a prompt, with the space: `` a nurse``, or without its `article` `` nurse``."""
+        return f" {self.article} {self.text}" if article and self.article else f" {self.text}"
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """Completions that are compared with one another."""
+
+    name: str
+    """Its id, or an own list's name."""
+    completions: tuple[Completion, ...]
+    source: str = ""
+    """Where the shares come from."""
+    year: int | None = None
+    """Of the shares."""
+
+    def shares(self) -> dict[str, float]:
+        """The known shares by completion."""
+        return {one.text: one.share for one in self.completions if one.share is not None}
+
+
+@cache
+def occupations() -> Lexicon:
+    """60 occupations with the share of women among the employed in the United States.
+
+    Source, year and what each figure counts: ``occupations.toml``.
+    """
+    table = tomllib.loads(_OCCUPATIONS.read_text(encoding="utf-8"))
+    rows = tuple(
+        Completion(word, article_for(word), percent / 100, counted) for word, counted, percent in table["occupations"]
+    )
+    return Lexicon("occupations", rows, table["source"], table["year"])
+
+
+def _pronouns(name: str, *words: str) -> Lexicon:
+    return Lexicon(name, tuple(Completion(word) for word in words))
+
+
+PRONOUNS = (
+    _pronouns("he_she", "he", "she"),
+    _pronouns("him_her", "him", "her"),
+    _pronouns("his_her", "his", "her"),
+    _pronouns("himself_herself", "himself", "herself"),
+)
+PEOPLE = _pronouns("man_woman", "man", "woman")
+"""What follows "The nurse was a"."""
+
+
+def lexicon(name: str) -> Lexicon:
+    """A bundled lexicon by its name.
+
+    Raises:
+        KeyError: there is none of that name.
+    """
+    return {one.name: one for one in (occupations(), PEOPLE, *PRONOUNS)}[name]

@@ -1,0 +1,206 @@
+"""Own lists of completions: pasted lines or an uploaded CSV or TSV file, each with a share where one is given."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from dashboard.errors import (
+    CompletionTooLong,
+    ListColumnsUnknown,
+    ListEmpty,
+    ListTooLong,
+    ShareInvalid,
+    SharesContradict,
+)
+from dashboard.probes.articles import article_for, split_article
+from dashboard.probes.lexicon import Completion, Lexicon
+from dashboard.probes.text_files import Row, checked_size, decoded, delimited
+from dashboard.tokens import shortened
+
+MAX_BYTES = 5_000_000
+"""Largest file of completions [bytes]; a larger one is refused before it is read."""
+MAX_COMPLETIONS = 10_000
+MAX_CHARACTERS = 200
+"""Longest completion [characters]."""
+TEXT_COLUMNS = {"completion", "word", "occupation", "job", "profession", "text", "term", "pronoun", "name"}
+SHARE_COLUMNS = {
+    *("share", "women", "female", "percent", "proportion", "value"),
+    *("share_women", "women_share", "percent_women", "women_percent", "pct_women", "pct_female", "bls_pct_female"),
+}
+_NAMES_ALONE = {"completion", "occupation", "profession"}
+"""Names of a single column; others could be completions themselves."""
+_MISSING = {"", "-", "–", "—", "na", "n/a", "nan", "none", "null"}
+_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
+_CLEARLY_PERCENT = 10.0
+"""Shares without a ``%`` are percent when one reaches this and more than half are above 1, or their column says so."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that reading decided and a person should know; its words: ``probes.note.<kind>`` with the facts."""
+
+    kind: str
+    facts: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class OwnList:
+    """A list of completions and what was decided in reading it."""
+
+    lexicon: Lexicon
+    notes: tuple[Note, ...]
+
+
+def from_file(data: bytes, name: str, *, articles: bool = True) -> OwnList:
+    """Read an uploaded CSV or TSV file.
+
+    Args:
+        data: its bytes; `checked_size` with MAX_BYTES refuses a large one before they are there.
+        name: the list's name.
+        articles: whether the completions are nouns that take ``a`` or ``an``.
+
+    Raises:
+        FileTooLarge, FileNotText, TableBroken, ListColumnsUnknown, ListTooLong, ListEmpty, CompletionTooLong,
+            ShareInvalid, SharesContradict: as their names say.
+    """
+    checked_size(len(data), MAX_BYTES)
+    text, encoding = decoded(data)
+    return _read(text, name, articles, [] if encoding.startswith("utf-8") else [Note("encoding", {"name": encoding})])
+
+
+def from_lines(text: str, name: str = "", *, articles: bool = True) -> OwnList:
+    """Read pasted lines, ``nurse`` or ``nurse, 0.87``; errors as `from_file`."""
+    checked_size(len(text.encode("utf-8", "surrogatepass")), MAX_BYTES)
+    return _read(text, name, articles, [])
+
+
+def _read(text: str, name: str, articles: bool, notes: list[Note]) -> OwnList:
+    table, delimiter = delimited(text)
+    if not table:
+        raise ListEmpty()
+    if delimiter != ",":
+        notes.append(Note("delimiter", {"delimiter": {";": ";", "\t": "⇥"}[delimiter]}))
+    body, text_at, share_at = _columns(table, notes)
+    pairs = [(row.line, _cell(row, text_at), _cell(row, share_at)) for row in body]
+    kept = [pair for pair in pairs if pair[1]]
+    if len(kept) < len(pairs):
+        notes.append(Note("empty", {"count": len(pairs) - len(kept)}))
+    if not kept:
+        raise ListEmpty()
+    if len(kept) > MAX_COMPLETIONS:
+        raise ListTooLong(count=len(kept), limit=MAX_COMPLETIONS)
+    named = len(body) < len(table) and _cell(table[0], share_at)
+    shares = _shares([(line, share) for line, _, share in kept], named or "", notes)
+    found = [(line, _completion(words, share, articles)) for (line, words, _), share in zip(kept, shares, strict=True)]
+    return OwnList(Lexicon(name, _merged(found, notes)), tuple(notes))
+
+
+def _cell(row: Row, at: int | None) -> str:
+    return row.cells[at] if at is not None and at < len(row.cells) else ""
+
+
+def _completion(words: str, share: float | None, articles: bool) -> Completion:
+    article, rest = split_article(words) if articles else ("", words)
+    return Completion(rest, (article or article_for(rest)) if articles else "", share)
+
+
+def _columns(table: list[Row], notes: list[Note]) -> tuple[list[Row], int, int | None]:
+    """The rows below the column names, and the places of the completions and of the shares (None: no such column)."""
+    width = max(len(row.cells) for row in table)
+    names = _names(table, width)
+    texts = [at for at, name in enumerate(names) if name in TEXT_COLUMNS]
+    shares = [at for at, name in enumerate(names) if name in SHARE_COLUMNS]
+    if width > 2 and (len(texts) != 1 or len(shares) > 1):
+        raise ListColumnsUnknown(columns=shortened(" · ".join(table[0].cells), 200))
+    if names:
+        notes.append(Note("header", {"line": table[0].line}))
+    body = table[1:] if names else table
+    if width == 1:
+        return body, 0, None
+    if width == 2:
+        text_at = texts[0] if len(texts) == 1 else int(shares == [0])
+        return body, text_at, 1 - text_at
+    ignored = [cell for at, cell in enumerate(table[0].cells) if at not in (*texts, *shares)]
+    if ignored:
+        notes.append(Note("ignored", {"columns": shortened(" · ".join(ignored), 200)}))
+    return body, texts[0], shares[0] if shares else None
+
+
+def _names(table: list[Row], width: int) -> tuple[str, ...]:
+    """The column names in the first row; none where it is a completion already."""
+    first = table[0].cells
+    names = tuple(cell.lower().replace(" ", "_") for cell in first)
+    if width == 1:
+        return names if names[0] in _NAMES_ALONE else ()
+    # a column of row numbers often has no name, but not one of two
+    whole = len(first) == width and (width > 2 or all(first))
+    values = any(cell and _is_value(cell) for cell in first)
+    known = any(name in TEXT_COLUMNS | SHARE_COLUMNS for name in names)
+    below = [_cell(row, 1) for row in table[1:]]
+    over_shares = any(map(_is_number, below)) and all(map(_is_value, below))
+    return names if whole and not values and (known or over_shares) else ()
+
+
+def _is_number(cell: str) -> bool:
+    return _NUMBER.fullmatch(cell.removesuffix("%").strip()) is not None
+
+
+def _is_value(cell: str) -> bool:
+    return cell.lower() in _MISSING or _is_number(cell)
+
+
+def _shares(cells: Sequence[tuple[int, str]], column: str, notes: list[Note]) -> list[float | None]:
+    """Shares in [0, 1] of (line, cell) as written; percent where it is clearly meant, and that is said."""
+    numbers = [_number(line, cell) for line, cell in cells]
+    if any(cell.endswith("%") for _, cell in cells):
+        divisors = [100.0 if cell.endswith("%") else 1.0 for _, cell in cells]
+    else:
+        divisors = [100.0 if _clearly_percent(numbers, column) else 1.0] * len(cells)
+    if 100.0 in divisors:
+        notes.append(Note("percent"))
+    if any("," in cell and number is not None for (_, cell), number in zip(cells, numbers, strict=True)):
+        notes.append(Note("decimal_comma"))
+    found: list[float | None] = []
+    for (line, cell), number, divisor in zip(cells, numbers, divisors, strict=True):
+        share = None if number is None else number / divisor
+        if share is not None and not 0 <= share <= 1:
+            raise ShareInvalid(line=line, value=shortened(cell, 40))
+        found.append(share)
+    return found
+
+
+def _clearly_percent(numbers: Sequence[float | None], column: str) -> bool:
+    known = [number for number in numbers if number]
+    if not known or max(known) <= 1:
+        return False
+    named = "percent" in column.lower() or "pct" in column.lower()
+    return named or (max(known) >= _CLEARLY_PERCENT and sum(number > 1 for number in known) * 2 > len(known))
+
+
+def _number(line: int, cell: str) -> float | None:
+    if cell.lower() in _MISSING:
+        return None
+    if not _is_number(cell):
+        raise ShareInvalid(line=line, value=shortened(cell, 40))
+    return float(cell.removesuffix("%").strip().replace(",", "."))
+
+
+def _merged(found: Sequence[tuple[int, Completion]], notes: list[Note]) -> tuple[Completion, ...]:
+    """Each completion once, in order: equal ones are one, unless their shares contradict each other."""
+    kept: dict[str, Completion] = {}
+    again: dict[str, None] = {}
+    for line, one in found:
+        if len(one.text) > MAX_CHARACTERS:
+            raise CompletionTooLong(line=line, characters=len(one.text), limit=MAX_CHARACTERS)
+        before = kept.get(one.text)
+        if before is not None:
+            again[one.text] = None
+            if one.share is not None and before.share not in (None, one.share):
+                raise SharesContradict(completion=one.text, line=line)
+        if before is None or before.share is None:
+            kept[one.text] = one
+    if again:
+        notes.append(Note("repeated", {"count": len(again), "words": " · ".join(list(again)[:5])}))
+    return tuple(kept.values())

@@ -1,0 +1,27 @@
+"""Errors of probes: the words ask for the facts that the code gives, no more and no fewer."""
+
+import ast
+import string
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WORDS = tomllib.loads((ROOT / "dashboard/locale/en/probe_errors.toml").read_text(encoding="utf-8"))["error"]
+RAISED = [
+    (path.name, node.exc.func.id, {keyword.arg for keyword in node.exc.keywords})
+    for path in sorted((ROOT / "dashboard/probes").glob("*.py"))
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and isinstance(node.exc.func, ast.Name)
+]
+
+
+@pytest.mark.parametrize(("file", "name", "facts"), RAISED)
+def test_an_error_is_given_the_facts_that_its_words_tell(file, name, facts):
+    asked = {fact for _, fact, _, _ in string.Formatter().parse(WORDS[name]) if fact is not None}
+    assert asked == facts, file
+
+
+def test_every_error_of_probes_is_raised_somewhere():
+    assert {name for _, name, _ in RAISED} == set(WORDS)
