@@ -13,12 +13,16 @@ function showCard(card, lines, at) {
       return line;
     }),
   );
+  placeCard(card, at);
+}
+
+function placeCard(card, at) {
   if (!card.matches(":popover-open")) card.showPopover();
   const { width, height } = card.getBoundingClientRect();
   const right = at.right + width > window.innerWidth - 4 ? at.left - width : at.right;
   const below = at.bottom + height > window.innerHeight - 4 ? at.top - height : at.bottom;
   card.style.left = `${Math.max(4, Math.min(right, window.innerWidth - width - 4))}px`;
-  card.style.top = `${Math.max(4, below)}px`;
+  card.style.top = `${Math.max(4, Math.min(below, window.innerHeight - height - 4))}px`;
 }
 
 function hideCard(card) {
