@@ -1,4 +1,4 @@
-"""The web components with nasty data. ``?show=mosaic|tokens|image|copy`` picks one; other parameters set its case."""
+"""The web components with nasty data. ``?show=`` picks one or several of `shows`; other parameters set its case."""
 
 import json
 from typing import Any
@@ -11,6 +11,7 @@ from components.web.chart_download import chart_download
 from components.web.copy_link import copy_link
 from components.web.head_mosaic import head_mosaic
 from components.web.token_text import token_text
+from components.web.written_texts import MARKS, Alternative, WrittenRow, WrittenToken, written_texts
 from dashboard.i18n import Catalogue
 
 NASTY = (
@@ -137,11 +138,71 @@ def show_copy() -> None:
     copy_link(more={"lang": "en"}, text=text, key="copy")
 
 
+def show_written() -> None:
+    """``stream=1``: five times a second each row gets two more tokens, until it has ``count``; ``hold`` stops it."""
+    count = number("count", 40)
+    last = number("hold", count) if query.get("stream") == "1" else count
+    now = st.session_state.setdefault("now", 0 if query.get("stream") == "1" else count)
+    known = len(st.session_state.get("calls", []))
+
+    def texts() -> None:
+        draw_written(st.session_state["now"], count)
+        written_all, forked = st.session_state["now"] >= last > now, len(st.session_state.get("calls", [])) > known
+        st.session_state["now"] = min(last, st.session_state["now"] + 2)
+        if written_all or forked:
+            st.rerun()  # the whole page once more, without the clock
+
+    # always a fragment: elsewhere on the page it would be another component to the browser
+    st.fragment(texts, run_every=0.2 if now < last else None)()
+
+
+def draw_written(now: int, count: int) -> None:
+    rows = number("rows", 3)
+    written_texts(
+        rows=[WrittenRow(f"row {row}", written(row, now), "" if now < count else ENDING) for row in range(rows)],
+        lut=lut,
+        dark=dark,
+        text=text,
+        key="written",
+        on_fork=None if query.get("readonly") == "1" else fork,
+        max_height=number("max_height", 420),
+        running=now < count,
+    )
+
+
+ENDING = "limit reached"
+
+
+def written(row: int, count: int) -> tuple[WrittenToken, ...]:
+    """Token `step` of row `row`: nasty ones first, then words; every fifth with a mark."""
+    found = []
+    for step in range(count):
+        label = NASTY[step] if step < len(NASTY) else f"·word{(step * 7 + row) % 50}"
+        other = [
+            Alternative(
+                label if k == row % 3 else NASTY[(step + k) % len(NASTY)],
+                f"p {0.5**k:.3f} · cut by top_k" if k > 6 else f"p {0.5**k:.3f} · q {0.6**k:.3f}",
+                100 * step + k,
+                chosen=k == row % 3,
+                cut=k > 6,
+            )
+            for k in range(number("alternatives", 10))
+        ]
+        mark = MARKS[step // 5 % 4] if step % 5 == 0 else "parted differs" if step == 21 else ""
+        weight = (step * 37 % 101) / 100 if step != 11 else float("nan")
+        found.append(WrittenToken(label, weight, f"{step} · id {100 * step} · p 0.{step:03}", mark, tuple(other)))
+    return tuple(found)
+
+
+def fork(row: int, step: int, token: int) -> None:
+    report("fork", [row, step, token])
+
+
 def other_head() -> None:
     st.session_state["head"] = (6, 6)
 
 
-shows = {"mosaic": show_mosaic, "tokens": show_tokens, "image": show_image, "copy": show_copy}
+shows = {"mosaic": show_mosaic, "tokens": show_tokens, "written": show_written, "image": show_image, "copy": show_copy}
 for name in query.get("show", "mosaic").split(","):
     shows[name]()
 calls = st.session_state.get("calls", [])
