@@ -34,7 +34,7 @@ from dashboard.i18n import Catalogue
 COLUMNS = "sampling_columns"
 EDITED = "sampling_edited"
 FIRST_SEED = 42
-MARKERS = ("●", "◆", "■", "▲")
+MARKERS = ("●", "■", "◆", "▲")
 """One a column, as in the charts."""
 _FIELDS = (
     ("do_sample", "temperature", "top_k", "top_p", "min_p"),
@@ -69,7 +69,8 @@ def columns_state(text: Catalogue) -> tuple[ColumnSpec, ...]:
     return specs
 
 
-def _write(specs: Sequence[ColumnSpec]) -> None:
+def write_columns(specs: Sequence[ColumnSpec]) -> None:
+    """Other columns take the place of these."""
     st.session_state[COLUMNS] = written(specs)
 
 
@@ -145,7 +146,7 @@ def _preset(specs: Sequence[ColumnSpec], place: int, text: Catalogue) -> None:
     def take() -> None:
         name = st.session_state[key]
         if name:
-            _write(_with(specs, place, replace(PRESETS[name], seed=specs[place].seed)))
+            write_columns(_with(specs, place, replace(PRESETS[name], seed=specs[place].seed)))
             st.session_state[key] = None
 
     st.selectbox(
@@ -197,7 +198,7 @@ def _take(specs: Sequence[ColumnSpec], place: int, name: str, key: str, text: Ca
     elif name == "seed":
         value = int(value) if value.strip().isascii() and value.strip().isdigit() else value
     try:
-        _write(_with(specs, place, changed(specs[place], {name: value})))
+        write_columns(_with(specs, place, changed(specs[place], {name: value})))
     except Unreadable as error:
         st.session_state[_PROBLEM] = text(f"sampling.unreadable.{error.reason}", **error.facts)
 
@@ -251,20 +252,20 @@ def _toolbar(specs: Sequence[ColumnSpec], text: Catalogue) -> None:
 
 def _add(specs: Sequence[ColumnSpec]) -> None:
     seed = max(spec.seed for spec in specs) + 1
-    _write([*specs, replace(PRESETS["bare"], seed=seed % 2**64)])
+    write_columns([*specs, replace(PRESETS["bare"], seed=seed % 2**64)])
     st.session_state[EDITED] = len(specs)
 
 
 def _remove(specs: Sequence[ColumnSpec]) -> None:
     place = st.session_state.get(EDITED) or 0
-    _write([*specs[:place], *specs[place + 1 :]])
+    write_columns([*specs[:place], *specs[place + 1 :]])
     st.session_state[EDITED] = max(0, place - 1)
 
 
 def _same_noise(specs: Sequence[ColumnSpec]) -> None:
     """Every column draws with the same noise, or each with its own."""
     first, same = specs[0].seed, st.session_state["sampling_same"]
-    _write([replace(spec, seed=first if same else (first + place) % 2**64) for place, spec in enumerate(specs)])
+    write_columns([replace(spec, seed=first if same else (first + place) % 2**64) for place, spec in enumerate(specs)])
 
 
 def _load(text: Catalogue) -> None:
@@ -275,6 +276,6 @@ def _load(text: Catalogue) -> None:
     try:
         if given.size > FILE_BYTES:
             raise Unreadable("size", most=FILE_BYTES // 1000)
-        _write(read_file(given.getvalue()))
+        write_columns(read_file(given.getvalue()))
     except Unreadable as error:
         st.session_state[_PROBLEM] = text(f"sampling.unreadable.{error.reason}", **error.facts)

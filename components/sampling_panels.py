@@ -14,6 +14,7 @@ from components.sampling_run import Made
 from components.sampling_texts import Board, Columns
 from components.shell import View, model_facts
 from dashboard import forks as forking
+from dashboard.engine.generated import assembled
 from dashboard.export import csv_bytes, jsonl_bytes
 from dashboard.frames.sampling import generated_ids, sequence_frame, token_frame, token_records
 from dashboard.i18n import Catalogue
@@ -39,7 +40,9 @@ def made_texts(view: View, columns: Columns) -> Made | None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(text("sampling.run"), type="primary", key="sampling_run", on_click=_go, args=(name,))
         seconds = "?" if math.isnan(cost.seconds) else number(text, max(cost.seconds, 0.1), 1)
-        quiet(text("sampling.cost", tokens=cost.tokens, seconds=seconds, megabytes=number(text, cost.nbytes / 1e6, 1)))
+        told = text("sampling.cost", tokens=cost.tokens, seconds=seconds, megabytes=number(text, cost.nbytes / 1e6, 1))
+        beams = any(spec.num_beams > 1 for spec in columns.specs)
+        quiet(f"{told} {text('sampling.beams_later')}" if beams else told)
     link.text_written(GO, "")
     go = st.session_state[GO] == name
     forks = _forks(view)
@@ -50,19 +53,36 @@ def made_texts(view: View, columns: Columns) -> Made | None:
         baseline = _baseline(columns, text)
     with note_at:
         quiet(text(f"sampling.colour_note.{colour}"))
-    board = Board(view, columns, forks, colour, baseline, _fork)
-    made = sampling_run.follow(view, request, forks, board.running, go=go)
-    if made is None:
-        if not go:
-            quiet(text("sampling.not_yet"))
-        return None
-    if made.cancelled:
+    made, work = sampling_run.follow(view, request, forks, go=go)
+    if made is None and work is None and not go:
+        quiet(text("sampling.not_yet"))
+    if made is not None and made.cancelled:
         notice(text("sampling.stopped"))
-    for place, dropped in enumerate(made.generated.dropped):
+    for place, dropped in enumerate(made.generated.dropped if made else ()):
         if dropped:
             notice(text("sampling.dropped", count=dropped, name=columns.names[place]))
-    board.finished(made)
+    if made is not None or work is not None:
+        _texts(Board(view, columns, forks, colour, baseline, _fork), made, work)
     return made
+
+
+def _texts(board: Board, made: Made | None, work: sampling_run.Work | None) -> None:
+    """The texts, finished or growing, in one fragment: what the person opened in them stays when they end."""
+    text, forks = board.view.text, st.session_state[FORKS]
+    if work is not None:
+        sampling_run.stop_button(work, text, "texts")
+
+    @st.fragment(run_every=sampling_run.POLL_SECONDS if work is not None else None)
+    def look() -> None:
+        if st.session_state[FORKS] != forks:  # another token was chosen
+            st.rerun()
+        if work is not None:
+            sampling_run.progress(work, text)
+            board.running(assembled(list(work.steps), board.columns.request, unfinished=""))
+        elif made is not None:
+            board.finished(made)
+
+    look()
 
 
 def _go(name: str) -> None:

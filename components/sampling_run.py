@@ -15,7 +15,7 @@ import streamlit as st
 from components.prose import notice, number
 from components.shell import View
 from dashboard.engine.base import Engine, Job
-from dashboard.engine.generated import Generated, GenerateRequest, Output, Step, assembled
+from dashboard.engine.generated import Generated, GenerateRequest, Output, Step
 from dashboard.errors import Cancelled
 from dashboard.forks import Fork, fork_request, left_by, written
 from dashboard.i18n import Catalogue
@@ -25,9 +25,9 @@ POLL_SECONDS = 0.4
 """How often the page looks at what came."""
 QUIET_SECONDS = 0.5
 """Work shorter than this is waited for: a flash would only distract."""
-ALONE_SECONDS = 6.0
+ALONE_SECONDS = 10.0
 """Work that nobody has looked at for so long is stopped: its page was left or closed."""
-_WORK = "_sampling_work"
+_WORK = "_sampling_work_"
 
 
 @dataclass(frozen=True)
@@ -143,65 +143,63 @@ def _fork_requests(
 
 
 def follow(
-    view: View, request: GenerateRequest, forks: Sequence[Fork], draw: Callable[[Sequence[Output]], None], *, go: bool
-) -> Made | None:
-    """The texts when they are there; while they are made, what came, and a Stop button.
+    view: View, request: GenerateRequest, forks: Sequence[Fork], *, go: bool, slot: str = "texts"
+) -> tuple[Made | None, Work | None]:
+    """The texts when they are there, and the work while they are made.
 
     Args:
         view: of the page.
         request: checked.
         forks: of its texts.
-        draw: shows texts that are not finished.
         go: whether they are wanted; otherwise only texts that are there are given.
+        slot: one piece of work of a slot goes on at a time.
 
     Raises:
         DashboardError: the engine's.
     """
     found = kept(view.engine, view.key, request, forks)
     if found is not None:
-        return found
+        return found, None
     name = name_of(view.key, request) + written(forks)
-    work: Work | None = st.session_state.get(_WORK)
+    work: Work | None = st.session_state.get(_WORK + slot)
     if work is None or work.name != name:
         if not go:
-            return None
+            return None, None
         if work is not None:
             work.job.cancel.set()
         engine, key = view.engine, view.key
-        work = st.session_state[_WORK] = Work(name)
+        work = st.session_state[_WORK + slot] = Work(name)
         work.start(lambda own: make(engine, key, request, forks, own))
+    work.seen = time.monotonic()
     work.thread.join(QUIET_SECONDS)
     if work.running:
-        _show(view.text, work, request, draw)
-        return None
+        return None, work
     if isinstance(work.error, Cancelled):
         notice(view.text("sampling.stopped_early"))
     elif work.error is not None:
-        st.session_state.pop(_WORK)
+        st.session_state.pop(_WORK + slot)
         raise work.error
-    return work.made
+    return work.made, None
 
 
-def forget() -> None:
+def forget(slot: str = "texts") -> None:
     """The person asked again: what was stopped before is no answer."""
-    work: Work | None = st.session_state.pop(_WORK, None)
+    work: Work | None = st.session_state.pop(_WORK + slot, None)
     if work is not None:
         work.job.cancel.set()
 
 
-def _show(text: Catalogue, work: Work, request: GenerateRequest, draw: Callable[[Sequence[Output]], None]) -> None:
-    """Progress and what came, looked at again and again; Stop stands outside of what is drawn again."""
-    st.button(text("sampling.stop"), key="sampling_stop", icon=":material/stop_circle:", on_click=work.job.cancel.set)
+def stop_button(work: Work, text: Catalogue, slot: str) -> None:
+    """Stop; to stand outside of what is drawn again and again, or it would not be heard before the end."""
+    st.button(text("sampling.stop"), key=f"{slot}_stop", icon=":material/stop_circle:", on_click=work.job.cancel.set)
 
-    @st.fragment(run_every=POLL_SECONDS)
-    def look() -> None:
-        work.seen = time.monotonic()
-        if not work.running:
-            st.rerun()
-        st.progress(min(max(work.share, 0.0), 1.0), text=_told(work, text))
-        draw(assembled(list(work.steps), request, unfinished=""))
 
-    look()
+def progress(work: Work, text: Catalogue) -> None:
+    """One look at work that goes on, in a fragment that runs every POLL_SECONDS: how far it is; all anew at its end."""
+    work.seen = time.monotonic()
+    if not work.running:
+        st.rerun()
+    st.progress(min(max(work.share, 0.0), 1.0), text=_told(work, text))
 
 
 def _told(work: Work, text: Catalogue) -> str:

@@ -84,6 +84,22 @@ FIELDS: dict[str, Field] = {
     "sampling_forks": Field("text"),
     "sampling_colour": Field("choice", ("prob", "q", "rank", "surprisal", "none"), "prob"),
     "sampling_baseline": Field("choice", ("none", "0", "1", "2", "3"), "none"),
+    "sampling_beams_of": Field("choice", ("0", "1", "2", "3"), "0"),
+    "sampling_value": Field("choice", ("kept_mass", "kept", "entropy_nats", "total_variation", "js_nats"), "kept_mass"),
+    "sampling_positions": Field("integer"),
+    "sampling_map": Field("switch"),
+    "sampling_reference": Field("text"),
+    "sampling_tree_of": Field("choice", ("own", "0", "1", "2", "3"), "own"),
+    "sampling_tree_go": Field("switch"),
+    "sampling_depth": Field("integer"),
+    "sampling_mass": Field("number"),
+    "sampling_nodes": Field("integer"),
+    "sampling_knob": Field(
+        "choice", ("temperature", "top_k", "top_p", "min_p", "typical_p", "repetition_penalty"), "temperature"
+    ),
+    "sampling_sweep_column": Field("choice", ("0", "1", "2", "3"), "0"),
+    "sampling_sweep_values": Field("text"),
+    "sampling_sweep_go": Field("text"),
 }
 
 

@@ -1,7 +1,9 @@
 """Sampling: what do the settings change? Two to four columns of decode settings, token by token."""
 
 from components import sampling_columns as settings
+from components import sampling_exact_panels as exact
 from components import sampling_panels as panels
+from components import sampling_sets_panels as sets
 from components.sampling_texts import Columns
 from components.shell import error_frame
 from components.sidebar import loaded_view
@@ -18,3 +20,12 @@ with error_frame(text):
     made = panels.made_texts(view, columns)
 if made is not None:
     panels.sequences(view, columns, made)
+    exact.beam_tree(view, columns, made)
+    sets.sets(view, columns, made)
+if columns.possible:
+    with error_frame(text):
+        exact.compared(view, columns)
+    with error_frame(text):
+        exact.probability_tree(view, columns)
+    with error_frame(text):
+        sets.sweep(view, columns)
