@@ -203,6 +203,22 @@ class GenerationTooLarge(DashboardError):
     """More rows and tokens than one run may make. Facts: ``tokens, limit, needed, allowed``."""
 
 
+class NothingToScore(DashboardError):
+    """An entry of a list gives no token whose probability could be told. Facts: ``place``, 1 = the first."""
+
+
+class ScoresTooLong(DashboardError):
+    """A text to score is longer than the model reads. Facts: ``tokens, limit``."""
+
+
+class ScoresTooLarge(DashboardError):
+    """More tokens to score than one request may have. Facts: ``tokens, limit``."""
+
+
+class WordsNotMarked(DashboardError):
+    """The tokenizer tells neither where words begin nor where they end."""
+
+
 class LayerHasNoAttention(DashboardError):
     """The layer has no attention map to show. Facts: ``layer, reason``."""
 

@@ -63,6 +63,8 @@ class Settings:
     """Longest prompt [tokens]; 0: what the model reads."""
     max_generated: int = 50_000
     """Most tokens that one run of texts may make, over all its rows."""
+    max_scored: int = 2_000_000
+    """Most tokens that one request may score or put through the model for it."""
     run_bytes: int = 2 << 30
     """Memory for runs of all users together [bytes]."""
     busy_seconds: float = 120.0

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         SettingsComparison,
         TreeRequest,
     )
+    from dashboard.engine.scored import ScoreCost, ScoreRequest, Scores, SentenceRequest, SentenceScores
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -507,6 +508,27 @@ class Engine(Protocol):
 
     def probability_tree(self, key: RunKey, request: TreeRequest, job: Job | None = None) -> ProbabilityTree:
         """Continuations of the prompt with their exact probabilities. Raises Cancelled."""
+
+    def word_ends(self, model: str) -> tuple[int, ...]:
+        """Tokens that cannot carry a word on: they begin a new word, punctuation, a new line or the end.
+
+        Empty where the tokenizer marks no words.
+        """
+
+    def score_cost(self, key: RunKey, request: ScoreRequest | SentenceRequest) -> ScoreCost:
+        """What `score` or `score_sentences` would cost.
+
+        Raises PromptEmpty, NothingToScore, ScoresTooLong, ScoresTooLarge, WordsNotMarked.
+        """
+
+    def score(self, key: RunKey, request: ScoreRequest, job: Job | None = None) -> Scores:
+        """Exact log-probabilities of completions behind prompts; the key's own tokens take no part.
+
+        Raises as `score_cost`, and Busy, Cancelled.
+        """
+
+    def score_sentences(self, key: RunKey, request: SentenceRequest, job: Job | None = None) -> SentenceScores:
+        """Exact log-probabilities of the tokens of texts; the key's own take no part. Raises as `score`."""
 
     def health(self) -> dict[str, object]:
         """What an operator's probe wants: models loaded, runs kept, bytes, forward passes made, queue."""

@@ -78,6 +78,8 @@ class Capturer:
         self.weight_formula = "softmax(q·k)"
         self.plain = False
         """Whether the family's attention is our kernel and nothing but softmax(scaling · q·k), at any length."""
+        self.reach = 0
+        """Up to so many tokens it is."""
         self._blocks = len(blocks)
         self._replay = replay
         self._layer_of = {id(module): i for i, block in enumerate(blocks) for module in block.modules()}
@@ -233,7 +235,8 @@ def _additive(mask: Tensor | None, query: Tensor, key: Tensor, start: int, stop:
     if mask is not None:
         allowed = mask[:, :, start:stop]
     else:
-        rows = torch.arange(start, stop, device=query.device)[:, None]
+        first = key.shape[2] - query.shape[2]  # keys of a cache come before the queries
+        rows = torch.arange(first + start, first + stop, device=query.device)[:, None]
         allowed = (torch.arange(key.shape[2], device=query.device) <= rows)[None, None]
     zeros = torch.zeros(allowed.shape, dtype=query.dtype, device=query.device)
     return zeros.masked_fill_(~allowed, torch.finfo(query.dtype).min)
@@ -301,16 +304,18 @@ def _through_interface(model: Any, blocks: list[nn.Module], kernel: str, ids: tu
     capturer = Capturer(model, blocks, kernel.removeprefix("logitscope_"), None)
     capturer.weight_formula = formula(next(iter(record.inputs.values())), record.inputs.values())
     terms = [(layer.softcap, layer.sinks, layer.bias, layer.mask) for layer in record.inputs.values()]
-    capturer.plain = kernel == SDPA and not _windowed(model) and all(x is None for some in terms for x in some)
+    if kernel == SDPA and all(x is None for some in terms for x in some):
+        capturer.reach = _window(model) or sys.maxsize
+        capturer.plain = capturer.reach == sys.maxsize
     return capturer
 
 
-def _windowed(model: Any) -> bool:
-    """Whether some layer looks at less than all that came before, once a text is long enough."""
+def _window(model: Any) -> int:
+    """Tokens beyond which some layer looks at less than all that came before; 0: there is no such layer."""
     config = model.config.get_text_config()
     types = getattr(config, "layer_types", None) or []
     limits = [getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size", "window_size")]
-    return any(limits) and not (types and set(types) == {"full_attention"})
+    return 0 if types and set(types) == {"full_attention"} else min((one for one in limits if one), default=0)
 
 
 def _check(capturer: Capturer, model: Any, ids: tuple[int, ...], own: list[Tensor]) -> None:

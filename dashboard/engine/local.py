@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import torch
@@ -53,6 +53,8 @@ from dashboard.engine.generated import (
 from dashboard.engine.pool import ModelPool
 from dashboard.engine.prefix import SharedPrompt, find_way
 from dashboard.engine.runs import Footprint, Kept, Pace, Run, RunStore, without_values
+from dashboard.engine.scored import ScoreCost, ScoreRequest, Scores, SentenceRequest, SentenceScores
+from dashboard.engine.scoring import Request, Scorer
 from dashboard.engine.stream import Stream, Tail, find_stream
 from dashboard.engine.tokenizing import PromptReader
 from dashboard.engine.unembedding import CHECK_IDS, Head, ResidualHook, exact_head
@@ -62,6 +64,7 @@ from dashboard.run_key import RunKey
 from dashboard.settings import Settings
 
 T = TypeVar("T")
+Scored = TypeVar("Scored", Scores, SentenceScores)
 TEXT_BYTES = 256 << 20
 """Memory for generated texts of all users together [bytes]."""
 CHECK_TEXT = 8
@@ -92,6 +95,8 @@ class ReadyModel:
     """How texts are made."""
     step_pace: Pace
     """How long a step of texts took, by rows."""
+    scorer: Scorer
+    """How given texts are scored."""
 
     def step_seconds(self, rows: int) -> float:
         """How long a step of so many rows takes; before the first, what a pass over so many tokens takes."""
@@ -416,6 +421,39 @@ class LocalEngine:
             self._texts.keep((key, request), found, 4 * found.probs.nbytes)
         return found
 
+    # -- scores ---------------------------------------------------------------------------------------------------
+    def word_ends(self, model: str) -> tuple[int, ...]:
+        """See `Engine.word_ends`."""
+        with self._leased(model) as ready:
+            return ready.scorer.word_ends
+
+    def score_cost(self, key: RunKey, request: Request) -> ScoreCost:
+        """See `Engine.score_cost`."""
+        with self._leased(key.model) as ready:
+            return ready.scorer.cost(request, ready.card.context, self._settings.max_scored, ready.pace)
+
+    def score(self, key: RunKey, request: ScoreRequest, job: Job | None = None) -> Scores:
+        """See `Engine.score`."""
+        return self._scored(key, request, job or Job(), lambda scorer, turn: scorer.score(request, turn))
+
+    def score_sentences(self, key: RunKey, request: SentenceRequest, job: Job | None = None) -> SentenceScores:
+        """See `Engine.score_sentences`."""
+        return self._scored(key, request, job or Job(), lambda scorer, turn: scorer.score_sentences(request, turn))
+
+    def _scored(self, key: RunKey, request: Request, job: Job, make: Callable[[Scorer, Turn], Scored]) -> Scored:
+        name = replace(key, token_ids=()), request  # the key says whose model; the request has tokens of its own
+        found: Scored | None = self._texts.find(name)
+        if found is not None:
+            return found
+        self.score_cost(key, request)
+        with self._leased(key.model, job) as ready, self._device.held(job):
+            found = self._texts.find(name)  # another may have made it while we waited
+            if found is None:
+                _same_model(key, ready.card)
+                found = make(ready.scorer, Turn(self._device, job))
+                self._texts.keep(name, found, found.nbytes + request.nbytes)
+        return found
+
     def health(self) -> dict[str, object]:
         """See `Engine.health`."""
         facts = {"models": self._pool.names(), "forward_passes": self._passes, "queue": self._device.waiting}
@@ -491,7 +529,8 @@ def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> Rea
     footprint = _footprint(capturer, hook, card, pace, head is None)
     way = find_way(model, tuple(range(3, 3 + CHECK_TEXT)), shared=capturer.plain)
     writer = Writer(model, loaded.tokenizer, way, ending_of(model, loaded.tokenizer))
-    return ReadyModel(card, capturer, reader, hook, head, stream, footprint, pace, Pace(), writer, Pace())
+    scorer = Scorer(writer, reader, capturer)
+    return ReadyModel(card, capturer, reader, hook, head, stream, footprint, pace, Pace(), writer, Pace(), scorer)
 
 
 def _footprint(capturer: Capturer, hook: ResidualHook, card: ModelCard, pace: Pace, logits: bool) -> Footprint:

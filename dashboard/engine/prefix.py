@@ -7,8 +7,10 @@ anew. Which way gives the model's own logits is tried out once, on a few tokens,
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import inspect
+from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -43,12 +45,29 @@ class Prompt(Protocol):
         """So many texts that go on from it."""
 
 
-_shared: ContextVar[SharedRows | None] = ContextVar("rows", default=None)
+class Attends(Protocol):
+    """What a thread puts in place of its kernel: it knows keys and values that are not passed again."""
+
+    def attend(self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, scaling: float | None) -> Tensor:
+        """See `SharedRows.attend`."""
 
 
-def current() -> SharedRows | None:
-    """The rows that this thread carries on, where they share their prompt's keys and values."""
+_shared: ContextVar[Attends | None] = ContextVar("rows", default=None)
+
+
+def current() -> Attends | None:
+    """What attends in this thread in place of the kernel: rows that share their prompt's keys and values, or a tree."""
     return _shared.get()
+
+
+@contextlib.contextmanager
+def attending(rows: Attends) -> Iterator[None]:
+    """Forward passes of this thread attend by `rows`."""
+    token = _shared.set(rows)
+    try:
+        yield
+    finally:
+        _shared.reset(token)
 
 
 class SharedPrompt:
@@ -87,11 +106,8 @@ class SharedRows:
             self._values = [_longer(kept) for kept in self._values]
         first = self._prompt.length + self._count
         positions = torch.arange(first, first + new, device=tokens.device).expand(tokens.shape)
-        token = _shared.set(self)
-        try:
+        with attending(self):
             output = self._prompt.model(input_ids=tokens, position_ids=positions, use_cache=False)
-        finally:
-            _shared.reset(token)
         self._count += new
         logits: Tensor = output.logits.float()
         return logits
@@ -195,7 +211,7 @@ class PlainRows:
     def step(self, tokens: Tensor) -> Tensor:
         """See `Rows.step`."""
         self._ids = torch.cat([self._ids, tokens], -1)
-        output = self._model(input_ids=self._ids, use_cache=False)
+        output = self._model(input_ids=self._ids, use_cache=False, **_last_only(self._model, tokens.shape[1]))
         logits: Tensor = output.logits[:, -tokens.shape[1] :].float()
         return logits
 
@@ -235,5 +251,5 @@ def find_way(model: Any, ids: tuple[int, ...], *, shared: bool) -> Way:
     return PlainPrompt
 
 
-def _last_only(model: Any) -> dict[str, int]:
-    return {"logits_to_keep": 1} if "logits_to_keep" in inspect.signature(model.forward).parameters else {}
+def _last_only(model: Any, count: int = 1) -> dict[str, int]:
+    return {"logits_to_keep": count} if "logits_to_keep" in inspect.signature(model.forward).parameters else {}
