@@ -184,6 +184,13 @@ def bounded(key: str, low: N, high: N, initial: N, *, follow_high: bool = False)
     state[f"_high_{key}"] = high
 
 
+def expected(key: str, low: N, high: N, initial: N) -> N:
+    """What a bound number will be, before it is drawn: arguments as of `bounded`."""
+    held = st.session_state.get(key)
+    value: N = _read(st.query_params.get(key, ""), initial) if held is None else held
+    return value if low <= value <= high else initial
+
+
 def bounded_span(key: str, stop: int) -> None:
     """Before a bound range is drawn: the same for two numbers in [0, stop]; the whole stays the whole."""
     state = st.session_state

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from components import link
 from components.charts.next_token import candidates_figure
-from components.controls import choice_picker, number_picker, switch
+from components.controls import choice_picker
 from components.panels import Panel, chart_panel
-from components.prose import advice, number, percent, quiet, section
+from components.prose import number, percent, quiet, section
 from components.shell import View, model_facts
 from components.web.token_text import token_text
 from dashboard import scripts
@@ -29,16 +29,6 @@ MOST_PINS = 8
 SEARCH_SHOWN = 30
 FULL_BITS = 16
 """Surprisal of the strongest colour [bits]."""
-_SETTING = "next_token_"
-RANGES: dict[str, tuple[float, float, float]] = {
-    "temperature": (0.0, 10.0, 1.0),
-    "top_k": (0, 100_000, 0),
-    "top_p": (0.0, 1.0, 1.0),
-    "min_p": (0.0, 1.0, 0.0),
-    "typical_p": (0.01, 1.0, 1.0),
-    "repetition_penalty": (0.1, 10.0, 1.0),
-}
-"""Setting -> lowest, highest, default (off)."""
 
 
 def predictions(view: View) -> PositionTable:
@@ -158,55 +148,6 @@ def _explained(view: View, typed: str, found: tuple[Token, ...]) -> None:
         quiet(text("next_token.several", typed=typed, count=len(pieces), pieces=names))
 
 
-def decode_settings(text: Catalogue) -> DecodeSettings:
-    """The settings that act on the bars, every one explicit; those without effect are greyed, with the reason."""
-    with st.expander(text("next_token.settings"), expanded=_acts()):
-        quiet(text("next_token.settings_note"))
-        greedy = switch(f"{_SETTING}greedy", text("next_token.greedy"), text("next_token.greedy_help"))
-        values: dict[str, Any] = {}
-        for place, (name, (low, high, default)) in zip(st.columns(len(RANGES)), RANGES.items(), strict=True):
-            with place:
-                values[name] = number_picker(
-                    f"{_SETTING}{name}",
-                    name,
-                    low,
-                    high,
-                    default,
-                    help_text=text(f"parameter.{name}.meaning"),
-                    disabled=greedy and name != "repetition_penalty",
-                )
-        with st.container(horizontal=True):
-            st.button(text("next_token.bare"), on_click=_bare, help=text("next_token.bare_help"), key="bare_sample")
-            st.button(text("next_token.all_off"), on_click=_all_off, key="settings_off")
-        if greedy:
-            quiet(text("next_token.greedy_reason"))
-        elif values["temperature"] == 0:
-            advice(text("next_token.temperature_zero"))
-    if values["temperature"] == 0:
-        greedy, values["temperature"] = True, 1.0
-    return DecodeSettings(do_sample=not greedy, top_k=int(values.pop("top_k")), **values)
-
-
-def _acts() -> bool:
-    """Whether any setting is not at its default, as far as is known before the controls are drawn."""
-    state = st.session_state
-    named = any(f"{_SETTING}{name}" in st.query_params for name in (*RANGES, "greedy"))
-    changed = any(state.get(f"{_SETTING}{name}", default) != default for name, (*_, default) in RANGES.items())
-    return named or changed or bool(state.get(f"{_SETTING}greedy"))
-
-
-def _all_off() -> None:
-    for name, (*_, default) in RANGES.items():
-        st.session_state[f"{_SETTING}{name}"] = default
-    st.session_state[f"{_SETTING}greedy"] = False
-
-
-def _bare() -> None:
-    """What transformers does when it is told nothing but to draw."""
-    _all_off()
-    st.session_state[f"{_SETTING}top_k"] = 50
-
-
 @dataclass(frozen=True)
 class Bars:
     """What the bars show."""
@@ -288,7 +229,8 @@ def _effect(view: View, processed: Processed) -> str:
 
 def _effective(settings: DecodeSettings) -> str:
     """The settings as a call of ``generate`` would state them."""
-    return ", ".join(f"{name}={value!r}" for name, value in asdict(settings).items())
+    named = {"no_repeat_ngram": "no_repeat_ngram_size"}
+    return ", ".join(f"{named.get(name, name)}={value!r}" for name, value in asdict(settings).items())
 
 
 def positions(view: View, table: PositionTable) -> None:

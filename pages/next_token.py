@@ -5,6 +5,7 @@ import streamlit as st
 from components import lens_panels as layers
 from components import next_token_panels as panels
 from components.controls import choice_picker, integer_picker, switch
+from components.decode_controls import decode_settings
 from components.prose import advice
 from components.shell import error_frame
 from components.sidebar import loaded_view
@@ -30,7 +31,7 @@ with error_frame(text):
     table = panels.predictions(view)
     panels.running_text(view, pos, table)
 pins = panels.pin_picker(view)
-settings = panels.decode_settings(text)
+settings = decode_settings(text)
 bars = panels.Bars(pos, k, pins, settings, value, log)
 panels.candidates(view, bars)
 

@@ -292,7 +292,7 @@ class DecodeSettings:
     top_k: int = 0
     """0 = off; a bare ``do_sample=True`` means 50."""
     top_p: float = 1.0
-    """(0, 1]; 1 = off."""
+    """[0, 1]; 1 = off; 0 keeps the likeliest token alone."""
     min_p: float = 0.0
     """[0, 1]; 0 = off."""
     typical_p: float = 1.0

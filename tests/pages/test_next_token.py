@@ -1,6 +1,7 @@
 """The Next token page: the coloured text, the way through the layers, and links that restore it."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -127,6 +128,55 @@ def test_decode_settings_move_nothing_in_the_lens(open_page):
     at.number_input(key="next_token_temperature").set_value(0.5).run()
     after = [drawn(element) for element in at.get("plotly_chart")]
     assert before[1:] == after[1:]
+
+
+def greyed(at):
+    names = ("temperature", "top_k", "top_p", "min_p", "typical_p", "repetition_penalty")
+    return [name for name in names if at.number_input(key=f"next_token_{name}").disabled]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("temperature", "0", TEXT("next_token.temperature_zero")),
+        ("temperature", "1e-38", TEXT("next_token.temperature_tiny", value="1e-38")),
+        ("top_k", "1", TEXT("next_token.one_left", setting="top_k", value="1")),
+        ("top_p", "0", TEXT("next_token.one_left", setting="top_p", value="0")),
+        ("min_p", "1", TEXT("next_token.one_left", setting="min_p", value="1")),
+    ],
+)
+def test_a_setting_that_leaves_one_token_is_named_and_greys_those_that_then_do_nothing(open_page, name, value, says):
+    at = open_page("next_token", {"prompt": PROMPT, f"next_token_{name}": value, "next_token_typical_p": "0.9"})
+    assert not at.exception
+    assert says in words(at)
+    assert greyed(at) == [n for n in ("temperature", "top_k", "top_p", "min_p", "typical_p") if n != name]
+    kept = re.search(r"Left to draw from: (\d+) of", words(at))
+    assert kept.group(1) == "1"
+    at.number_input(key=f"next_token_{name}").set_value(0.5 if name != "top_k" else 5).run()
+    assert not greyed(at)
+    assert at.number_input(key="next_token_typical_p").value == 0.9
+
+
+def test_two_settings_that_leave_one_token_do_not_grey_each_other(open_page):
+    at = open_page("next_token", {"prompt": PROMPT, "next_token_top_p": "0", "next_token_min_p": "1"})
+    assert "top_p" not in greyed(at)
+    at.number_input(key="next_token_top_p").set_value(1.0).run()
+    assert "min_p" not in greyed(at)
+
+
+def test_the_settings_stay_open_when_all_are_set_back(open_page):
+    at = open_page("next_token", {"prompt": PROMPT, "next_token_temperature": "0.5"})
+    settings = TEXT("next_token.settings")
+    assert next(box for box in at.expander if box.label == settings).proto.expanded
+    at.button(key="settings_off").click().run()
+    assert at.number_input(key="next_token_temperature").value == 1
+    assert next(box for box in at.expander if box.label == settings).proto.expanded
+
+
+def test_the_settings_are_named_as_generate_names_them(open_page):
+    at = open_page("next_token", {"prompt": PROMPT, "next_token_top_k": "50"})
+    assert "do_sample=True, temperature=1.0, top_k=50" in words(at)
+    assert "no_repeat_ngram_size=0" in words(at)
 
 
 @pytest.fixture

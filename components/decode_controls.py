@@ -1,0 +1,106 @@
+"""The decode settings that act on the bars of the Next token page; those without effect are greyed, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from components import link
+from components.controls import number_picker, switch
+from components.prose import advice, quiet
+from dashboard.engine.base import DecodeSettings
+from dashboard.i18n import Catalogue
+
+_SETTING = "next_token_"
+_OPENED = "_decode_settings_opened"
+RANGES: dict[str, tuple[float, float, float]] = {
+    "temperature": (0.0, 10.0, 1.0),
+    "top_k": (0, 100_000, 0),
+    "top_p": (0.0, 1.0, 1.0),
+    "min_p": (0.0, 1.0, 0.0),
+    "typical_p": (0.01, 1.0, 1.0),
+    "repetition_penalty": (0.1, 10.0, 1.0),
+}
+"""Setting -> lowest, highest, default (off)."""
+LEAST_TEMPERATURE = 1e-30
+"""A logit divided by less may be more than float32 can hold."""
+
+
+def decode_settings(text: Catalogue) -> DecodeSettings:
+    """The settings that act on the bars, every one explicit."""
+    with st.expander(text("next_token.settings"), expanded=_open()):
+        quiet(text("next_token.settings_note"))
+        greedy = switch(f"{_SETTING}greedy", text("next_token.greedy"), text("next_token.greedy_help"))
+        alone = "do_sample" if greedy else one_left({name: _expected(name) for name in RANGES})
+        values: dict[str, Any] = {}
+        for place, (name, (low, high, default)) in zip(st.columns(len(RANGES)), RANGES.items(), strict=True):
+            with place:
+                values[name] = number_picker(
+                    f"{_SETTING}{name}",
+                    name,
+                    low,
+                    high,
+                    default,
+                    help_text=text(f"parameter.{name}.meaning"),
+                    disabled=bool(alone) and name not in {alone, "repetition_penalty"},
+                )
+        with st.container(horizontal=True):
+            st.button(text("next_token.bare"), on_click=_bare, help=text("next_token.bare_help"), key="bare_sample")
+            st.button(text("next_token.all_off"), on_click=_all_off, key="settings_off")
+        _explained(alone, values, text)
+    if alone == "temperature":
+        greedy, values["temperature"] = True, 1.0
+    return DecodeSettings(do_sample=not greedy, top_k=int(values.pop("top_k")), **values)
+
+
+def one_left(values: Mapping[str, float]) -> str:
+    """The first setting that by itself leaves only the likeliest token; empty when none does."""
+    leaves = {
+        "temperature": values["temperature"] < LEAST_TEMPERATURE,
+        "top_k": values["top_k"] == 1,
+        "top_p": values["top_p"] == 0,
+        "min_p": values["min_p"] == 1,
+    }
+    return next((name for name, alone in leaves.items() if alone), "")
+
+
+def _explained(alone: str, values: Mapping[str, float], text: Catalogue) -> None:
+    """Why settings are greyed."""
+    if alone == "do_sample":
+        quiet(text("next_token.greedy_reason"))
+    elif alone == "temperature" and not values[alone]:
+        advice(text("next_token.temperature_zero"))
+    elif alone == "temperature":
+        advice(text("next_token.temperature_tiny", value=f"{values[alone]:g}"))
+    elif alone:
+        quiet(text("next_token.one_left", setting=alone, value=f"{values[alone]:g}"))
+
+
+def _expected(name: str) -> float:
+    return link.expected(f"{_SETTING}{name}", *RANGES[name])
+
+
+def _open() -> bool:
+    """Whether the settings are laid open: once one has acted they stay so, whatever it is set to."""
+    st.session_state[_OPENED] = st.session_state.get(_OPENED, False) or _acts()
+    return bool(st.session_state[_OPENED])
+
+
+def _acts() -> bool:
+    """Whether any setting is not at its default, as far as is known before the controls are drawn."""
+    greedy = st.session_state.get(f"{_SETTING}greedy") or f"{_SETTING}greedy" in st.query_params
+    return bool(greedy) or any(_expected(name) != default for name, (*_, default) in RANGES.items())
+
+
+def _all_off() -> None:
+    for name, (*_, default) in RANGES.items():
+        st.session_state[f"{_SETTING}{name}"] = default
+    st.session_state[f"{_SETTING}greedy"] = False
+
+
+def _bare() -> None:
+    """What transformers does when it is told nothing but to draw."""
+    _all_off()
+    st.session_state[f"{_SETTING}top_k"] = 50
