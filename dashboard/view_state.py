@@ -175,11 +175,33 @@ def parse_ranges(text: str, count: int) -> tuple[int, ...]:
     return tuple(sorted(chosen))
 
 
+def pack(text: str) -> str:
+    """A long text for a link, compressed."""
+    return base64.urlsafe_b64encode(zlib.compress(text.encode("utf-8", "surrogatepass"), 9)).decode().rstrip("=")
+
+
+def unpack(packed: str) -> str:
+    """The text that `pack` packed.
+
+    Raises:
+        ValueError: it is damaged or unpacks to more than 4 MB.
+    """
+    try:
+        data = base64.b64decode(packed + "=" * (-len(packed) % 4), altchars=b"-_", validate=True)
+        inflater = zlib.decompressobj()
+        text = inflater.decompress(data, MAX_PROMPT_BYTES)
+        if inflater.unconsumed_tail or not inflater.eof:
+            raise ValueError("too long or cut off")
+        return text.decode("utf-8", "surrogatepass")
+    except (binascii.Error, zlib.error, UnicodeDecodeError) as error:
+        raise ValueError(str(error)) from error
+
+
 def pack_prompt(prompt: str) -> dict[str, str]:
     """The query parameters that carry `prompt`: plain, compressed, or none when it is too long for a link."""
     if len(prompt) <= PLAIN_PROMPT:
         return {"prompt": prompt}
-    packed = base64.urlsafe_b64encode(zlib.compress(prompt.encode("utf-8", "surrogatepass"), 9)).decode().rstrip("=")
+    packed = pack(prompt)
     return {"pz": packed} if len(packed) <= LINK_CHARACTERS else {}
 
 
@@ -191,13 +213,4 @@ def unpack_prompt(params: Mapping[str, str]) -> str | None:
     """
     if "pz" not in params:
         return params.get("prompt")
-    packed = params["pz"]
-    try:
-        data = base64.b64decode(packed + "=" * (-len(packed) % 4), altchars=b"-_", validate=True)
-        inflater = zlib.decompressobj()
-        text = inflater.decompress(data, MAX_PROMPT_BYTES)
-        if inflater.unconsumed_tail or not inflater.eof:
-            raise ValueError("too long or cut off")
-        return text.decode("utf-8", "surrogatepass")
-    except (binascii.Error, zlib.error, UnicodeDecodeError) as error:
-        raise ValueError(str(error)) from error
+    return unpack(params["pz"])

@@ -441,6 +441,9 @@ class Engine(Protocol):
     def tokenize(self, model: str, prompt: str, *, chat: bool) -> TokenizedPrompt:
         """Tokens of `prompt` as the model reads them. Raises PromptEmpty, PromptTooLarge, PromptTooLong."""
 
+    def token_ids(self, model: str, texts: tuple[str, ...], *, alone: bool = False) -> tuple[tuple[int, ...], ...]:
+        """Ids of many texts, as raw prompts, or (`alone`) without the special tokens that a prompt begins with."""
+
     def run_key(self, model: str, prompt: TokenizedPrompt) -> RunKey:
         """The key of the run that would answer for this prompt here."""
 

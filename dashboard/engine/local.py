@@ -139,6 +139,11 @@ class LocalEngine:
             card = ready.card
             return ready.reader.read(prompt, chat=chat and card.chat, limit=card.context, model=card.label)
 
+    def token_ids(self, model: str, texts: tuple[str, ...], *, alone: bool = False) -> tuple[tuple[int, ...], ...]:
+        """See `Engine.token_ids`."""
+        with self._leased(model) as ready:
+            return tuple(ready.reader.ids(texts, alone=alone))
+
     def run_key(self, model: str, prompt: TokenizedPrompt) -> RunKey:
         """See `Engine.run_key`."""
         with self._leased(model) as ready:

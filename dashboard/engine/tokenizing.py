@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache, cached_property
 from typing import Any
 
@@ -57,6 +58,19 @@ class PromptReader:
         if len(ids) > limit:
             raise PromptTooLong(tokens=len(ids), limit=limit, model=model)
         return TokenizedPrompt(tuple(self.token(int(i)) for i in ids), "chat" if chat else "raw")
+
+    def ids(self, texts: Sequence[str], *, alone: bool) -> list[tuple[int, ...]]:
+        """Token ids of many texts at once.
+
+        Args:
+            texts: none of them inside a chat template.
+            alone: without the special tokens that a prompt begins with.
+        """
+        if not texts:
+            return []
+        clean = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in texts]
+        found = self._tokenizer(clean, add_special_tokens=not alone, verbose=False)["input_ids"]
+        return [tuple(int(i) for i in ids) for ids in found]
 
     def token(self, token_id: int) -> Token:
         """One id as a token: its piece, its text where its bytes alone are valid, its bytes."""

@@ -1,0 +1,243 @@
+"""The exact block of the Bias page: scores of all groups, completions and templates, and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from components import link
+from components.bias_pairs import Pair, pair_picker, probe_scores, turned, is_turned
+from components.charts.bias_exact import bias_map_figure, dumbbell_figure
+from components.charts.bias_groups import distances_figure, lorenz_figure
+from components.charts.bias_spread import forest_figure, strip_figure
+from components.charts.bias_world import against_world_figure
+from components.controls import choice_picker
+from components.panels import Panel, chart_panel
+from components.prose import percent, quiet, section
+from components.shell import View, model_facts
+from dashboard.bias_scripts import scores_script
+from dashboard.engine.scored import ScoreRequest, Scores
+from dashboard.frames.bias import (
+    ProbeScores,
+    completion_frame,
+    delta_frame,
+    forest_frame,
+    intersection_frame,
+    map_frame,
+    score_frame,
+)
+from dashboard.frames.bias_groups import distance_frame, group_frame, lorenz_frame
+from dashboard.probes.prepared import Prepared
+from dashboard.run_key import RunKey
+from dashboard.stats.agreement import agreement
+from dashboard.tokens import plotly_label
+
+REFERENCE = "bias_reference"
+MEAN = "mean"
+
+
+@dataclass(frozen=True)
+class Exact:
+    """The scores of a probe, and all that its panels need."""
+
+    view: View
+    made: Prepared
+    found: Scores
+    scores: ProbeScores
+
+    @property
+    def key(self) -> RunKey:
+        """The run that these scores are of."""
+        return probe_key(self.view, self.made)
+
+    def strip(self, *more: str) -> list[str]:
+        """Facts for the honesty strip."""
+        text, spec = self.view.text, self.made.spec
+        templates = self.made.shape[0]
+        return [
+            text("strip.exact"),
+            text("bias.with_boundary" if spec.boundary else "bias.without_boundary"),
+            text("bias.templates_count", count=templates),
+            *more,
+            text(f"bias.ways.{self.found.way}"),
+            *model_facts(replace_key(self.view, self.key), self.found.seconds),
+        ]
+
+
+def replace_key(view: View, key: RunKey) -> View:
+    """The view with another run."""
+    other = replace(view)
+    other.engine, other.card, other.tokens = view.engine, view.card, view.tokens
+    other.__dict__["key"] = key
+    return other
+
+
+def probe_key(view: View, made: Prepared) -> RunKey:
+    """A run that stands for all prompts and completions of a probe."""
+    ids = tuple(token for sequence in (*made.prompt_ids, *made.completion_ids) for token in sequence)
+    return replace(view.key, template="raw", token_ids=ids)
+
+
+def request_of(made: Prepared) -> ScoreRequest:
+    """What the engine scores for a probe."""
+    return ScoreRequest(made.prompt_ids, made.completion_ids, made.spec.boundary)
+
+
+def exact(view: View, made: Prepared) -> Exact:
+    """Score the probe, with progress on the page. Raises DashboardError, Cancelled."""
+    request = request_of(made)
+    found = view.wait(
+        lambda job: view.engine.score(view.key, request, job),
+        view.text("work.scores", count=len(made.prompts) * len(made.completions)),
+        f"scores {view.model} {hash(request)}",
+    )
+    log_p = found.log_p.astype(np.float64)
+    if found.boundary_log_mass is not None:
+        log_p = log_p + found.boundary_log_mass
+    return Exact(view, made, found, probe_scores(made, log_p))
+
+
+# -- what is shown -------------------------------------------------------------------------------------------------
+def panels(of: Exact) -> None:
+    """The part of the exact block that is chosen."""
+    text = of.view.text
+    look_at, pair_at = st.columns([1, 2], vertical_alignment="bottom")
+    with look_at:
+        look = choice_picker("bias_look", text("bias.look"), text=text, prefix="bias.looks")
+    with pair_at:
+        pair = turned(of.made, of.scores) if is_turned(of.made) else pair_picker(of.made, of.scores, of.view)
+    if look == "pair":
+        _pair(of, pair)
+    elif look == "templates":
+        _templates(of, pair)
+    elif look == "groups":
+        _groups(of)
+    elif look == "intersection":
+        _intersection(of)
+    else:
+        _scores(of)
+
+
+def _panel(of: Exact, name: str, frame: pd.DataFrame, figure: Callable[..., go.Figure], alt: dict[str, object]) -> None:
+    view = of.view
+    chart_panel(
+        Panel(
+            name=name,
+            key=of.key,
+            text=view.text,
+            figure=lambda: figure(text=view.text, theme=view.theme),
+            frame=lambda: frame,
+            script=lambda: scores_script(view.card, of.key, of.made),
+            strip=of.strip(),
+            alt=alt,
+        )
+    )
+
+
+def _pair(of: Exact, pair: Pair) -> None:
+    """Two groups: each completion's probability in both, and against the world."""
+    text = of.view.text
+    first, second = pair.names
+    frame = completion_frame(pair.scores, pair.first, pair.second)
+    mean = float(np.nanmean(frame["delta_nats"]))
+    section(text("bias.pair_title", first=first, second=second), text("bias.pair_note", delta=f"{mean:+.3f}"))
+    completions = len(pair.scores.completions)
+    left, right = st.columns(2, gap="medium") if pair.scores.world is not None else (st.container(), None)
+    with left:
+        value = "share" if is_turned(of.made) else "prob"
+        dumbbell = partial(dumbbell_figure, frame, value="prob")
+        del value
+        _panel(of, "dumbbell", frame, dumbbell, {"completions": completions})
+    if right is not None:
+        with right:
+            found = agreement(frame["share"].to_numpy(), frame["world_share"].to_numpy())
+            world = text("bias.world_axis", year=str(of.made.spec.completions.year or "2022"))
+            figure = partial(against_world_figure, frame, found, world=world)
+            _panel(of, "against_world", frame, figure, {"completions": completions})
+
+
+def _templates(of: Exact, pair: Pair) -> None:
+    """How far the answer depends on the template."""
+    text = of.view.text
+    first, second = (plotly_label(name) for name in pair.names)
+    title = text("bias.delta_axis", first=first, second=second)
+    section(text("bias.templates_title"), text("bias.templates_note"))
+    by_template = forest_frame(pair.scores, pair.first, pair.second, by="template")
+    _panel(of, "forest", by_template, partial(forest_figure, by_template, title=title), {"rows": len(by_template)})
+    strip = delta_frame(pair.scores, pair.first, pair.second)
+    alt: dict[str, object] = {"templates": len(pair.scores.templates), "completions": len(pair.scores.completions)}
+    _panel(of, "strip", strip, partial(strip_figure, strip), alt)
+
+
+def _groups(of: Exact) -> None:
+    """All groups: differences to a reference, distances, and how evenly each is spread."""
+    text, scores = of.view.text, of.scores
+    options = [MEAN, *map(str, range(len(scores.groups)))]
+    link.choice_state(REFERENCE, options, MEAN)
+    st.selectbox(
+        text("bias.reference"),
+        options,
+        key=REFERENCE,
+        format_func=lambda o: text("bias.reference_mean") if o == MEAN else scores.groups[int(o)],
+        persist_state="session",
+    )
+    chosen = link.choice_written(REFERENCE, MEAN)
+    frame = map_frame(scores, None if chosen == MEAN else int(chosen))
+    alt: dict[str, object] = {"completions": len(scores.completions), "groups": len(scores.groups)}
+    _panel(of, "bias_map", frame, partial(bias_map_figure, frame), alt)
+    if is_turned(of.made):
+        quiet(text("bias.no_distribution"))
+        return
+    groups = group_frame(scores)
+    section(text("bias.distribution"), text("bias.covered", least=percent(of.view.text, float(groups["covered"].min()))))
+    left, right = st.columns(2, gap="medium")
+    with left:
+        curves = lorenz_frame(scores)
+        _panel(of, "lorenz", curves, partial(lorenz_figure, curves), {"groups": len(scores.groups)})
+    with right:
+        apart = distance_frame(scores)
+        figure = partial(distances_figure, apart, value="js_nats", own_maximum=True)
+        _panel(of, "distances", apart, figure, {"groups": len(scores.groups)})
+    st.dataframe(groups, key="bias_groups_table")
+
+
+def _intersection(of: Exact) -> None:
+    """Difference in differences of the first two words of two slots."""
+    text, probe = of.view.text, of.made.spec.probe
+    slots = [at for at, words in enumerate(probe.words) if len(words) > 1]
+    if len(slots) < 2:
+        quiet(text("bias.no_intersection"))
+        return
+    (one, other), words = slots[:2], probe.words
+    start = probe.partner(probe.partner(0, probe.slots[one], words[one][1]), probe.slots[other], words[other][1])
+    flip_one = lambda group: probe.partner(group, probe.slots[one], words[one][0])  # noqa: E731
+    flip_other = lambda group: probe.partner(group, probe.slots[other], words[other][0])  # noqa: E731
+    places = {"bw": start, "ww": flip_one(start), "bm": flip_other(start), "wm": flip_one(flip_other(start))}
+    frame = intersection_frame(of.scores, **places, by="completion")
+    names = {name: plotly_label(of.scores.groups[group]) for name, group in places.items()}
+    title = text("bias.intersection_axis", **names)
+    section(text("bias.intersection_title"), text("bias.intersection_note"))
+    _panel(of, "forest", frame, partial(forest_figure, frame, title=title), {"rows": len(frame)})
+
+
+def _scores(of: Exact) -> None:
+    """Every score as a table."""
+    text, view = of.view.text, of.view
+    section(text("bias.scores_title"), text("bias.scores_note"))
+    chart_panel(
+        Panel(
+            name="scores",
+            key=of.key,
+            text=text,
+            figure=None,
+            frame=lambda: score_frame(of.scores),
+            script=lambda: scores_script(view.card, of.key, of.made),
+            strip=of.strip(),
+        )
+    )

@@ -1,0 +1,115 @@
+"""Which two groups are compared: two words of a slot, over all other words, or any two groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from components import link
+from components.shell import View
+from dashboard.frames.bias import ProbeScores
+from dashboard.probes.lexicon import occupations
+from dashboard.probes.prepared import Prepared
+from dashboard.probes.templates import Probe
+
+PAIR, FIRST, SECOND = "bias_pair", "bias_first", "bias_second"
+GROUPS = "groups"
+MOST_SLOT_PAIRS = 15
+"""So many pairs of words of one slot are offered."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two groups in scores: first minus second."""
+
+    scores: ProbeScores
+    first: int
+    second: int
+    groups: tuple[tuple[int, int], ...]
+    """The probe's own groups behind it: (first, second) pairs that differ in nothing else."""
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Of first and second."""
+        return self.scores.groups[self.first], self.scores.groups[self.second]
+
+
+def probe_scores(made: Prepared, log_p: NDArray[np.float64]) -> ProbeScores:
+    """The scores with their names, and the completions' shares in the world."""
+    scores, neutral = made.arranged(log_p)
+    probe = made.spec.probe
+    shares = [one.share for one in made.completions]
+    world = np.array([np.nan if share is None else share for share in shares])
+    return ProbeScores(
+        scores,
+        tuple(template.text for template in probe.templates),
+        tuple(probe.group(group).name for group in range(probe.groups)),
+        tuple(one.text for one in made.completions),
+        neutral,
+        None if np.isnan(world).all() else world,
+    )
+
+
+def is_turned(made: Prepared) -> bool:
+    """Whether two completions are compared behind many groups ("she" and "he" behind every occupation)."""
+    _, groups, completions = made.shape
+    return completions == 2 and groups > 2
+
+
+def turned(made: Prepared, scores: ProbeScores) -> Pair:
+    """The second completion against the first, a row a group; shares in the world where groups are occupations."""
+    known = occupations().shares()
+    world = np.array([known.get(name, np.nan) for name in scores.groups])
+    found = scores.turned(None if np.isnan(world).all() else world)
+    groups = tuple((group, group) for group in range(made.shape[1]))
+    return Pair(found, 1, 0, groups)
+
+
+def pair_picker(made: Prepared, scores: ProbeScores, view: View) -> Pair:
+    """The person's choice."""
+    text, probe = view.text, made.spec.probe
+    slots = _slot_pairs(probe)
+    options = [*slots, GROUPS] if made.shape[1] > 1 else [GROUPS]
+    link.choice_state(PAIR, options, options[0])
+    names = {key: f"{first} – {second} ({slot})" for key, (slot, first, second) in slots.items()}
+    names[GROUPS] = text("bias.two_groups")
+    st.selectbox(text("bias.pair"), options, key=PAIR, format_func=lambda o: names[o], persist_state="session")
+    chosen = link.choice_written(PAIR, options[0])
+    if chosen != GROUPS:
+        return _of_slot(probe, scores, *slots[chosen])
+    places = [str(at) for at in range(len(scores.groups))]
+    picked = []
+    for key, default in ((FIRST, places[-1]), (SECOND, places[0])):
+        link.choice_state(key, places, default)
+        st.selectbox(
+            text(f"bias.{key.removeprefix('bias_')}"),
+            places,
+            key=key,
+            format_func=lambda at: scores.groups[int(at)],
+            persist_state="session",
+        )
+        picked.append(int(link.choice_written(key, default)))
+    return Pair(scores, picked[0], picked[1], ((picked[0], picked[1]),))
+
+
+def _slot_pairs(probe: Probe) -> dict[str, tuple[str, str, str]]:
+    """key -> (slot, first, second): the last slot's pairs first; of two words the second against the first."""
+    found = {}
+    for at, (slot, words) in reversed(list(enumerate(zip(probe.slots, probe.words, strict=True)))):
+        for first, second in list(combinations(range(len(words)), 2))[:MOST_SLOT_PAIRS]:
+            found[f"{at}.{second}.{first}"] = (slot, words[second], words[first])
+    return found
+
+
+def _of_slot(probe: Probe, scores: ProbeScores, slot: str, first: str, second: str) -> Pair:
+    """Mean log-probabilities over all groups that differ in nothing else, template by template."""
+    pairs = tuple(probe.pairs(slot, first, second))
+    sides = [scores.log_prob[:, [pair[side] for pair in pairs]].mean(1) for side in (0, 1)]
+    reduced = ProbeScores(
+        np.stack(sides, axis=1), scores.templates, (first, second), scores.completions, scores.neutral, scores.world
+    )
+    return Pair(reduced, 0, 1, pairs)

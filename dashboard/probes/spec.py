@@ -1,0 +1,116 @@
+"""A probe as a person writes it, templates, word lists and completions, read from and written to JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from dashboard.probes.lexicon import PEOPLE, PRONOUNS, Lexicon, lexicon
+from dashboard.probes.presets import Preset
+from dashboard.probes.reading import OwnList, from_lines
+from dashboard.probes.templates import Probe, parsed, probe, words_of
+
+OWN = "own"
+LEXICONS = ("occupations", PEOPLE.name, *(one.name for one in PRONOUNS))
+
+
+@dataclass(frozen=True)
+class ProbeSpec:
+    """Everything that makes a probe, as text."""
+
+    templates: tuple[str, ...]
+    neutral: tuple[str, ...]
+    """(template,) its neutral form; empty where it has none."""
+    words: tuple[tuple[str, str], ...]
+    """(slot, its words with commas between)"""
+    lexicon: str
+    """One of LEXICONS, or OWN."""
+    own: str = ""
+    """An own list, a completion a line."""
+    article: bool = True
+    """Completions bring their article."""
+    boundary: bool = True
+    """Scores count the end of the word."""
+
+    @classmethod
+    def of(cls, preset: Preset) -> ProbeSpec:
+        """A preset; for lists of one-word completions the word's end counts."""
+        return cls(
+            templates=tuple(text for text, _ in preset.templates),
+            neutral=tuple(neutral for _, neutral in preset.templates),
+            words=tuple((slot, ", ".join(words)) for slot, words in preset.lists.items()),
+            lexicon=preset.lexicon,
+            article=preset.article,
+        )
+
+    @cached_property
+    def probe(self) -> Probe:
+        """Templates and lists, checked. Raises DashboardError as `dashboard.probes.templates` does."""
+        read = [
+            parsed(text, neutral, number)
+            for number, (text, neutral) in enumerate(zip(self.templates, self.neutral, strict=True), start=1)
+        ]
+        return probe(read or [parsed("")], {slot: words_of(words) for slot, words in self.words})
+
+    @cached_property
+    def own_list(self) -> OwnList:
+        """The own list, checked. Raises DashboardError as `dashboard.probes.reading` does."""
+        return from_lines(self.own, OWN, articles=True)
+
+    @cached_property
+    def completions(self) -> Lexicon:
+        """What prompts may go on with."""
+        return self.own_list.lexicon if self.lexicon == OWN else lexicon(self.lexicon)
+
+    def written(self) -> str:
+        """Compact JSON."""
+        return json.dumps(self.facts(), separators=(",", ":"), ensure_ascii=False)
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {
+            "templates": list(self.templates),
+            "neutral": list(self.neutral),
+            "words": dict(self.words),
+            "lexicon": self.lexicon,
+            "own": self.own,
+            "article": self.article,
+            "boundary": self.boundary,
+        }
+
+
+def read(text: str) -> ProbeSpec:
+    """The probe that `ProbeSpec.written` wrote.
+
+    Raises:
+        ValueError: what cannot be read, as the exception's text.
+    """
+    try:
+        found = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    return of_facts(found)
+
+
+def of_facts(found: Any) -> ProbeSpec:
+    """The probe that `ProbeSpec.facts` told. Raises ValueError."""
+    names = {"templates": list, "neutral": list, "words": dict, "lexicon": str, "own": str}
+    if not isinstance(found, Mapping) or not all(isinstance(found.get(k), kind) for k, kind in names.items()):
+        raise ValueError("not a probe")
+    texts = [*found["templates"], *found["neutral"], *found["words"].values()]
+    if not all(isinstance(one, str) for one in texts) or len(found["templates"]) != len(found["neutral"]):
+        raise ValueError("templates, neutral forms and words have to be texts, a neutral form each")
+    if found["lexicon"] not in (*LEXICONS, OWN):
+        raise ValueError(f"lexicon {found['lexicon'][:40]}")
+    return ProbeSpec(
+        templates=tuple(found["templates"]),
+        neutral=tuple(found["neutral"]),
+        words=tuple(found["words"].items()),
+        lexicon=found["lexicon"],
+        own=found["own"],
+        article=bool(found.get("article", True)),
+        boundary=bool(found.get("boundary", True)),
+    )
