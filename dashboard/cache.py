@@ -1,16 +1,20 @@
-"""The only ``st.cache_*``: the engine that all sessions share, made and given its model while the first page stands."""
+"""The only ``st.cache_*``: the engine that all sessions share, made while the first page stands, and the jobs."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from concurrent.futures import Future
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from dashboard.engine.base import Engine
 from dashboard.errors import DashboardError
 from dashboard.settings import Settings
+
+if TYPE_CHECKING:
+    from dashboard.jobs.runner import JobRunner
 
 _LOG = logging.getLogger(__name__)
 
@@ -30,6 +34,15 @@ def engine() -> Future[Engine]:
     made: Future[Engine] = Future()
     threading.Thread(target=_make, args=(made, settings()), daemon=True, name="engine").start()
     return made
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def jobs() -> JobRunner:
+    """The background jobs of this process, none of them started; a page registers the kinds of work that it has."""
+    from dashboard.jobs.runner import JobRunner
+
+    given = settings()
+    return JobRunner(given.cache_dir / "jobs", given.jobs_bytes)
 
 
 def _make(made: Future[Engine], given: Settings) -> None:

@@ -231,5 +231,46 @@ class Busy(DashboardError):
     """The device is in use by others for longer than we wait. Facts: ``seconds``."""
 
 
+# -- background jobs ----------------------------------------------------------------------------------------------
+class JobUnknown(DashboardError):
+    """No job has this id, or not any more."""
+
+
+class JobDamaged(DashboardError):
+    """What a job was to do cannot be read."""
+
+
+class JobPartDamaged(DashboardError):
+    """A part of the results was not as it was written; it was removed."""
+
+
+class JobWithoutRows(DashboardError):
+    """Nothing of the job is finished."""
+
+
+class JobRunning(DashboardError):
+    """The job waits or runs, so it is not removed."""
+
+
+class JobOutdated(DashboardError):
+    """The job was begun with another model or version. Facts: ``what, then, now``."""
+
+
+class JobFailed(DashboardError):
+    """Our mistake ended the job. Facts: ``reason``, the name of an exception."""
+
+
+class JobsFull(DashboardError):
+    """More jobs or bytes than are kept, and none that may be removed. Facts: ``jobs, limit`` (with its unit)."""
+
+
+class JobDiskFull(DashboardError):
+    """The disk has no space left."""
+
+
+class JobDiskRefused(DashboardError):
+    """The disk cannot be read or written. Facts: ``reason``, in the system's words."""
+
+
 class Cancelled(Exception):
     """The person asked to stop, or left. Nobody needs to be told."""

@@ -46,7 +46,7 @@ class Settings:
     local_models: tuple[str, ...] = ()
     """Folders with a config, a tokenizer and safetensors; each becomes ``local/<folder name>``."""
     cache_dir: Path = field(default_factory=default_cache_dir)
-    """Where models are kept."""
+    """Where models and background jobs are kept."""
     ca_bundle: str = ""
     """File of certificates to trust when downloading; empty: the system's."""
     offline: bool = False
@@ -67,6 +67,8 @@ class Settings:
     """Most tokens that one request may score or put through the model for it."""
     run_bytes: int = 2 << 30
     """Memory for runs of all users together [bytes]."""
+    jobs_bytes: int = 2 << 30
+    """Disk for background jobs of all users together [bytes]; the oldest finished ones are removed first."""
     busy_seconds: float = 120.0
     """How long a run waits for the device before it says so [s]."""
     language: str = "auto"

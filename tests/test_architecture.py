@@ -23,6 +23,7 @@ ALLOWED = {
         "components/attention_panels.py",
         "dashboard/export.py",
     ],
+    "pyarrow": ["dashboard/jobs/*.py"],
     "pages": [],
     "components": ["components/*", "pages/*.py", "dashboard/app.py"],
     "pickle": [],
@@ -38,6 +39,7 @@ FORBIDDEN = {
     "dashboard/engine/*.py": ["dashboard.frames", "dashboard.cache", "pandas"],
     "dashboard/frames/*.py": ["dashboard.engine.local", "dashboard.cache"],
     "dashboard/probes/*.py": ["dashboard.engine", "dashboard.frames", "dashboard.cache", "dashboard.settings"],
+    "dashboard/jobs/*.py": ["dashboard.frames", "dashboard.probes", "dashboard.stats", "dashboard.cache"],
     "dashboard/stats/*.py": ["dashboard.engine.local", "dashboard.cache", "pandas"],
 }
 STANDARD_LIBRARY_ONLY = [
@@ -103,6 +105,16 @@ def test_what_runs_before_anything_is_installed_needs_the_standard_library_alone
 def test_start_up_does_not_wait_for_torch(name):
     heavy = {m for m in imported(ROOT / name, top_only=True) if m.partition(".")[0] in {"torch", "transformers"}}
     assert not heavy, f"{name} imports {heavy} when it is imported; import it inside the function that needs it"
+
+
+@pytest.mark.parametrize("path", (ROOT / "dashboard" / "jobs").glob("*.py"), ids=name_of)
+def test_jobs_know_the_words_of_the_engine_and_no_engine(path):
+    for module in imported(path):
+        if within(module, "dashboard.engine"):
+            assert within(module, "dashboard.engine.base"), (
+                f"{name_of(path)} imports {module}; of the engine, jobs may import dashboard.engine.base alone: "
+                "the work is registered with the runner"
+            )
 
 
 def test_no_module_is_a_drawer_for_everything():

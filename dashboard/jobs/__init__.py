@@ -1,0 +1,1 @@
+"""Background jobs: long work in chunks; finished ones are kept on disk, whatever happens to the server."""

@@ -1,0 +1,129 @@
+"""How far a job is, as a person wants to know it; and how long the rest takes, from the last chunks."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+
+from dashboard import errors
+from dashboard.errors import DashboardError, JobFailed
+from dashboard.jobs.folder import JobState
+
+REMEMBERED = 8
+"""So many chunks tell how fast it goes: the first, which may load a model, is soon forgotten."""
+LIVE = ("queued", "running", "stopping")
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """A job at one moment."""
+
+    id: str
+    kind: str
+    state: str
+    """``queued``, ``running``, ``stopping`` (it was cancelled and ends its step), ``finished``, ``cancelled``,
+    ``failed`` or ``interrupted`` (the server ended). From the last three it can be resumed."""
+    items: int
+    done: int
+    """Items of finished chunks: kept."""
+    share: float
+    """Done, in [0, 1], with what is done of the chunk at work where that is known: by the runner that works."""
+    items_per_second: float
+    """Over the last chunks, waiting for the device included; NaN before the first."""
+    seconds_left: float
+    """At that rate, without jobs that come before [s]; NaN before the first."""
+    seconds: float
+    """Worked so far [s]."""
+    before: int
+    """Jobs of this process that come before it."""
+    nbytes: int
+    """On the disk [bytes]."""
+    removed: int
+    """Older jobs that were removed to make room for it."""
+    error: DashboardError | None
+    """Why it failed."""
+
+    @property
+    def live(self) -> bool:
+        """Whether it goes on by itself."""
+        return self.state in LIVE
+
+
+class Pace:
+    """How fast items are worked off: by the last chunks, or, before the first of them, as in an earlier turn."""
+
+    def __init__(self, rate: float | None) -> None:
+        """Begin with the rate of an earlier turn [items/s]."""
+        self._before = rate
+        self._chunks: deque[tuple[int, float]] = deque(maxlen=REMEMBERED)
+
+    def add(self, items: int, seconds: float) -> None:
+        """A chunk was worked off."""
+        self._chunks.append((items, seconds))
+
+    @property
+    def rate(self) -> float | None:
+        """Items a second; ``None`` before anything was measured."""
+        seconds = sum(seconds for _, seconds in self._chunks)
+        return sum(items for items, _ in self._chunks) / seconds if seconds > 0 else self._before
+
+
+def described(
+    job_id: str,
+    state: JobState,
+    *,
+    done: int,
+    live: bool,
+    stopping: bool,
+    at_work: float = 0.0,
+    before: int = 0,
+    nbytes: int = 0,
+) -> JobStatus:
+    """The status of a job.
+
+    Args:
+        job_id: its id.
+        state: what was last said of it.
+        done: items in finished chunks.
+        live: whether somebody works in it or will.
+        stopping: whether that one was asked to stop.
+        at_work: items done of the chunk at work.
+        before: jobs that come before it.
+        nbytes: on the disk [bytes].
+    """
+    share = min(done + at_work, state.items) / state.items
+    rate = state.rate or math.nan
+    left = state.items * (1 - share)
+    return JobStatus(
+        id=job_id,
+        kind=state.kind,
+        state=_named(state, done, live, stopping),
+        items=state.items,
+        done=done,
+        share=share,
+        items_per_second=rate,
+        seconds_left=left / rate if left else 0.0,
+        seconds=state.seconds,
+        before=before,
+        nbytes=nbytes,
+        removed=state.removed,
+        error=_error(state),
+    )
+
+
+def _named(state: JobState, done: int, live: bool, stopping: bool) -> str:
+    if live and state.name in LIVE:
+        return "stopping" if stopping else state.name
+    if done == state.items:
+        return "finished"
+    return state.name if state.name in ("cancelled", "failed") else "interrupted"
+
+
+def _error(state: JobState) -> DashboardError | None:
+    if not state.error:
+        return None
+    kind = getattr(errors, state.error, None)
+    if isinstance(kind, type) and issubclass(kind, DashboardError):
+        return kind(**state.facts)
+    return JobFailed(reason=state.error)
