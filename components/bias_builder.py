@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ import streamlit as st
 from components import link
 from components.prose import advice, number, quiet
 from components.shell import View
+from dashboard.engine.scored import ScoreRequest
 from dashboard.errors import DashboardError
 from dashboard.probes import spec as specs
 from dashboard.probes.prepared import Prepared, prepared
@@ -25,6 +27,8 @@ from dashboard.view_state import LINK_CHARACTERS, pack, unpack
 PROBE = "bias_probe"
 PLAIN = 300
 """Up to so many characters a probe stands in the link as it is; above it goes compressed."""
+MOST_SECONDS = 60.0
+"""Probes that take longer are made as jobs."""
 SHOWN_WORDS = 12
 """A finding names so many completions."""
 _PREPARED = "_bias_prepared"
@@ -224,6 +228,13 @@ def tokenised(spec: ProbeSpec, view: View) -> Prepared:
         made = prepared(spec, lambda texts, alone: view.engine.token_ids(view.model, tuple(texts), alone=alone))
         held = st.session_state[_PREPARED] = _Kept(name, made)
     return held.made
+
+
+def seconds(made: Prepared, view: View) -> float:
+    """About how long its scores take. Raises DashboardError."""
+    request = ScoreRequest(made.prompt_ids, made.completion_ids, made.spec.boundary)
+    found = view.engine.score_cost(view.key, request).seconds
+    return 0.0 if math.isnan(found) else found
 
 
 def told(made: Prepared, view: View, seconds: float) -> None:

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from components import link
-from components.bias_pairs import Pair, pair_picker, probe_scores, turned, is_turned
+from components.bias_pairs import Pair, is_turned, pair_picker, probe_scores, turned
 from components.charts.bias_exact import bias_map_figure, dumbbell_figure
 from components.charts.bias_groups import distances_figure, lorenz_figure
 from components.charts.bias_spread import forest_figure, strip_figure
@@ -195,7 +195,9 @@ def _groups(of: Exact) -> None:
         quiet(text("bias.no_distribution"))
         return
     groups = group_frame(scores)
-    section(text("bias.distribution"), text("bias.covered", least=percent(of.view.text, float(groups["covered"].min()))))
+    section(
+        text("bias.distribution"), text("bias.covered", least=percent(of.view.text, float(groups["covered"].min())))
+    )
     left, right = st.columns(2, gap="medium")
     with left:
         curves = lorenz_frame(scores)

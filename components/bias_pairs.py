@@ -97,7 +97,7 @@ def pair_picker(made: Prepared, scores: ProbeScores, view: View) -> Pair:
 
 
 def _slot_pairs(probe: Probe) -> dict[str, tuple[str, str, str]]:
-    """key -> (slot, first, second): the last slot's pairs first; of two words the second against the first."""
+    """Key -> (slot, first, second): the last slot's pairs first; of two words the second against the first."""
     found = {}
     for at, (slot, words) in reversed(list(enumerate(zip(probe.slots, probe.words, strict=True)))):
         for first, second in list(combinations(range(len(words)), 2))[:MOST_SLOT_PAIRS]:

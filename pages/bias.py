@@ -1,0 +1,36 @@
+"""Bias: what changes when only the identity word changes? Exact scores, draws, where a gap arises, benchmarks."""
+
+from components import bias_benchmark_panels as benchmarks
+from components import bias_builder as builder
+from components import bias_exact_panels as exact
+from components import bias_gap_panels as gap
+from components import bias_job_panels as jobs
+from components import bias_notebook_panels as notebook
+from components import bias_sampled_panels as sampled
+from components.controls import choice_picker
+from components.prose import quiet
+from components.shell import error_frame
+from components.sidebar import loaded_view
+
+view = loaded_view()
+text = view.text
+quiet(text("bias.proves"))
+block = choice_picker("bias_view", text("bias.view"), text=text, prefix="bias.views")
+
+if block == "benchmarks":
+    with error_frame(text):
+        benchmarks.panels(view)
+else:
+    spec = builder.spec_state(view)
+    builder.editor(spec, view)
+    with error_frame(text):
+        made = builder.tokenised(spec, view)
+        seconds = builder.seconds(made, view)
+        builder.told(made, view, seconds)
+        if block == "notebook":
+            notebook.panels(view, made)
+        elif block == "jobs" or seconds > builder.MOST_SECONDS:
+            jobs.probe_job(view, made)
+        else:
+            of = exact.exact(view, made)
+            {"exact": exact.panels, "sampled": sampled.panels, "gap": gap.panels}[block](of)
