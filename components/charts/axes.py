@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,8 +18,14 @@ TICK_LENGTH = 14
 """Characters of a token on an axis."""
 HOVER_LENGTH = 60
 """Characters of a token in a hover text: some are 100 blanks."""
+LINE_LENGTH = 46
+"""Characters of a line that a narrow screen has room for."""
 ROW_HEIGHT = 22
 """Height of a bar with its label [px]."""
+SMALL_HEIGHT = 84
+"""Height of one of several small charts [px]."""
+SMALL_GAP = 32
+"""Above each of them, for its title [px]."""
 
 
 def decimal(text: Catalogue, value: float, digits: int) -> str:
@@ -57,6 +64,11 @@ def tick_label(token: str, pos: int | None = None, length: int = TICK_LENGTH) ->
     return shown if pos is None else f"{pos} {shown}"
 
 
+def wrapped(line: str, length: int = LINE_LENGTH) -> str:
+    """A line of our own words broken where a narrow screen ends."""
+    return "<br>".join(textwrap.wrap(line, length, break_long_words=False))
+
+
 def thinned(count: int, most: int, keep: int | None = None) -> list[int]:
     """At most about `most` of ``range(count)``, evenly apart; `keep` is always there and pushes its neighbours out."""
     step = -(-count // most)
@@ -81,6 +93,14 @@ def token_axis(
         keep: a position whose label has to be there.
     """
     names = [visible(token) for token in tokens[start:stop]]
+    return name_axis(names, start, block, text=text, most=most, keep=keep)
+
+
+def name_axis(
+    names: Sequence[str], start: int, block: int, *, text: Catalogue, most: int, keep: int | None = None
+) -> dict[str, Any]:
+    """As `token_axis`, of visible tokens: `names` are those from `start` on."""
+    stop = start + len(names)
     begins = range(start, stop, block)
     chosen = thinned(len(begins), most, None if keep is None else (keep - start) // block)
     many = len(chosen) < len(begins) or block > 1
@@ -114,6 +134,51 @@ def _number(value: float, text: Catalogue) -> str:
 def _cell_label(names: Sequence[str], start: int, begin: int, stop: int) -> str:
     first = full_label(names[begin - start], begin)
     return first if stop - begin == 1 else f"{first} … {full_label(names[stop - 1 - start], stop - 1)}"
+
+
+def row_axis(labels: Sequence[str], theme: ChartTheme) -> dict[str, Any]:
+    """A Plotly axis of rows from the top down, a line between two of them; labels are Plotly-safe."""
+    return {
+        "range": [max(1, len(labels)) - 0.5, -0.5],
+        "tickmode": "array",
+        "tickvals": list(range(len(labels))),
+        "ticktext": list(labels),
+        "showgrid": False,
+        "minor": {"tickvals": [row + 0.5 for row in range(len(labels) - 1)], "showgrid": True, "gridcolor": theme.grid},
+    }
+
+
+def stacked(fig: go.Figure, titles: Sequence[str]) -> go.Figure:
+    """Lay the axes ``y, y2, …`` of `fig` below one another, each with its title above, over one x axis at the bottom.
+
+    Args:
+        fig: its traces name their axes.
+        titles: Plotly-safe, from the top down.
+    """
+    one = SMALL_HEIGHT + SMALL_GAP
+    whole = len(titles) * one
+    for place, title in enumerate(titles):
+        top = 1 - (place * one + SMALL_GAP) / whole
+        fig.update_layout(
+            {axis_name("yaxis", place): {"domain": [max(0, top - SMALL_HEIGHT / whole), top], "anchor": "x"}}
+        )
+        fig.add_annotation(
+            text=title,
+            x=0,
+            y=top,
+            xref="paper",
+            yref="paper",
+            xanchor="left",
+            yanchor="bottom",
+            showarrow=False,
+        )
+    fig.update_xaxes(anchor=axis_name("y", len(titles) - 1))
+    return fig.update_layout(height=whole + 90)
+
+
+def axis_name(kind: str, place: int) -> str:
+    """Plotly's name of the axis number `place`, the first without a number: ``y``, ``y2``."""
+    return kind if place == 0 else f"{kind}{place + 1}"
 
 
 def bar_figure(

@@ -196,18 +196,19 @@ def distance_frame(
     """One row a (pair of settings, pos): how far apart they are; arguments as in `comparison_frame`.
 
     Returns:
-        ``pair, first, second, name, pos, token, total_variation, js_nats``; `name` is ``A – B``.
+        ``pair, first, second, first_name, second_name, pos, token, total_variation, js_nats``.
     """
     settings, count = found.kept.shape
     first, second = np.triu_indices(settings, 1)
-    pairs = [f"{names[i]} – {names[j]}" for i, j in zip(first.tolist(), second.tolist(), strict=True)]
+    pairs, called = len(first), np.array(names, object)
     return pd.DataFrame(
         {
-            "pair": np.repeat(np.arange(len(pairs)), count),
+            "pair": np.repeat(np.arange(pairs), count),
             "first": np.repeat(first, count),
             "second": np.repeat(second, count),
-            "name": np.repeat(np.array(pairs, object), count),
-            **_positions(text, start, count, len(pairs)),
+            "first_name": np.repeat(called[first], count),
+            "second_name": np.repeat(called[second], count),
+            **_positions(text, start, count, pairs),
             "total_variation": found.total_variation[first, second].ravel(),
             "js_nats": found.js_nats[first, second].ravel(),
         }

@@ -240,9 +240,9 @@ def set_metrics(
 
 
 def list_metrics(texts: Sequence[Text], log_p: Sequence[NDArray[np.float32]]) -> dict[str, Interval]:
-    """METRICS of a ranked list (beams): a search draws nothing, so nothing has an interval.
+    """METRICS of a ranked list, which beams make.
 
-    Shares of different texts and of loops would be frequencies, and are not there.
+    A search draws nothing: there are no intervals, and no shares of different texts or of loops.
     """
     values = {name: distinct(texts, n) for n, name in enumerate(_DISTINCT, 1)}
     values |= {SELF_BLEU: self_bleu(texts), MEAN_LOG_P: mean_log_p(log_p)}
@@ -268,11 +268,14 @@ class Answer:
     """Place of the first text that gives it."""
 
 
+_AROUND = f'.,;:!?"“”«»{string.whitespace}\u00a0'
+
+
 def answers(texts: Sequence[str]) -> list[Answer]:
     """Equal answers together, the most frequent first, with Wilson's interval ("Paris" 34 of 50: .54 to .79).
 
-    An answer is the text's first line that is not blank, without spaces and the signs ``.,;:!?`` around it; capitals
-    count. A text without one gives the empty answer.
+    An answer is the text's first line that is not blank, without spaces, ``.,;:!?`` and quotation marks around it;
+    capitals count. A text without one gives the empty answer.
     """
     given = [answer_of(text) for text in texts]
     first = {answer: place for place, answer in reversed(list(enumerate(given)))}
@@ -285,5 +288,5 @@ def answers(texts: Sequence[str]) -> list[Answer]:
 
 def answer_of(text: str) -> str:
     """What `text` answers; see `answers`."""
-    lines = (line.strip(f".,;:!?{string.whitespace}\u00a0") for line in text.splitlines())
+    lines = (line.strip(_AROUND) for line in text.splitlines())
     return next((line for line in lines if line), "")

@@ -12,17 +12,25 @@ import plotly.graph_objects as go
 import pytest
 
 import components.charts.attention as attention
+from components.charts.answers import answers_figure, lengths_figure
 from components.charts.lens import heads_moved_figure, lens_figure, parts_figure, trajectories_figure
 from components.charts.next_token import candidates_figure
+from components.charts.sampling import settings_lines_figure, settings_map_figure
+from components.charts.sampling_sets import quality_diversity_figure, sets_figure, sweep_figure
 from components.charts.theme import ChartTheme
+from components.charts.trees import beam_tree_figure, probability_tree_figure
 from dashboard.engine.base import KeyColumn
 from dashboard.frames.attention import column_frame, metric_frame, query_rows_frame, row_frame
 from dashboard.frames.lens import heads_frame, parts_frame, trajectory_frame
+from dashboard.frames.sampling import comparison_frame, distance_frame
+from dashboard.frames.sampling_sets import answer_frame, length_frame, set_frame, sweep_frame
+from dashboard.frames.trees import beam_frame, probability_frame
 from dashboard.i18n import Catalogue
-from tests.frames import samples
+from tests.frames import made, samples
 
 LOCALE = Path(__file__).parents[2] / "dashboard" / "locale"
 TOKENS = samples.tokens(15)
+MADE = made.generated()
 SAMPLES = {
     "head": (attention.head_figure, (samples.weight_map(15), TOKENS)),
     "lines": (attention.lines_figure, (samples.weight_map(15), TOKENS)),
@@ -39,6 +47,24 @@ SAMPLES = {
     ),
     "parts": (parts_figure, (parts_frame(samples.attribution()),)),
     "heads_moved": (heads_moved_figure, (heads_frame(samples.attribution(), 1),)),
+    "sets": (sets_figure, (set_frame(MADE, made.NAMES),)),
+    "quality": (quality_diversity_figure, (set_frame(MADE, made.NAMES),)),
+    "answers": (answers_figure, (answer_frame(MADE, made.NAMES, made.texts(MADE)),)),
+    "lengths": (lengths_figure, (length_frame(MADE, made.NAMES),)),
+    "settings_lines": (
+        partial(settings_lines_figure, value="entropy_nats"),
+        (comparison_frame(made.comparison(), made.NAMES[:3], TOKENS),),
+    ),
+    "settings_map": (
+        partial(settings_map_figure, value="js_nats"),
+        (distance_frame(made.comparison(), made.NAMES[:3], TOKENS),),
+    ),
+    "beam_tree": (beam_tree_figure, (beam_frame(made.beam_tree(beams=5, steps=12), made.TOKENS),)),
+    "probability_tree": (
+        probability_tree_figure,
+        (probability_frame(made.probability_tree(), made.TOKENS),),
+    ),
+    "sweep": (partial(sweep_figure, knob="temperature"), (sweep_frame(MADE, [0.1, 0.5, 1, 2]),)),
 }
 FACTS = {
     "mosaic": {"heads", "layers", "tokens"},
@@ -54,6 +80,15 @@ FACTS = {
     "trajectories": {"pos", "count"},
     "parts": {"pos"},
     "heads_moved": {"pos", "layer"},
+    "sets": {"columns"},
+    "quality": {"columns"},
+    "answers": {"columns"},
+    "lengths": {"columns"},
+    "settings_lines": {"value", "count"},
+    "settings_map": {"value", "count"},
+    "beam_tree": {"nodes", "steps"},
+    "probability_tree": {"nodes", "mass"},
+    "sweep": {"values"},
 }
 
 
@@ -101,7 +136,7 @@ def test_every_chart_names_its_axes_and_carries_its_own_look(name, mode):
     written = json.loads(figure.to_json())["layout"]
     assert written["template"]["layout"]["paper_bgcolor"] == theme.paper
     assert figure.layout.height
-    if name != "mosaic":  # its axes are labelled L0, H0
+    if name not in {"mosaic", "probability_tree"}:  # axes of the one are labelled L0, H0; the other has none
         assert figure.layout.xaxis.title.text
     scales = [trace.colorscale for trace in figure.data if isinstance(trace, go.Heatmap)]
     assert all(scales)

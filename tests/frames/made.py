@@ -43,13 +43,13 @@ def output(column, row, ids, *, log_p=None, stopped="limit", beams=False, margin
 
 
 def generated(columns=4, rows=12, steps=10):
-    """Texts of `columns` settings, the fourth with beams; some of each end before the limit."""
+    """Texts of some settings, the fourth with beams; some of each end before the limit, none below eight tokens."""
     rng = np.random.default_rng(2)
     outputs = []
     for column in range(columns):
         for row in range(rows):
             ended = row % 3 == 0
-            count = int(rng.integers(8, steps)) if ended else steps
+            count = int(rng.integers(9, steps)) if ended else steps
             outputs.append(
                 output(
                     column,

@@ -111,10 +111,11 @@ def test_settings_are_told_position_by_position():
 def test_every_pair_of_settings_is_told_once():
     found = made.comparison(settings=3, count=2)
     frame = distance_frame(found, ["A", "B", "C"], samples.tokens(9), start=1)
-    assert frame["name"].drop_duplicates().tolist() == ["A – B", "A – C", "B – C"]
+    pairs = frame.drop_duplicates("pair")
+    assert (pairs["first_name"] + pairs["second_name"]).tolist() == ["AB", "AC", "BC"]
     assert frame["pos"].tolist() == [1, 2] * 3
-    row = frame[(frame["name"] == "B – C") & (frame["pos"] == 2)].iloc[0]
-    assert (row["first"], row["second"], row["pair"]) == (1, 2, 2)
+    row = frame[(frame["pair"] == 2) & (frame["pos"] == 2)].iloc[0]
+    assert (row["first"], row["second"]) == (1, 2)
     assert row["total_variation"] == found.total_variation[2, 1, 1]
     assert row["js_nats"] == found.js_nats[1, 2, 1]
 

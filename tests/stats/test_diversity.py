@@ -215,7 +215,7 @@ def test_all_metrics_of_fifty_texts_of_64_tokens_take_less_than_a_second():
 
 
 def test_equal_answers_stand_together_with_wilsons_interval():
-    given = [" Paris.", "Paris", "paris"] + ["\n Paris!\nIt is nice."] * 32 + ["Lyon"] * 14 + [" .\n"]
+    given = [' "Paris."', "Paris", "paris"] + ["\n Paris!\nIt is nice."] * 32 + ["Lyon"] * 14 + [" .\n"]
     found = answers(given)
     assert [(one.text, one.count, one.first) for one in found] == [
         ("Paris", 34, 0),
