@@ -128,4 +128,5 @@ def probability_tree():
         states=("inner", "open", "inner", "end", "depth"),
         finished_mass=0.375,
         unseen_mass=0.01,
+        seconds=0.1,
     )
