@@ -21,17 +21,19 @@ OF_PAIRS = ("total_variation", "js_nats")
 """How far apart two settings are there."""
 
 _DRAW = ["processors", "left", "ending"]
-_WRITE = [*_DRAW, "noise", "written", "beams", "texts"]
+WRITE = (*_DRAW, "noise", "written", "beams", "texts")
+"""Parts of a script that makes texts."""
 _SET_PARTS = {
     "sets": ["sets", "draw_sets"],
     "quality": ["sets", "draw_quality"],
     "answers": ["answers"],
     "lengths": ["lengths"],
 }
-_ONE_BY_ONE = (
+ONE_BY_ONE = (
     "Texts are made one after the other here; all at once, as Logitscope makes them, it is much faster.",
     f"A draw that is won by less than {FLOAT_NOISE:g} nats may go to another token.",
 )
+"""What such a script says of itself."""
 _NO_RESAMPLING = "Intervals that come of resampling are left out."
 
 
@@ -44,7 +46,7 @@ def texts_script(card: ModelCard, key: RunKey, request: GenerateRequest, *, name
         request: columns, forced tokens, first row.
         names: of the columns; none: their numbers.
     """
-    return chart_script(card, key, _columns(request, names), [*_WRITE, "texts_table"], notes=_ONE_BY_ONE)
+    return chart_script(card, key, column_constants(request, names), [*WRITE, "texts_table"], notes=ONE_BY_ONE)
 
 
 def sets_script(
@@ -74,9 +76,9 @@ def sets_script(
     """
     if chart not in SETS:
         raise ValueError(f"chart {chart!r} is not in {SETS}")
-    constants = _columns(request, names) | ({"DIVERSITY": diversity} if chart == "quality" else {})
-    notes = (*_ONE_BY_ONE, *([_NO_RESAMPLING] if chart in ("sets", "quality") else []))
-    return chart_script(card, key, constants, [*_WRITE, "columns", *_SET_PARTS[chart]], notes=notes)
+    constants = column_constants(request, names) | ({"DIVERSITY": diversity} if chart == "quality" else {})
+    notes = (*ONE_BY_ONE, *([_NO_RESAMPLING] if chart in ("sets", "quality") else []))
+    return chart_script(card, key, constants, [*WRITE, "wilson", "columns", *_SET_PARTS[chart]], notes=notes)
 
 
 def sweep_script(
@@ -97,9 +99,9 @@ def sweep_script(
     if len(values) != len(request.columns):
         raise ValueError(f"{len(values)} values of {len(request.columns)} columns")
     plain = [value if isinstance(value, int) else float(value) for value in values]
-    constants = _columns(request, ()) | {"KNOB": knob_name, "VALUES": plain}
+    constants = column_constants(request, ()) | {"KNOB": knob_name, "VALUES": plain}
     return chart_script(
-        card, key, constants, [*_WRITE, "columns", "sets", "sweep"], notes=(*_ONE_BY_ONE, _NO_RESAMPLING)
+        card, key, constants, [*WRITE, "wilson", "columns", "sets", "sweep"], notes=(*ONE_BY_ONE, _NO_RESAMPLING)
     )
 
 
@@ -161,7 +163,8 @@ def beam_tree_script(card: ModelCard, key: RunKey, column: Column) -> str:
     return chart_script(card, key, {"COLUMN": _column(column)}, ["ending", "beams", "beam_tree"])
 
 
-def _columns(request: GenerateRequest, names: Sequence[str]) -> dict[str, object]:
+def column_constants(request: GenerateRequest, names: Sequence[str]) -> dict[str, object]:
+    """A request's columns with their names (none: their numbers)."""
     return {
         "COLUMNS": [_column(column) for column in request.columns],
         "NAMES": _names(names, len(request.columns)),

@@ -22,8 +22,8 @@ _WIDTH = 118
 Span = tuple[int, int]
 
 _MODULES = (
-    *("collections", "copy", "functools", "hashlib", "heapq", "html", "importlib.util", "itertools", "math"),
-    *("statistics", "string"),
+    *("collections", "copy", "functools", "hashlib", "heapq", "html", "importlib.util", "itertools", "json"),
+    *("math", "statistics", "string", "unicodedata"),
 )
 _PACKAGES = {
     "np": "numpy",
@@ -129,16 +129,16 @@ def lens_script(card: ModelCard, key: RunKey, request: LensRequest, *, chart: st
     """
     constants = {"POSITIONS": list(request.positions), "HALF_STEPS": request.half_steps, "PINS": list(request.pins)}
     part = "lens_map" if chart == "lens" else "trajectories"
-    return chart_script(card, key, _stream(card) | constants, ["stream", "lens", part])
+    return chart_script(card, key, stream_constants(card) | constants, ["stream", "lens", part])
 
 
 def attribution_script(card: ModelCard, key: RunKey, pos: int, token: int, *, layer: int | None = None) -> str:
     """What each part of the model adds to the logit of `token` after `pos`; with `layer`: each head of that layer."""
     constants = {"POS": pos, "TOKEN": token, "LAYER": layer, "ATTENTION_HEADS": card.heads}
-    return chart_script(card, key, _stream(card) | constants, ["stream", "attribution"])
+    return chart_script(card, key, stream_constants(card) | constants, ["stream", "attribution"])
 
 
-def _stream(card: ModelCard) -> dict[str, object]:
+def stream_constants(card: ModelCard) -> dict[str, object]:
     """Where the residual stream is read."""
     where = card.stream
     found: dict[str, object] = {"BLOCKS": where.blocks, "TAIL": list(where.tail), "PROJECT": list(where.project)}
@@ -175,6 +175,7 @@ def chart_script(
     *,
     attention: bool = False,
     notes: Sequence[str] = (),
+    prompts: Sequence[Sequence[int]] | None = None,
 ) -> str:
     """A script of its constants and parts.
 
@@ -185,13 +186,21 @@ def chart_script(
         parts: files of ``script_templates/``, in order, behind those that load the model and name tokens.
         attention: it computes all weights.
         notes: lines of the script's own docstring; our words, at most 118 characters each.
+        prompts: token ids of the prompts, ``PROMPTS``, that take turns as ``TOKEN_IDS``; ``None``: the key's own is
+            the one; empty: the script reads no tokens but those that it makes of its own texts.
     """
-    body = "\n\n".join(_part(name) for name in (f"load_{card.source}", "tokens", *parts))
+    reads = ["forward"] if prompts is None or prompts else []
+    body = "\n\n".join(_part(name) for name in (f"load_{card.source}", "names", *reads, *parts))
     model = _model_constants(card, key)
+    if prompts is None:
+        model["TOKEN_IDS"] = _ids(key.token_ids)
+    elif prompts:
+        model["PROMPTS"] = [_ids(prompt) for prompt in prompts]
     if attention:
         missing = {layer for layer, _ in card.without_attention}
         model["ATTENTION_LAYERS"] = [layer for layer in range(card.layers) if layer not in missing]
-        megabytes = len(key.token_ids) ** 2 * card.layers * card.heads * 4 / 1e6
+        longest = max(map(len, prompts or [key.token_ids]))
+        megabytes = longest**2 * card.layers * card.heads * 4 / 1e6
         notes = [*notes, f"It computes the weights of all heads at once, in about {megabytes:,.0f} MB of memory."]
     lines = [_constant(name, value) for name, value in {**model, **constants}.items()]
     return "\n".join(
@@ -249,7 +258,11 @@ def _model_constants(card: ModelCard, key: RunKey) -> dict[str, object]:
         found["MODEL_FOLDER"] = re.split(r"[/\\]", key.model.rstrip("/\\"))[-1]
     else:
         found |= {"MODEL": key.model, "REVISION": key.revision}
-    return found | {"DTYPE": key.dtype, "DEVICE": key.device, "TOKEN_IDS": [int(token) for token in key.token_ids]}
+    return found | {"DTYPE": key.dtype, "DEVICE": key.device}
+
+
+def _ids(tokens: Sequence[int]) -> list[int]:
+    return [int(token) for token in tokens]
 
 
 def _constant(name: str, value: object) -> str:
@@ -265,7 +278,7 @@ def _literal(value: object, before: int, indent: str) -> str:
         named = [f"{key!a}: {item!a}," for key, item in value.items()]
         rows = _filled(named, inner) if indent else [inner + item for item in named]
         return "\n".join(["{", *rows, indent + "}"])
-    if any(isinstance(item, dict) for item in value):
+    if any(isinstance(item, dict | list) for item in value):
         rows = [f"{inner}{_literal(item, len(inner), inner)}," for item in value]
     else:
         rows = _filled([f"{item!a}," for item in value], inner)
