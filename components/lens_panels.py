@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from functools import partial
 from pathlib import Path
 
@@ -34,9 +35,12 @@ _ATTENTION = Path(__file__).parents[1] / "pages" / "attention.py"
 
 def follow_picker(view: View, ids: tuple[int, ...]) -> Token:
     """The token whose way through the layers is told: the likeliest, one of `ids`, or the link's own."""
-    text = view.text
-    held = st.session_state.get(FOLLOW) or st.query_params.get(FOLLOW, "")
-    own = (int(held),) if held.isascii() and held.isdigit() and int(held) < view.card.vocab else ()
+    text, vocab = view.text, view.card.vocab
+    if not _followable(st.query_params.get(FOLLOW, LIKELIEST), vocab):
+        link.drop(link.Dropped(FOLLOW, st.query_params[FOLLOW], "range", (("low", 0), ("high", vocab - 1))))
+        st.query_params.pop(FOLLOW)
+    held = st.session_state.get(FOLLOW) or st.query_params.get(FOLLOW, LIKELIEST)
+    own = (int(held),) if held != LIKELIEST and _followable(held, vocab) else ()
     options = [LIKELIEST, *(str(i) for i in dict.fromkeys((*ids, *own)))]
     link.choice_state(FOLLOW, options, LIKELIEST)
     named = view.engine.token(view.model, tuple(int(option) for option in options[1:]))
@@ -52,6 +56,11 @@ def follow_picker(view: View, ids: tuple[int, ...]) -> Token:
     )
     chosen = link.choice_written(FOLLOW, LIKELIEST)
     return named[0] if chosen == LIKELIEST else next(token for token in named if token.id == int(chosen))
+
+
+def _followable(value: str, vocab: int) -> bool:
+    """Whether a link's value names a token of the vocabulary, or the likeliest."""
+    return value == LIKELIEST or (re.fullmatch(r"0|[1-9]\d{0,8}", value, re.ASCII) is not None and int(value) < vocab)
 
 
 def half_switch(view: View) -> bool:

@@ -22,7 +22,7 @@ from dashboard import scripts
 from dashboard.engine.base import DecodeSettings, PositionTable, Processed, Token
 from dashboard.frames.next_token import candidates_frame, position_frame, prompt_score
 from dashboard.i18n import Catalogue
-from dashboard.tokens import visible
+from dashboard.tokens import ISOLATE, visible, visible_text
 
 PINS = "next_token_pins"
 MOST_PINS = 8
@@ -141,11 +141,13 @@ def _explained(view: View, typed: str, found: tuple[Token, ...]) -> None:
     """What stands in the way of pinning what was typed: it is several tokens, or none holds it."""
     text = view.text
     pieces = [token for token in view.engine.tokenize(view.model, typed, chat=False).tokens if not token.special]
+    meant = any(token.text in {typed, f" {typed}"} or visible(token) == typed for token in found)
+    shown = ISOLATE.format(visible_text(typed))
     if not found:
-        quiet(text("next_token.none_found", typed=typed))
-    elif len(pieces) > 1 and not any(token.text in {typed, f" {typed}"} for token in found):
-        names = ", ".join(visible(token) for token in pieces)
-        quiet(text("next_token.several", typed=typed, count=len(pieces), pieces=names))
+        quiet(text("next_token.none_found", typed=shown))
+    elif len(pieces) > 1 and not meant:
+        names = ", ".join(ISOLATE.format(visible(token)) for token in pieces)
+        quiet(text("next_token.several", typed=shown, count=len(pieces), pieces=names))
 
 
 @dataclass(frozen=True)

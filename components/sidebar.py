@@ -18,7 +18,7 @@ from dashboard.engine.base import ModelCard, TokenizedPrompt
 from dashboard.engine.registry import find, listed
 from dashboard.errors import DashboardError
 from dashboard.i18n import LANGUAGES, Catalogue, pick_language
-from dashboard.tokens import visible
+from dashboard.tokens import visible, visible_text
 from dashboard.view_state import pack_prompt
 
 EXAMPLES = ("twice", "class", "capital", "induction", "worked", "spanish")
@@ -211,14 +211,19 @@ def _look(text: Catalogue) -> None:
     link.choice_written("scale", "indigo")
 
 
+def _named(problem: link.Dropped, text: Catalogue) -> str:
+    """A value of the link and why it was not used; characters that would steer their neighbours as their codes."""
+    name, value = (
+        " ".join(visible_text(part) for part in shown.split(" ")) for shown in (problem.name, problem.value[:80])
+    )
+    return text(f"link.{problem.reason}", name=name, value=value, **dict(problem.facts))
+
+
 def link_notices(text: Catalogue) -> None:
     """Name each value of the link that was not used."""
     problems = link.dropped()
     if not problems:
         return
-    lines = [
-        text(f"link.{problem.reason}", name=problem.name, value=problem.value[:80], **dict(problem.facts))
-        for problem in problems
-    ]
+    lines = [_named(problem, text) for problem in problems]
     notice("\n".join([text("link.dropped"), *lines]))
     st.button(text("link.dismiss"), key="link_dismiss", on_click=link.dismiss)

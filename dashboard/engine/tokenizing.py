@@ -8,6 +8,7 @@ from typing import Any
 
 from dashboard.engine.base import Token, TokenizedPrompt
 from dashboard.errors import PromptEmpty, PromptTooLarge, PromptTooLong
+from dashboard.tokens import visible
 
 CHARACTERS_A_TOKEN = 40
 """A prompt with more characters for each token that the model reads is refused before it is tokenised."""
@@ -93,24 +94,24 @@ class PromptReader:
         """Tokens that `text` may mean, at most `limit`: those that are it, its own pieces, then those that contain it.
 
         Args:
-            text: as typed; with and without a space before it.
+            text: as typed, with and without a space before it; or as a page shows it (``·`` for a space, ``⏎``).
             limit: most tokens.
         """
-        if not text.strip():
+        if not text:
             return ()
         pieces = self._tokenizer(text[:SEARCHED], add_special_tokens=False, verbose=False)["input_ids"]
         wanted = {text, " " + text}
-        found = [i for i, whole in enumerate(self._texts) if whole in wanted]
-        inside = [i for i, whole in enumerate(self._texts) if text in whole]
-        inside.sort(key=lambda i: len(self._texts[i]))
+        found = [i for i, (whole, shown) in enumerate(self._texts) if whole in wanted or shown == text]
+        inside = [i for i, (whole, shown) in enumerate(self._texts) if text in whole or text in shown]
+        inside.sort(key=lambda i: len(self._texts[i][0]))
         ids = list(dict.fromkeys([*found, *(int(i) for i in pieces), *inside]))
         return tuple(self.token(i) for i in ids[:limit])
 
     @cached_property
-    def _texts(self) -> list[str]:
-        """What every id of the tokenizer stands for; its piece where its bytes alone are no text."""
+    def _texts(self) -> list[tuple[str, str]]:
+        """What every id stands for (its piece where its bytes alone are no text), and how it is shown."""
         tokens = (self.token(i) for i in range(len(self._tokenizer)))
-        return [token.text if token.text is not None else token.piece for token in tokens]
+        return [(token.text if token.text is not None else token.piece, visible(token)) for token in tokens]
 
     def _bytes(self, piece: str) -> bytes | None:
         """The bytes of a piece of a byte-level or byte-fallback vocabulary; ``None`` when the piece does not tell."""

@@ -84,6 +84,15 @@ def test_the_nucleus_keeps_the_token_that_crosses_top_p():
     assert found.kl_nats == pytest.approx(-math.log(0.8), rel=1e-5)
 
 
+@pytest.mark.parametrize("setting", [{"top_p": 0.0}, {"min_p": 1.0}, {"top_k": 1}])
+def test_a_setting_at_its_end_keeps_the_likeliest_alone(setting):
+    settings, logits = four(**setting)
+    found = process(logits, (0,), settings, range(4))
+    assert found.probs.tolist() == [1, 0, 0, 0]
+    assert set(found.cut_by[1:]) == set(setting)
+    assert found.kl_nats == pytest.approx(math.log(2), rel=1e-6)
+
+
 def test_the_first_setting_that_removed_a_token_is_named():
     settings, logits = four(top_k=3, top_p=0.6)
     found = process(logits, (0,), settings, (3, 2, 1, 0))

@@ -30,6 +30,7 @@ from dashboard.errors import (
 )
 from dashboard.frames.next_token import prompt_score
 from dashboard.settings import BUNDLED
+from dashboard.tokens import visible
 
 MODEL = "local/tiny"
 PROMPT = "zebra lamp river zebra lamp river 👩‍👩‍👧 <|end|> <b>x</b>"
@@ -227,10 +228,27 @@ def test_tokens_are_found_by_what_they_are_and_by_what_they_hold(tiny_engine):
     assert all("Mary" in text or text in "Mary" for text in found)
     pieces = tiny_engine.vocabulary("local/tiny", "zebrastore", 3)
     assert "".join(token.text for token in pieces)[:5] == "zebra"[:5]
-    assert tiny_engine.vocabulary("local/tiny", " ", 10) == ()
+    assert tiny_engine.vocabulary("local/tiny", "", 10) == ()
     assert tiny_engine.vocabulary("local/tiny", "<script>" * 50, 10)
     ids = tuple(token.id for token in pieces)
     assert tiny_engine.token("local/tiny", ids) == pieces
+
+
+@pytest.mark.parametrize(("typed", "text"), [(" ", " "), ("·", " "), ("⏎", "\n"), ("·Mary", " Mary")])
+def test_tokens_that_cannot_be_typed_are_found_as_they_are_shown(tiny_engine, typed, text):
+    wanted = [i for i in range(tiny_engine.describe("local/tiny").vocab) if text_of(tiny_engine, i) == text]
+    assert len(wanted) == 1
+    assert wanted[0] in [token.id for token in tiny_engine.vocabulary("local/tiny", typed, 3)]
+
+
+def test_a_token_of_broken_bytes_is_found_by_their_numbers(tiny_engine):
+    broken = next(i for i in range(600) if text_of(tiny_engine, i) is None)
+    shown = visible(tiny_engine.token("local/tiny", (broken,))[0])
+    assert tiny_engine.vocabulary("local/tiny", shown, 1)[0].id == broken
+
+
+def text_of(engine, token_id):
+    return engine.token("local/tiny", (token_id,))[0].text
 
 
 def test_the_time_of_a_pass_has_a_fixed_part_and_one_for_each_token():

@@ -103,6 +103,17 @@ def test_a_value_that_does_not_fit_is_named_and_the_page_lives(open_page, name, 
     assert len(at.get("plotly_chart")) == 5
 
 
+@pytest.mark.parametrize("value", ["99999", "abc", "-1", "007", "9" * 5000])
+def test_a_followed_token_that_is_none_says_which_there_are(open_page, value):
+    at = open_page("next_token", {"prompt": PROMPT, "next_token_follow": value})
+    assert not at.exception
+    last = at.session_state["_view"].card.vocab - 1
+    assert TEXT("link.range", name="next_token_follow", value=value[:80], low=0, high=last) in words(at)
+    assert at.selectbox(key="next_token_follow").value == "likeliest"
+    at.selectbox(key="next_token_follow").set_value(at.selectbox(key="next_token_follow").options[2]).run()
+    assert not at.exception
+
+
 def test_a_followed_token_stays_chosen_at_another_position(open_page):
     at = open_page("next_token", {"prompt": PROMPT, "next_token_follow": "300"})
     at.number_input(key="next_token_pos").set_value(1).run()
@@ -115,11 +126,20 @@ def test_a_text_of_several_tokens_is_offered_in_pieces(open_page):
     at = open_page("next_token", {"prompt": PROMPT})
     at.text_input(key="find_token").set_value("zebra river").run()
     assert not at.exception
-    assert "“zebra river” is" in words(at)
+    assert "“\u2068zebra·river\u2069” is" in words(at)
     offered = at.multiselect(key="next_token_pins").options
     assert any("·river" in option for option in offered)
     at.text_input(key="find_token").set_value(" zebra").run()
-    assert "“ zebra” is" not in words(at)
+    assert "“\u2068·zebra\u2069” is" not in words(at)
+
+
+def test_typed_text_that_turns_the_line_around_is_shown_as_its_code(open_page):
+    at = open_page("next_token", {"prompt": PROMPT, "next_token_follow": "\u202eabc"})
+    at.text_input(key="find_token").set_value("\u202eabc").run()
+    assert not at.exception
+    assert "“\u2068‹U+202E›abc\u2069” is" in words(at)
+    assert "next_token_follow = ‹U+202E›abc" in words(at)
+    assert "\u202e" not in words(at)
 
 
 def test_decode_settings_move_nothing_in_the_lens(open_page):
