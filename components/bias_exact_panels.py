@@ -66,16 +66,8 @@ class Exact:
             text("bias.templates_count", count=templates),
             *more,
             text(f"bias.ways.{self.found.way}"),
-            *model_facts(replace_key(self.view, self.key), self.found.seconds),
+            *model_facts(self.view, self.found.seconds, self.key),
         ]
-
-
-def replace_key(view: View, key: RunKey) -> View:
-    """The view with another run."""
-    other = replace(view)
-    other.engine, other.card, other.tokens = view.engine, view.card, view.tokens
-    other.__dict__["key"] = key
-    return other
 
 
 def probe_key(view: View, made: Prepared) -> RunKey:
@@ -150,10 +142,7 @@ def _pair(of: Exact, pair: Pair) -> None:
     completions = len(pair.scores.completions)
     left, right = st.columns(2, gap="medium") if pair.scores.world is not None else (st.container(), None)
     with left:
-        value = "share" if is_turned(of.made) else "prob"
-        dumbbell = partial(dumbbell_figure, frame, value="prob")
-        del value
-        _panel(of, "dumbbell", frame, dumbbell, {"completions": completions})
+        _panel(of, "dumbbell", frame, partial(dumbbell_figure, frame, value="prob"), {"completions": completions})
     if right is not None:
         with right:
             found = agreement(frame["share"].to_numpy(), frame["world_share"].to_numpy())

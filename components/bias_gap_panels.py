@@ -10,7 +10,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from components import link
-from components.bias_exact_panels import Exact, replace_key
+from components.bias_exact_panels import Exact
 from components.bias_pairs import is_turned, pair_picker
 from components.bias_sampled_panels import prompt_key, template_picker
 from components.charts.bias_gap import gap_figure, head_gap_figure
@@ -100,7 +100,7 @@ def _layers(view: View, keys: tuple[RunKey, RunKey], token: int, names: tuple[st
                 text("strip.exact"),
                 text("lens.tail"),
                 text("lens.self_check", error=f"{max(one.error for one in found):.0e}"),
-                *model_facts(replace_key(view, keys[0]), view.engine.run(keys[0]).seconds),
+                *model_facts(view, view.engine.run(keys[0]).seconds, keys[0]),
             ],
             alt={"steps": len(found[0].steps)},
             suffix=f"id{token}",
@@ -128,7 +128,7 @@ def _heads(view: View, prompt: str, keys: tuple[RunKey, RunKey], names: tuple[st
             strip=[
                 text("strip.exact"),
                 view.card.weight_formula,
-                *model_facts(replace_key(view, keys[0]), view.engine.run(keys[0]).seconds),
+                *model_facts(view, view.engine.run(keys[0]).seconds, keys[0]),
             ],
         )
     )

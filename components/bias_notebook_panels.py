@@ -136,6 +136,6 @@ def _table(view: View, key: RunKey, call: _Call) -> None:
             figure=None,
             frame=lambda: frame,
             script=lambda: texts_script(view.card, key, GenerateRequest((column(),))),
-            strip=[text("bias.ranked_list"), *model_facts(view, call.made.seconds)],
+            strip=[text("bias.ranked_list"), *model_facts(view, call.made.seconds, key)],
         )
     )

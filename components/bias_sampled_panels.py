@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from components.bias_exact_panels import Exact, probe_key, replace_key
+from components.bias_exact_panels import Exact, probe_key
 from components.bias_pairs import Pair, pair_picker
 from components.charts.bias_sampled import differences_figure, sampled_figure
 from components.controls import integer_picker, number_picker
@@ -125,7 +125,7 @@ def _show(of: Exact, template: int, request: GenerateRequest, counts: np.ndarray
         text("sampling.sampled", n=column.rows),
         text("sampling.noise"),
         text("sampling.order", names=", ".join(column.settings.acting) or text("sampling.nothing_acts")),
-        *model_facts(replace_key(view, probe_key(view, made)), of.found.seconds),
+        *model_facts(view, of.found.seconds, probe_key(view, made)),
     ]
     script = lambda: sampled_script(view.card, probe_key(view, made), made, request, template)  # noqa: E731
     common: dict[str, Any] = {"key": probe_key(view, made), "text": text, "script": script, "strip": strip}

@@ -31,7 +31,7 @@ from dashboard.decode_columns import (
 )
 from dashboard.i18n import Catalogue
 
-COLUMNS = "sampling_columns"
+COLUMNS, GO = "sampling_columns", "sampling_go"
 EDITED = "sampling_edited"
 FIRST_SEED = 42
 MARKERS = ("●", "■", "◆", "▲")
@@ -65,7 +65,8 @@ def columns_state(text: Catalogue) -> tuple[ColumnSpec, ...]:
         link.drop(link.Dropped(COLUMNS, st.session_state[COLUMNS][:40], "why", (("why", why),)))
         st.session_state[COLUMNS] = default
         specs = opening()
-    link.text_written(COLUMNS, default)
+    # once texts were run, the link names them whatever the page opens with later
+    link.text_written(COLUMNS, "" if st.session_state.get(GO) else default)
     return specs
 
 

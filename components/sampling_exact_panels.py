@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
@@ -71,7 +72,7 @@ def compared(view: View, columns: Columns) -> None:
             strip=[
                 text("strip.exact"),
                 text("sampling.own_processors"),
-                *model_facts(view, view.engine.run(key).seconds),
+                *model_facts(view, view.engine.run(key).seconds, key),
             ],
             alt={"value": text(f"charts.settings.{value}"), "count": last},
             suffix=value,
@@ -94,7 +95,11 @@ def _reference(view: View) -> tuple[RunKey, TokenizedPrompt]:
     link.text_written(REFERENCE, "")
     if not pasted:
         return view.key, view.tokens
-    whole = view.engine.tokenize(view.model, view.prompt + pasted, chat=view.chat and view.card.chat)
+    if view.tokens.template == "raw":
+        whole = view.engine.tokenize(view.model, view.prompt + pasted, chat=False)
+    else:  # behind the template, where the answer would stand
+        ids = view.engine.token_ids(view.model, (pasted,), alone=True)[0]
+        whole = replace(view.tokens, tokens=view.tokens.tokens + view.engine.token(view.model, ids))
     return view.engine.run_key(view.model, whole), whole
 
 

@@ -10,6 +10,7 @@ from components import link, sampling_run
 from components.controls import choice_picker
 from components.panels import File, Panel, chart_panel
 from components.prose import notice, number, quiet, section
+from components.sampling_columns import GO
 from components.sampling_run import Made
 from components.sampling_texts import Board, Columns
 from components.shell import View, model_facts
@@ -20,7 +21,7 @@ from dashboard.frames.sampling import generated_ids, sequence_frame, token_frame
 from dashboard.i18n import Catalogue
 from dashboard.sampling_scripts import texts_script
 
-GO, FORKS, BASELINE = "sampling_go", "sampling_forks", "sampling_baseline"
+FORKS, BASELINE = "sampling_forks", "sampling_baseline"
 
 
 # -- running -------------------------------------------------------------------------------------------------------

@@ -101,8 +101,9 @@ class Work:
 
 
 def name_of(key: RunKey, request: GenerateRequest) -> str:
-    """Twelve hex digits that stand for the texts of a request."""
-    return hashlib.sha256(f"{key.digest} {request}".encode()).hexdigest()[:12]
+    """Twelve hex digits that stand for the texts of a request, on any server: no versions in them."""
+    asked = f"{key.model} {key.template} {key.token_ids} {request}"
+    return hashlib.sha256(asked.encode()).hexdigest()[:12]
 
 
 def make(engine: Engine, key: RunKey, request: GenerateRequest, forks: Sequence[Fork], work: Work) -> Made:
