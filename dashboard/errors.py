@@ -215,6 +215,10 @@ class ScoresTooLarge(DashboardError):
     """More tokens to score than one request may have. Facts: ``tokens, limit``."""
 
 
+class NoTextStart(DashboardError):
+    """The tokenizer has no special token after which a text could begin. Facts: ``model``."""
+
+
 class WordsNotMarked(DashboardError):
     """The tokenizer tells neither where words begin nor where they end."""
 

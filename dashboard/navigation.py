@@ -19,4 +19,5 @@ PAGES = (
     PageEntry("attention", ":material/grid_on:"),
     PageEntry("next_token", ":material/bar_chart:"),
     PageEntry("sampling", ":material/casino:"),
+    PageEntry("bias", ":material/balance:"),
 )

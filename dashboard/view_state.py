@@ -121,6 +121,9 @@ FIELDS: dict[str, Field] = {
     "bias_completion": Field("text"),
     "bias_gap_first": Field("integer"),
     "bias_gap_second": Field("integer"),
+    "bias_benchmark": Field("choice", ("crows_pairs", "stereoset", "winogender", "winobias"), "crows_pairs"),
+    "bias_job": Field("text"),
+    "bias_prefix": Field("text"),
 }
 
 

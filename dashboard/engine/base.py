@@ -518,6 +518,12 @@ class Engine(Protocol):
         Empty where the tokenizer marks no words.
         """
 
+    def text_starts(self, model: str) -> tuple[int, ...]:
+        """Tokens after which a text may be said to begin: beginning and end of text, then the other special ones.
+
+        Empty where the tokenizer has none.
+        """
+
     def score_cost(self, key: RunKey, request: ScoreRequest | SentenceRequest) -> ScoreCost:
         """What `score` or `score_sentences` would cost.
 

@@ -432,6 +432,11 @@ class LocalEngine:
         with self._leased(model) as ready:
             return ready.scorer.word_ends
 
+    def text_starts(self, model: str) -> tuple[int, ...]:
+        """See `Engine.text_starts`."""
+        with self._leased(model) as ready:
+            return ready.reader.text_starts
+
     def score_cost(self, key: RunKey, request: Request) -> ScoreCost:
         """See `Engine.score_cost`."""
         with self._leased(key.model) as ready:

@@ -73,6 +73,12 @@ class PromptReader:
         found = self._tokenizer(clean, add_special_tokens=not alone, verbose=False)["input_ids"]
         return [tuple(int(i) for i in ids) for ids in found]
 
+    @cached_property
+    def text_starts(self) -> tuple[int, ...]:
+        """The tokenizer's beginning-of-text token, its end-of-text token, then its other special ones, each once."""
+        named = (self._tokenizer.bos_token_id, self._tokenizer.eos_token_id)
+        return tuple(dict.fromkeys(i for i in (*named, *self._tokenizer.all_special_ids) if i is not None))
+
     def token(self, token_id: int) -> Token:
         """One id as a token: its piece, its text where its bytes alone are valid, its bytes."""
         piece = self._tokenizer.convert_ids_to_tokens(token_id)

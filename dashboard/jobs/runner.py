@@ -179,6 +179,10 @@ class JobRunner:
             nbytes=folder.nbytes(),
         )
 
+    def spec(self, job_id: str) -> JobSpec:
+        """What a job is to do. Raises JobUnknown, JobDamaged."""
+        return JobFolder(self._root, job_id).spec()
+
     def jobs(self) -> list[JobStatus]:
         """Every job that is kept, of all visitors: for the operator, not for a page. Damaged ones are in the log."""
         found = []

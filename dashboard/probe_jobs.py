@@ -1,0 +1,104 @@
+"""Large probes as background jobs: every completion behind every prompt, prompts in chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dashboard.engine.base import Engine, Job
+from dashboard.engine.scored import ScoreCost, ScoreRequest
+from dashboard.job_keys import sampled_cost, scoring_key
+from dashboard.jobs.runner import JobRunner
+from dashboard.jobs.spec import JobSpec, run_facts
+from dashboard.probes.prepared import Prepared
+from dashboard.run_key import RunKey
+
+PROBE = "probe"
+"""The kind of these jobs."""
+CHUNK = 32
+"""Most prompts scored at once."""
+CHUNK_SCORES = 20_000
+"""Most scores of a chunk, but for one of a single prompt."""
+_BOUNDARY = "boundary_log_mass_nats"
+
+
+def probe_spec(made: Prepared, key: RunKey) -> JobSpec:
+    """The job that scores a probe.
+
+    Args:
+        made: the probe as tokens.
+        key: a raw key of the model, whatever its tokens.
+    """
+    probe = made.spec.probe
+    places: list[tuple[str, str | None]] = [
+        (template.text, probe.group(group).name) for template in probe.templates for group in range(probe.groups)
+    ]
+    places += [(template.text, None) for template in probe.templates if template.neutral]
+    items = [
+        {"place": at, "template": template, "group": group, "prompt": prompt}
+        for at, ((template, group), prompt) in enumerate(zip(places, made.prompts, strict=True))
+    ]
+    request = {"probe": made.spec.facts(), "completions": list(made.texts), "boundary": made.spec.boundary}
+    chunk = max(1, min(CHUNK, CHUNK_SCORES // len(made.texts)))
+    return JobSpec(PROBE, run_facts(key), request, items, chunk)
+
+
+def probe_cost(engine: Engine, spec: JobSpec) -> ScoreCost:
+    """What the job would cost, from some of its chunks. Raises DashboardError."""
+    return sampled_cost(spec, lambda items: engine.score_cost(scoring_key(spec), _request(engine, spec, items)))
+
+
+def _request(engine: Engine, spec: JobSpec, items: Sequence[Mapping[str, Any]]) -> ScoreRequest:
+    model = spec.run["model"]
+    prompts = engine.token_ids(model, tuple(item["prompt"] for item in items))
+    completions = engine.token_ids(model, tuple(spec.request["completions"]), alone=True)
+    return ScoreRequest(prompts, completions, spec.request["boundary"])
+
+
+def run_probe(engine: Engine, spec: JobSpec, items: Sequence[Mapping[str, Any]], job: Job) -> pd.DataFrame:
+    """One row a (prompt, completion), completions fastest.
+
+    Returns:
+        ``item, template, group, prompt, place, completion, log_prob_nats, tokens``: the places of the prompt and of the
+        completion, L [nats] and the completion's tokens; `group` is empty behind a neutral prompt. Where the end of the
+        word counts also ``boundary_log_mass_nats``, to be added.
+    """
+    found = engine.score(scoring_key(spec), _request(engine, spec, items), job)
+    completions = spec.request["completions"]
+    each: dict[str, Any] = {
+        "item": [item["place"] for item in items],
+        **{name: [item[name] for item in items] for name in ("template", "group", "prompt")},
+    }
+    columns: dict[str, Any] = {name: np.repeat(np.array(values, object), len(completions)) for name, values in each.items()}
+    columns["item"] = columns["item"].astype(np.int64)
+    columns["place"] = np.tile(np.arange(len(completions)), len(items))
+    columns["completion"] = np.tile(np.array(completions, object), len(items))
+    columns["log_prob_nats"] = found.log_p.ravel().astype(np.float64)
+    columns["tokens"] = np.tile(found.lengths, len(items))
+    if found.boundary_log_mass is not None:
+        columns[_BOUNDARY] = found.boundary_log_mass.ravel().astype(np.float64)
+    return pd.DataFrame(columns)
+
+
+def scores_of_job(runner: JobRunner, job_id: str, made: Prepared) -> NDArray[np.float64]:
+    """(prompt, completion) scores [nats] as `Prepared.arranged` takes them; NaN where the job has not been yet.
+
+    With the end of the word where the probe counts it: ``L* = L +`` the boundary's mass.
+
+    Args:
+        runner: that has the job.
+        job_id: of the job that `probe_spec` made of this probe.
+        made: the probe.
+
+    Raises:
+        JobUnknown, JobPartDamaged: as `JobRunner.frames`.
+    """
+    scores = np.full((len(made.prompts), len(made.texts)), np.nan)
+    parts = ["log_prob_nats", *([_BOUNDARY] if made.spec.boundary else [])]
+    for frame in runner.frames(job_id, ["item", "place", *parts]):
+        scores[frame["item"].to_numpy(), frame["place"].to_numpy()] = frame[parts].sum(axis=1, skipna=False)
+    return scores
