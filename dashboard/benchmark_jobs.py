@@ -70,7 +70,8 @@ def read_file(slug: str, data: bytes, name: str) -> BenchmarkFile:
         DashboardError: as `dashboard.probes.benchmark_files.read`.
     """
     found = benchmark_files.read(slug, data, name)
-    items, without = found.items, ()
+    items: tuple[Item, ...] = found.items
+    without: tuple[str, ...] = ()
     if slug == "winogender":
         pairs = [item for item in items if isinstance(item, PronounPair)]
         items, without = women_first(pairs, occupations().shares())
@@ -109,7 +110,7 @@ def benchmark_spec(file: BenchmarkFile, key: RunKey, prefix: Token) -> JobSpec:
 
 def item_of(spec: JobSpec, plain: Mapping[str, Any]) -> Item:
     """An item from its plain data."""
-    facts = {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
+    facts: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
     facts.pop("place")
     return KINDS[spec.request["benchmark"]](**facts)
 

@@ -73,7 +73,9 @@ def run_probe(engine: Engine, spec: JobSpec, items: Sequence[Mapping[str, Any]],
         "item": [item["place"] for item in items],
         **{name: [item[name] for item in items] for name in ("template", "group", "prompt")},
     }
-    columns: dict[str, Any] = {name: np.repeat(np.array(values, object), len(completions)) for name, values in each.items()}
+    columns: dict[str, Any] = {
+        name: np.repeat(np.array(values, object), len(completions)) for name, values in each.items()
+    }
     columns["item"] = columns["item"].astype(np.int64)
     columns["place"] = np.tile(np.arange(len(completions)), len(items))
     columns["completion"] = np.tile(np.array(completions, object), len(items))
