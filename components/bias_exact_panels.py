@@ -22,7 +22,7 @@ from components.panels import Panel, chart_panel
 from components.prose import percent, quiet, section
 from components.shell import View, model_facts
 from dashboard.bias_scripts import scores_script
-from dashboard.engine.scored import ScoreRequest, Scores
+from dashboard.engine.scored import ScoreRequest
 from dashboard.frames.bias import (
     ProbeScores,
     completion_frame,
@@ -48,8 +48,11 @@ class Exact:
 
     view: View
     made: Prepared
-    found: Scores
     scores: ProbeScores
+    seconds: float | None
+    """That scoring took; ``None``: a job made them."""
+    way: str
+    """As in `dashboard.engine.scored.Scores`; empty likewise."""
 
     @property
     def key(self) -> RunKey:
@@ -65,8 +68,8 @@ class Exact:
             text("bias.with_boundary" if spec.boundary else "bias.without_boundary"),
             text("bias.templates_count", count=templates),
             *more,
-            text(f"bias.ways.{self.found.way}"),
-            *model_facts(self.view, self.found.seconds, self.key),
+            text(f"bias.ways.{self.way}") if self.way else text("bias.by_job"),
+            *model_facts(self.view, self.seconds, self.key),
         ]
 
 
@@ -92,7 +95,7 @@ def exact(view: View, made: Prepared) -> Exact:
     log_p = found.log_p.astype(np.float64)
     if found.boundary_log_mass is not None:
         log_p = log_p + found.boundary_log_mass
-    return Exact(view, made, found, probe_scores(made, log_p))
+    return Exact(view, made, probe_scores(made, log_p), found.seconds, found.way)
 
 
 # -- what is shown -------------------------------------------------------------------------------------------------

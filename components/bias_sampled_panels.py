@@ -125,7 +125,7 @@ def _show(of: Exact, template: int, request: GenerateRequest, counts: np.ndarray
         text("sampling.sampled", n=column.rows),
         text("sampling.noise"),
         text("sampling.order", names=", ".join(column.settings.acting) or text("sampling.nothing_acts")),
-        *model_facts(view, of.found.seconds, probe_key(view, made)),
+        *model_facts(view, of.seconds, probe_key(view, made)),
     ]
     script = lambda: sampled_script(view.card, probe_key(view, made), made, request, template)  # noqa: E731
     common: dict[str, Any] = {"key": probe_key(view, made), "text": text, "script": script, "strip": strip}

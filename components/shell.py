@@ -62,12 +62,12 @@ class View:
         return wait_for(call, label, text=self.text, what=what)
 
 
-def model_facts(view: View, seconds: float, key: RunKey | None = None) -> list[str]:
+def model_facts(view: View, seconds: float | None, key: RunKey | None = None) -> list[str]:
     """What every honesty strip ends with: kernel, dtype, device, time, model, run (`key`, else the prompt's)."""
     text, card = view.text, view.card
     return [
         text("strip.kernel", kernel=card.kernel, dtype=card.dtype, device=card.device),
-        text("strip.seconds", seconds=number(text, seconds, 2)),
+        "" if seconds is None else text("strip.seconds", seconds=number(text, seconds, 2)),
         text("strip.model", model=card.label, revision=card.revision[:12]),
         text("strip.run", run=(key or view.key).digest),
     ]

@@ -6,6 +6,7 @@ from components import bias_exact_panels as exact
 from components import bias_gap_panels as gap
 from components import bias_job_panels as jobs
 from components import bias_notebook_panels as notebook
+from components import bias_pairs as pairs
 from components import bias_sampled_panels as sampled
 from components.controls import choice_picker
 from components.prose import quiet
@@ -19,7 +20,7 @@ block = choice_picker("bias_view", text("bias.view"), text=text, prefix="bias.vi
 
 if block == "benchmarks":
     with error_frame(text):
-        benchmarks.panels(view)
+        benchmarks.benchmarks(view)
 else:
     spec = builder.spec_state(view)
     builder.editor(spec, view)
@@ -30,7 +31,9 @@ else:
         if block == "notebook":
             notebook.panels(view, made)
         elif block == "jobs" or seconds > builder.MOST_SECONDS:
-            jobs.probe_job(view, made)
+            log_p = jobs.probe_job(view, made)
+            if log_p is not None:
+                exact.panels(exact.Exact(view, made, pairs.probe_scores(made, log_p), None, ""))
         else:
             of = exact.exact(view, made)
             {"exact": exact.panels, "sampled": sampled.panels, "gap": gap.panels}[block](of)
