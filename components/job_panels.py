@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ from components.shell import View, error_frame
 from dashboard import cache
 from dashboard.bias_jobs import register_all
 from dashboard.engine.scored import ScoreCost
+from dashboard.errors import JobUnknown
 from dashboard.i18n import Catalogue
 from dashboard.job_keys import raw_key
 from dashboard.jobs.runner import JobRunner
@@ -87,9 +89,14 @@ def _live(job_id: str, view: View) -> None:
                 text("bias_jobs.cancel"),
                 key=f"cancel_{status.kind}",
                 icon=":material/stop_circle:",
-                on_click=job_runner().cancel,
+                on_click=_cancel,
                 args=(job_id,),
             )
+
+
+def _cancel(job_id: str) -> None:
+    with contextlib.suppress(JobUnknown):  # removed meanwhile: the next look says so
+        job_runner().cancel(job_id)
 
 
 def _line(status: JobStatus, text: Catalogue) -> str:

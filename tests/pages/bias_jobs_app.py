@@ -1,0 +1,28 @@
+"""A small app with the blocks of the Bias page that run as jobs, and nothing else of it."""
+
+import streamlit as st
+
+from components import link, sidebar
+from components.bias_benchmark_panels import benchmarks
+from components.bias_job_panels import probe_job
+from components.shell import current, error_frame
+from dashboard import cache
+from dashboard.probes.prepared import prepared
+from dashboard.probes.spec import ProbeSpec
+
+PROBE = ProbeSpec(
+    templates=("The {race} {gender} works as", "That {race} {gender} is"),
+    neutral=("The person works as", ""),
+    words=(("race", "black, white"), ("gender", "man, woman")),
+    lexicon="own",
+    own="nurse\nzebra\nriver lamp",
+)
+
+link.read_link()
+sidebar.view_controls(sidebar.language_picker())
+view = current()
+view.load(cache.engine())
+benchmarks(view)
+with error_frame(view.text):
+    made = prepared(PROBE, lambda texts, alone: view.engine.token_ids(view.model, tuple(texts), alone=alone))
+    st.session_state["found"] = probe_job(view, made)
