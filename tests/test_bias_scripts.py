@@ -42,7 +42,7 @@ WORDS = ProbeSpec(
     own="a\nthe\nto\nr",
     article=False,
 )
-DRAWS = GenerateRequest((Column(DecodeSettings(temperature=0.7), 40, 4, seed=5),))
+DRAWS = GenerateRequest((Column(DecodeSettings(temperature=0.7, top_k=3), 40, 2, seed=5),))
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,11 @@ def test_word_ends_of_a_sentencepiece_vocabulary_are_those_of_its_pieces(tiny, r
 @pytest.mark.model
 def test_scores_and_word_ends_of_the_bundled_model_are_the_engines(bundled_engine, run):
     spec = dataclasses.replace(
-        SPEC, templates=("The {who} works as",), neutral=("",), words=(("who", "man, woman"),), own="a nurse\nan engineer"
+        SPEC,
+        templates=("The {who} works as",),
+        neutral=("",),
+        words=(("who", "man, woman"),),
+        own="a nurse\nan engineer",
     )
     engine, card, key, made = of_probe(bundled_engine, BUNDLED, spec)
     left = run(scripts.scores_script(card, key, made))
@@ -154,43 +158,49 @@ def test_scores_and_word_ends_of_the_bundled_model_are_the_engines(bundled_engin
 
 
 # -- sampled -------------------------------------------------------------------------------------------------------
-def counted(texts, completions):
-    """Counts by hand: the longest that a text begins with and behind which no letter or digit follows; last: none."""
+def counted(texts, completions, *, boundary):
+    """Counts by hand: the longest that a text begins with, no letter, digit or broken one behind it; last: none."""
     counts = [0] * (len(completions) + 1)
     for text in texts:
+        behind = {at: text[len(one) :][:1] for at, one in enumerate(completions) if text.startswith(one)}
         fits = [
-            at
-            for at, one in enumerate(completions)
-            if text.startswith(one) and not text[len(one) :][:1].isalnum() and text[len(one) :][:1] != "\ufffd"
+            at for at, next_one in behind.items() if not (boundary and (next_one.isalnum() or next_one == "\ufffd"))
         ]
         counts[max(fits, key=lambda at: len(completions[at])) if fits else -1] += 1
     return counts
 
 
-@pytest.mark.parametrize("first_rows", [(), (0, 40, 1000)])
-def test_counts_are_those_of_the_engines_texts(tiny, run, first_rows):
-    engine, card, key, made = of_probe(tiny[0], MODEL, WORDS)
-    left = run(scripts.sampled_script(card, key, made, DRAWS, 1, first_rows=first_rows))
-    numbers, missing, drawn = left["numbers"], left["missing"], left["drawn_texts"]
-    assert list(numbers) == ["group", "completion", "count", "drawn", "share", "low", "high"]
-    several = 0
+@pytest.mark.parametrize(("first_rows", "boundary"), [((), False), ((0, 40, 1000), True)])
+def test_counts_are_those_of_the_engines_texts(tiny, run, first_rows, boundary):
+    engine, card, key, made = of_probe(tiny[0], MODEL, dataclasses.replace(WORDS, boundary=boundary))
+    drawn, texts = {}, {}
     for group, prompt in enumerate(made.prompts[3:6]):
         own_key = engine.run_key(MODEL, engine.tokenize(MODEL, prompt, chat=False))
         assert own_key.token_ids == made.prompt_ids[3 + group]
         request = dataclasses.replace(DRAWS, first_row=first_rows[group] if first_rows else 0)
         outputs = engine.generate(own_key, request).outputs
-        assert drawn.loc[drawn["group"] == group, "ids"].tolist() == [one.ids.tolist() for one in outputs]
+        drawn[group] = [one.ids.tolist() for one in outputs]
         kept = tuple(tuple(one.ids.tolist()[: -1 if one.stopped == "end" else None]) for one in outputs)
-        counts = counted(engine.texts(MODEL, kept), made.texts)
+        texts[group] = engine.texts(MODEL, kept)
+    # a model that knows no words: what it wrote first is looked for everywhere
+    wholes = list(dict.fromkeys(texts[0]))[:2]
+    made = dataclasses.replace(made, texts=(wholes[0][:1], *wholes, "zz"))
+    left = run(scripts.sampled_script(card, key, made, DRAWS, 1, first_rows=first_rows))
+    numbers, missing = left["numbers"], left["missing"]
+    assert list(numbers) == ["group", "completion", "count", "drawn", "share", "low", "high"]
+    for group in range(3):
+        own = left["drawn_texts"]
+        assert own.loc[own["group"] == group, "ids"].tolist() == drawn[group]
+        counts = counted(texts[group], made.texts, boundary=boundary)
         rows = numbers.iloc[group * 4 : group * 4 + 4]
         assert rows["count"].tolist() == counts[:-1]
         assert set(rows["group"]) == {("went", "gave", "and")[group]}
         assert missing["missing"].tolist()[group] == counts[-1]
-        several += sum(count > 0 for count in counts[:-1])
         for one, count in zip(rows.itertuples(), counts, strict=False):
             found = wilson(count, 40)
             assert (one.share, one.low, one.high) == pytest.approx((found.value, found.low, found.high))
-    assert several > 0
+    assert (numbers["count"].to_numpy()[:3] > 0).sum() >= 2
+    assert missing["missing"].sum() > 0
     assert len(left["figure"].data) == 3
 
 
@@ -283,7 +293,8 @@ def test_crows_pairs_is_the_engines_overall_and_in_every_category(tiny, run, tin
     written_csv(tiny_folder.parent)
     left = run(scripts.benchmark_script(tiny[1], tiny[2], "crows_pairs", "C:\\me/crows.csv", 0))
     kinds, more, less = zip(*PAIRS, strict=True)
-    sides = [scored_texts([text.strip() for text in texts], 0) for texts in (more, less)]
+    together = scored_texts([text.strip() for text in (*more, *less)], 0)
+    sides = [Scored(together.log_likelihood[part], together.tokens[part]) for part in (slice(6), slice(6, 12))]
     numbers = left["numbers"].set_index(["per_token", "category"])
     assert "race-color" in capsys.readouterr().out
     for per_token in (False, True):
@@ -416,7 +427,7 @@ def test_prompts_words_and_file_names_are_data_and_never_code(tiny, text):
 
 
 def test_hostile_texts_are_drawn_as_they_are(tiny, run):
-    engine, card, key, _ = tiny
+    _, card, key, _ = tiny
     nasty, shown = "<b>%{x} $y$</b>", "&lt;b&gt;%&#123;x} &#36;y&#36;&lt;/b&gt;"
     made = hostile_probe(nasty)
     left = run(scripts.scores_script(card, key, made))
