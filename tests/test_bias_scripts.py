@@ -279,6 +279,7 @@ PAIRS = [
     ("race-color", "When John went", "zebra lamp river zebra"),
     ("race-color", "a drink", "to the store the store"),
     ("None", " nan ", "Mary"),
+    ("gender", "John went", "Mary"),
 ]
 
 
@@ -294,7 +295,7 @@ def test_crows_pairs_is_the_engines_overall_and_in_every_category(tiny, run, tin
     left = run(scripts.benchmark_script(tiny[1], tiny[2], "crows_pairs", "C:\\me/crows.csv", 0))
     kinds, more, less = zip(*PAIRS, strict=True)
     together = scored_texts([text.strip() for text in (*more, *less)], 0)
-    sides = [Scored(together.log_likelihood[part], together.tokens[part]) for part in (slice(6), slice(6, 12))]
+    sides = [Scored(together.log_likelihood[part], together.tokens[part]) for part in (slice(7), slice(7, 14))]
     numbers = left["numbers"].set_index(["per_token", "category"])
     assert "race-color" in capsys.readouterr().out
     for per_token in (False, True):
@@ -304,11 +305,11 @@ def test_crows_pairs_is_the_engines_overall_and_in_every_category(tiny, run, tin
             expected = (100 * share.value, 100 * share.low, 100 * share.high, share.n, one.ties)
             assert tuple(row[["value", "low", "high", "n", "ties"]]) == pytest.approx(expected)
     assert numbers.loc[(False, "age"), "ties"] == 1
-    assert len(numbers) == 8
+    assert len(numbers) == 10
     np.testing.assert_allclose(left["scores"][0][0], sides[0].log_likelihood, atol=1e-4)
-    assert [len(trace.x) for trace in left["figure"].data] == [4, 4]
-    values = numbers["value"].unstack("per_token")
-    assert (values[False] != values[True]).any()
+    assert [len(trace.x) for trace in left["figure"].data] == [5, 5]
+    # of these two the longer sentence is the likelier one by the mean alone
+    assert numbers["value"].unstack("category")["gender"].to_dict() == {False: 0, True: 100}
 
 
 def test_stereoset_is_the_engines(tiny, run, tiny_folder, scored_texts):
