@@ -173,5 +173,5 @@ def _measured(prompt: Prompt, ids: Sequence[int]) -> dict[str, Any]:
     """P and rank of the tokens of a text that was not drawn one by one, by one more pass."""
     with torch.inference_mode():
         tokens = torch.tensor(list(ids), device=prompt.logits.device)
-        behind = prompt.begin(1).step(tokens[None, :-1])[0] if len(ids) > 1 else prompt.logits[None, :0]
+        behind = prompt.begin(1).step(tokens[None, :-1])[0] if len(ids) > 1 else prompt.logits[None][:0]
         return _arrays(told(torch.cat([prompt.logits[None], behind]), tokens))
