@@ -15,6 +15,7 @@ from dashboard.frames.sampling import comparison_frame, distance_frame, sequence
 from dashboard.frames.sampling_sets import answer_frame, length_frame, set_frame, sweep_frame, written
 from dashboard.frames.trees import beam_frame, probability_frame
 from dashboard.settings import BUNDLED
+from dashboard.stats.diversity import answer_of
 from tests.frames import samples
 from tests.test_scripts import HOSTILE, constants_of, shape_of
 
@@ -27,11 +28,16 @@ COLUMNS = {
         DecodeSettings(temperature=0.7, top_p=0.9, repetition_penalty=1.3), 3, 20, seed=2**64 - 1
     ),
     "greedy, n-gram": Column(DecodeSettings(do_sample=False, repetition_penalty=1.5, no_repeat_ngram=2), 1, 20),
-    "typical, stop": Column(DecodeSettings(typical_p=0.9), 3, 20, stop=("e", "zz "), seed=3),
+    "typical, stop": Column(DecodeSettings(typical_p=0.9), 3, 20, stop=("hnen", "% d"), seed=3),
     "min_p": Column(DecodeSettings(min_p=0.1, top_k=50), 3, 20, seed=9),
     "flat": Column(DecodeSettings(temperature=50.0), 8, 20, seed=25),
     "beams": BEAMS,
     "beam-sample": Column(DecodeSettings(temperature=0.3, top_k=50), 5, 6, num_beams=5, seed=5),
+    "beams, a text that ends at once": Column(
+        DecodeSettings(temperature=50.0), 6, 8, num_beams=10, seed=25, length_penalty=0.0
+    ),
+    "beams, a candidate that ends": Column(DecodeSettings(temperature=50.0), 6, 8, num_beams=10, seed=4),
+    "beams, one token": Column(DecodeSettings(do_sample=False), 3, 1, num_beams=3),
     "beams, dropped rows": Column(DecodeSettings(temperature=0.002, top_k=5), 8, 5, num_beams=8),
     "beams, stop": Column(DecodeSettings(do_sample=False, no_repeat_ngram=1), 3, 12, num_beams=3, stop=("sto",)),
 }
@@ -62,6 +68,7 @@ TREES = {
     "two of each": TreeRequest(DecodeSettings(top_k=2), depth=3, mass=1.0, nodes=100),
     "every token": TreeRequest(DecodeSettings(temperature=2.0), depth=2, mass=1.0, nodes=430),
     "penalty": TreeRequest(DecodeSettings(top_p=0.5, repetition_penalty=1.5), depth=4, mass=0.3, nodes=60),
+    "small rests": TreeRequest(DecodeSettings(top_k=4), depth=2, mass=0.95, nodes=100),
     "greedy": TreeRequest(DecodeSettings(do_sample=False), depth=3),
 }
 
@@ -128,6 +135,7 @@ def test_all_texts_are_the_engines_token_for_token(tiny, run):
     left = run(SCRIPTS["texts"](card, key))
     found = same_texts(engine, key, REQUEST, left["numbers"])
     assert {output.stopped for output in found.outputs} == {"limit", "stop", "end"}
+    assert [0] in [output.ids.tolist() for output in found.outputs]
     assert found.dropped[NAMES.index("beams, dropped rows")] > 0
     assert "stop" in {output.stopped for output in found.outputs if output.column == NAMES.index("beams, stop")}
     assert list(left["numbers"]) == [
@@ -161,6 +169,21 @@ def test_other_columns_and_rows_do_not_change_a_text(tiny, run):
     numbers = run(scripts.texts_script(card, key, alone))["numbers"]
     beside = [one for one in engine.generate(key, REQUEST).outputs if (one.column, one.row) == (5, 1)]
     assert numbers["ids"].tolist() == [beside[0].ids.tolist()]
+
+
+def test_a_model_without_a_cache_gives_the_same_texts(tiny, run):
+    _, card, key, _ = tiny
+    left = run(scripts.texts_script(card, key, GenerateRequest(REQUEST.columns[:3])))
+
+    class Forgetful:
+        def __init__(self, model):
+            self.config, self.model = model.config, model
+
+        def __call__(self, ids, **_):
+            return self.model(ids, use_cache=False)
+
+    again = left["made_texts"](Forgetful(left["model"]), left["tokenizer"])
+    assert again["ids"].tolist() == left["numbers"]["ids"].tolist()
 
 
 @pytest.mark.model
@@ -216,6 +239,20 @@ def test_answers_and_lengths_are_the_engines_texts(tiny, run):
     same(run(SCRIPTS["lengths"](card, key))["numbers"], shown, atol=1e-9)
 
 
+def test_loops_answers_and_intervals_are_those_of_the_definitions(tiny, run):
+    left = run(SCRIPTS["answers"](tiny[1], tiny[2]))
+    assert left["wilson"](1, 5) == pytest.approx((0.0362, 0.6245), abs=1e-4)
+    assert left["wilson"](5, 5) == pytest.approx((0.5655, 1), abs=1e-4)
+    for text in (" Paris!\nx", "\n\u00a0 \n?a, b:; ", "...", "", "A nurse.\r\n"):
+        assert left["answer_of"](text) == answer_of(text)
+    assert left["answer_of"]("\n ?Paris!;: \n x") == "Paris"
+    loops = run(SCRIPTS["sets"](tiny[1], tiny[2]))["ends_in_loop"]
+    assert loops([1, 2] * 3)
+    assert loops([7, *[1, 2, 3] * 3])
+    assert not loops([1, 2] * 3 + [3])
+    assert not loops([1, 1, 1])
+
+
 def test_a_sweep_is_the_engines_texts(tiny, run):
     engine, card, key, _ = tiny
     values = (0.2, 1, 3.0)
@@ -254,6 +291,9 @@ def test_the_probability_tree_is_the_engines(tiny, tokens, run, name):
     shown = probability_frame(engine.probability_tree(key, TREES[name]), tokens)
     same(left["numbers"], shown, atol=1e-6)
     assert ("end" in set(shown["state"])) == (name == "every token")
+    rests = shown[shown["state"] == "rest"]["step_prob"]
+    assert (len(rests) > 0) == (name not in {"two of each", "greedy"})
+    assert name != "small rests" or rests.min() < 0.2
     drawn = left["figure"].data[0]
     assert drawn.type == "icicle"
     below = {}
@@ -265,12 +305,14 @@ def test_the_probability_tree_is_the_engines(tiny, tokens, run, name):
         assert value == pytest.approx(whole[parent], rel=1e-6)
 
 
-@pytest.mark.parametrize("name", ["beams", "beam-sample", "beams, dropped rows", "beams, stop"])
+@pytest.mark.parametrize("name", [name for name, column in COLUMNS.items() if column.num_beams > 1])
 def test_the_beam_tree_is_the_engines(tiny, tokens, run, name):
     engine, card, key, _ = tiny
     left = run(scripts.beam_tree_script(card, key, COLUMNS[name]))
     shown = beam_frame(engine.generate(key, GenerateRequest((COLUMNS[name],))).beams[0], tokens)
     assert ("pruned" in set(shown["state"])) == (name != "beams, dropped rows")
+    unused = shown[(shown["state"] == "finished") & ~shown["returned"]]
+    assert (len(unused) > 0) == (name == "beams, a candidate that ends")
     same(left["numbers"], shown, atol=2e-5)
     lines = [trace for trace in left["figure"].data if trace.mode == "lines"]
     assert sum(len(trace.x) for trace in lines) == 3 * len(shown)
