@@ -68,7 +68,7 @@ def compared(view: View, columns: Columns) -> None:
             text=text,
             figure=partial(chart, frame, value=value, text=text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda: settings_script(view.card, key, request, name),
+            script=lambda: settings_script(view.card, key, request, name, names=columns.names, value=value),
             strip=[
                 text("strip.exact"),
                 text("sampling.own_processors"),

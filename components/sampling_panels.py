@@ -148,7 +148,7 @@ def sequences(view: View, columns: Columns, made: Made) -> None:
             text=text,
             figure=None,
             frame=lambda: frame,
-            script=lambda: texts_script(view.card, view.key, columns.request),
+            script=lambda: texts_script(view.card, view.key, columns.request, names=columns.names),
             strip=texts_strip(view, made),
             suffix=sampling_run.name_of(view.key, columns.request),
             files=(

@@ -75,7 +75,7 @@ def _panel(
             text=view.text,
             figure=lambda: figure(text=view.text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda: sets_script(view.card, view.key, columns.request, name),
+            script=lambda: sets_script(view.card, view.key, columns.request, name, names=columns.names),
             strip=[view.text("sampling.sampled", n=_least(columns)), *texts_strip(view, made)],
             alt={"columns": len(columns.specs)},
             suffix=sampling_run.name_of(view.key, columns.request),

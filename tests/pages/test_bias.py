@@ -1,0 +1,197 @@
+"""The Bias page: probes in the link, exact scores, draws, the notebook's call, where a gap arises, and bad input."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from components.bias_gap_panels import differing_spans
+from components.bias_notebook_panels import SEEDS
+from components.bias_pairs import probe_scores
+from dashboard.i18n import Catalogue
+from dashboard.probes.prepared import prepared
+from dashboard.probes.presets import presets
+from dashboard.probes.spec import OWN, ProbeSpec, read
+from dashboard.view_state import pack, unpack
+from tests.pages.test_pages import words
+
+TEXT = Catalogue("en")
+SPEC = ProbeSpec(
+    templates=("The {race} {gender} saw a", "A {gender}, {race}, found a"),
+    neutral=("The person saw a", ""),
+    words=(("race", "white, black"), ("gender", "man, woman")),
+    lexicon=OWN,
+    own="lamp, 0.2\nriver, 0.9\nzebra",
+    article=False,
+    boundary=False,
+)
+
+
+def link(spec=SPEC, **params):
+    return {"prompt": "zebra", "bias_probe": pack(spec.written()), **params}
+
+
+def names(at):
+    found = [json.loads(chart.proto.config)["toImageButtonOptions"]["filename"] for chart in at.get("plotly_chart")]
+    return [name.split("-")[1] for name in found]
+
+
+@pytest.mark.parametrize(
+    ("look", "charts"),
+    [
+        ("pair", ["dumbbell", "against_world"]),
+        ("templates", ["forest", "strip"]),
+        ("groups", ["bias_map", "lorenz", "distances"]),
+        ("intersection", ["forest"]),
+        ("scores", []),
+    ],
+)
+def test_the_exact_block_shows_what_is_asked_for(open_page, look, charts):
+    at = open_page("bias", link(bias_look=look))
+    assert not at.exception
+    assert names(at) == charts
+    assert "ls-advice" not in words(at)
+
+
+def test_scores_are_plain_transformers(open_page, tiny_folder):
+    """One pass a pair, by hand."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    at = open_page("bias", link(bias_look="scores"))
+    table = at.dataframe[0].value
+    model = AutoModelForCausalLM.from_pretrained(tiny_folder).eval()
+    tokenizer = AutoTokenizer.from_pretrained(tiny_folder)
+    assert len(table) == 2 * 4 * 3
+    for row in (table.iloc[0], table.iloc[13], table.iloc[-1]):
+        race, gender = str(row["group"]).split()
+        prompt = str(row["template"]).replace("{race}", race).replace("{gender}", gender)
+        ids, more = tokenizer(prompt)["input_ids"], tokenizer(f" {row['completion']}")["input_ids"]
+        with torch.inference_mode():
+            log_p = torch.log_softmax(model(torch.tensor([ids + more])).logits[0].double(), -1)
+        total = sum(float(log_p[len(ids) - 1 + at_, token]) for at_, token in enumerate(more))
+        assert row["log_prob_nats"] == pytest.approx(total, abs=1e-4)
+
+
+def test_two_words_of_a_slot_are_compared_over_all_other_words(open_page):
+    at = open_page("bias", link())
+    options = at.selectbox(key="bias_pair").options
+    assert options == ["woman – man (gender)", "black – white (race)", TEXT("bias.two_groups")]
+    at.selectbox(key="bias_pair").set_value("groups").run()
+    at.selectbox(key="bias_first").set_value("0").run()
+    assert not at.exception
+    assert "white man against" in words(at)
+    assert at.query_params["bias_pair"] == "groups"
+
+
+def test_a_probe_is_edited_and_stands_in_the_link(open_page):
+    at = open_page("bias", link())
+    at.text_input(key="bias_words_race").set_value("white, black, latin").run()
+    assert not at.exception
+    spec = read(unpack(at.query_params["bias_probe"]))
+    assert dict(spec.words)["race"] == "white, black, latin"
+    assert "6 groups" in words(at)
+    at.selectbox(key="bias_preset").set_value("pronouns").run()
+    assert not at.exception
+    assert "she against he" in words(at)
+
+
+def test_an_own_list_can_be_pasted_and_what_is_wrong_with_it_is_named(open_page):
+    at = open_page("bias", link())
+    at.text_area(key="bias_own").set_value("lamp, 0.2\nlamp, 0.4").run()
+    assert not at.exception
+    assert "ls-advice" in words(at)
+    at.text_area(key="bias_own").set_value("lamp\nriver").run()
+    assert "ls-advice" not in words(at)
+
+
+BAD = {
+    "unclosed": {"templates": ("The {race works",), "neutral": ("",)},
+    "unknown slot": {"templates": ("The {tribe} works",), "neutral": ("",)},
+    "no slot": {"templates": ("The man works",), "neutral": ("",)},
+    "no template": {"templates": (), "neutral": ()},
+    "empty list": {"words": (("race", " , "), ("gender", "man"))},
+    "no completions": {"own": ""},
+    "too large": {"words": tuple((slot, ",".join(f"w{i}" for i in range(400))) for slot in ("race", "gender"))},
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_cannot_be_probed_is_explained_and_the_editor_stays(open_page, case):
+    at = open_page("bias", link(replace(SPEC, **BAD[case])))
+    assert not at.exception
+    assert "ls-advice" in words(at)
+    assert at.text_area(key="bias_templates") is not None
+
+
+@pytest.mark.parametrize("value", ["{", "abc", pack("[]"), pack('{"templates": 3}'), "{}"])
+def test_a_probe_that_cannot_be_read_is_named_and_the_page_opens_with_its_own(open_page, value):
+    at = open_page("bias", {"prompt": "zebra", "bias_probe": value})
+    assert not at.exception
+    assert "bias_probe:" in words(at)
+    assert "{race} {gender} worked as" in at.text_area(key="bias_templates").value
+
+
+def test_draws_are_counted_and_tested(open_page):
+    settings = {"bias_view": "sampled", "bias_draw": "true", "bias_rows": "60", "bias_new": "4"}
+    at = open_page("bias", link(replace(SPEC, own="\n".join("abcdefgh")), **settings))
+    assert not at.exception
+    assert names(at)[0] == "sampled"
+    assert "tests were made" in words(at)
+
+
+def test_the_notebooks_call_stands_beside_exact_probabilities(open_page):
+    at = open_page("bias", link(bias_view="notebook", bias_call="true"))
+    assert not at.exception
+    table = at.dataframe[0].value
+    assert list(table["row"]) == [0, 1, 2, 3, 4]
+    np.testing.assert_allclose(table["prob"], np.exp(table["log_prob_nats"]), rtol=1e-6)
+    assert table["seeds_of_10"].between(1, SEEDS).all()
+    ranked = table.dropna(subset=["rank"])
+    assert list(ranked.sort_values("prob", ascending=False)["rank"]) == sorted(ranked["rank"])
+
+
+def test_where_a_gap_arises_is_read_from_the_lens_and_the_heads(open_page):
+    at = open_page("bias", link(bias_view="gap"))
+    assert not at.exception
+    assert names(at) == ["gap", "head_gap"]
+    assert "L0 H" in str([link_.proto for link_ in at.get("page_link")])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "spans"),
+    [
+        ((1, 2, 3), (1, 9, 3), ((1, 2), (1, 2))),
+        ((1, 2, 2, 3), (1, 2, 3), ((2, 3), (2, 2))),
+        ((1, 5, 6, 3), (1, 9, 3), ((1, 3), (1, 2))),
+        ((1, 2), (1, 2), ((2, 2), (2, 2))),
+        ((4,), (5,), ((0, 1), (0, 1))),
+    ],
+)
+def test_the_words_that_differ_are_found_as_tokens(first, second, spans):
+    assert differing_spans(first, second) == spans
+
+
+def test_a_large_probe_is_offered_as_a_job(open_page):
+    at = open_page("bias", link(bias_view="jobs"))
+    assert not at.exception
+    assert TEXT("bias_jobs.probe") in words(at)
+
+
+@pytest.mark.parametrize("preset", presets(), ids=lambda one: one.name)
+def test_every_preset_can_be_tokenised_and_arranged(preset, tiny_settings):
+    from dashboard.engine.local import LocalEngine
+
+    engine = LocalEngine(tiny_settings)
+    spec = ProbeSpec.of(preset)
+    assert read(spec.written()) == spec
+    made = prepared(spec, lambda texts, alone: engine.token_ids("local/tiny", tuple(texts), alone=alone))
+    templates, groups, completions = made.shape
+    log_p = np.arange(len(made.prompts) * completions, dtype=float).reshape(len(made.prompts), completions)
+    scores = probe_scores(made, log_p)
+    assert scores.log_prob.shape == (templates, groups, completions)
+    assert scores.log_prob[-1, -1, -1] == log_p[templates * groups - 1, -1]
+    neutral = [template.neutral for template in spec.probe.templates]
+    assert (scores.neutral is not None) == any(neutral)
+    assert made.prompts[0] == spec.probe.prompt(0, 0)
