@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import decimal, separators
-from components.charts.bias_marks import LEGEND, hover_name, name_label, row_axis, shift, span, whiskers
+from components.charts.axes import decimal, row_axis, separators
+from components.charts.bias_marks import interval, name_label, span
+from components.charts.columns import LEGEND, hover_words, shift
 from components.charts.theme import ChartTheme
 from dashboard.frames.bias_benchmarks import OVERALL
 from dashboard.i18n import Catalogue
@@ -103,7 +104,7 @@ def _marks(
             "size": 9,
             "line": {"color": colour, "width": 1.5},
         },
-        error_x=whiskers(own["value"], own["low"], own["high"], colour),
+        error_x=interval(own, ("value", "low", "high"), colour),
         hovertext=[_hover(row, text) for row in own.to_dict("records")],
         hovertemplate="%{hovertext}<extra></extra>",
     )
@@ -111,7 +112,7 @@ def _marks(
 
 def _hover(row: Mapping[Any, Any], text: Catalogue) -> str:
     digits = 1 if row["metric"] in _PERCENT else 3
-    name = text("charts.benchmark.all") if row["category"] == OVERALL else hover_name(str(row["category"]))
+    name = text("charts.benchmark.all") if row["category"] == OVERALL else hover_words(str(row["category"]))
     lines = [
         f"{name}: {decimal(text, row['value'], digits)}",
         span(text, row["low"], row["high"], digits),

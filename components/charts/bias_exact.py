@@ -9,24 +9,22 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import decimal, separators
+from components.charts.axes import decimal, row_axis, separators
 from components.charts.bias_marks import (
     BAR_AT_LEFT,
     FOOT,
-    LEGEND,
     MOST_ROWS,
     ROW,
     between,
     cell_labels,
     folded_label,
-    hover_name,
     marker_of,
     more_rows,
     name_label,
-    row_axis,
+    narrow,
     signed,
-    wrapped,
 )
+from components.charts.columns import LEGEND, hover_words
 from components.charts.theme import BAR_ROOM, ChartTheme
 from dashboard.i18n import Catalogue
 
@@ -102,7 +100,7 @@ def bias_map_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme, 
     if any(hidden):
         left = text("charts.bias_map.more", rows=hidden[0], groups=hidden[1])
         fig.add_annotation(
-            text=wrapped(left), x=0, y=0, xref="paper", yref="paper", xanchor="left", yanchor="top", showarrow=False
+            text=narrow(left), x=0, y=0, xref="paper", yref="paper", xanchor="left", yanchor="top", showarrow=False
         )
     head = BAR_ROOM + (72 if few else 150)
     foot = 40 if any(hidden) else 12
@@ -132,7 +130,7 @@ def _cell(row: Mapping[Any, Any], text: Catalogue, digits: int) -> str:
 
 def _map_hover(row: Mapping[Any, Any], text: Catalogue) -> str:
     lines = [
-        f"{hover_name(str(row['completion']))} · {hover_name(str(row['group']))}",
+        f"{hover_words(str(row['completion']))} · {hover_words(str(row['group']))}",
         text("charts.bias.delta", value=signed(text, row["delta_nats"], 3)),
         between(text, row["low_nats"], row["high_nats"]),
         text("charts.bias.agree", agree=int(row["agree"]), templates=int(row["templates"])),
@@ -158,7 +156,7 @@ def dumbbell_figure(frame: pd.DataFrame, *, value: str, text: Catalogue, theme: 
     """
     sides = {side: f"{side}_{value}" for side in ("first", "second")}
     there = frame[(frame[list(sides.values())] > 0).all(axis=1)]
-    lean = np.log(there[sides["first"]] / there[sides["second"]]).to_numpy()
+    lean = np.diff(np.log(there[list(sides.values())].to_numpy(np.float64)[:, ::-1]), axis=1)[:, 0]
     most = np.argsort(-np.abs(lean), kind="stable")[:MOST_ROWS]
     ordered = there.iloc[most[np.argsort(-lean[most], kind="stable")]]
     heights = list(range(len(ordered)))
@@ -180,7 +178,7 @@ def dumbbell_figure(frame: pd.DataFrame, *, value: str, text: Catalogue, theme: 
     ends = np.log10(ordered[list(sides.values())].to_numpy(np.float64))
     low, high = (float(ends.min()), float(ends.max())) if len(ordered) else (-3.0, 0.0)
     marks = range(int(np.floor(low)), int(np.ceil(high)) + 1)
-    title = wrapped(text(f"charts.dumbbell.{value}")) + more_rows(text, len(frame) - len(ordered))
+    title = narrow(text(f"charts.dumbbell.{value}")) + more_rows(text, len(frame) - len(ordered))
     fig.update_xaxes(
         type="log",
         title_text=title,
@@ -196,8 +194,8 @@ def dumbbell_figure(frame: pd.DataFrame, *, value: str, text: Catalogue, theme: 
 
 
 def _pair_hover(row: Mapping[Any, Any], value: str, text: Catalogue) -> str:
-    lines = [hover_name(str(row["completion"]))]
-    lines += [f"{hover_name(str(row[side]))}: {row[f'{side}_{value}']:.3g}" for side in ("first", "second")]
+    lines = [hover_words(str(row["completion"]))]
+    lines += [f"{hover_words(str(row[side]))}: {row[f'{side}_{value}']:.3g}" for side in ("first", "second")]
     lines += [
         text("charts.bias.delta", value=signed(text, row["delta_nats"], 3)),
         between(text, row["low_nats"], row["high_nats"]),

@@ -9,20 +9,16 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import decimal, separators
+from components.charts.axes import decimal, separators, wrapped
 from components.charts.bias_marks import (
-    DASHES,
     KINDS,
-    LEGEND,
     cell_labels,
-    colour_of,
     folded_label,
-    hover_name,
     marker_of,
     more_rows,
     name_label,
-    wrapped,
 )
+from components.charts.columns import DASHES, LEGEND, column_look, hover_words
 from components.charts.theme import BAR_ROOM, ChartTheme
 from dashboard.i18n import Catalogue
 
@@ -65,7 +61,7 @@ def lorenz_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme) ->
             y=part["mass"].tolist(),
             mode="lines+markers",
             name=name,
-            line={"color": colour_of(place, theme), "dash": DASHES[place % len(DASHES)], "width": 1.5},
+            line={"color": column_look(place, theme).colour, "dash": DASHES[place % len(DASHES)], "width": 1.5},
             marker={
                 **marker_of(place, theme),
                 "size": [8 if i % apart == begin else 0 for i in range(len(part))],
@@ -74,7 +70,7 @@ def lorenz_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme) ->
             hovertext=[_lorenz_hover(row, text) for row in part.to_dict("records")],
             hovertemplate="%{hovertext}<extra></extra>",
         )
-    title = wrapped(text("charts.lorenz.completions"), 50) + more_rows(text, max(0, len(groups) - KINDS))
+    title = wrapped(text("charts.lorenz.completions")) + more_rows(text, max(0, len(groups) - KINDS))
     fig.update_xaxes(title_text=title, range=[-0.02, 1.02], tickvals=_SHARES)
     fig.update_yaxes(title_text=text("charts.lorenz.mass"), range=[-0.02, 1.02], tickvals=_SHARES)
     fig.update_layout(
@@ -85,7 +81,7 @@ def lorenz_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme) ->
 
 def _lorenz_hover(row: Mapping[Any, Any], text: Catalogue) -> str:
     facts = {"completions": decimal(text, row["completions"], 3), "mass": decimal(text, row["mass"], 3)}
-    return f"{hover_name(str(row['group']))}<br>{text('charts.lorenz.point', **facts)}"
+    return f"{hover_words(str(row['group']))}<br>{text('charts.lorenz.point', **facts)}"
 
 
 def distances_figure(
@@ -146,5 +142,5 @@ def distances_figure(
 
 
 def _distance_hover(row: Mapping[Any, Any], value: str, text: Catalogue) -> str:
-    pair = f"{hover_name(str(row['first']))} – {hover_name(str(row['second']))}"
+    pair = f"{hover_words(str(row['first']))} – {hover_words(str(row['second']))}"
     return f"{pair}<br>{text(f'charts.distances.{value}')}: {decimal(text, row[value], 4)}"

@@ -11,13 +11,11 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from components.charts.axes import decimal, hover_token, tick_label
+from components.charts.axes import decimal, tick_label, wrapped
+from components.charts.columns import SYMBOLS, column_look, readable, whiskers
 from components.charts.theme import MONO, ChartTheme, luminance, rgb
 from dashboard.i18n import Catalogue
-from dashboard.tokens import visible_text
 
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star", "cross", "triangle-down")
-DASHES = ("solid", "dash", "dot", "dashdot")
 KINDS = len(SYMBOLS)
 """More groups than this cannot be told apart by their marks."""
 NAME_LENGTH = 22
@@ -30,7 +28,6 @@ ROW = 20
 """Height of a row with one mark [px]."""
 MOST_ROWS = 80
 """More rows are not drawn; the table has them."""
-LEGEND = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"}
 BAR_AT_LEFT = {"xref": "container", "x": 0, "xpad": 24, "len": 300}
 """A colour bar whose ends have labels, at the left end of the chart: beside long row labels it would be cut off."""
 FOOT = 84
@@ -38,11 +35,6 @@ FOOT = 84
 
 
 # -- words ----------------------------------------------------------------------------------------------------------
-def readable(words: str) -> str:
-    """`words` with what does not show made visible, but for single spaces between words."""
-    return " ".join(visible_text(word) for word in words.split(" "))
-
-
 def name_label(name: str, length: int = NAME_LENGTH) -> str:
     """A person's name for a group, completion or template, on one line, literal in Plotly."""
     return tick_label(readable(name), length=length)
@@ -54,14 +46,9 @@ def folded_label(name: str, length: int = NAME_LENGTH, lines: int = 3) -> str:
     return "<br>".join(tick_label(line, length=length) for line in found)
 
 
-def hover_name(name: str) -> str:
-    """A person's name for a hover text."""
-    return hover_token(readable(name))
-
-
-def wrapped(line: str, length: int = LINE_LENGTH) -> str:
-    """A line of our own words broken where a narrow screen ends."""
-    return "<br>".join(textwrap.wrap(line, length, break_long_words=False))
+def narrow(line: str) -> str:
+    """A line of our own words broken where a narrow screen ends beside the labels of rows."""
+    return wrapped(line, LINE_LENGTH)
 
 
 def signed(text: Catalogue, value: float, digits: int = 2) -> str:
@@ -92,7 +79,7 @@ def span(text: Catalogue, low: float, high: float, digits: int = 3) -> str:
 
 def more_rows(text: Catalogue, hidden: int) -> str:
     """A line below the axis title that counts the rows not drawn; empty where all are."""
-    return "<br>" + wrapped(text("charts.bias.more", count=hidden)) if hidden else ""
+    return "<br>" + narrow(text("charts.bias.more", count=hidden)) if hidden else ""
 
 
 def pair_title(text: Catalogue, message_id: str, frame: pd.DataFrame) -> str:
@@ -102,49 +89,21 @@ def pair_title(text: Catalogue, message_id: str, frame: pd.DataFrame) -> str:
 
 
 # -- rows and marks -------------------------------------------------------------------------------------------------
-def colour_of(place: int, theme: ChartTheme) -> str:
-    """The colour of the group of that place."""
-    return theme.categories[place % KINDS]
-
-
-def marker_of(place: int, theme: ChartTheme, *, hollow: bool = False, size: float = 9) -> dict[str, Any]:
+def marker_of(place: int, theme: ChartTheme, *, size: float = 9) -> dict[str, Any]:
     """The Plotly marker of the group of that place."""
-    colour = colour_of(place, theme)
-    symbol = SYMBOLS[place % KINDS] + ("-open" if hollow else "")
-    return {"symbol": symbol, "color": colour, "size": size, "line": {"color": colour, "width": 1.5}}
+    look = column_look(place, theme)
+    return {"symbol": look.symbol, "color": look.colour, "size": size, "line": {"color": look.colour, "width": 1.5}}
 
 
-def whiskers(value: pd.Series, low: pd.Series, high: pd.Series, colour: str) -> dict[str, Any]:
-    """Plotly error bars; NaN draws none."""
-    return {
-        "array": (high - value).tolist(),
-        "arrayminus": (value - low).tolist(),
-        "color": colour,
-        "thickness": 1.5,
-        "width": 3,
-    }
-
-
-def row_axis(labels: Sequence[str], theme: ChartTheme) -> dict[str, Any]:
-    """A Plotly axis of rows from the top down, a line between two of them; labels are Plotly-safe."""
-    return {
-        "range": [max(1, len(labels)) - 0.5, -0.5],
-        "tickmode": "array",
-        "tickvals": list(range(len(labels))),
-        "ticktext": list(labels),
-        "showgrid": False,
-        "minor": {"tickvals": [row + 0.5 for row in range(len(labels) - 1)], "showgrid": True, "gridcolor": theme.grid},
-    }
+def interval(rows: pd.DataFrame, columns: Sequence[str], colour: str) -> dict[str, Any]:
+    """Plotly error bars of ``value, low, high``, whatever `columns` call them."""
+    told = {name: rows[column] for name, column in zip(("value", "low", "high"), columns, strict=True)}
+    return whiskers(pd.DataFrame(told), colour)
 
 
 def zero_axis(theme: ChartTheme) -> dict[str, Any]:
     """Settings of a Plotly axis of differences: it always reaches 0, where a line stands."""
     return {"zeroline": True, "zerolinecolor": theme.muted, "zerolinewidth": 1, "rangemode": "tozero", "nticks": 8}
-
-
-def shift(place: int, count: int, room: float) -> float:
-    """Where the mark number `place` of `count` stands in a row, from the row's middle; all have `room` rows."""
-    return (place - (count - 1) / 2) * room / count
 
 
 # -- cells ----------------------------------------------------------------------------------------------------------

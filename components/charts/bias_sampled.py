@@ -9,27 +9,23 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import decimal, separators
+from components.charts.axes import decimal, row_axis, separators
 from components.charts.bias_marks import (
     FOOT,
     KINDS,
-    LEGEND,
     ROW,
     between,
-    colour_of,
-    hover_name,
+    interval,
     marker_of,
     more_rows,
     name_label,
+    narrow,
     pair_title,
-    row_axis,
-    shift,
     signed,
     span,
-    whiskers,
-    wrapped,
     zero_axis,
 )
+from components.charts.columns import LEGEND, column_look, hover_words, shift
 from components.charts.theme import ChartTheme
 from dashboard.i18n import Catalogue
 
@@ -65,10 +61,11 @@ def sampled_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme) -
         fig.add_traces(_share_traces(part, heights, place, 0.8 / len(groups), text=text, theme=theme))
     if "exact_prob" in frame and shown:
         fig.add_trace(_exact_marks(frame, groups, rows, text, theme))
-    title = wrapped(text("charts.sampled.share")) + more_rows(text, int((most > 0).sum()) - len(shown))
+    title = narrow(text("charts.sampled.share")) + more_rows(text, int((most > 0).sum()) - len(shown))
     if len(every) > len(groups):
-        title += "<br>" + wrapped(text("charts.sampled.more_groups", count=len(every) - len(groups)))
-    top = float(np.nanmax(frame.loc[frame["completion"].isin(shown), "high"], initial=0)) or 1.0
+        title += "<br>" + narrow(text("charts.sampled.more_groups", count=len(every) - len(groups)))
+    highest = float(frame.loc[frame["completion"].isin(shown), "high"].max())
+    top = highest if highest > 0 else 1.0
     # room for a mark at 0 beside the labels
     fig.update_xaxes(title_text=title, range=[-0.04 * top, 1.04 * top], nticks=8)
     fig.update_yaxes(**row_axis([name_label(str(completion)) for completion in shown], theme))
@@ -81,7 +78,7 @@ def _share_traces(
     part: pd.DataFrame, heights: list[float], place: int, width: float, *, text: Catalogue, theme: ChartTheme
 ) -> list[Any]:
     """A group's bars and, at their ends, its marks with whiskers."""
-    colour = colour_of(place, theme)
+    colour = column_look(place, theme).colour
     name = name_label(str(part["group"].iloc[0])) if len(part) else ""
     bars = go.Bar(
         x=part["share"].tolist(),
@@ -99,7 +96,7 @@ def _share_traces(
         mode="markers",
         name=name,
         marker=marker_of(place, theme, size=7),
-        error_x=whiskers(part["share"], part["low"], part["high"], colour),
+        error_x=interval(part, ("share", "low", "high"), colour),
         hovertext=[_share_hover(row, text) for row in part.to_dict("records")],
         hovertemplate="%{hovertext}<extra></extra>",
         cliponaxis=False,
@@ -127,7 +124,7 @@ def _exact_marks(
 
 def _share_hover(row: Mapping[Any, Any], text: Catalogue) -> str:
     lines = [
-        f"{hover_name(str(row['completion']))} · {hover_name(str(row['group']))}",
+        f"{hover_words(str(row['completion']))} · {hover_words(str(row['group']))}",
         text("charts.sampled.count", count=int(row["count"]), drawn=int(row["drawn"])),
         span(text, row["low"], row["high"]),
     ]
@@ -165,11 +162,11 @@ def differences_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartThem
             mode="markers",
             name=text(f"charts.differences.{kind}"),
             marker={"symbol": symbol, "size": 10, "color": colour, "line": {"color": colour, "width": 1.5}},
-            error_x=whiskers(part["difference"], part["low"], part["high"], colour),
+            error_x=interval(part, ("difference", "low", "high"), colour),
             hovertext=[_difference_hover(row, text) for row in part.to_dict("records")],
             hovertemplate="%{hovertext}<extra></extra>",
         )
-    tests = wrapped(text("charts.differences.tests", tests=int(frame["tests"].iloc[0]) if len(frame) else 0))
+    tests = narrow(text("charts.differences.tests", tests=int(frame["tests"].iloc[0]) if len(frame) else 0))
     title = pair_title(text, "charts.differences.axis", frame) if len(frame) else ""
     fig.update_xaxes(title_text=f"{title}<br>{tests}{more_rows(text, len(drawn) - len(shown))}", **zero_axis(theme))
     fig.update_yaxes(**row_axis([name_label(str(name)) for name in shown["completion"]], theme))
@@ -179,10 +176,10 @@ def differences_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartThem
 
 
 def _difference_hover(row: Mapping[Any, Any], text: Catalogue) -> str:
-    lines = [hover_name(str(row["completion"]))]
+    lines = [hover_words(str(row["completion"]))]
     for side in ("first", "second"):
         count = text("charts.sampled.count", count=int(row[f"{side}_count"]), drawn=int(row[f"{side}_drawn"]))
-        lines.append(f"{hover_name(str(row[side]))}: {count}")
+        lines.append(f"{hover_words(str(row[side]))}: {count}")
     lines.append(text("charts.differences.difference", value=signed(text, row["difference"], 3)))
     lines.append(between(text, row["low"], row["high"], 3))
     facts = {name: decimal(text, row[name], 4) for name in ("p", "p_adjusted")}

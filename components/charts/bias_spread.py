@@ -9,26 +9,24 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import separators
+from components.charts.axes import row_axis, separators
 from components.charts.bias_marks import (
     FOOT,
     KINDS,
-    LEGEND,
     MOST_ROWS,
     ROW,
     between,
     folded_label,
-    hover_name,
+    interval,
     marker_of,
     more_rows,
     name_label,
+    narrow,
     pair_title,
-    row_axis,
     signed,
-    whiskers,
-    wrapped,
     zero_axis,
 )
+from components.charts.columns import LEGEND, hover_words
 from components.charts.theme import ChartTheme
 from dashboard.i18n import Catalogue
 
@@ -41,9 +39,9 @@ _LEGEND_ROOM = 70
 def forest_figure(frame: pd.DataFrame, *, title: str, text: Catalogue, theme: ChartTheme) -> go.Figure:
     """Differences of two groups, one row a template or a completion, with the mean over all below.
 
-    **Reading it:** a mark right of the line leans to the first group; completions are ordered by it. The diamond is the mean over all templates, its
-    whiskers hold what other templates like these would give 95 times of 100. Hollow marks: templates disagree about the
-    sign, or this template has the other sign than the mean.
+    **Reading it:** a mark right of the line leans to the first group; completions are ordered by it. The diamond is the
+    mean over all templates, its whiskers hold what other templates like these would give 95 times of 100. Hollow marks:
+    templates disagree about the sign, or this template has the other sign than the mean.
 
     **Careful:** one template can turn the sign, so a mean over few of them proves little; with fewer than ten the
     whiskers are too short. A template's own mean has no interval, because the list of completions is not drawn by
@@ -93,7 +91,7 @@ def _forest_marks(part: pd.DataFrame, symbol: str, colour: str, name: str, text:
         name=name,
         showlegend=bool(len(part)),
         marker={"symbol": symbol, "color": colour, "size": size, "line": {"color": colour, "width": 1.5}},
-        error_x=whiskers(part["value_nats"], part["low_nats"], part["high_nats"], colour),
+        error_x=interval(part, ("value_nats", "low_nats", "high_nats"), colour),
         hovertext=[_forest_hover(row, text) for row in part.to_dict("records")],
         hovertemplate="%{hovertext}<extra></extra>",
     )
@@ -108,7 +106,7 @@ def _note(row: Mapping[Any, Any], text: Catalogue, of_templates: bool) -> str:
 
 
 def _forest_hover(row: Mapping[Any, Any], text: Catalogue) -> str:
-    name = text("charts.forest.overall") if row["overall"] else hover_name(str(row["name"]))
+    name = text("charts.forest.overall") if row["overall"] else hover_words(str(row["name"]))
     lines = [name, text("charts.bias.delta", value=signed(text, row["value_nats"], 3))]
     lines.append(between(text, row["low_nats"], row["high_nats"], 3))
     if row["templates"] > 1:
@@ -153,7 +151,7 @@ def strip_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme) -> 
             x=part["delta_nats"].tolist(),
             y=[rows[completion] for completion in part["completion"]],
             mode="markers",
-            name=name_label(str(template), 40) if told else wrapped(text("charts.strip.one_template")),
+            name=name_label(str(template), 40) if told else narrow(text("charts.strip.one_template")),
             showlegend=told or place == 0,
             marker={**marker, "opacity": 0.8},
             hovertext=[_strip_hover(row, text) for row in part.to_dict("records")],
@@ -175,4 +173,4 @@ def strip_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme) -> 
 
 def _strip_hover(row: Mapping[Any, Any], text: Catalogue) -> str:
     value = text("charts.bias.delta", value=signed(text, row["delta_nats"], 3))
-    return f"{hover_name(str(row['completion']))}<br>{hover_name(str(row['template']))}<br>{value}"
+    return f"{hover_words(str(row['completion']))}<br>{hover_words(str(row['template']))}<br>{value}"

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import decimal, separators
-from components.charts.bias_marks import hover_name, name_label, pair_title, span, whiskers, wrapped
+from components.charts.axes import decimal, separators, wrapped
+from components.charts.bias_marks import interval, name_label, pair_title, span
+from components.charts.columns import hover_words
 from components.charts.theme import ChartTheme
 from dashboard.i18n import Catalogue
 from dashboard.stats.agreement import TOLERANCE, Agreement
@@ -51,7 +52,7 @@ def against_world_figure(
         y=there["share"].tolist(),
         mode="markers",
         marker={"color": theme.accent, "size": 8, "line": {"color": theme.paper, "width": 1}},
-        error_y=whiskers(there["share"], there["share_low"], there["share_high"], theme.muted) | {"width": 0},
+        error_y=interval(there, ("share", "share_low", "share_high"), theme.muted) | {"width": 0},
         hovertext=[_world_hover(row, text) for row in there.to_dict("records")],
         hovertemplate="%{hovertext}<extra></extra>",
     )
@@ -99,4 +100,4 @@ def _furthest(there: pd.DataFrame, theme: ChartTheme) -> go.Scatter:
 def _world_hover(row: Mapping[Any, Any], text: Catalogue) -> str:
     facts = {"share": decimal(text, row["share"], 3), "world": decimal(text, row["world_share"], 3)}
     both = text("charts.against_world.both", **facts)
-    return f"{hover_name(str(row['completion']))}<br>{both}<br>{span(text, row['share_low'], row['share_high'])}"
+    return f"{hover_words(str(row['completion']))}<br>{both}<br>{span(text, row['share_low'], row['share_high'])}"

@@ -7,8 +7,8 @@ scored is NaN.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,11 @@ class ProbeScores:
                 raise ValueError(f"{name} has shape {array.shape}, its names have {expected}")
         for axis in ("templates", "groups", "completions"):
             object.__setattr__(self, axis, _distinct(getattr(self, axis)))
+
+    def of_groups(self, places: Sequence[int]) -> ProbeScores:
+        """Some of the groups: maps and distances of thousands are too large to draw, or to hold."""
+        chosen = tuple(self.groups[place] for place in places)
+        return replace(self, log_prob=self.log_prob[:, list(places)], groups=chosen)
 
     def turned(self, world: Floats | None = None) -> ProbeScores:
         """The same with groups and completions changed over: "she" against "he" behind every occupation.
@@ -211,8 +216,8 @@ def forest_frame(scores: ProbeScores, first: int, second: int, *, by: str, seed:
         seed: of the bootstrap's draws.
 
     Returns:
-        ``name, by, overall, value_nats, low_nats, high_nats, agree, templates``. `agree` of `templates` have the sign of
-        the row's mean; a template's own row counts itself, 1 where it has the sign of the mean over all.
+        ``name, by, overall, value_nats, low_nats, high_nats, agree, templates``. `agree` of `templates` have the sign
+        of the row's mean; a template's own row counts itself, 1 where it has the sign of the mean over all.
     """
     return _forest(scores, log_ratio(scores.log_prob, first, second), by, seed)
 

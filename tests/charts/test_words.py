@@ -13,6 +13,13 @@ import pytest
 
 import components.charts.attention as attention
 from components.charts.answers import answers_figure, lengths_figure
+from components.charts.bias_benchmarks import benchmark_figure
+from components.charts.bias_exact import bias_map_figure, dumbbell_figure
+from components.charts.bias_gap import gap_figure, head_gap_figure
+from components.charts.bias_groups import distances_figure, lorenz_figure
+from components.charts.bias_sampled import differences_figure, sampled_figure
+from components.charts.bias_spread import forest_figure, strip_figure
+from components.charts.bias_world import against_world_figure
 from components.charts.lens import heads_moved_figure, lens_figure, parts_figure, trajectories_figure
 from components.charts.next_token import candidates_figure
 from components.charts.sampling import settings_lines_figure, settings_map_figure
@@ -21,16 +28,28 @@ from components.charts.theme import ChartTheme
 from components.charts.trees import beam_tree_figure, probability_tree_figure
 from dashboard.engine.base import KeyColumn
 from dashboard.frames.attention import column_frame, metric_frame, query_rows_frame, row_frame
+from dashboard.frames.bias import completion_frame, delta_frame, forest_frame, map_frame
+from dashboard.frames.bias_groups import distance_frame as group_distance_frame
+from dashboard.frames.bias_groups import lorenz_frame
+from dashboard.frames.bias_sampled import comparison_frame as group_comparison_frame
+from dashboard.frames.bias_sampled import sampled_frame
 from dashboard.frames.lens import heads_frame, parts_frame, trajectory_frame
 from dashboard.frames.sampling import comparison_frame, distance_frame
 from dashboard.frames.sampling_sets import answer_frame, length_frame, set_frame, sweep_frame
 from dashboard.frames.trees import beam_frame, probability_frame
 from dashboard.i18n import Catalogue
-from tests.frames import made, samples
+from dashboard.stats.agreement import agreement
+from tests.charts.test_bias_benchmarks import stereo
+from tests.charts.test_bias_gap import gaps, heads
+from tests.frames import made, probed, samples
 
 LOCALE = Path(__file__).parents[2] / "dashboard" / "locale"
 TOKENS = samples.tokens(15)
 MADE = made.generated()
+PROBED = probed.probe_scores()
+PAIR = completion_frame(PROBED, 1, 2)
+COUNTED = probed.counts()
+NASTY_PAIR = {"first": probed.GROUPS[1], "second": probed.GROUPS[2]}
 SAMPLES = {
     "head": (attention.head_figure, (samples.weight_map(15), TOKENS)),
     "lines": (attention.lines_figure, (samples.weight_map(15), TOKENS)),
@@ -65,6 +84,24 @@ SAMPLES = {
         (probability_frame(made.probability_tree(), made.TOKENS),),
     ),
     "sweep": (partial(sweep_figure, knob="temperature"), (sweep_frame(MADE, [0.1, 0.5, 1, 2]),)),
+    "bias_map": (bias_map_figure, (map_frame(PROBED, 1),)),
+    "dumbbell": (partial(dumbbell_figure, value="prob"), (PAIR,)),
+    "against_world": (
+        partial(against_world_figure, world="women at work"),
+        (PAIR, agreement(PAIR["share"].to_numpy(), PAIR["world_share"].to_numpy())),
+    ),
+    "forest": (partial(forest_figure, title="Δ"), (forest_frame(PROBED, 1, 2, by="template"),)),
+    "strip": (strip_figure, (delta_frame(PROBED, 1, 2),)),
+    "lorenz": (lorenz_figure, (lorenz_frame(PROBED),)),
+    "distances": (partial(distances_figure, value="js_nats"), (group_distance_frame(PROBED),)),
+    "sampled": (sampled_figure, (sampled_frame(*COUNTED, probed.GROUPS, probed.COMPLETIONS),)),
+    "differences": (
+        differences_figure,
+        (group_comparison_frame(*COUNTED, [(1, 2)], probed.GROUPS, probed.COMPLETIONS),),
+    ),
+    "benchmark": (benchmark_figure, (stereo(),)),
+    "gap": (partial(gap_figure, **NASTY_PAIR), (gaps(),)),
+    "head_gap": (partial(head_gap_figure, **NASTY_PAIR), (heads(missing=True),)),
 }
 FACTS = {
     "mosaic": {"heads", "layers", "tokens"},
@@ -89,6 +126,18 @@ FACTS = {
     "beam_tree": {"nodes", "steps"},
     "probability_tree": {"nodes", "mass"},
     "sweep": {"values"},
+    "bias_map": {"completions", "groups"},
+    "dumbbell": {"completions"},
+    "against_world": {"completions"},
+    "forest": {"rows"},
+    "strip": {"templates", "completions"},
+    "lorenz": {"groups"},
+    "distances": {"groups"},
+    "sampled": {"completions", "groups"},
+    "differences": {"completions", "tests"},
+    "benchmark": {"categories"},
+    "gap": {"steps"},
+    "head_gap": set(),
 }
 
 

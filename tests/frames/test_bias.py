@@ -162,6 +162,14 @@ def test_turned_scores_compare_one_word_behind_every_group():
     assert frame["world_share"].tolist() == [0.5, 0.4]
 
 
+def test_some_groups_keep_their_scores_and_what_is_known_of_completions():
+    scores = probe_scores()
+    some = scores.of_groups([3, 1])
+    assert some.groups == (scores.groups[3], scores.groups[1])
+    np.testing.assert_array_equal(some.log_prob[:, 0], scores.log_prob[:, 3])
+    assert completion_frame(some, 1, 0).equals(completion_frame(scores, 1, 3))
+
+
 def test_names_that_occur_twice_stay_apart():
     scores = ProbeScores(np.zeros((1, 4, 1)), ("t",), ("a", "a", "a (2)", "a"), ("c",))
     assert scores.groups == ("a", "a (2)", "a (2) (2)", "a (3)")
