@@ -198,7 +198,7 @@ def _groups(of: Exact) -> None:
         apart = distance_frame(scores)
         figure = partial(distances_figure, apart, value="js_nats", own_maximum=True)
         _panel(of, "distances", apart, figure, {"groups": len(scores.groups)})
-    st.dataframe(groups, key="bias_groups_table")
+    _table(of, "groups", groups)
 
 
 def _intersection(of: Exact) -> None:
@@ -222,15 +222,20 @@ def _intersection(of: Exact) -> None:
 
 def _scores(of: Exact) -> None:
     """Every score as a table."""
-    text, view = of.view.text, of.view
+    text = of.view.text
     section(text("bias.scores_title"), text("bias.scores_note"))
+    _table(of, "scores", score_frame(of.scores))
+
+
+def _table(of: Exact, name: str, frame: pd.DataFrame) -> None:
+    view = of.view
     chart_panel(
         Panel(
-            name="scores",
+            name=name,
             key=of.key,
-            text=text,
+            text=view.text,
             figure=None,
-            frame=lambda: score_frame(of.scores),
+            frame=lambda: frame,
             script=lambda: scores_script(view.card, of.key, of.made),
             strip=of.strip(),
         )

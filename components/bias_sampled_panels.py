@@ -51,7 +51,7 @@ def panels(of: Exact) -> None:
         text("work.drawing", count=groups * column.rows),
         f"draw {hash((made.prompt_ids, template, request))}",
     )
-    match = Matcher(made.texts)
+    match = Matcher(made.texts, whole=made.spec.boundary)
     places = [[match(one) for one in texts] for texts in said]
     counts = np.zeros((groups, len(made.completions)), np.int64)
     for group, found in enumerate(places):
@@ -103,7 +103,11 @@ def _drawn(view: View, made: Prepared, template: int, request: GenerateRequest, 
         key = prompt_key(view, made, template * groups + group)
         own = replace(request, first_row=group * request.columns[0].rows)
         outputs = view.engine.generate(key, own, within).outputs
-        found.append(view.engine.texts(view.model, tuple(tuple(output.ids.tolist()) for output in outputs)))
+        # decoded behind the prompt and cut off from it: some decoders drop a text's leading space
+        before, *whole = view.engine.texts(
+            view.model, (key.token_ids, *((*key.token_ids, *output.ids.tolist()) for output in outputs))
+        )
+        found.append(tuple(text[len(before) :] for text in whole))
     return found
 
 
@@ -127,7 +131,10 @@ def _show(of: Exact, template: int, request: GenerateRequest, counts: np.ndarray
         text("sampling.order", names=", ".join(column.settings.acting) or text("sampling.nothing_acts")),
         *model_facts(view, of.seconds, probe_key(view, made)),
     ]
-    script = lambda: sampled_script(view.card, probe_key(view, made), made, request, template)  # noqa: E731
+    first_rows = [group * column.rows for group in range(made.shape[1])]
+    script = lambda: sampled_script(  # noqa: E731
+        view.card, probe_key(view, made), made, request, template, first_rows=first_rows
+    )
     common: dict[str, Any] = {"key": probe_key(view, made), "text": text, "script": script, "strip": strip}
     shown = partial(sampled_figure, frame, text=text, theme=view.theme)
     alt: dict[str, object] = {"completions": len(of.scores.completions), "groups": len(names)}

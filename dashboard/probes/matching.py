@@ -1,8 +1,9 @@
-"""Which completion of a list a drawn text gives: the longest that stands at its beginning as whole words."""
+"""Which completion of a list a drawn text gives: the longest that stands at its beginning."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 _CLOSING = re.compile(r"[\s.,;:!?…\"'”’)\]]+$")
@@ -11,19 +12,30 @@ _CLOSING = re.compile(r"[\s.,;:!?…\"'”’)\]]+$")
 class Matcher:
     """Finds completions at the beginning of texts."""
 
-    def __init__(self, completions: Sequence[str]) -> None:
-        """Take completions as they stand behind a prompt (`` a nurse``)."""
+    def __init__(self, completions: Sequence[str], *, whole: bool) -> None:
+        """Take completions as they stand behind a prompt.
+
+        Args:
+            completions: with their leading space: `` a nurse``.
+            whole: the word has to end with the completion, as in scores that count the word's end.
+        """
         self._ordered = sorted(range(len(completions)), key=lambda at: -len(completions[at]))
-        self._completions = tuple(completions)
+        self._completions, self._whole = tuple(completions), whole
 
     def __call__(self, text: str) -> int | None:
-        """The place of the longest completion that `text` begins with; ``None``: none, or its last word goes on."""
+        """The place of the longest completion that `text` begins with; ``None``: none."""
         for at in self._ordered:
             completion = self._completions[at]
             rest = text[len(completion) :]
-            if text.startswith(completion) and not (rest[:1].isalnum() or rest[:1] == "_"):
+            if text.startswith(completion) and not (self._whole and rest and _goes_on(rest[0])):
                 return at
         return None
+
+
+def _goes_on(character: str) -> bool:
+    """Whether a word may go on with it: letter, digit, mark, joiner or a piece of a broken character."""
+    category = unicodedata.category(character)
+    return category[0] in "LNM" or category == "Cf" or character == "\ufffd"
 
 
 def merged(text: str) -> str:

@@ -1,6 +1,7 @@
 """Texts: token for token those of transformers, rows of their own, streamed, stopped, bounded."""
 
 import dataclasses
+import gc
 import itertools
 import random
 import threading
@@ -18,7 +19,7 @@ from dashboard.engine.device_lock import DeviceLock
 from dashboard.engine.generated import FLOAT_NOISE, Column, GenerateRequest, assembled
 from dashboard.engine.generation import generate
 from dashboard.engine.local import LocalEngine
-from dashboard.engine.prefix import find_way
+from dashboard.engine.prefix import SharedPrompt, SharedRows, find_way
 from dashboard.engine.writer import Turn, Writer, ending_of
 from dashboard.errors import Busy, Cancelled, GenerationTooLarge, GenerationTooLong
 from dashboard.settings import BUNDLED
@@ -260,6 +261,8 @@ def test_a_stopped_run_keeps_what_came_and_leaves_no_thread(tiny_engine):
     assert tiny_engine.generated(key, request) is None
     assert threading.active_count() == threads
     assert tiny_engine.health()["queue"] == 0
+    gc.collect()
+    assert not [thing for thing in gc.get_objects() if isinstance(thing, SharedRows | SharedPrompt)]
 
 
 def test_cancelled_before_the_first_token_there_is_nothing(tiny_engine):
