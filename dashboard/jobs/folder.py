@@ -184,7 +184,8 @@ class JobFolder:
         """
         with disk_errors(), _JOINING:
             for left in self.path.glob(f"*{PART}"):
-                left.unlink(missing_ok=True)
+                if not left.name.startswith(_SPEC):  # that one may be written without a claim
+                    left.unlink(missing_ok=True)
             for path in self.parts().values():
                 if not is_whole(path):
                     self._drop(path)

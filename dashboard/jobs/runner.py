@@ -115,15 +115,14 @@ class JobRunner:
                     self._thread = None
                     return
                 work = next(iter(self._queue.values()))
-            work.run()
-            self._retire(work)
+            self._retire(work, *work.run())
 
-    def _retire(self, work: Work) -> None:
-        with self._guard:
+    def _retire(self, work: Work, name: str, error: DashboardError | None = None) -> None:
+        with self._guard:  # whoever sees its end can start it again
+            work.end(name, error)
             if not work.kept:
                 self._unkept[work.folder.id] = work.state
-            work.release()
-            self._queue.pop(work.folder.id, None)
+            del self._queue[work.folder.id]
 
     def cancel(self, job_id: str) -> JobStatus:
         """Stop a job, wherever it runs; its finished chunks stay.
@@ -142,8 +141,7 @@ class JobRunner:
             elif work is next(iter(self._queue.values())):
                 work.cancel.set()
             else:
-                work.end("cancelled")
-                self._retire(work)
+                self._retire(work, "cancelled")
         return self.status(job_id)
 
     def close(self, seconds: float | None = None) -> None:

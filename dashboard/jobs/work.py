@@ -59,35 +59,32 @@ class Work:
         self.state = replace(self.state, name="queued", error="", facts={}, removed=self.state.removed + removed)
         self.folder.save(self.state)
 
-    def release(self) -> None:
-        """Give the claim back."""
-        self._lock.release()
-
-    def run(self) -> None:
-        """Work until it is done, cancelled or fails; raises nothing, the state says how it ended."""
+    def run(self) -> tuple[str, DashboardError | None]:
+        """Work until it is done, cancelled or fails; raises nothing, gives what `end` is to say."""
         try:
             self._save(name="running")
             self._work_off(self.folder.spec())
         except Cancelled:
-            self.end("cancelled")
+            return "cancelled", None
         except DashboardError as error:
-            self.end("failed", error)
+            return "failed", error
         except Exception as error:  # noqa: BLE001 - our mistake; the thread lives on for other jobs
             # without the exception's own text: there may be users' words in it
             lines = "".join(traceback.format_tb(error.__traceback__))
             _LOG.error("job %s: %s\n%s", self.folder.id, type(error).__name__, lines)
-            self.end("failed", JobFailed(reason=type(error).__name__))
-        else:
-            self.end("finished")
+            return "failed", JobFailed(reason=type(error).__name__)
+        return "finished", None
 
     def end(self, name: str, error: DashboardError | None = None) -> None:
-        """Say how it ended."""
+        """Say how it ended, and give the claim back."""
         facts = dict(error.facts) if error else {}
         try:
             self._save(name=name, error=type(error).__name__ if error else "", facts=facts)
         except DashboardError as refused:
             self.kept = False
             _LOG.warning("job %s: its end was not kept: %s", self.folder.id, refused)
+        finally:
+            self._lock.release()
 
     def _save(self, **changes: Any) -> None:
         self.state = replace(self.state, **changes)

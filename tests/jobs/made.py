@@ -87,9 +87,9 @@ def made_runner(root, work=squares, **options):
 def until(runner, job_id, *states):
     """Wait for one of `states`; gives the status."""
     end = time.monotonic() + 60
-    while (found := runner.status(job_id)).state not in states:
+    while (found := runner.status(job_id)).state not in states:  # at once, to meet it close to its change
         assert time.monotonic() < end, found
-        time.sleep(0.01)
+        time.sleep(0.002)
     return found
 
 

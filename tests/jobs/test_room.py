@@ -6,15 +6,13 @@ import os
 import pytest
 
 from dashboard.errors import JobsFull, JobUnknown
-from tests.jobs.made import Held, made_spec, squares, threads, until
+from tests.jobs.made import Held, made_spec, squares, until
 
 
 def finished(runner, *specs):
     for age, spec in enumerate(specs):
         runner.start(spec)
         until(runner, spec.id, "finished")
-        for thread in threads():
-            thread.join(30)
         # an hour between them: clocks of file systems may be coarse
         when = 1_700_000_000 + 3600 * age
         os.utime(runner._root / spec.id / "state.json", (when, when))

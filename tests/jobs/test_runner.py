@@ -5,7 +5,6 @@ import logging
 import os
 import stat
 import threading
-import time
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -251,7 +250,7 @@ def test_an_error_that_a_person_can_mend_is_told_and_resume_tries_again(open_run
     assert failed.error.facts == {"model": "m", "reason": "no network"}
     assert failed.done == 3
     broken[0] = False
-    assert runner.resume(spec.id).error is None
+    assert runner.resume(spec.id).state != "failed", "whoever sees its end can start it again"
     assert until(runner, spec.id, "finished").error is None
 
 
@@ -389,14 +388,16 @@ def test_a_damaged_part_is_found_by_resume_too(open_runner, tmp_path):
     until(runner, spec.id, "cancelled")
     damaged = parts_of(tmp_path, spec)[0]
     damaged.write_bytes(damaged.read_bytes()[:100])
-    (folder_of(tmp_path, spec) / "000002.1-1.part").write_bytes(b"half")
+    for name in ("000002.1-1.part", "state.json.1-1.part", "joined-000002.1-1.part", "spec.json.2-2.part"):
+        (folder_of(tmp_path, spec) / name).write_bytes(b"half")
     held.asked.clear()
     held.let.release(9)
     runner.resume(spec.id)
     until(runner, spec.id, "finished")
     assert held.asked == [[0, 1, 2], [6, 7, 8], [9]]
     pd.testing.assert_frame_equal(runner.frame(spec.id), expected())
-    assert not list(folder_of(tmp_path, spec).glob("*.part"))
+    # another process may be about to write that one, as it needs no claim for it
+    assert [path.name for path in folder_of(tmp_path, spec).glob("*.part")] == ["spec.json.2-2.part"]
 
 
 def test_a_damaged_joined_file_is_written_again(runner, tmp_path):
@@ -462,8 +463,6 @@ def test_a_deleted_job_is_gone_and_a_running_one_is_not_deleted(open_runner, tmp
         runner.delete(spec.id)
     held.let.release(9)
     until(runner, spec.id, "finished")
-    while threads():
-        time.sleep(0.01)
     runner.delete(spec.id)
     with pytest.raises(JobUnknown):
         runner.status(spec.id)
@@ -520,3 +519,24 @@ def test_engine_calls_get_a_job_that_they_can_follow(open_runner):
     runner.start(made_spec())
     assert until(runner, made_spec().id, "cancelled").done == 3
     assert seen == [False, False]
+
+
+def test_whoever_sees_the_end_of_a_job_can_start_it_again_at_once(open_runner):
+    """However close: the end is said and the claim given back in one step."""
+    failing = [True]
+
+    def work(spec, items, job):
+        if failing[0]:
+            raise ModelUnreachable(model="m", reason="r")
+        return squares(spec, items, job)
+
+    runner = open_runner(work)
+    for power in range(20):
+        spec = made_spec(items=1, request={"power": power})
+        failing[0] = True
+        runner.start(spec)
+        until(runner, spec.id, "failed")
+        failing[0] = False
+        assert runner.resume(spec.id).state in ("queued", "running", "finished")
+        until(runner, spec.id, "finished")
+        runner.delete(spec.id)
