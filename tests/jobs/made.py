@@ -96,3 +96,13 @@ def until(runner, job_id, *states):
 def threads():
     """The threads that work jobs off."""
     return [thread for thread in threading.enumerate() if thread.name == "jobs"]
+
+
+def folder_of(tmp_path, job):
+    """Where a job of `open_runner` is kept."""
+    return tmp_path / "jobs" / job.id
+
+
+def parts_of(tmp_path, job):
+    """Its finished parts."""
+    return sorted(folder_of(tmp_path, job).glob("[0-9]*.parquet"))
