@@ -112,9 +112,12 @@ def test_completions_in_batches_behind_a_shared_prompt_are_the_same_too():
     scorer = scorer_of(FAMILIES["llama"]())
     request = ScoreRequest(prompts(9), COMPLETIONS)
     expected = held(lambda turn: scorer.score(request, turn))
-    scorer._reach = 0
+    scorer._reach = 8  # the texts are longer
     found = held(lambda turn: scorer.score(request, turn))
     assert (expected.way, found.way) == ("tree", "shared")
+    # by hand: prompts of 9, 11, 9 and 9 tokens; rows 7 9, 8 20 30 of 3 + 3 (padded), behind each
+    assert found.tokens == 9 + 11 + 9 + 9 + 4 * 6
+    assert expected.tokens == 9 + 2 + 1 + 8 + 4 * 5
     np.testing.assert_allclose(found.node_log_p, expected.node_log_p, rtol=0, atol=1e-5)
 
 
