@@ -120,7 +120,7 @@ def _text_area(spec: ProbeSpec, name: str, view: View) -> None:
         _write(replace(spec, templates=tuple(lines if name == "templates" else spec.templates), neutral=tuple(neutral)))
 
     st.session_state[key] = "\n".join(getattr(spec, name))
-    st.text_area(view.text(f"bias.{name}"), key=key, height=130, help=view.text(f"bias.{name}_help"), on_change=take)
+    st.text_area(view.text(f"bias.{name}"), key=key, height=130, help=view.text(f"bias.help_{name}"), on_change=take)
 
 
 def _slots(spec: ProbeSpec) -> tuple[str, ...]:
@@ -208,7 +208,7 @@ def _switch(spec: ProbeSpec, name: str, view: View) -> None:
         _write(replace(spec, **changed))
 
     st.session_state[key] = getattr(spec, name)
-    st.toggle(view.text(f"bias.{name}"), key=key, help=view.text(f"bias.{name}_help"), on_change=take)
+    st.toggle(view.text(f"bias.{name}"), key=key, help=view.text(f"bias.help_{name}"), on_change=take)
 
 
 # -- what it is made of --------------------------------------------------------------------------------------------

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from components import link
@@ -119,7 +119,7 @@ def panels(of: Exact) -> None:
         _scores(of)
 
 
-def _panel(of: Exact, name: str, frame: pd.DataFrame, figure: Callable[..., go.Figure], alt: dict[str, object]) -> None:
+def _panel(of: Exact, name: str, frame: pd.DataFrame, figure: Callable[..., Any], alt: dict[str, object]) -> None:
     view = of.view
     chart_panel(
         Panel(

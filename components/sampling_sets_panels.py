@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from components import link, sampling_run
@@ -66,7 +66,7 @@ def sets(view: View, columns: Columns, made: Made) -> None:
 
 
 def _panel(
-    view: View, columns: Columns, made: Made, *, name: str, frame: pd.DataFrame, figure: Callable[..., go.Figure]
+    view: View, columns: Columns, made: Made, *, name: str, frame: pd.DataFrame, figure: Callable[..., Any]
 ) -> None:
     chart_panel(
         Panel(
