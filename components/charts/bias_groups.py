@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from components.charts.axes import decimal, separators, wrapped
 from components.charts.bias_marks import (
+    BAR_AT_LEFT,
     KINDS,
     cell_labels,
     folded_label,
@@ -119,7 +120,7 @@ def distances_figure(
             zmin=0,
             zmax=top,
             colorscale=scale,
-            colorbar_title_text=quantity,
+            colorbar={"title": {"text": quantity}, **BAR_AT_LEFT},
             hoverongaps=False,
             hovertext=hovers.reshape(shape).tolist(),
             hovertemplate="%{hovertext}<extra></extra>",

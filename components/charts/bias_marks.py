@@ -28,7 +28,7 @@ ROW = 20
 """Height of a row with one mark [px]."""
 MOST_ROWS = 80
 """More rows are not drawn; the table has them."""
-BAR_AT_LEFT = {"xref": "container", "x": 0, "xpad": 24, "len": 300}
+BAR_AT_LEFT = {"xref": "container", "x": 0, "xpad": 24, "len": 300, "ticklabeloverflow": "allow"}
 """A colour bar whose ends have labels, at the left end of the chart: beside long row labels it would be cut off."""
 FOOT = 84
 """Room for the axis below the rows [px]."""
@@ -36,14 +36,24 @@ FOOT = 84
 
 # -- words ----------------------------------------------------------------------------------------------------------
 def name_label(name: str, length: int = NAME_LENGTH) -> str:
-    """A person's name for a group, completion or template, on one line, literal in Plotly."""
-    return tick_label(readable(name), length=length)
+    """A person's name for a group, completion or template, on one line, literal in Plotly.
+
+    What is too long is cut in the middle: names of one list often begin, or end, alike.
+    """
+    return tick_label(_fitting(readable(name), length), length=length)
 
 
 def folded_label(name: str, length: int = NAME_LENGTH, lines: int = 3) -> str:
     """`name_label` over up to so many lines, broken between words."""
-    found = textwrap.wrap(readable(name), length, max_lines=lines, placeholder=" …") or [""]
+    shown = _fitting(readable(name), length * lines - lines)
+    found = textwrap.wrap(shown, length, max_lines=lines, placeholder=" …") or [""]
     return "<br>".join(tick_label(line, length=length) for line in found)
+
+
+def _fitting(name: str, length: int) -> str:
+    if len(name) <= length:
+        return name
+    return name[: length // 2] + "…" + name[len(name) - (length - 1) // 2 :]
 
 
 def narrow(line: str) -> str:

@@ -50,7 +50,7 @@ def test_a_scale_of_its_own_says_where_it_ends(look):
     frame = distance_frame(probe_scores())
     bar = distances_figure(frame, value="js_nats", own_maximum=True, **look).data[0]
     assert bar.zmax == pytest.approx(frame["js_nats"].max())
-    assert f"colours up to {frame['js_nats'].max():.3f}" in bar.colorbar.title.text
+    assert f"up to {frame['js_nats'].max():.3f}" in bar.colorbar.title.text
 
 
 def test_groups_that_do_not_differ_are_an_empty_map_not_an_error(look):
