@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dashboard.engine.capture import install
-from dashboard.engine.prefix import NAMES, ROOM, PlainPrompt, SharedPrompt, current, find_way
+from dashboard.engine.prefix import NAMES, ROOM, CopiedPrompt, PlainPrompt, SharedPrompt, current, find_way
 from tests.engine.families import FAMILIES, REPLAYED, WINDOW, build
 
 IDS = tuple(range(3, 11))
@@ -57,6 +57,11 @@ def test_families_with_plain_attention_share_their_prompt(ready, name):
 @pytest.mark.parametrize("name", ["gpt_oss", "mistral", "gemma2", *sorted(REPLAYED - {"openai-gpt"})])
 def test_families_with_windows_sinks_or_their_own_attention_do_not(ready, name):
     assert ready(name)[1] is not SharedPrompt
+
+
+@pytest.mark.parametrize("name", ["gpt_oss", "gemma2"])
+def test_families_with_caps_or_sinks_go_on_from_a_copy_of_their_cache(ready, name):
+    assert ready(name)[1] is CopiedPrompt
 
 
 def test_a_family_without_a_cache_computes_all_anew(ready):
