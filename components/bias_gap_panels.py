@@ -22,7 +22,7 @@ from dashboard.bias_scripts import gap_script, head_gap_script
 from dashboard.engine.base import LensRequest
 from dashboard.frames.bias_gap import gap_frame, head_gap_frame
 from dashboard.run_key import RunKey
-from dashboard.tokens import plotly_label, visible
+from dashboard.tokens import visible
 
 LINKED = 6
 _ATTENTION = Path(__file__).parents[1] / "pages" / "attention.py"
@@ -87,13 +87,12 @@ def _layers(view: View, keys: tuple[RunKey, RunKey], token: int, names: tuple[st
     with np.errstate(divide="ignore"):
         first, second = (np.log(one.pin_probs[0, :, 0].astype(np.float64)) for one in found)
     frame = gap_frame(found[0].steps, first, second)
-    sides = [plotly_label(name) for name in names]
     chart_panel(
         Panel(
             name="gap",
             key=keys[0],
             text=text,
-            figure=partial(gap_figure, frame, first=sides[0], second=sides[1], text=text, theme=view.theme),
+            figure=partial(gap_figure, frame, first=names[0], second=names[1], text=text, theme=view.theme),
             frame=lambda: frame,
             script=lambda: gap_script(view.card, keys[0], (keys[0].token_ids, keys[1].token_ids), token),
             strip=[
@@ -116,13 +115,12 @@ def _heads(view: View, prompt: str, keys: tuple[RunKey, RunKey], names: tuple[st
     weights = [row.weights[:, :, slice(*span)].sum(-1) for row, span in zip(rows, spans, strict=True)]
     frame = head_gap_frame(weights[0], weights[1])
     section(text("bias.heads"), text("bias.heads_note"))
-    sides = [plotly_label(name) for name in names]
     chart_panel(
         Panel(
             name="head_gap",
             key=keys[0],
             text=text,
-            figure=partial(head_gap_figure, frame, first=sides[0], second=sides[1], text=text, theme=view.theme),
+            figure=partial(head_gap_figure, frame, first=names[0], second=names[1], text=text, theme=view.theme),
             frame=lambda: frame,
             script=lambda: head_gap_script(view.card, keys[0], (keys[0].token_ids, keys[1].token_ids), spans),
             strip=[

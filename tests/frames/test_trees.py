@@ -43,13 +43,15 @@ def test_a_step_has_its_probability_after_its_parent():
 
 def test_float_noise_is_no_rest():
     third = np.float32(1 / 3)
-    tree = ProbabilityTree(np.full(3, -1), np.arange(3), np.ones(3, int), np.full(3, third), ("open",) * 3, 0.0, 0.0)
+    tree = ProbabilityTree(
+        np.full(3, -1), np.arange(3), np.ones(3, int), np.full(3, third), ("open",) * 3, 0.0, 0.0, 0.1
+    )
     assert "rest" not in probability_frame(tree, made.TOKENS)["state"].tolist()
 
 
 def test_a_tree_of_nothing_is_the_prompt_and_its_rest():
     nothing = np.array([], np.int64)
-    tree = ProbabilityTree(nothing, nothing, nothing, np.array([], np.float32), (), 0.0, 0.0)
+    tree = ProbabilityTree(nothing, nothing, nothing, np.array([], np.float32), (), 0.0, 0.0, 0.1)
     frame = probability_frame(tree, made.TOKENS)
     assert frame["state"].tolist() == ["prompt", "rest"]
     assert frame["prob"].tolist() == [1, 1]
