@@ -9,15 +9,19 @@ import streamlit as st
 
 from components.prose import section
 from components.shell import View
+from dashboard.decode_columns import PRESETS, written
 
 PARAMETERS = ("temperature", "top_k", "top_p", "beams", "do_sample")
-EXAMPLE_VIEWS: tuple[tuple[str, str, dict[str, str]], ...] = (
-    ("induction", "attention", {"attention_order": "induction"}),
-    ("twice", "attention", {"attention_order": "duplicate_token"}),
-    ("class", "attention", {"attention_view": "rollout"}),
-    ("capital", "next_token", {}),
+EXAMPLE_VIEWS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
+    ("induction", "induction", "attention", {"attention_order": "induction"}),
+    ("twice", "twice", "attention", {"attention_order": "duplicate_token"}),
+    ("class", "class", "attention", {"attention_view": "rollout"}),
+    ("capital", "capital", "next_token", {}),
+    ("columns", "class", "sampling", {}),
+    ("notebook", "worked", "sampling", {"sampling_columns": written((PRESETS["notebook_beams"], PRESETS["beam"]))}),
+    ("templates", "worked", "bias", {"bias_look": "templates"}),
 )
-"""Example prompt (``examples.<name>``), page, the page's own query parameters; words: ``overview.view.<name>``."""
+"""Words (``overview.view.<name>``), example prompt (``examples.<name>``), page, the page's own query parameters."""
 _PAGES = Path(__file__).resolve().parents[1] / "pages"
 
 
@@ -52,10 +56,10 @@ def first_steps(view: View) -> None:
     for step in ("one", "two", "three"):
         st.markdown(text(f"overview.step.{step}"))
     section(text("overview.examples"))
-    for prompt, page, params in EXAMPLE_VIEWS:
+    for name, prompt, page, params in EXAMPLE_VIEWS:
         st.page_link(
             _PAGES / f"{page}.py",
-            label=text(f"overview.view.{prompt}"),
+            label=text(f"overview.view.{name}"),
             icon=":material/arrow_forward:",
             query_params={"prompt": text(f"examples.{prompt}"), **params},
         )
