@@ -28,6 +28,8 @@ FIRST = 3
 """So many of the likeliest tokens have a trajectory besides the pinned ones."""
 LINKED = 5
 """So many heads of a layer are linked to their page."""
+NARROW = 3
+"""Up to so many columns of the lens have room for their tokens on a small screen."""
 WINDOW, STRIDED = 16, 64
 """Positions of a window, and about so many of a stride, at first."""
 _ATTENTION = Path(__file__).parents[1] / "pages" / "attention.py"
@@ -136,28 +138,30 @@ def lens_map(view: View, pos: int, followed: Token, *, half: bool) -> None:
     frame = lens_frame(found, view.tokens.tokens, names, followed if pins else None)
     if len(positions) > MOST_COLUMNS:
         quiet(text("lens.thinned", step=-(-len(positions) // MOST_COLUMNS), count=len(positions)))
-    chart_panel(
-        Panel(
-            name="lens",
-            key=view.key,
-            text=text,
-            figure=partial(
-                lens_figure, frame, value=value, vocab=view.card.vocab, text=text, theme=view.theme, pos=pos
-            ),
-            frame=lambda: frame,
-            script=lambda: scripts.lens_script(view.card, view.key, request, chart="lens"),
-            strip=_strip(view, found.error),
-            alt={"count": len(positions), "layers": view.card.layers},
-            suffix=f"pos{positions[0]}-{positions[-1]}",
+    with st.container(key="lens_narrow" if len(positions) <= NARROW else "lens_wide"):
+        chart_panel(
+            Panel(
+                name="lens",
+                key=view.key,
+                text=text,
+                figure=partial(
+                    lens_figure, frame, value=value, vocab=view.card.vocab, text=text, theme=view.theme, pos=pos
+                ),
+                frame=lambda: frame,
+                script=lambda: scripts.lens_script(view.card, view.key, request, chart="lens"),
+                strip=_strip(view, found.error),
+                alt={"count": len(positions), "layers": view.card.layers},
+                suffix=f"pos{positions[0]}-{positions[-1]}",
+            )
         )
-    )
 
 
 def _size(view: View, span: str) -> int:
     """How wide the window is, or how far apart the positions; both are kept in the link."""
     text, count = view.text, len(view.tokens.tokens)
     if span == "window":
-        return integer_picker("next_token_window", text("lens.window"), count, min(WINDOW, count), low=1)
+        # not bound by a short prompt: the next one would keep its few positions
+        return integer_picker("next_token_window", text("lens.window"), max(WINDOW, count), WINDOW, low=1)
     if span == "stride":
         return integer_picker("next_token_stride", text("lens.stride"), count, max(1, count // STRIDED), low=1)
     return 1

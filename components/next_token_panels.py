@@ -12,6 +12,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from components import link
+from components.charts.axes import probability
 from components.charts.next_token import candidates_figure
 from components.controls import choice_picker
 from components.panels import Panel, chart_panel
@@ -88,7 +89,7 @@ def _predicted(row: dict[Any, Any], text: Catalogue) -> str:
     return text(
         "next_token.predicted",
         pos=row["pos"] + 1,
-        prob=f"{row['next_prob']:.3g}",
+        prob=probability(text, row["next_prob"]),
         rank=row["next_rank"],
         bits=number(text, row["surprisal_bits"], 2),
         entropy=number(text, row["entropy_nats"], 2),

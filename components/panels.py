@@ -17,6 +17,8 @@ from dashboard.export import csv_bytes, figure_json, file_stem, html_bytes
 from dashboard.i18n import Catalogue
 from dashboard.run_key import RunKey
 
+DIGITS = "%.6g"
+"""Of a number in a table: six digits of any size; 1e-9 is not rounded away, and no row of noughts fills the cell."""
 TABLE_ROWS = 5000
 """A table on the page shows at most so many rows; the CSV has all."""
 
@@ -108,7 +110,13 @@ def _numbers(panel: Panel) -> None:
     table = (panel.table or panel.frame)()
     if len(table) > TABLE_ROWS:
         quiet(panel.text("panel.first_rows", shown=TABLE_ROWS, rows=len(table)))
-    st.dataframe(table.head(TABLE_ROWS), key=f"numbers_{panel.name}", alt=panel.text(f"charts.{panel.name}.title"))
+    digits = {name: st.column_config.NumberColumn(format=DIGITS) for name in table.select_dtypes("floating")}
+    st.dataframe(
+        table.head(TABLE_ROWS),
+        key=f"numbers_{panel.name}",
+        alt=panel.text(f"charts.{panel.name}.title"),
+        column_config=digits,
+    )
 
 
 def _downloads(panel: Panel) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.engine.base import Job
 from dashboard.errors import Cancelled
@@ -34,6 +35,8 @@ def wait_for(call: Callable[[Job], T], label: str, *, text: Catalogue, what: str
     """
     if st.session_state.get(_STOPPED) == what:
         raise Cancelled
+    # always there, so that what stands below keeps its place whether there is anything to wait for or not
+    place = st.empty()
     share = [0.0]
     job = Job(progress=lambda done: share.__setitem__(0, done))
     outcome: dict[str, Any] = {}
@@ -42,7 +45,7 @@ def wait_for(call: Callable[[Job], T], label: str, *, text: Catalogue, what: str
     try:
         thread.join(QUIET_SECONDS)
         if thread.is_alive():
-            _show(thread, share, label, text, what)
+            _show(place, thread, share, label, text=text, what=what)
     finally:
         job.cancel.set()
     if "error" in outcome:
@@ -58,8 +61,9 @@ def _keep(call: Callable[[Job], T], job: Job, outcome: dict[str, Any]) -> None:
         outcome["error"] = error
 
 
-def _show(thread: threading.Thread, share: list[float], label: str, text: Catalogue, what: str) -> None:
-    place = st.empty()
+def _show(
+    place: DeltaGenerator, thread: threading.Thread, share: list[float], label: str, *, text: Catalogue, what: str
+) -> None:
     # one page waits for several things in turn; a key may stand only once in a run
     name = f"work_{zlib.crc32(what.encode())}"
     with place.container(key=name):

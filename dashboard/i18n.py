@@ -37,9 +37,12 @@ class Catalogue:
         return message_id in self._texts
 
     def _write(self, value: object) -> str:
-        """Whole numbers with the language's thousands separator; everything else as it is."""
+        """Numbers with the language's signs, whole ones with thousands; everything else as it is."""
         if isinstance(value, int) and not isinstance(value, bool):
             return f"{value:,}" if self.language == "en" else f"{value:,}".replace(",", ".")
+        if isinstance(value, float):
+            shown = str(value).removesuffix(".0")
+            return shown if self.language == "en" else shown.replace(".", ",")
         return str(value)
 
 

@@ -212,7 +212,7 @@ def _weight_bars(
         axis_title=title,
         theme=theme,
         text=text,
-        axis={"range": [0, 1.14], "tickvals": [0, 0.25, 0.5, 0.75, 1]},
+        axis={"range": [0, 1], "tickvals": [0, 0.25, 0.5, 0.75, 1]},
         more=more,
     )
 

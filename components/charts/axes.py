@@ -22,6 +22,10 @@ LINE_LENGTH = 46
 """Characters of a line that a narrow screen has room for."""
 ROW_HEIGHT = 22
 """Height of a bar with its label [px]."""
+NOTE_WIDTH = 6.5
+"""Room for one character of what stands behind a bar [px]."""
+LEAST_PLOT = 120
+"""Width of the bars' own part of a chart on the narrowest screen [px]."""
 SMALL_HEIGHT = 84
 """Height of one of several small charts [px]."""
 SMALL_GAP = 32
@@ -31,6 +35,13 @@ SMALL_GAP = 32
 def decimal(text: Catalogue, value: float, digits: int) -> str:
     """`value` with `digits` decimals and the language's decimal sign."""
     return f"{value:.{digits}f}".replace(".", decimal_sign(text))
+
+
+def probability(text: Catalogue, value: float) -> str:
+    """Four decimals; smaller ones with two significant digits."""
+    if value >= 1e-3 or value == 0:
+        return decimal(text, value, 4)
+    return f"{value:.1e}".replace(".", decimal_sign(text))
 
 
 def decimal_sign(text: Catalogue) -> str:
@@ -195,6 +206,8 @@ def bar_figure(
 ) -> go.Figure:
     """Horizontal bars from the top down, each with its value written behind it.
 
+    The first trace are the bars, the second what is written: the own text of a bar to the left would cover its label.
+
     Args:
         labels: Plotly-safe tick labels.
         values: lengths of the bars.
@@ -203,7 +216,7 @@ def bar_figure(
         axis_title: quantity and unit.
         theme: colours and template.
         text: the catalogue.
-        axis: further settings of the value axis; its range leaves room for the notes.
+        axis: further settings of the value axis.
         more: a second line of the axis title, e.g. how many are not shown.
     """
     positions = np.arange(len(labels))
@@ -212,15 +225,22 @@ def bar_figure(
             x=list(values),
             y=positions,
             orientation="h",
-            text=list(notes),
-            textposition="outside",
-            textangle=0,
-            cliponaxis=False,
             hovertext=list(hovers),
             hovertemplate="%{hovertext}<extra></extra>",
             marker={"color": theme.accent},
             width=0.72,
         )
+    )
+    fig.add_scatter(
+        x=list(values),
+        y=positions,
+        mode="text",
+        text=[f"\u2002{note}" for note in notes],
+        textposition="middle right",
+        textfont={"size": 12},
+        cliponaxis=False,
+        hoverinfo="skip",
+        showlegend=False,
     )
     fig.update_xaxes(title_text=f"{axis_title}<br>{more}" if more else axis_title, **axis)
     fig.update_yaxes(
@@ -232,4 +252,19 @@ def bar_figure(
         tickfont={"family": MONO, "size": 12},
     )
     fig.update_layout(separators=separators(text), height=ROW_HEIGHT * len(labels) + (84 if more else 66))
-    return theme.apply(fig)
+    return theme.apply(notes_fitted(fig))
+
+
+def notes_fitted(fig: go.Figure) -> go.Figure:
+    """Put what is written behind the bars of a `bar_figure`, and give it its room at any width of the screen.
+
+    What stands behind a bar to the left begins at 0, and on a logarithmic scale, which has no 0, at its beginning.
+    """
+    notes, axis = fig.data[1], fig.layout.xaxis
+    low, high = axis.range
+    log = axis.type == "log"
+    ends = np.maximum(np.asarray(notes.x, np.float64), 10.0**low if log else 0)
+    notes.x = ends
+    share = ((np.log10(ends) if log else ends) - low) / (high - low)
+    over = NOTE_WIDTH * np.array([len(note) + 1 for note in notes.text]) - LEAST_PLOT * (1 - share)
+    return fig.update_layout(margin_r=float(max(12, over.max(initial=0))))

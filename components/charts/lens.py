@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from components.charts.axes import bar_figure, decimal, hover_token, separators, thinned, tick_label
+from components.charts.axes import bar_figure, decimal, hover_token, probability, separators, thinned, tick_label
 from components.charts.theme import BAR_ROOM, MONO, ChartTheme, luminance, rgb
 from dashboard.i18n import Catalogue
 
@@ -157,7 +157,7 @@ def _hover(row: dict[Any, Any], value: str, text: Catalogue) -> str:
     lines.append(text("charts.lens.spread", entropy=entropy, kl=kl))
     if value.startswith("followed"):
         rank = text("charts.rank", rank=row["followed_rank"])
-        lines.append(f"{hover_token(str(row['followed_token']))}: p {row['followed_prob']:.3g}, {rank}")
+        lines.append(f"{hover_token(str(row['followed_token']))}: p {probability(text, row['followed_prob'])}, {rank}")
     return "<br>".join(lines)
 
 
@@ -198,7 +198,7 @@ def trajectories_figure(frame: pd.DataFrame, *, value: str, text: Catalogue, the
             marker={"symbol": _MARKERS[place % 8], "size": 7, "color": theme.categories[place % 8]},
             hovertext=[
                 f"{name} · id {token_id}<br>{text('charts.lens.step', step=label)}<br>"
-                f"p {row['prob']:.3g} · {text('charts.rank', rank=row['rank'])}"
+                f"p {probability(text, row['prob'])} · {text('charts.rank', rank=row['rank'])}"
                 for label, row in zip(labels, rows, strict=True)
             ],
             hovertemplate="%{hovertext}<extra></extra>",
@@ -272,7 +272,7 @@ def _moved(frame: pd.DataFrame, names: list[str], text: Catalogue, theme: ChartT
     if len(hidden):
         more = text("charts.parts.more", count=len(hidden), total=_signed(text, values[hidden].sum()))
     low, high = min(0.0, *values[shown]), max(0.0, *values[shown])
-    room = 0.22 * (high - low or 1)
+    room = 0.02 * (high - low or 1)
     fig = bar_figure(
         [names[i] for i in shown],
         [float(values[i]) for i in shown],

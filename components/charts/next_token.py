@@ -8,9 +8,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import bar_figure, decimal, hover_token, tick_label
+from components.charts.axes import bar_figure, decimal, hover_token, notes_fitted, probability, tick_label
 from components.charts.theme import ChartTheme
 from dashboard.i18n import Catalogue
+
+_LEGEND = 40
+"""Room for a legend that a narrow screen breaks into two lines [px]."""
 
 
 def candidates_figure(
@@ -41,7 +44,6 @@ def candidates_figure(
     records = frame.to_dict("records")
     values = [float(number) for number in frame[value]]
     both = settings and value == "prob"
-    ends = [max(pair) for pair in zip(values, frame["q"], strict=True)] if both else values
     title = text("charts.axis.prob_log" if log and value == "prob" else f"charts.axis.{value}")
     fig = bar_figure(
         [_label(row, place, text) for place, row in enumerate(records, 1)],
@@ -51,9 +53,9 @@ def candidates_figure(
         axis_title=title,
         theme=theme,
         text=text,
-        axis=_log_axis([end for end in values if end > 0]) if log and value == "prob" else _axis(ends, value),
+        axis=_log_axis([end for end in values if end > 0]) if log and value == "prob" else _axis(values, value),
     )
-    return _with_q(fig, frame, ends, theme) if both else fig
+    return _with_q(fig, frame, theme) if both else fig
 
 
 def _hover(row: dict[Any, Any], text: Catalogue) -> str:
@@ -68,23 +70,22 @@ def _label(row: dict[Any, Any], place: int, text: Catalogue) -> str:
 
 
 def _note(row: dict[Any, Any], text: Catalogue, settings: bool) -> str:
-    before = _probability(row["prob"], text)
+    before = probability(text, row["prob"])
     if not settings:
         return text("charts.candidate", prob=before, logit=decimal(text, row["logit"], 2))
     # the logit stands in the hover and in the table: three numbers are too long for a narrow screen
-    after = text("charts.cut", setting=row["cut_by"]) if row["cut_by"] else f"q {_probability(row['q'], text)}"
+    after = text("charts.cut", setting=row["cut_by"]) if row["cut_by"] else f"q {probability(text, row['q'])}"
     return f"p {before} · {after}"
 
 
-def _with_q(fig: go.Figure, frame: pd.DataFrame, ends: list[float], theme: ChartTheme) -> go.Figure:
-    """Full bars of q in front of the pale ones of p; the notes stand behind the longer of both."""
-    bars = fig.data[0]
-    notes = list(bars.text)
-    bars.update(text=None, name="p", opacity=0.35)
-    rows = list(range(len(frame)))
+def _with_q(fig: go.Figure, frame: pd.DataFrame, theme: ChartTheme) -> go.Figure:
+    """Full bars of q in front of the pale ones of p; what is written stands behind the longer of both."""
+    bars, notes = fig.data
+    notes.x = np.maximum(frame["prob"], frame["q"])
+    bars.update(name="p", opacity=0.35)
     fig.add_bar(
         x=frame["q"],
-        y=rows,
+        y=bars.y,
         orientation="h",
         name="q",
         width=0.36,
@@ -92,46 +93,32 @@ def _with_q(fig: go.Figure, frame: pd.DataFrame, ends: list[float], theme: Chart
         hovertext=bars.hovertext,
         hovertemplate=bars.hovertemplate,
     )
-    fig.add_scatter(
-        x=ends,
-        y=rows,
-        mode="text",
-        text=[f"\u2002{note}" for note in notes],
-        textposition="middle right",
-        hoverinfo="skip",
-        cliponaxis=False,
-        showlegend=False,
-    )
-    legend = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"}
-    return fig.update_layout(barmode="overlay", showlegend=True, legend=legend, margin={"t": 34})
-
-
-def _probability(value: float, text: Catalogue) -> str:
-    """Four decimals; smaller ones with two significant digits."""
-    if value >= 1e-3 or value == 0:
-        return decimal(text, value, 4)
-    return f"{value:.1e}".replace(".", decimal(text, 0, 1)[1])
+    # beside the chart's own width: a narrow plot would break the legend into its bars
+    legend = {"orientation": "h", "x": 1, "xref": "container", "xanchor": "right"}
+    legend |= {"y": 1, "yref": "container", "yanchor": "top"}
+    fig.update_layout(barmode="overlay", showlegend=True, legend=legend)
+    return notes_fitted(fig).update_layout(margin_t=_LEGEND, height=fig.layout.height + _LEGEND)
 
 
 def _axis(values: list[float], value: str) -> dict[str, Any]:
-    """Linear, from 0, with room for what is written behind the bars."""
+    """Linear, from 0."""
     if value == "prob":
-        return {"range": [0, 1.38], "tickvals": [0, 0.25, 0.5, 0.75, 1]}
+        return {"range": [0, 1], "tickvals": [0, 0.25, 0.5, 0.75, 1]}
     low, high = min(0.0, *values), max(0.0, *values)
-    room = 0.45 * (high - low or 1)
+    room = 0.02 * (high - low or 1)
     return {"range": [low - (room if low < 0 else 0), high + (room if high > 0 else 0)], "tickmode": "auto"}
 
 
 def _log_axis(values: list[float]) -> dict[str, Any]:
-    """From the power of ten below the smallest to 1, and room."""
+    """From the power of ten below the smallest to 1."""
     least = np.log10(max(min(values), 1e-12))
     low = min(float(np.floor(least)) - (0 if least % 1 else 1), -1.0)
     marks = list(range(int(low), 1))
-    step = -(-len(marks) // 7)
+    step = -(-len(marks) // 4)  # more do not fit a narrow screen
     shown = marks[::-1][::step]
     return {
         "type": "log",
-        "range": [low, -0.45 * low],
+        "range": [low, 0],
         "tickvals": [10.0**mark for mark in shown],
         "ticktext": ["1" if mark == 0 else f"10<sup>{mark}</sup>".replace("-", "−") for mark in shown],
     }

@@ -125,6 +125,36 @@ def test_a_small_screen_has_no_sideways_scroll(page, app_server):
         assert main.evaluate("node => node.scrollWidth - node.clientWidth") <= 0
 
 
+def edges(page: Page, place: str) -> list[tuple[float, float]]:
+    """Left and right of every match [px]."""
+    expect(page.locator(place).first).to_be_visible(timeout=60_000)
+    settled(page)
+    return [tuple(edge) for edge in page.locator(place).evaluate_all(EDGES)]
+
+
+EDGES = "nodes => nodes.map(node => { const box = node.getBoundingClientRect(); return [box.left, box.right] })"
+
+
+@pytest.mark.parametrize("query", ["greedy=true", "value=logit&next_token_pins=29106", "log=true"])
+def test_a_small_screen_shows_the_numbers_behind_the_bars_whole(page, app_server, query):
+    open_page(page, app_server, f"/next_token?prompt=The+capital+of+Italy+is&next_token_{query}", 390, 844)
+    for chart in ("candidates", "parts", "heads_moved"):
+        place = f".st-key-chart_{chart}"
+        notes, labels = edges(page, f"{place} .textpoint text"), edges(page, f"{place} .ytick text")
+        ((_, end),) = edges(page, place)
+        assert max(right for _, right in notes) <= end
+        assert min(left for left, _ in notes) >= max(right for _, right in labels)
+
+
+def test_a_small_screen_shows_the_tokens_of_a_lens_of_few_columns(page, app_server):
+    cells = ".st-key-chart_lens .textpoint text"
+    open_page(page, app_server, "/next_token?prompt=The+capital+of+Italy+is&next_token_span=position", 390, 844)
+    expect(page.locator(cells).first).to_be_visible(timeout=60_000)
+    open_page(page, app_server, "/next_token?prompt=The+capital+of+Italy+is", 390, 844)
+    expect(page.locator(cells)).not_to_have_count(0, timeout=60_000)
+    expect(page.locator(cells).first).to_be_hidden()
+
+
 def test_two_browsers_with_different_prompts_do_not_mix(page, browser, app_server):
     other = browser.new_context(locale="en-US").new_page()
     open_page(page, app_server, "/next_token")

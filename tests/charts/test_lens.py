@@ -1,5 +1,7 @@
 """Charts through the layers: scales that compare, labels that are read, a settled line where it belongs."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,17 @@ def test_the_line_lies_below_the_settled_step(look):
     rows = frame[frame["settled"]].sort_values("pos")["layer"] + 1
     assert list(line.y) == [row - 0.5 for row in rows for _ in range(2)]
     assert list(line.x) == [-0.5, 0.5, 0.5, 1.5, 1.5, 2.5]
+
+
+def test_hovers_have_the_languages_decimal_sign():
+    look = {"text": Catalogue("es"), "theme": ChartTheme()}
+    lens = lens_figure(samples.lens_frame(pins=1), value="followed_prob", vocab=VOCAB, **look)
+    lines = trajectories_figure(
+        trajectory_frame(samples.lens(positions=(4,), pins=1), [samples.token("a")]), value="prob", **look
+    )
+    for hover in (*np.ravel(lens.data[0].hovertext), *lines.data[0].hovertext):
+        assert re.search(r"\bp \d,\d", hover)
+        assert not re.search(r"\d\.\d", hover)
 
 
 def test_ranks_stand_on_a_logarithmic_scale_that_ends_at_one(look):
@@ -104,7 +117,9 @@ def test_bars_are_sorted_by_size_with_their_sign_and_the_rest_is_summed(look):
     values = np.abs(fig.data[0].x)
     assert len(values) == MOST_BARS
     assert (np.diff(values) <= 0).all()
-    assert fig.data[0].text[0] == f"{frame['logit'].iloc[frame['logit'].abs().argmax()]:+.3f}".replace("-", "−")
+    largest = f"{frame['logit'].iloc[frame['logit'].abs().argmax()]:+.3f}".replace("-", "−")
+    assert fig.data[1].text[0].strip() == largest
+    np.testing.assert_allclose(fig.data[1].x, np.maximum(fig.data[0].x, 0))  # never on the labels of bars to the left
     hidden = frame["logit"].sum() - sum(fig.data[0].x)
     assert f"12 more, sum {hidden:+.3f}".replace("-", "−") in fig.layout.xaxis.title.text
     raised = {colour for colour, value in zip(fig.data[0].marker.color, fig.data[0].x, strict=True) if value >= 0}

@@ -18,8 +18,8 @@ def test_bars_show_probability_or_logit_and_both_are_written(frame, look):
     by_prob, by_logit = (candidates_figure(frame, value=value, **look) for value in ("prob", "logit"))
     np.testing.assert_allclose(by_prob.data[0].x, frame["prob"])
     np.testing.assert_allclose(by_logit.data[0].x, frame["logit"])
-    assert by_prob.data[0].text == by_logit.data[0].text
-    assert by_prob.data[0].text[0] == f"p {frame['prob'][0]:.4f} · logit 9.00"
+    assert by_prob.data[1].text == by_logit.data[1].text
+    assert by_prob.data[1].text[0].strip() == f"p {frame['prob'][0]:.4f} · logit 9.00"
 
 
 def test_hover_names_the_id_and_labels_are_literal(frame, look):
@@ -28,10 +28,29 @@ def test_hover_names_the_id_and_labels_are_literal(frame, look):
     assert figure.layout.yaxis.ticktext[3] == "\u2068&#36;x&#36;\u2069"
 
 
-def test_probabilities_stand_on_a_fixed_scale_with_room_for_words(frame, look):
+def test_probabilities_stand_on_a_fixed_scale(frame, look):
     axis = candidates_figure(frame, **look).layout.xaxis
     assert axis.tickvals == (0, 0.25, 0.5, 0.75, 1)
-    assert axis.range[1] >= 1.3
+    assert axis.range == (0, 1)
+
+
+@pytest.mark.parametrize("given", [{}, {"settings": True}, {"log": True}, {"value": "logit"}])
+def test_what_is_written_behind_the_longest_bar_has_its_room_in_pixels(frame, look, given):
+    """On a narrow screen a share of the axis is less than the words."""
+    frame["prob"] = [0.999, *[1e-5] * 5]
+    figure = candidates_figure(frame, **given, **look)
+    notes, (low, high) = figure.data[1], figure.layout.xaxis.range
+    ends = np.log10(notes.x) if figure.layout.xaxis.type == "log" else notes.x
+    assert figure.layout.margin.r > 100
+    for end, note in zip(ends, notes.text, strict=True):
+        assert 120 * (high - end) / (high - low) + figure.layout.margin.r >= 6 * len(note)
+
+
+def test_what_is_written_at_a_negative_logit_does_not_cover_its_label(frame, look):
+    frame["logit"] = frame["logit"] - 6
+    notes = candidates_figure(frame, value="logit", **look).data[1]
+    assert min(frame["logit"]) < 0
+    np.testing.assert_allclose(notes.x, np.maximum(frame["logit"], 0))
 
 
 def test_the_logarithmic_scale_reaches_below_the_smallest(frame, look):
@@ -39,14 +58,16 @@ def test_the_logarithmic_scale_reaches_below_the_smallest(frame, look):
     axis = candidates_figure(frame, log=True, **look).layout.xaxis
     assert axis.type == "log"
     assert axis.range[0] < np.log10(frame["prob"].min())
-    assert axis.range[1] > 0
+    assert axis.range[1] == 0
     assert axis.tickvals[0] == 1
 
 
 def test_a_probability_of_zero_does_not_break_the_logarithmic_scale(frame, look):
     frame.loc[5, "prob"] = 0.0
-    low, high = candidates_figure(frame, log=True, **look).layout.xaxis.range
+    figure = candidates_figure(frame, log=True, **look)
+    low, high = figure.layout.xaxis.range
     assert np.isfinite([low, high]).all()
+    assert figure.data[1].x[5] == pytest.approx(10.0**low)
 
 
 def test_logits_are_never_drawn_as_logarithms_of_logarithms(frame, look):
@@ -63,13 +84,13 @@ def test_negative_logits_have_room_on_the_left(frame, look):
 def test_small_probabilities_keep_two_digits_and_the_languages_sign(frame):
     frame.loc[5, "prob"] = 1.234e-6
     figure = candidates_figure(frame, text=Catalogue("es"), theme=ChartTheme())
-    assert figure.data[0].text[5].startswith("p 1,2e-06 · logit 4,00")
+    assert figure.data[1].text[5].strip().startswith("p 1,2e-06 · logit 4,00")
     assert figure.layout.separators == ","
 
 
 def test_with_settings_q_stands_before_p_and_what_was_cut_says_by_what(frame, look):
     figure = candidates_figure(frame, settings=True, **look)
-    p, q, notes = figure.data
+    p, notes, q = figure.data
     np.testing.assert_allclose(p.x, frame["prob"])
     assert p.opacity < 0.5
     np.testing.assert_allclose(q.x, frame["q"])
@@ -82,14 +103,14 @@ def test_with_settings_q_stands_before_p_and_what_was_cut_says_by_what(frame, lo
 
 def test_without_settings_no_bar_pretends_that_there_were_any(frame, look):
     figure = candidates_figure(frame, **look)
-    assert len(figure.data) == 1
-    assert "cut" not in "".join(figure.data[0].text)
+    assert [trace.type for trace in figure.data] == ["bar", "scatter"]
+    assert "cut" not in "".join(figure.data[1].text)
 
 
 def test_logits_stay_alone_although_settings_act(frame, look):
     figure = candidates_figure(frame, value="logit", settings=True, **look)
-    assert len(figure.data) == 1
-    assert figure.data[0].text[2].endswith("cut by top_p")
+    assert [trace.type for trace in figure.data] == ["bar", "scatter"]
+    assert figure.data[1].text[2].endswith("cut by top_p")
 
 
 def test_a_pinned_token_below_the_likeliest_says_its_rank(frame, look):

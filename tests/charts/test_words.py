@@ -216,5 +216,5 @@ def test_a_chart_leaves_its_input_alone_and_gives_the_same_again(name):
 def test_numbers_on_screen_have_the_languages_decimal_sign():
     frame = row_frame(samples.query_rows(), 0, 0, TOKENS)
     figure = attention.row_figure(frame, text=Catalogue("es"), theme=ChartTheme())
-    assert all("," in note and "." not in note for note in figure.data[0].text)
+    assert all("," in note and "." not in note for note in figure.data[1].text)
     assert np.isfinite(figure.data[0].x).all()

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+from components import next_token_panels, panels, work
 from components.lens_panels import chosen_positions
 from components.next_token_panels import predicted_colours
 from dashboard.engine.base import LensRequest
@@ -197,6 +198,46 @@ def test_the_settings_are_named_as_generate_names_them(open_page):
     at = open_page("next_token", {"prompt": PROMPT, "next_token_top_k": "50"})
     assert "do_sample=True, temperature=1.0, top_k=50" in words(at)
     assert "no_repeat_ngram_size=0" in words(at)
+
+
+def test_a_short_prompt_leaves_no_narrow_window_to_the_next(open_page):
+    at = open_page("next_token", {"prompt": "a"})
+    at.text_area(key="prompt").set_value("zebra lamp river " * 20)
+    next(button for button in at.button if button.label == TEXT("sidebar.run")).click().run()
+    assert not at.exception
+    lens = next(data for data in map(drawn, at.get("plotly_chart")) if data["type"] == "heatmap")
+    assert len(lens["hovertext"][0]) == 16
+
+
+def test_what_stands_below_keeps_its_place_whether_there_was_something_to_wait_for_or_not(open_page, monkeypatch):
+    monkeypatch.setattr(work, "QUIET_SECONDS", 0.0)
+    at = open_page("next_token", {"prompt": PROMPT})
+    waited = [(place, type(child).__name__) for place, child in at.main.children.items()]
+    monkeypatch.setattr(work, "QUIET_SECONDS", 60.0)
+    at.run()
+    assert [(place, type(child).__name__) for place, child in at.main.children.items()] == waited
+
+
+def test_tables_show_small_probabilities_with_their_digits(open_page, monkeypatch):
+    given = []
+    monkeypatch.setattr(panels.st, "dataframe", lambda table, **facts: given.append((table, facts)))
+    at = open_page("next_token", {"prompt": PROMPT})
+    assert not at.exception
+    table, facts = given[-1]
+    formats = {name: column["type_config"]["format"] for name, column in facts["column_config"].items()}
+    assert formats == dict.fromkeys(table.select_dtypes("floating"), "%.6g")
+    assert "next_prob" in formats
+    assert "next_rank" not in formats
+
+
+def test_numbers_of_a_hover_have_the_languages_decimal_sign(open_page, monkeypatch):
+    given = []
+    monkeypatch.setattr(next_token_panels, "token_text", lambda **facts: given.append(facts))
+    at = open_page("next_token", {"prompt": PROMPT}, locale="es-ES")
+    assert not at.exception
+    hovers = given[-1]["hover"][1:]
+    assert len(hovers) > 5
+    assert all(re.search(r"p \d,\d", hover) and not re.search(r"\d\.\d", hover) for hover in hovers)
 
 
 @pytest.fixture
