@@ -111,7 +111,7 @@ def _numbers(panel: Panel) -> None:
     if len(table) > TABLE_ROWS:
         quiet(panel.text("panel.first_rows", shown=TABLE_ROWS, rows=len(table)))
     floating = [name for name in table if pd.api.types.is_float_dtype(table[name].dtype)]
-    digits = {name: st.column_config.NumberColumn(format=DIGITS) for name in floating}
+    digits = {str(name): st.column_config.NumberColumn(format=DIGITS) for name in floating}
     st.dataframe(
         table.head(TABLE_ROWS),
         key=f"numbers_{panel.name}",
