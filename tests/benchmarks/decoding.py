@@ -77,7 +77,7 @@ def measure_speed(report: Report, new: int) -> None:
                     plain_call(model, ids, column, 1)
 
         calls = [ours, fours] if tokens > LENGTHS[0] else [ours, fours, singles]
-        times = alternating(calls, 3)
+        times = alternating(calls, 2)
         report.figure(f"T={tokens} 4 columns x {ROWS} rows x {new} tokens, one batch", times[0], "s")
         goal = 1.6 if tokens == LENGTHS[0] else 3.5
         report.figure(
