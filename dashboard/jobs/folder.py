@@ -19,7 +19,7 @@ from dashboard.jobs.disk import PART, disk_errors, is_whole, private_folder, wri
 from dashboard.jobs.parts import read_parts, schema_of, write_joined, write_part
 from dashboard.jobs.spec import ID, JobSpec
 
-CLAIM_SECONDS = 1.0
+CLAIM_SECONDS = 0.25
 """A claim waits so long: somebody may only be looking whether the job is claimed."""
 _SPEC, _STATE, _STOP, _JOINED = "spec.json", "state.json", "stop", "joined"
 _SUFFIX = ".parquet"

@@ -115,15 +115,18 @@ def test_a_job_that_cannot_be_put_down_is_not_begun_and_not_claimed(open_runner,
         patch.setattr(disk.os, "fsync", full)
         with pytest.raises(JobDiskFull):
             runner.start(made_spec())
-    write = disk.write_whole
-    monkeypatch.setattr(
-        "dashboard.jobs.folder.write_whole", lambda path, _: full(path) if "state" in path.name else write(path, _)
-    )
-    with pytest.raises(JobDiskFull):
-        runner.start(made_spec())
-    monkeypatch.undo()
+
+    def only_the_specification(path, write):
+        return full(path) if "state" in path.name else disk.write_whole(path, write)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dashboard.jobs.folder.write_whole", only_the_specification)
+        # the error is held, and with it what its frames hold: only a claim that was given back is free
+        with pytest.raises(JobDiskFull) as held:
+            runner.start(made_spec())
     runner.start(made_spec())
     until(runner, made_spec().id, "finished")
+    assert held.value.facts == {}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the system has no limit on the size of a file")

@@ -70,6 +70,32 @@ def test_a_damaged_part_is_found_by_resume_too(open_runner, tmp_path):
     assert [path.name for path in folder_of(tmp_path, spec).glob("*.part")] == ["spec.json.2-2.part"]
 
 
+def test_a_joined_file_is_not_older_than_its_parts(open_runner, tmp_path):
+    """A part that is computed again may differ by float noise; the file shows what the parts show."""
+    noise = [0.0]
+
+    def work(spec, items, job):
+        return [{**row, "value": row["value"] + noise[0]} for row in squares(spec, items, job)]
+
+    runner = open_runner(work)
+    spec = made_spec()
+    for damage in ("found when read", "found by resume"):
+        runner.start(spec)
+        until(runner, spec.id, "finished")
+        parts_of(tmp_path, spec)[1].write_bytes(b"")
+        if damage == "found when read":
+            with pytest.raises(JobPartDamaged):
+                runner.frame(spec.id)
+        else:
+            parts_of(tmp_path, spec)[3].unlink()
+        noise[0] += 1e-6
+        runner.resume(spec.id)
+        until(runner, spec.id, "finished")
+        with runner.parquet(spec.id) as file:
+            pd.testing.assert_frame_equal(pq.read_table(file).to_pandas(), runner.frame(spec.id), rtol=0, atol=0)
+        assert runner.frame(spec.id)["value"][3] == pytest.approx(9 + noise[0], abs=1e-9)
+
+
 def test_a_damaged_joined_file_is_written_again(runner, tmp_path):
     spec = made_spec()
     runner.start(spec)
@@ -121,6 +147,15 @@ def test_what_is_no_jobs_id_finds_nothing(job_id, runner, tmp_path):
         with pytest.raises(JobUnknown):
             call(job_id)
     assert not list((tmp_path / "jobs").iterdir())
+
+
+def test_an_id_cannot_lead_elsewhere(runner):
+    spec = made_spec()
+    runner.start(spec)
+    until(runner, spec.id, "finished")
+    for job_id in (f"{spec.id}/../{spec.id}", f"{spec.id}/", f"../jobs/{spec.id}", spec.id.upper()):
+        with pytest.raises(JobUnknown):
+            runner.status(job_id)
 
 
 def test_a_deleted_job_is_gone_and_a_running_one_is_not_deleted(open_runner, tmp_path):

@@ -111,6 +111,26 @@ def test_progress_counts_finished_items_and_the_chunk_at_work(open_runner):
     until(runner, spec.id, "finished")
 
 
+def test_a_chunk_that_has_not_told_how_far_it_is_counts_as_not_begun(open_runner):
+    reached, let = threading.Semaphore(0), threading.Semaphore(0)
+
+    def work(spec, items, job):
+        reached.release()
+        assert let.acquire(timeout=30)
+        job.progress(1.0)
+        return squares(spec, items, job)
+
+    runner = open_runner(work)
+    spec = made_spec()
+    runner.start(spec)
+    let.release()
+    assert reached.acquire(timeout=30)
+    assert reached.acquire(timeout=30)
+    assert runner.status(spec.id).share == pytest.approx(3 / 10)
+    let.release(9)
+    until(runner, spec.id, "finished")
+
+
 def test_time_left_is_that_of_the_measured_rate(open_runner, monkeypatch):
     """A clock of the test's own: each chunk takes 2 s, so 3 items take 2 s and the rate is 1.5 items/s."""
     clock = [100.0]

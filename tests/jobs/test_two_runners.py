@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from dashboard.errors import JobRunning
+from dashboard.jobs.folder import JobFolder
 from tests.jobs.made import Held, expected, made_spec, until
 
 
@@ -41,6 +42,19 @@ def test_a_job_that_waits_is_claimed_too(pair):
     held.let.release(10)
     assert until(two, waiting.id, "cancelled").done == 0
     assert not idle.asked
+
+
+def test_a_job_that_begins_while_one_looks_is_not_taken_for_interrupted(pair, monkeypatch):
+    one, two, held, _ = pair
+    spec = made_spec()
+    one.start(spec)
+    held.reached()
+    seen = [False, True]  # free at the first look, claimed at the second
+    with monkeypatch.context() as patch:
+        patch.setattr(JobFolder, "claimed", lambda self: seen.pop(0))
+        assert two.status(spec.id).state == "running"
+    held.let.release(10)
+    until(one, spec.id, "finished")
 
 
 def test_what_one_left_the_other_goes_on_with(pair):
