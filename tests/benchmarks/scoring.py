@@ -74,13 +74,16 @@ def in_a_batch(model: Any, prompt: Ids, behind: Sequence[Ids]) -> None:
 
 
 def measure_pairs(report: Report, *, quick: bool) -> None:
-    """6 groups x 60 completions behind short prompts and long ones."""
+    """6 groups x 60 completions behind short prompts, long ones that begin alike, and long ones that do not."""
     from dashboard.engine.scored import ScoreRequest
 
     made, model = engine(), plain("sdpa")
     key, behind, turn = key_for(made, ()), completions(made), iter(range(1, 1000))
-    for name, beginning, goal in (("short", "", 30), ("140", LONG, 40)):
-        prompts = tuple(ids_of(made, f"{beginning}{group} worked as") for group in GROUPS)
+    cases = [("short", "{group} worked as", 30)]
+    if not quick:
+        cases += [("140", LONG + "{group} worked as", 40), ("140 unlike", "{group}. " + LONG + "{group} worked as", 40)]
+    for name, template, goal in cases:
+        prompts = tuple(ids_of(made, template.format(group=group)) for group in GROUPS)
 
         def ours(boundary: bool, prompts: tuple[Ids, ...] = prompts) -> Any:
             first = next(turn) % len(behind)  # another order is another request, which is not kept yet
@@ -92,7 +95,7 @@ def measure_pairs(report: Report, *, quick: bool) -> None:
             lambda prompts=prompts: one_by_one(model, prompts, behind),
             lambda prompts=prompts: in_a_batch(model, prompts[0], behind),
         ]
-        tree, bounded, pairs, batch = alternating(calls, 3 if quick else 5)
+        tree, bounded, pairs, batch = alternating(calls, 3)
         label = f"{name} prompts, 6 x 60:"
         report.figure(f"{label} tokens of the longest prompt", max(map(len, prompts)), "")
         report.figure(f"{label} tokens through the model", ours(False).tokens, "")
