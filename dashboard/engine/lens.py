@@ -69,10 +69,17 @@ class _Cells:
         probs, entropy, kl, pin_probs = (np.zeros(size, np.float32) for size in (tops, shape, shape, followed))
         return cls(np.zeros(tops, np.int64), probs, entropy, kl, pin_probs, np.zeros(followed, np.int64))
 
-    def fill(self, place: tuple[slice, slice], scores: Tensor, final: FinalDistribution, pins: Sequence[int]) -> None:
-        """Write the cells at `place` from their (cell, vocab) logits."""
+    def fill(
+        self,
+        place: tuple[slice, slice],
+        scores: Tensor,
+        final: FinalDistribution,
+        pins: Sequence[int],
+        room: Tensor | None = None,
+    ) -> None:
+        """Write the cells at `place` from their (cell, vocab) logits; `room` as of `moments`."""
         shape = self.entropy[place].shape
-        found = moments(scores)
+        found = moments(scores, room)
         best = largest(scores, TOP)
         top = (found.shifted.gather(-1, best) - found.log_total[:, None]).exp()
         # KL(p_final || p) = Σ p_f ln p_f - Σ p_f ln p
@@ -97,12 +104,12 @@ class FinalDistribution:
     """(P,) [nats]"""
 
     @classmethod
-    def of(cls, scores: Tensor) -> FinalDistribution:
-        """From (P, vocab) logits."""
+    def of(cls, scores: Tensor, room: Tensor) -> FinalDistribution:
+        """From (P, vocab) logits; `room` as of `moments`, for SLICE rows."""
         p, entropy = torch.empty_like(scores), torch.empty_like(scores[:, 0])
         for start in range(0, len(scores), SLICE):
             part = slice(start, start + SLICE)
-            found = moments(scores[part])
+            found = moments(scores[part], room)
             torch.exp(found.shifted - found.log_total[:, None], out=p[part])
             entropy[part] = found.entropy
         return cls(p, entropy)
@@ -127,6 +134,7 @@ def lens(request: LensRequest, rows: Sequence[Tensor], tail: Tail, logits: Tenso
     """
     count = len(request.positions)
     cells = _Cells.empty((len(rows), count), len(request.pins))
+    room = logits.new_empty((2, SLICE, len(logits)))
     error, done = 0.0, 0
     for start in range(0, count, BLOCK):
         stop = min(start + BLOCK, count)
@@ -140,7 +148,7 @@ def lens(request: LensRequest, rows: Sequence[Tensor], tail: Tail, logits: Tenso
             first = max(0, end - together)
             scores = tail.logits(torch.cat([row[start:stop] for row in rows[first:end]]))
             if final is None:
-                final = FinalDistribution.of(scores[-width:])
+                final = FinalDistribution.of(scores[-width:], room)
                 error = float((scores[-1] - logits).abs().max())
             if width == 1:
                 cells.fill((slice(first, end), slice(start, stop)), scores, final, request.pins)
@@ -150,7 +158,7 @@ def lens(request: LensRequest, rows: Sequence[Tensor], tail: Tail, logits: Tenso
                         till = min(at + SLICE, width)
                         part = scores[(row - first) * width :][at:till]
                         place = (slice(row, row + 1), slice(start + at, start + till))
-                        cells.fill(place, part, final.part(at, till), request.pins)
+                        cells.fill(place, part, final.part(at, till), request.pins, room)
             del scores  # before the next are made: they are the largest thing here
             done += (end - first) * width
             job.progress(done / (count * len(rows)))

@@ -190,10 +190,19 @@ class Moments:
     """(P,) [nats]"""
 
 
-def moments(logits: Tensor) -> Moments:
-    """Normaliser and entropy of (P, vocab) logits, in a few passes over memory: ``H = ln Σ e^y - Σ p y``."""
-    shifted = logits - logits.amax(-1, keepdim=True)
-    weights = shifted.exp()
+def moments(logits: Tensor, room: Tensor | None = None) -> Moments:
+    """Normaliser and entropy of (P, vocab) logits, in a few passes over memory: ``H = ln Σ e^y - Σ p y``.
+
+    Args:
+        logits: float32.
+        room: (2, P or more, vocab) memory to work in, used again and again: new memory costs more than the sums.
+            `Moments.shifted` lies in it, until the next call.
+    """
+    mine: tuple[Tensor | None, Tensor | None] = (None, None)
+    if room is not None:
+        mine = room[0, : len(logits)], room[1, : len(logits)]
+    shifted = torch.sub(logits, logits.amax(-1, keepdim=True), out=mine[0])
+    weights = torch.exp(shifted, out=mine[1])
     total = weights.sum(-1)
     expected = torch.linalg.vecdot(weights, shifted)
     if bool(expected.isnan().any()):

@@ -48,6 +48,7 @@ def test_the_first_page_stands_and_says_what_is_loaded(page, app_server):
 def test_a_prompt_is_run_and_stands_in_the_address(page, app_server):
     open_page(page, app_server, "/attention")
     type_prompt(page, PROMPT)
+    expect(page).to_have_url(re.compile(r"[?&]prompt="), timeout=30_000)
     expect(page.get_by_text(re.compile(r"of 8,192 tokens"))).to_be_visible()
     assert parse_qs(urlsplit(page.url).query)["prompt"] == [PROMPT]
 
