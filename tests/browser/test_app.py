@@ -31,6 +31,9 @@ def open_page(page: Page, address: str, path: str = "/", width: int = 1440, heig
 def type_prompt(page: Page, prompt: str) -> None:
     page.get_by_label("Prompt", exact=True).fill(prompt)
     page.get_by_role("button", name="Run", exact=True).click()
+    # the click reaches the server a moment later; a run may be over before it is seen
+    with contextlib.suppress(AssertionError):
+        expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "running", timeout=1000)
     settled(page)
 
 
