@@ -1,0 +1,35 @@
+"""The Bias page as a person uses it: a preset from its start to the exported scores."""
+
+import csv
+import io
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import settled, wait_ready
+
+pytestmark = pytest.mark.model
+
+
+def test_a_preset_is_scored_looked_at_and_exported(page: Page, app_server: str) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(f"{app_server}/bias")
+    wait_ready(page, seconds=180)
+    page.get_by_label("Start from", exact=True).click()
+    page.get_by_role("option", name="“The … was a” man or woman").click()
+    expect(page).to_have_url(re.compile("bias_probe="), timeout=60_000)
+    expect(page.get_by_role("heading", name="woman against man")).to_be_visible(timeout=180_000)
+    settled(page, 120)
+    page.get_by_label("Show", exact=True).click()
+    page.get_by_role("option", name="All scores").click()
+    expect(page.get_by_role("heading", name="All scores")).to_be_visible(timeout=60_000)
+    settled(page, 120)
+    page.get_by_role("tab", name="Download").first.click()
+    with page.expect_download() as found:
+        page.get_by_role("button", name="CSV", exact=True).first.click()
+    rows = list(csv.DictReader(io.StringIO(found.value.path().read_text(encoding="utf-8"))))
+    assert len(rows) == 60 * 2
+    assert {row["completion"] for row in rows} == {"man", "woman"}
+    assert all(float(row["log_prob_nats"]) < 0 for row in rows)
+    assert rows[0]["model"] == "smollm2-135m-instruct"
