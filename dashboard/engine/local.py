@@ -39,7 +39,7 @@ from dashboard.engine.base import (
 )
 from dashboard.engine.capture import Capturer, Recording, decoder_blocks, install, keep_values
 from dashboard.engine.device_lock import DeviceLock
-from dashboard.engine.devices import device_name, pick_device
+from dashboard.engine.devices import device_name, pick_device, return_large_blocks
 from dashboard.engine.generated import (
     CompareRequest,
     Generated,
@@ -117,6 +117,7 @@ class LocalEngine:
     def __init__(self, settings: Settings) -> None:
         """Loads nothing yet."""
         self._settings = settings
+        return_large_blocks()
         if settings.threads:
             torch.set_num_threads(settings.threads)
         self._device = DeviceLock(settings.busy_seconds)
