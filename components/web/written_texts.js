@@ -1,21 +1,31 @@
 // What each place on the page shows, and what the person did there: new data changes only what differs.
 const views = new WeakMap();
+// Streamlit can take a component off the page and put it back at once, as a new place: it goes on from its key's view.
+const latest = new Map();
+const HANDOVER = 1000; // how long a view waits for that [ms]
 
 const newView = () => ({
+  place: null, // the part of the page that it stands in
   rows: [], limits: new Map(), most: ROWS, palette: null,
   current: [0, 0], // row and step of the token that takes part in the page's tab order
   pointed: null, // token whose card shows
   pinned: false, // whether that card is pinned
   closing: false, // whether focus goes back to a token whose card was just closed
+  option: 0, // place in the card that had the focus last
   following: true, // the end stays in view until the person scrolls away from it
+  top: 0, // how far the person scrolled [px]
   running: false,
 });
 
 export default function ({ data: message, parentElement, setTriggerValue }) {
   const data = JSON.parse(new TextDecoder().decode(message));
   const life = beginLife(parentElement);
-  const view = views.get(parentElement) ?? newView();
+  const before = latest.get(data.key);
+  const moved = before && !before.place.isConnected ? before : null;
+  const view = views.get(parentElement) ?? moved ?? newView();
+  view.place = parentElement;
   views.set(parentElement, view);
+  latest.set(data.key, view);
   const part = (selector) => parentElement.querySelector(selector);
   const [box, card, live] = [".box", ".card", ".live"].map(part);
   const { words } = data;
@@ -39,6 +49,7 @@ export default function ({ data: message, parentElement, setTriggerValue }) {
     view.palette = paletteOf(data, view.palette);
     if (data.running && !view.running) view.following = true;
     drawRows();
+    if (view === moved) box.scrollTop = view.top;
     if (view.following && lastAloneGrows() && !view.pointed) box.scrollTop = box.scrollHeight;
     restore(focused);
     announce();
@@ -86,6 +97,7 @@ export default function ({ data: message, parentElement, setTriggerValue }) {
     if (!view.pointed) return;
     if (view.pointed.isConnected) show(view.pointed);
     else close(card.contains(active()));
+    if (view === moved && view.pinned && document.activeElement === document.body) focusOption(view.option);
   }
 
   function announce() {
@@ -280,6 +292,10 @@ export default function ({ data: message, parentElement, setTriggerValue }) {
   on(box, "focusout", () => view.pinned || close(false));
   on(box, "scroll", () => {
     view.following = box.scrollHeight - box.scrollTop - box.clientHeight < 8;
+    view.top = box.scrollTop;
+  });
+  on(card, "focusin", (event) => {
+    view.option = [...card.querySelectorAll(".option")].indexOf(event.target);
   });
   on(card, "click", (event) => {
     const option = event.target.closest(".option");
@@ -295,5 +311,8 @@ export default function ({ data: message, parentElement, setTriggerValue }) {
     if (view.pinned && !path.includes(card) && !path.includes(view.pointed)) close(false);
   }, { capture: true });
   update();
-  return () => life.abort();
+  return () => {
+    life.abort();
+    setTimeout(() => view.place.isConnected || (latest.get(data.key) === view && latest.delete(data.key)), HANDOVER);
+  };
 }

@@ -122,6 +122,7 @@ def written_texts(
         can_fork=on_fork is not None,
         max_height=max_height,
         running=running,
+        key=key,
     )
 
     def forked() -> None:
@@ -149,6 +150,7 @@ def written_message(
     can_fork: bool,
     max_height: int = 420,
     running: bool = False,
+    key: str = "",
 ) -> bytes:
     """What `written_texts` sends, as JSON in UTF-8; at most MESSAGE_BYTES.
 
@@ -158,6 +160,7 @@ def written_message(
     """
     shown = rows[:MOST_ROWS]
     head: dict[str, object] = {
+        "key": key,
         "dark": dark,
         "running": running,
         "can_fork": can_fork,

@@ -83,7 +83,8 @@ class _Cells:
         best = largest(scores, TOP)
         top = (found.shifted.gather(-1, best) - found.log_total[:, None]).exp()
         # KL(p_final || p) = Σ p_f ln p_f - Σ p_f ln p
-        kl = found.log_total - torch.linalg.vecdot(final.p, found.shifted) - final.entropy
+        products = torch.mul(final.p, found.shifted, out=None if room is None else room[1, : len(scores)])
+        kl = found.log_total - products.sum(-1) - final.entropy
         self.ids[place][..., : best.shape[-1]] = best.cpu().numpy().reshape(*shape, -1)
         self.probs[place][..., : best.shape[-1]] = top.cpu().numpy().reshape(*shape, -1)
         self.entropy[place] = found.entropy.cpu().numpy().reshape(shape)

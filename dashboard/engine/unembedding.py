@@ -196,18 +196,17 @@ def moments(logits: Tensor, room: Tensor | None = None) -> Moments:
     Args:
         logits: float32.
         room: (2, P or more, vocab) memory to work in, used again and again: new memory costs more than the sums.
-            `Moments.shifted` lies in it, until the next call.
+            `Moments.shifted` lies in its first half until the next call; the second is free again.
     """
-    mine: tuple[Tensor | None, Tensor | None] = (None, None)
-    if room is not None:
-        mine = room[0, : len(logits)], room[1, : len(logits)]
-    shifted = torch.sub(logits, logits.amax(-1, keepdim=True), out=mine[0])
-    weights = torch.exp(shifted, out=mine[1])
-    total = weights.sum(-1)
-    expected = torch.linalg.vecdot(weights, shifted)
+    shifted, weights = torch.empty((2, *logits.shape), device=logits.device) if room is None else room[:, : len(logits)]
+    torch.sub(logits, logits.amax(-1, keepdim=True), out=shifted)
+    total = torch.exp(shifted, out=weights).sum(-1)
+    # not `vecdot`, which takes new memory for as many numbers again
+    expected = weights.mul_(shifted).sum(-1)
     if bool(expected.isnan().any()):
         # 0 * -inf; e^-1e4 is 0 as well, and adds nothing
-        expected = torch.linalg.vecdot(weights, shifted.clamp_min_(-1e4))
+        torch.exp(shifted.clamp_min_(-1e4), out=weights)
+        expected = weights.mul_(shifted).sum(-1)
     log_total = total.log()
     return Moments(shifted, log_total, (log_total - expected / total).clamp_min(0))
 

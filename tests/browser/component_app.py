@@ -139,7 +139,10 @@ def show_copy() -> None:
 
 
 def show_written() -> None:
-    """``stream=1``: five times a second each row gets two more tokens, until it has ``count``; ``hold`` stops it."""
+    """``stream=1``: five times a second each row gets two more tokens, until it has ``count``; ``hold`` stops it.
+
+    ``out=1``: at the end they stand outside their fragment, which to the browser is another component.
+    """
     count = number("count", 40)
     last = number("hold", count) if query.get("stream") == "1" else count
     now = st.session_state.setdefault("now", 0 if query.get("stream") == "1" else count)
@@ -152,6 +155,9 @@ def show_written() -> None:
         if written_all or forked:
             st.rerun()  # the whole page once more, without the clock
 
+    if query.get("out") == "1" and now >= last:
+        draw_written(now, count)
+        return
     # always a fragment: elsewhere on the page it would be another component to the browser
     st.fragment(texts, run_every=0.2 if now < last else None)()
 

@@ -341,8 +341,9 @@ def test_the_card_stays_open_under_a_resting_pointer_while_texts_grow(page, serv
     assert page.evaluate("window.closed") == 0
 
 
-def test_a_card_pinned_while_texts_grow_can_be_chosen_from_when_they_have_ended(page, server):
-    opened(page, server, "show=written&stream=1&count=40")
+@pytest.mark.parametrize("end", ["", "&out=1"], ids=["in place", "put back elsewhere"])
+def test_a_card_pinned_while_texts_grow_can_be_chosen_from_when_they_have_ended(page, server, end):
+    opened(page, server, f"show=written&stream=1&count=40{end}")
     expect(token(page, 0, 3)).to_be_visible(timeout=15_000)
     token(page, 0, 3).click()
     option = page.get_by_role("option").nth(2)
@@ -355,6 +356,7 @@ def test_a_card_pinned_while_texts_grow_can_be_chosen_from_when_they_have_ended(
     until_written(page, 40)
     expect(option).to_be_enabled()
     expect(option).to_be_focused()
+    expect(page.get_by_role("status").filter(has_text="All texts are written.")).to_be_attached()
     page.keyboard.press("Enter")
     assert calls_of(page, 1) == [["fork", [0, 3, 302]]]
 
