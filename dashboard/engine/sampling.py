@@ -8,7 +8,7 @@ to tell, or a setting needs the whole vocabulary, those warpers themselves decid
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -29,15 +29,17 @@ CUTTING = frozenset({"top_k", "top_p", "min_p"})
 _GOLDEN, _MIX1, _MIX2 = (c - (1 << 64) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
 
-def _shifted(x: Tensor, bits: int) -> Tensor:
+def _mixed(x: Tensor, spare: Tensor | None = None) -> Tensor:
+    """Integers mixed in their own memory; `spare` is more of it."""
+    spare = torch.empty_like(x) if spare is None else spare
+    x.bitwise_xor_(_shifted(x, 30, spare)).mul_(_MIX1)
+    x.bitwise_xor_(_shifted(x, 27, spare)).mul_(_MIX2)
+    return x.bitwise_xor_(_shifted(x, 31, spare))
+
+
+def _shifted(x: Tensor, bits: int, out: Tensor) -> Tensor:
     """Logical shift to the right."""
-    return (x >> bits) & ((1 << (64 - bits)) - 1)
-
-
-def _mixed(x: Tensor) -> Tensor:
-    x = (x ^ _shifted(x, 30)) * _MIX1
-    x = (x ^ _shifted(x, 27)) * _MIX2
-    return x ^ _shifted(x, 31)
+    return torch.bitwise_right_shift(x, bits, out=out).bitwise_and_((1 << (64 - bits)) - 1)
 
 
 def row_keys(seed: int, first: int, rows: int) -> Tensor:
@@ -52,11 +54,22 @@ def row_keys(seed: int, first: int, rows: int) -> Tensor:
     return _mixed(_mixed(torch.tensor(signed)) + torch.arange(first + 1, first + rows + 1) * _GOLDEN)
 
 
-def gumbel(keys: Tensor, step: int, ids: Tensor) -> Tensor:
-    """(R, K) standard Gumbel noise, float64, of rows `keys` at `step` for tokens `ids`, (K,) or (R, K)."""
+def gumbel(keys: Tensor, step: int, ids: Tensor, room: Tensor | None = None) -> Tensor:
+    """(R, K) standard Gumbel noise, float64.
+
+    Args:
+        keys: (R,) of `row_keys`.
+        step: which token of the text is drawn.
+        ids: (K,) or (R, K) tokens.
+        room: (2, R, K) int64, memory to work in; the noise lies in it until the next call.
+    """
     here = _mixed(keys + torch.tensor(step) * _GOLDEN)[:, None]  # a product of tensors wraps around
-    uniform = (_shifted(_mixed(here + ids * _MIX2), 11).double() + 0.5) * 2.0**-53
-    return -torch.log(-torch.log(uniform))
+    x, spare = torch.empty((2, len(keys), ids.shape[-1]), dtype=torch.int64) if room is None else room
+    same = ids.dim() == 2 and ids.stride(0) == 0  # one row, expanded
+    torch.add(here, (ids[:1] if same else ids) * _MIX2, out=x)
+    bits = _shifted(_mixed(x, spare), 11, spare)
+    uniform = x.view(torch.float64).copy_(bits).add_(0.5).mul_(2.0**-53)
+    return uniform.log_().neg_().log_().neg_()
 
 
 Pick = Callable[[Tensor, Tensor], Tensor]
@@ -94,6 +107,24 @@ class _Left:
     """(R, 10) 0 = kept, else 1 + place in the names."""
 
 
+class _Memory:
+    """Memory that every step works in again: new memory costs more than what is computed in it."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[torch.dtype, torch.device], Tensor] = {}
+
+    def get(self, shape: Sequence[int], dtype: torch.dtype, device: torch.device | str = "cpu") -> Tensor:
+        """`shape` numbers, whatever they are; those that were given before for this dtype are gone."""
+        key, count = (dtype, torch.device(device)), math.prod(shape)
+        if key not in self._kept or self._kept[key].numel() < count:
+            self._kept[key] = torch.empty(count, dtype=dtype, device=device)
+        return self._kept[key][:count].view(*shape)
+
+    def like(self, numbers: Tensor) -> Tensor:
+        """As many of the same kind."""
+        return self.get(numbers.shape, numbers.dtype, numbers.device)
+
+
 class Chooser:
     """Draws for the rows of one column."""
 
@@ -112,6 +143,7 @@ class Chooser:
         self._warpers = [(name, processor) for name, processor in found if name not in PENALTIES]
         cutting = {name for name, _ in self._warpers} - {"temperature"}
         self._sorts = bool(cutting) and cutting <= CUTTING and settings.top_k < CANDIDATES
+        self._memory = _Memory()
 
     def keep(self, rows: Tensor) -> None:
         """Go on with these rows only."""
@@ -165,13 +197,15 @@ class Chooser:
         elif self._pick is not None:
             column = self._pick(left.ids, left.log_q)[:, None]
         else:
-            race = left.log_q.cpu().double() + gumbel(keys, step, left.ids.cpu())  # not every device has float64
-            best = race.topk(2, -1)
+            # not every device has float64
+            noise = gumbel(keys, step, left.ids.cpu(), self._memory.get((2, *left.ids.shape), torch.int64))
+            best = noise.add_(left.log_q.cpu()).topk(2, -1)
             column = best.indices[:, :1].to(logits.device)
             margins = (best.values[:, 0] - best.values[:, 1]).float().to(logits.device)
         ids, log_q = left.ids.gather(-1, column), left.log_q.gather(-1, column)[:, 0]
         others_q = left.log_q.gather(-1, left.places)
-        return _told(logits, ids, log_q, margins, others=left.alternatives, others_q=others_q, cut=left.cut_by)
+        total = log_total(logits, self._memory.like(logits))
+        return _told(logits, total, ids, log_q, margins, others=left.alternatives, others_q=others_q, cut=left.cut_by)
 
     def _greedy(self, logits: Tensor, scores: Tensor, forced: Tensor | None) -> Drawn:
         """The likeliest token, whatever its probability: all others are cut, at the latest by not drawing."""
@@ -187,7 +221,8 @@ class Chooser:
         if forced is not None:
             margins = torch.full_like(margins, math.nan)
         others_q = torch.where(taken, 0.0, -torch.inf)
-        return _told(logits, ids, log_q, margins, others=others, others_q=others_q, cut=cut)
+        total = log_total(logits, self._memory.like(logits))
+        return _told(logits, total, ids, log_q, margins, others=others, others_q=others_q, cut=cut)
 
     def _cut_by_penalties(self, logits: Tensor, scores: Tensor, others: Tensor) -> Tensor:
         """(R, 10) only the n-gram rule removes tokens; it is the last of the penalties."""
@@ -211,7 +246,7 @@ class Chooser:
             drop("top_k", values < values[:, settings.top_k - 1 : settings.top_k])
             total = torch.logsumexp(values.masked_fill(~kept, -torch.inf), -1, keepdim=True)
         else:
-            total = torch.logsumexp(scores / settings.temperature, -1, keepdim=True)
+            total = log_total(scores, self._memory.like(scores), settings.temperature)
         if settings.top_p < 1:
             probs = (values - total).exp().masked_fill(~kept, 0)
             before = probs.cumsum(-1) - probs  # of the likelier ones; the token that crosses top_p stays
@@ -256,11 +291,28 @@ def _rows(left: _Left, rows: Tensor) -> _Left:
     return _Left(*(getattr(left, field.name)[rows] for field in fields(_Left)))
 
 
+def log_total(logits: Tensor, room: Tensor, temperature: float = 1.0) -> Tensor:
+    """(R, 1) ln Σ e^(x / temperature) of (R, vocab) `logits` [nats]; `room`: memory of their shape to work in."""
+    most = logits.amax(-1, keepdim=True)
+    torch.sub(logits, most, out=room)
+    if temperature != 1:
+        room.div_(temperature)
+    return room.exp_().sum(-1, keepdim=True).log_().add_(most / temperature)
+
+
 def _told(
-    logits: Tensor, ids: Tensor, log_q: Tensor, margins: Tensor, *, others: Tensor, others_q: Tensor, cut: Tensor
+    logits: Tensor,
+    total: Tensor,
+    ids: Tensor,
+    log_q: Tensor,
+    margins: Tensor,
+    *,
+    others: Tensor,
+    others_q: Tensor,
+    cut: Tensor,
 ) -> Drawn:
-    """What is told of tokens `ids`, (R, 1)."""
-    raw, total = logits.gather(-1, ids), torch.logsumexp(logits, -1, keepdim=True)
+    """What is told of tokens `ids`, (R, 1); `total` as of `log_total`, at temperature 1."""
+    raw = logits.gather(-1, ids)
     return Drawn(
         ids=ids[:, 0],
         log_p=(raw - total)[:, 0],
@@ -285,4 +337,5 @@ def told(logits: Tensor, ids: Tensor) -> Drawn:
     unknown = torch.full((len(ids),), math.nan, device=logits.device)
     nothing = torch.zeros_like(others)
     others_q = nothing + unknown[:, None]
-    return _told(logits, ids[:, None], unknown, unknown, others=others, others_q=others_q, cut=nothing)
+    total = log_total(logits, torch.empty_like(logits))
+    return _told(logits, total, ids[:, None], unknown, unknown, others=others, others_q=others_q, cut=nothing)
