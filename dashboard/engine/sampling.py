@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -18,8 +19,8 @@ from dashboard.engine.base import DecodeSettings
 from dashboard.engine.decoding import PENALTIES, processors
 from dashboard.engine.generated import ALTERNATIVES
 
-CANDIDATES = 256
-"""Likeliest tokens that are looked at first."""
+CANDIDATES = (256, 4096)
+"""So many of the likeliest tokens are looked at first, and where they do not tell, so many."""
 NEAR = 2e-5
 """A threshold nearer than this to a sum of float32 probabilities cannot be told from it."""
 CUTTING = frozenset({"top_k", "top_p", "min_p"})
@@ -92,6 +93,20 @@ class Drawn:
 
 
 @dataclass(frozen=True)
+class _Batch:
+    """Rows to draw for."""
+
+    logits: Tensor
+    """(R, vocab) raw."""
+    scores: Tensor
+    """(R, vocab) penalised."""
+    ids: Tensor
+    """(R, length)"""
+    keys: Tensor
+    """(R,)"""
+
+
+@dataclass(frozen=True)
 class _Left:
     """What settings leave of some rows' distributions."""
 
@@ -142,7 +157,7 @@ class Chooser:
         self._penalties = [(name, processor) for name, processor in found if name in PENALTIES]
         self._warpers = [(name, processor) for name, processor in found if name not in PENALTIES]
         cutting = {name for name, _ in self._warpers} - {"temperature"}
-        self._sorts = bool(cutting) and cutting <= CUTTING and settings.top_k < CANDIDATES
+        self._sorts = bool(cutting) and cutting <= CUTTING and settings.top_k < CANDIDATES[-1]
         self._memory = _Memory()
 
     def keep(self, rows: Tensor) -> None:
@@ -161,19 +176,27 @@ class Chooser:
         scores = self._penalised(logits, ids)
         if not self._settings.do_sample:
             return self._greedy(logits, scores, forced)
-        if forced is not None or not self._sorts or logits.shape[-1] <= CANDIDATES:
+        if forced is not None or not self._sorts:
             return self._of(logits, self._whole(logits, scores, ids), self._keys, step, forced)
-        left, sure = self._candidates(logits, scores)
+        counts = [count for count in CANDIDATES if self._settings.top_k < count < logits.shape[-1]]
+        return self._cut(_Batch(logits, scores, ids, self._keys), step, counts)
+
+    def _cut(self, batch: _Batch, step: int, counts: Sequence[int]) -> Drawn:
+        """One token a row: of counts[0] candidates, and in the rows where they do not tell of the next count's."""
+        if not counts:
+            left = self._whole(batch.logits, batch.scores, batch.ids)
+            return self._of(batch.logits, left, batch.keys, step)
+        left, sure = self._candidates(batch.logits, batch.scores, counts[0])
         if bool(sure.all()):
-            return self._of(logits, left, self._keys, step)
-        parts = []
-        for rows, whole in ((sure.nonzero()[:, 0], False), ((~sure).nonzero()[:, 0], True)):
-            if not len(rows):
-                continue
-            some = self._whole(logits[rows], scores[rows], ids[rows]) if whole else _rows(left, rows)
-            parts.append((rows, self._of(logits[rows], some, self._keys[rows], step)))
-        order = torch.cat([rows for rows, _ in parts]).argsort()
-        return Drawn(*(torch.cat([getattr(d, f.name) for _, d in parts])[order] for f in fields(Drawn)))
+            return self._of(batch.logits, left, batch.keys, step)
+        some, others = sure.nonzero()[:, 0], (~sure).nonzero()[:, 0]
+        rest = self._cut(_rows(batch, others), step, counts[1:])
+        if not len(some):
+            return rest
+        settled = _rows(batch, some)
+        drawn = self._of(settled.logits, _rows(left, some), settled.keys, step)
+        order = torch.cat([some, others]).argsort()
+        return Drawn(*(torch.cat([getattr(drawn, f.name), getattr(rest, f.name)])[order] for f in fields(Drawn)))
 
     def distribution(self, logits: Tensor, ids: Tensor) -> Tensor:
         """(R, vocab) ln q of the next token; arguments as of `draw`."""
@@ -204,8 +227,8 @@ class Chooser:
             margins = (best.values[:, 0] - best.values[:, 1]).float().to(logits.device)
         ids, log_q = left.ids.gather(-1, column), left.log_q.gather(-1, column)[:, 0]
         others_q = left.log_q.gather(-1, left.places)
-        total = log_total(logits, self._memory.like(logits))
-        return _told(logits, total, ids, log_q, margins, others=left.alternatives, others_q=others_q, cut=left.cut_by)
+        room = self._memory.like(logits)
+        return _told(logits, room, ids, log_q, margins, others=left.alternatives, others_q=others_q, cut=left.cut_by)
 
     def _greedy(self, logits: Tensor, scores: Tensor, forced: Tensor | None) -> Drawn:
         """The likeliest token, whatever its probability: all others are cut, at the latest by not drawing."""
@@ -221,18 +244,18 @@ class Chooser:
         if forced is not None:
             margins = torch.full_like(margins, math.nan)
         others_q = torch.where(taken, 0.0, -torch.inf)
-        total = log_total(logits, self._memory.like(logits))
-        return _told(logits, total, ids, log_q, margins, others=others, others_q=others_q, cut=cut)
+        room = self._memory.like(logits)
+        return _told(logits, room, ids, log_q, margins, others=others, others_q=others_q, cut=cut)
 
     def _cut_by_penalties(self, logits: Tensor, scores: Tensor, others: Tensor) -> Tensor:
         """(R, 10) only the n-gram rule removes tokens; it is the last of the penalties."""
         gone = torch.isfinite(logits.gather(-1, others)) & ~torch.isfinite(scores.gather(-1, others))
         return torch.where(gone, len(self._penalties), 0)
 
-    def _candidates(self, logits: Tensor, scores: Tensor) -> tuple[_Left, Tensor]:
-        """What top_k, top_p and min_p leave of the likeliest, and (R,) whether that is surely all that they leave."""
+    def _candidates(self, logits: Tensor, scores: Tensor, count: int) -> tuple[_Left, Tensor]:
+        """What top_k, top_p and min_p leave of the `count` likeliest, and (R,) whether surely nothing else is left."""
         settings = self._settings
-        values, ids = scores.topk(CANDIDATES, -1)
+        values, ids = scores.topk(count, -1)
         values = values / settings.temperature
         kept = torch.isfinite(values)
         cut = torch.where(kept, 0, len(self._penalties))
@@ -287,8 +310,11 @@ def _alternatives(logits: Tensor) -> Tensor:
     return logits.topk(min(ALTERNATIVES, logits.shape[-1]), -1).indices
 
 
-def _rows(left: _Left, rows: Tensor) -> _Left:
-    return _Left(*(getattr(left, field.name)[rows] for field in fields(_Left)))
+_Some = TypeVar("_Some", "_Left", "_Batch")
+
+
+def _rows(of: _Some, rows: Tensor) -> _Some:
+    return type(of)(*(getattr(of, field.name)[rows] for field in fields(of)))
 
 
 def log_total(logits: Tensor, room: Tensor, temperature: float = 1.0) -> Tensor:
@@ -302,7 +328,7 @@ def log_total(logits: Tensor, room: Tensor, temperature: float = 1.0) -> Tensor:
 
 def _told(
     logits: Tensor,
-    total: Tensor,
+    room: Tensor,
     ids: Tensor,
     log_q: Tensor,
     margins: Tensor,
@@ -311,13 +337,14 @@ def _told(
     others_q: Tensor,
     cut: Tensor,
 ) -> Drawn:
-    """What is told of tokens `ids`, (R, 1); `total` as of `log_total`, at temperature 1."""
-    raw = logits.gather(-1, ids)
+    """What is told of tokens `ids`, (R, 1); `room` as of `log_total`."""
+    raw, total = logits.gather(-1, ids), log_total(logits, room)
+    likelier = torch.gt(logits, raw, out=room).sum(-1)
     return Drawn(
         ids=ids[:, 0],
         log_p=(raw - total)[:, 0],
         log_q=log_q,
-        ranks=1 + (logits > raw).sum(-1),
+        ranks=1 + likelier.long(),
         margins=margins,
         alternatives=others,
         alternative_log_p=logits.gather(-1, others) - total,
@@ -337,5 +364,6 @@ def told(logits: Tensor, ids: Tensor) -> Drawn:
     unknown = torch.full((len(ids),), math.nan, device=logits.device)
     nothing = torch.zeros_like(others)
     others_q = nothing + unknown[:, None]
-    total = log_total(logits, torch.empty_like(logits))
-    return _told(logits, total, ids[:, None], unknown, unknown, others=others, others_q=others_q, cut=nothing)
+    return _told(
+        logits, torch.empty_like(logits), ids[:, None], unknown, unknown, others=others, others_q=others_q, cut=nothing
+    )

@@ -159,5 +159,25 @@ def test_tokens_that_were_not_drawn_one_by_one_have_no_q():
     assert float(found.log_p[1]) == pytest.approx(float(torch.log_softmax(logits[1], -1)[5]), abs=1e-5)
 
 
-def test_candidates_are_fewer_than_a_vocabulary():
-    assert CANDIDATES < VOCAB
+@pytest.mark.parametrize("settings", [DecodeSettings(top_p=0.9), DecodeSettings(top_k=700, min_p=1e-3)])
+def test_rows_that_few_candidates_do_not_settle_look_at_more_and_draw_the_same(settings, monkeypatch):
+    """Rows from steep to flat: some are settled by 256 of 6,000 tokens, some by 4,096, some only by all."""
+    logits = torch.cat([peaked_logits(2, seed, scale=scale, vocab=6000) for seed, scale in enumerate((8, 2.5, 0.05))])
+    ids, keys = torch.zeros(6, 1).long(), row_keys(4, 0, 6)
+    looked, whole = [], []
+    candidates, everything = Chooser._candidates, Chooser._whole
+    monkeypatch.setattr(
+        Chooser, "_candidates", lambda self, *given: looked.append(given[-1]) or candidates(self, *given)
+    )
+    monkeypatch.setattr(Chooser, "_whole", lambda self, *given: whole.append(len(given[0])) or everything(self, *given))
+    drawn = Chooser(settings, keys).draw(logits, ids, 3)
+    assert looked == [count for count in CANDIDATES if count > settings.top_k]
+    assert whole == ([2] if settings.top_p < 1 else [])
+    slow = Chooser(settings, keys)
+    slow._sorts = False
+    wanted = slow.draw(logits, ids, 3)
+    assert torch.equal(drawn.ids, wanted.ids)
+    assert torch.equal(drawn.ranks, wanted.ranks)
+    assert torch.equal(drawn.alternative_cut_by, wanted.alternative_cut_by)
+    np.testing.assert_allclose(drawn.log_q, wanted.log_q, atol=2e-5)
+    np.testing.assert_allclose(drawn.margins, wanted.margins, atol=1e-4)
