@@ -63,7 +63,7 @@ def made_texts(view: View, columns: Columns) -> Made | None:
         if dropped:
             notice(text("sampling.dropped", count=dropped, name=columns.names[place]))
     if made is not None or work is not None:
-        _texts(Board(view, columns, forks, colour, baseline, _fork), made, work)
+        _texts(Board(view, columns, forks, colour, baseline, _fork if len(forks) < forking.MOST else None), made, work)
     return made
 
 
@@ -102,6 +102,8 @@ def _forks(view: View) -> tuple[forking.Fork, ...]:
     link.text_written(FORKS, "")
     if found:
         st.button(view.text("sampling.no_forks", count=len(found)), key="sampling_no_forks", on_click=_no_forks)
+    if len(found) >= forking.MOST:
+        quiet(view.text("sampling.most_forks", most=forking.MOST))
     return found
 
 
@@ -113,7 +115,7 @@ def _fork(fork: forking.Fork) -> None:
     """Another token was chosen somewhere: one fork more, in the link."""
     forks = forking.read(st.session_state[FORKS])
     if fork not in forks:
-        st.session_state[FORKS] = forking.written([*forks, fork][-forking.MOST :])
+        st.session_state[FORKS] = forking.written([*forks, fork])
 
 
 def _baseline(columns: Columns, text: Catalogue) -> int | None:
@@ -136,6 +138,7 @@ def _baseline(columns: Columns, text: Catalogue) -> int | None:
 def sequences(view: View, columns: Columns, made: Made) -> None:
     """The table of texts with their likelihoods; every token as a file."""
     text, found = view.text, made.with_forks()
+    forks = forking.read(st.session_state[FORKS])
     named = dict.fromkeys(generated_ids(found))
     tokens = dict(zip(named, view.engine.token(view.model, tuple(named)), strict=True))
     said = view.engine.texts(view.model, tuple(tuple(output.ids.tolist()) for output in found.outputs))
@@ -148,7 +151,7 @@ def sequences(view: View, columns: Columns, made: Made) -> None:
             text=text,
             figure=None,
             frame=lambda: frame,
-            script=lambda: texts_script(view.card, view.key, columns.request, names=columns.names),
+            script=lambda: texts_script(view.card, view.key, columns.request, names=columns.names, forks=forks),
             strip=texts_strip(view, made),
             suffix=sampling_run.name_of(view.key, columns.request),
             files=(

@@ -69,7 +69,8 @@ class Board:
     """``prob``, ``q``, ``rank``, ``surprisal`` or ``none``."""
     baseline: int | None
     """The column that the others are compared with, row by row."""
-    on_fork: Callable[[Fork], None]
+    on_fork: Callable[[Fork], None] | None
+    """Told where a text is left; ``None``: no more of that."""
 
     def running(self, outputs: Sequence[Output]) -> None:
         """What came so far."""
@@ -112,12 +113,15 @@ class Board:
                 if len(own) > SHOWN_ROWS:
                     quiet(self.view.text("sampling.more_rows", shown=SHOWN_ROWS, rows=len(own)))
 
-    def _chosen(self, texts: Sequence[_Text]) -> Callable[[int, int, int], None]:
+    def _chosen(self, texts: Sequence[_Text]) -> Callable[[int, int, int], None] | None:
         """Another token was chosen in one of the texts of a column."""
+        on_fork = self.on_fork
+        if on_fork is None:
+            return None
 
         def take(place: int, step: int, token: int) -> None:
             left = texts[place]
-            self.on_fork(Fork(left.output.column, left.output.row, left.fork, step, token))
+            on_fork(Fork(left.output.column, left.output.row, left.fork, step, token))
 
         return take
 

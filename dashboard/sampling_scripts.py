@@ -10,6 +10,7 @@ from dataclasses import asdict
 
 from dashboard.engine.base import ModelCard
 from dashboard.engine.generated import FLOAT_NOISE, Column, CompareRequest, GenerateRequest, TreeRequest
+from dashboard.forks import Fork
 from dashboard.run_key import RunKey
 from dashboard.scripts import chart_script
 
@@ -37,7 +38,9 @@ ONE_BY_ONE = (
 _NO_RESAMPLING = "Intervals that come of resampling are left out."
 
 
-def texts_script(card: ModelCard, key: RunKey, request: GenerateRequest, *, names: Sequence[str] = ()) -> str:
+def texts_script(
+    card: ModelCard, key: RunKey, request: GenerateRequest, *, names: Sequence[str] = (), forks: Sequence[Fork] = ()
+) -> str:
     """The texts of `request` and their likelihoods, as a table.
 
     Args:
@@ -45,8 +48,10 @@ def texts_script(card: ModelCard, key: RunKey, request: GenerateRequest, *, name
         key: the run.
         request: columns, forced tokens, first row.
         names: of the columns; none: their numbers.
+        forks: of these texts.
     """
-    return chart_script(card, key, column_constants(request, names), [*WRITE, "texts_table"], notes=ONE_BY_ONE)
+    constants = column_constants(request, names) | {"FORKS": [asdict(fork) for fork in forks]}
+    return chart_script(card, key, constants, [*WRITE, "texts_table"], notes=ONE_BY_ONE)
 
 
 def sets_script(

@@ -8,6 +8,8 @@ import sys
 import numpy as np
 import pytest
 
+from components import sampling_run
+from dashboard import forks as forking
 from dashboard import sampling_scripts as scripts
 from dashboard.engine.base import DecodeSettings
 from dashboard.engine.generated import Column, CompareRequest, GenerateRequest, TreeRequest
@@ -153,6 +155,26 @@ def test_given_tokens_and_the_first_row_are_kept(tiny, run):
     alone = [output for output in found.outputs if output.column < 7]
     assert all(output.ids[:3].tolist() == [5, 9, 5] for output in alone)
     assert [output.row for output in alone[:3]] == [4, 5, 6]
+
+
+FORKS = "0.1.4.7,f0.9.12,0.2.0.5,2.0.3.11,7.0.2.9,0.9.1.5,0.0.19.3,0.0.40.3,f5.2.3,f1.10.8"
+"""From rows, from forks, from beams, from a row and a step that are not there, and from a fork that is not."""
+
+
+def test_forks_are_written_as_the_page_writes_them(tiny, run):
+    engine, card, key, _ = tiny
+    request = GenerateRequest((*REQUEST.columns[:3], *REQUEST.columns[4:9]))
+    forks = forking.read(FORKS)
+    numbers = run(scripts.texts_script(card, key, request, forks=forks))["numbers"]
+    work = sampling_run.Work("forks")
+    made = sampling_run.make(engine, key, request, forks, work)
+    assert sorted(made.forks) == [0, 1, 2, 3, 6, 9]
+    found = made.with_forks().outputs
+    assert numbers["row"].tolist() == [output.row for output in found]
+    assert numbers["column"].tolist() == [output.column for output in found]
+    assert numbers["ids"].tolist() == [output.ids.tolist() for output in found]
+    wanted = [output.log_p.sum(dtype=np.float64) for output in found]
+    np.testing.assert_allclose(numbers["sum_log_p_nats"], wanted, atol=1e-3)
 
 
 def test_a_given_token_that_ends_a_text_ends_it(tiny, run):

@@ -7,6 +7,7 @@ import pytest
 
 from components.sampling_run import Work
 from components.sampling_texts import token_colours
+from dashboard import forks as forking
 from dashboard.decode_columns import ColumnSpec, read, written
 from dashboard.engine.base import DecodeSettings
 from dashboard.engine.generated import Column, GenerateRequest
@@ -176,6 +177,15 @@ def test_a_fork_stands_in_the_link_and_goes_on_from_the_chosen_token(made, open_
     assert table(again).iloc[-1]["text"] == fork["text"]
     again.button(key="sampling_no_forks").click().run()
     assert len(table(again)) == 3
+
+
+def test_a_full_link_says_that_it_holds_no_more_forks(made):
+    full = ",".join(f"1.0.2.{token}" for token in range(20, 20 + forking.MOST))
+    said = TEXT("sampling.most_forks", most=forking.MOST)
+    assert said not in words(made(sampling_forks=full.rpartition(",")[0]))
+    at = made(sampling_forks=full)
+    assert said in words(at)
+    assert at.query_params["sampling_forks"] == full
 
 
 @pytest.mark.parametrize("forks", ["x", "0.0.99.5", "7.7.7.7", "f3.1.1", "1.0.2.99999999"])
