@@ -111,69 +111,93 @@ def probability_tree(writer: Writer, ids: Sequence[int], request: TreeRequest, t
     """
     began = time.perf_counter()
     given = writer.ids(ids)
-    prompt = writer.prompt(given, turn.job)
-    chooser = _chooser(request.settings)
-    heap: list[_Way] = []
-    children: dict[tuple[int, ...], Tensor] = {}
-    shown: list[_Way] = []
-    inner: set[int] = set()
-    states: list[str] = []
-    made, done, pushed = 0, 0.0, 1.0
-
-    def followed(way: tuple[int, ...]) -> bool:
-        return len(way) < request.depth and not (way and way[-1] in writer.ending)
-
-    def push(way: tuple[int, ...], log_prob: float, parent: int) -> None:
-        nonlocal made, pushed
-        best = children.pop(way).topk(min(request.nodes, len(prompt.logits)))
-        pushed += float(best.values.double().exp().sum() - 1) * math.exp(log_prob)
-        for log_q, token in zip(best.values.tolist(), best.indices.tolist(), strict=True):
-            if log_q > -math.inf:
-                made += 1
-                total = log_prob + log_q
-                heapq.heappush(heap, _Way((-total, made), total, (*way, token), parent))
-
-    children[()] = _distribution(prompt, chooser, given, [()])[0]
-    push((), 0.0, -1)
-    while heap and len(shown) < request.nodes and done < request.mass:
+    growth = _Growth(writer, writer.prompt(given, turn.job), given, request)
+    while growth.heap and len(growth.shown) < request.nodes and growth.done < request.mass:
         if turn.job.cancel.is_set():
             raise Cancelled
-        best = heap[0]
-        if followed(best.ids) and best.ids not in children:
-            length = len(best.ids)
-            alike = (way.ids for way in heapq.nsmallest(4 * AT_ONCE, heap) if len(way.ids) == length)
-            ways = [way for way in alike if followed(way) and way not in children][:AT_ONCE]
-            children |= dict(zip(ways, _distribution(prompt, chooser, given, ways), strict=True))
-            turn.job.progress(max(len(shown) / request.nodes, done / request.mass))
+        if growth.looks_ahead():
+            turn.job.progress(max(len(growth.shown) / request.nodes, growth.done / request.mass))
             turn.give_way()
-            continue
-        heapq.heappop(heap)
-        node = len(shown)
-        shown.append(best)
-        if best.parent >= 0:
-            inner.add(best.parent)
-        if followed(best.ids):
-            states.append("open")
-            push(best.ids, best.log_prob, node)
         else:
-            states.append("end" if best.ids[-1] in writer.ending else "depth")
-            done += math.exp(best.log_prob)
-    arrays = [
-        np.array([way.parent for way in shown], np.int64),
-        np.array([way.ids[-1] for way in shown], np.int64),
-        np.array([len(way.ids) for way in shown], np.int64),
-        np.exp(np.array([way.log_prob for way in shown])).astype(np.float32),
-    ]
-    for array in arrays:
-        array.flags.writeable = False
-    named = tuple("inner" if node in inner else state for node, state in enumerate(states))
-    unseen, seconds = max(0.0, 1 - pushed), time.perf_counter() - began
-    return ProbabilityTree(arrays[0], arrays[1], arrays[2], arrays[3], named, done, unseen, seconds)
+            growth.show()
+    return growth.tree(time.perf_counter() - began)
 
 
-def _distribution(prompt: Prompt, chooser: Chooser, ids: Tensor, ways: Sequence[tuple[int, ...]]) -> Tensor:
-    """(way, vocab) ln q after each of some ways of one length."""
-    with torch.inference_mode():
-        behind = torch.tensor(ways, dtype=torch.long, device=ids.device).reshape(len(ways), -1)
-        logits = prompt.begin(len(ways)).step(behind)[:, -1] if behind.shape[1] else prompt.logits[None]
-        return chooser.distribution(logits, torch.cat([ids.expand(len(ways), -1), behind], -1))
+class _Growth:
+    """The tree while it grows."""
+
+    def __init__(self, writer: Writer, prompt: Prompt, ids: Tensor, request: TreeRequest) -> None:
+        self._ending, self._prompt, self._ids, self._request = writer.ending, prompt, ids, request
+        self._chooser = _chooser(request.settings)
+        self._children: dict[tuple[int, ...], Tensor] = {(): self._after([()])[0]}
+        """(vocab,) ln q after ways that are not shown yet."""
+        self._inner: set[int] = set()
+        self._states: list[str] = []
+        self._made, self._pushed = 0, 1.0
+        self.heap: list[_Way] = []
+        self.shown: list[_Way] = []
+        self.done = 0.0
+        """Mass of the ways that are shown to their end."""
+        self._push((), 0.0, -1)
+
+    def looks_ahead(self) -> bool:
+        """Compute what follows the likeliest way, and others of its length beside it; whether that was to do."""
+        best = self.heap[0].ids
+        if not self._followed(best) or best in self._children:
+            return False
+        near = (way.ids for way in heapq.nsmallest(4 * AT_ONCE, self.heap) if len(way.ids) == len(best))
+        ways = [way for way in near if self._followed(way) and way not in self._children][:AT_ONCE]
+        self._children |= dict(zip(ways, self._after(ways), strict=True))
+        return True
+
+    def show(self) -> None:
+        """The likeliest way becomes a node."""
+        best = heapq.heappop(self.heap)
+        node = len(self.shown)
+        self.shown.append(best)
+        if best.parent >= 0:
+            self._inner.add(best.parent)
+        if self._followed(best.ids):
+            self._states.append("open")
+            self._push(best.ids, best.log_prob, node)
+        else:
+            self._states.append("end" if best.ids[-1] in self._ending else "depth")
+            self.done += math.exp(best.log_prob)
+
+    def tree(self, seconds: float) -> ProbabilityTree:
+        """What is shown."""
+        parents, tokens, depths = (
+            np.array(column, np.int64)
+            for column in (
+                [way.parent for way in self.shown],
+                [way.ids[-1] for way in self.shown],
+                [len(way.ids) for way in self.shown],
+            )
+        )
+        probs = np.exp(np.array([way.log_prob for way in self.shown])).astype(np.float32)
+        for array in (parents, tokens, depths, probs):
+            array.flags.writeable = False
+        states = tuple("inner" if node in self._inner else state for node, state in enumerate(self._states))
+        unseen = max(0.0, 1 - self._pushed)
+        return ProbabilityTree(parents, tokens, depths, probs, states, self.done, unseen, seconds)
+
+    def _followed(self, way: tuple[int, ...]) -> bool:
+        return len(way) < self._request.depth and not (way and way[-1] in self._ending)
+
+    def _push(self, way: tuple[int, ...], log_prob: float, parent: int) -> None:
+        best = self._children.pop(way).topk(min(self._request.nodes, len(self._prompt.logits)))
+        self._pushed += float(best.values.double().exp().sum() - 1) * math.exp(log_prob)
+        for log_q, token in zip(best.values.tolist(), best.indices.tolist(), strict=True):
+            if log_q > -math.inf:
+                self._made += 1
+                total = log_prob + log_q
+                heapq.heappush(self.heap, _Way((-total, self._made), total, (*way, token), parent))
+
+    def _after(self, ways: Sequence[tuple[int, ...]]) -> Tensor:
+        """(way, vocab) ln q after each of some ways of one length."""
+        with torch.inference_mode():
+            behind = torch.tensor(ways, dtype=torch.long, device=self._ids.device).reshape(len(ways), -1)
+            logits = self._prompt.logits[None]
+            if behind.shape[1]:
+                logits = self._prompt.begin(len(ways)).step(behind)[:, -1]
+            return self._chooser.distribution(logits, torch.cat([self._ids.expand(len(ways), -1), behind], -1))
