@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -9,20 +11,22 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from components import link
-from components.bias_exact_panels import Exact
-from components.bias_pairs import is_turned, pair_picker
+from components.bias_pairs import groups_picker, is_turned
 from components.bias_sampled_panels import prompt_key, template_picker
 from components.charts.bias_gap import gap_figure, head_gap_figure
-from components.controls import integer_picker
+from components.charts.bias_marks import signed
+from components.controls import place_picker
 from components.panels import Panel, chart_panel
-from components.prose import advice, number, quiet, section
+from components.prose import advice, quiet, section
 from components.shell import View, model_facts
 from dashboard.bias_scripts import gap_script, head_gap_script
 from dashboard.engine.base import LensRequest
 from dashboard.frames.bias_gap import gap_frame, head_gap_frame
+from dashboard.probes.articles import split_article
+from dashboard.probes.prepared import Prepared
 from dashboard.run_key import RunKey
 from dashboard.tokens import visible
+from dashboard.view_state import pack_prompt
 
 LINKED = 6
 _ATTENTION = Path(__file__).parents[1] / "pages" / "attention.py"
@@ -36,41 +40,71 @@ def differing_spans(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[tu
     return (start, len(first) - same), (start, len(second) - same)
 
 
-def panels(of: Exact) -> None:
+def behind_article(
+    completion: tuple[int, ...], text: str, token_ids: Callable[[str], tuple[int, ...]]
+) -> tuple[str, tuple[int, ...]]:
+    """The article that a completion begins with, and its tokens, none where nothing comes after it.
+
+    Nearly all completions begin with the same two articles: a gap at their first token is one of " a" and " an".
+
+    Args:
+        completion: its tokens.
+        text: as it stands behind a prompt: `` a nurse``.
+        token_ids: of a text alone.
+
+    Returns:
+        `` a`` and its ids, or an empty text and no ids.
+    """
+    article, _ = split_article(text.strip())
+    ids = token_ids(f" {article}") if article else ()
+    begins = bool(ids) and len(completion) > len(ids) and completion[: len(ids)] == ids
+    return (f" {article}", ids) if begins else ("", ())
+
+
+def panels(view: View, made: Prepared) -> None:
     """Two prompts that differ in one word, and one completion."""
-    text, view, made = of.view.text, of.view, of.made
+    text = view.text
     section(text("bias.gap"), text("bias.gap_note"))
-    template = template_picker(made, view)
-    groups = made.shape[1]
-    if is_turned(made):
-        first = integer_picker("bias_gap_first", text("bias.first"), groups - 1, 0)
-        second = integer_picker("bias_gap_second", text("bias.second"), groups - 1, min(1, groups - 1))
-    else:
-        first, second = pair_picker(made, of.scores, view).groups[0]
-    names = (of.scores.groups[first], of.scores.groups[second])
-    completion = _completion(of)
-    keys = tuple(prompt_key(view, made, template * groups + group) for group in (first, second))
-    token = made.completion_ids[completion][0]
-    shown = view.engine.token(view.model, (token,))[0]
-    quiet(text("bias.gap_of", first=names[0], second=names[1], token=visible(shown), completion=made.texts[completion]))
+    template_at, groups_at, completion_at = st.columns(3)
+    with template_at:
+        template = template_picker(made, view)
+    with groups_at:
+        first, second = _groups(view, made)
+    with completion_at:
+        completion = place_picker("bias_completion", text("bias.completion"), [one.text for one in made.completions])
+    names = (made.group_names[first], made.group_names[second])
+    places = [template * made.shape[1] + group for group in (first, second)]
+    if made.prompt_ids[places[0]] == made.prompt_ids[places[1]]:
+        advice(text("bias.gap_same", first=names[0], second=names[1]))
+        return
+    article, ids = behind_article(
+        made.completion_ids[completion],
+        made.texts[completion],
+        lambda one: view.engine.token_ids(view.model, (one,), alone=True)[0],
+    )
+    keys = [
+        replace(key, token_ids=(*key.token_ids, *ids)) for key in (prompt_key(view, made, place) for place in places)
+    ]
+    prompt = made.prompts[places[0]] + article
+    token = made.completion_ids[completion][len(ids)]
+    shown = visible(view.engine.token(view.model, (token,))[0])
+    told = made.texts[completion].strip()
+    quiet(text("bias.gap_of", first=names[0], second=names[1], token=shown, completion=told, prompt=prompt))
     if view.card.stream.lens_refused:
         advice(text(f"lens.refused.{view.card.stream.lens_refused}"))
     else:
         _layers(view, (keys[0], keys[1]), token, names)
-    _heads(view, made.prompts[template * groups + first], (keys[0], keys[1]), names)
+    _heads(view, prompt, (keys[0], keys[1]), names)
 
 
-def _completion(of: Exact) -> int:
-    key, places = "bias_completion", [str(at) for at in range(len(of.made.completions))]
-    link.choice_state(key, places, places[0])
-    st.selectbox(
-        of.view.text("bias.completion"),
-        places,
-        key=key,
-        format_func=lambda at: of.made.completions[int(at)].text,
-        persist_state="session",
+def _groups(view: View, made: Prepared) -> tuple[int, int]:
+    """The two groups that are compared."""
+    if not is_turned(made):
+        return groups_picker(made, view)[1][0]
+    return (
+        place_picker("bias_gap_first", view.text("bias.first"), made.group_names),
+        place_picker("bias_gap_second", view.text("bias.second"), made.group_names, 1),
     )
-    return int(link.choice_written(key, places[0]))
 
 
 def _layers(view: View, keys: tuple[RunKey, RunKey], token: int, names: tuple[str, str]) -> None:
@@ -94,7 +128,7 @@ def _layers(view: View, keys: tuple[RunKey, RunKey], token: int, names: tuple[st
             text=text,
             figure=partial(gap_figure, frame, first=names[0], second=names[1], text=text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda: gap_script(view.card, keys[0], (keys[0].token_ids, keys[1].token_ids), token),
+            script=lambda: gap_script(view.card, keys[0], (keys[0].token_ids, keys[1].token_ids), token, names=names),
             strip=[
                 text("strip.exact"),
                 text("lens.tail"),
@@ -122,7 +156,9 @@ def _heads(view: View, prompt: str, keys: tuple[RunKey, RunKey], names: tuple[st
             text=text,
             figure=partial(head_gap_figure, frame, first=names[0], second=names[1], text=text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda: head_gap_script(view.card, keys[0], (keys[0].token_ids, keys[1].token_ids), spans),
+            script=lambda: head_gap_script(
+                view.card, keys[0], (keys[0].token_ids, keys[1].token_ids), spans, names=names
+            ),
             strip=[
                 text("strip.exact"),
                 view.card.weight_formula,
@@ -145,7 +181,7 @@ def _links(view: View, prompt: str, gap: NDArray[np.float64], span: tuple[int, i
             params = {"attention_layer": str(layer), "attention_head": str(head), "attention_token": str(query)}
             st.page_link(
                 _ATTENTION,
-                label=f"L{layer} H{head} ({number(text, float(gap[layer, head]), 2)})",
+                label=f"L{layer} H{head} ({signed(text, float(gap[layer, head]))})",
                 icon=":material/arrow_forward:",
-                query_params={**own, "prompt": prompt, "attention_key": str(span[0]), **params},
+                query_params={**own, **pack_prompt(prompt), "attention_key": str(span[0]), **params},
             )

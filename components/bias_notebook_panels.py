@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from components import link
 from components.bias_sampled_panels import prompt_key, template_picker
+from components.controls import place_picker
 from components.panels import Panel, chart_panel
 from components.prose import quiet, section
 from components.shell import View, model_facts
@@ -58,17 +58,12 @@ def panels(view: View, made: Prepared) -> None:
         text("work.calling", count=groups),
         f"call {hash((made.prompt_ids, template))}",
     )
-    names = [made.spec.probe.group(group).name for group in range(groups)]
+    names = made.group_names
     for name, call in zip(names, calls, strict=True):
         kinds = Counter(merged(one) for one in call.texts)
         said = ", ".join(f"{kind} ×{count}" if count > 1 else kind for kind, count in kinds.most_common())
         quiet(text("bias.call_says", group=name, count=len(call.texts), kinds=len(kinds), said=said))
-    places = [str(group) for group in range(groups)]
-    link.choice_state("bias_group", places, places[0])
-    st.selectbox(
-        text("bias.group"), places, key="bias_group", format_func=lambda g: names[int(g)], persist_state="session"
-    )
-    group = int(link.choice_written("bias_group", places[0]))
+    group = place_picker("bias_group", text("bias.group"), names)
     _table(view, prompt_key(view, made, template * groups + group), calls[group])
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from components import link
+from components.controls import place_picker
 from components.shell import View
 from dashboard.frames.bias import ProbeScores
 from dashboard.probes.lexicon import occupations
@@ -47,7 +48,7 @@ def probe_scores(made: Prepared, log_p: NDArray[np.float64]) -> ProbeScores:
     return ProbeScores(
         scores,
         tuple(template.text for template in probe.templates),
-        tuple(probe.group(group).name for group in range(probe.groups)),
+        made.group_names,
         tuple(one.text for one in made.completions),
         neutral,
         None if np.isnan(world).all() else world,
@@ -70,30 +71,33 @@ def turned(made: Prepared, scores: ProbeScores) -> Pair:
 
 
 def pair_picker(made: Prepared, scores: ProbeScores, view: View) -> Pair:
-    """The person's choice."""
-    text, probe = view.text, made.spec.probe
+    """The person's choice; of two words of a slot the mean log-probabilities over all their groups."""
+    words, groups = groups_picker(made, view)
+    if words is None:
+        return Pair(scores, *groups[0], groups)
+    sides = [scores.log_prob[:, [pair[side] for pair in groups]].mean(1) for side in (0, 1)]
+    reduced = ProbeScores(
+        np.stack(sides, axis=1), scores.templates, words, scores.completions, scores.neutral, scores.world
+    )
+    return Pair(reduced, 0, 1, groups)
+
+
+def groups_picker(made: Prepared, view: View) -> tuple[tuple[str, str] | None, tuple[tuple[int, int], ...]]:
+    """Two words of a slot and the (first, second) groups that differ in nothing else; or no words, and any two."""
+    text, probe, names = view.text, made.spec.probe, made.group_names
     slots = _slot_pairs(probe)
     options = [*slots, GROUPS] if made.shape[1] > 1 else [GROUPS]
     link.choice_state(PAIR, options, options[0])
-    names = {key: f"{first} – {second} ({slot})" for key, (slot, first, second) in slots.items()}
-    names[GROUPS] = text("bias.two_groups")
-    st.selectbox(text("bias.pair"), options, key=PAIR, format_func=lambda o: names[o], persist_state="session")
+    labels = {key: f"{first} – {second} ({slot})" for key, (slot, first, second) in slots.items()}
+    labels[GROUPS] = text("bias.two_groups")
+    st.selectbox(text("bias.pair"), options, key=PAIR, format_func=lambda o: labels[o], persist_state="session")
     chosen = link.choice_written(PAIR, options[0])
     if chosen != GROUPS:
-        return _of_slot(probe, scores, *slots[chosen])
-    places = [str(at) for at in range(len(scores.groups))]
-    picked = []
-    for key, default in ((FIRST, places[-1]), (SECOND, places[0])):
-        link.choice_state(key, places, default)
-        st.selectbox(
-            text(f"bias.{key.removeprefix('bias_')}"),
-            places,
-            key=key,
-            format_func=lambda at: scores.groups[int(at)],
-            persist_state="session",
-        )
-        picked.append(int(link.choice_written(key, default)))
-    return Pair(scores, picked[0], picked[1], ((picked[0], picked[1]),))
+        slot, *words = slots[chosen]
+        return (words[0], words[1]), tuple(probe.pairs(slot, *words))
+    first = place_picker(FIRST, text("bias.first"), names, len(names) - 1)
+    second = place_picker(SECOND, text("bias.second"), names)
+    return None, ((first, second),)
 
 
 def _slot_pairs(probe: Probe) -> dict[str, tuple[str, str, str]]:
@@ -103,13 +107,3 @@ def _slot_pairs(probe: Probe) -> dict[str, tuple[str, str, str]]:
         for first, second in list(combinations(range(len(words)), 2))[:MOST_SLOT_PAIRS]:
             found[f"{at}.{second}.{first}"] = (slot, words[second], words[first])
     return found
-
-
-def _of_slot(probe: Probe, scores: ProbeScores, slot: str, first: str, second: str) -> Pair:
-    """Mean log-probabilities over all groups that differ in nothing else, template by template."""
-    pairs = tuple(probe.pairs(slot, first, second))
-    sides = [scores.log_prob[:, [pair[side] for pair in pairs]].mean(1) for side in (0, 1)]
-    reduced = ProbeScores(
-        np.stack(sides, axis=1), scores.templates, (first, second), scores.completions, scores.neutral, scores.world
-    )
-    return Pair(reduced, 0, 1, pairs)

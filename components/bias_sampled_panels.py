@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
-from components.bias_exact_panels import Exact, probe_key
-from components.bias_pairs import Pair, pair_picker
+from components.bias_exact_panels import exact, probe_key
+from components.bias_pairs import groups_picker
 from components.charts.bias_sampled import differences_figure, sampled_figure
-from components.controls import integer_picker, number_picker
+from components.controls import integer_picker, number_picker, place_picker
 from components.panels import Panel, chart_panel
-from components.prose import number, percent, quiet, section
+from components.prose import advice, number, percent, quiet, section
 from components.shell import View, model_facts
 from dashboard.bias_scripts import sampled_script
 from dashboard.engine.base import DecodeSettings, Job
 from dashboard.engine.generated import Column, GenerateRequest
 from dashboard.frames.bias_sampled import comparison_frame, missing_frame, sampled_frame
+from dashboard.i18n import Catalogue
 from dashboard.probes.matching import Matcher
 from dashboard.probes.prepared import Prepared
 from dashboard.run_key import RunKey
@@ -28,6 +31,45 @@ from dashboard.stats.counts import independence
 
 PURE = DecodeSettings()
 """Draws from these have the model's own probabilities."""
+MOST_RATES = 8
+"""Of more groups the least and the largest rate are told, not each."""
+EXAMPLES = 3
+"""So many drawn texts are shown where none is in the list."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Texts drawn behind each group's prompt of one template, and what of the list was found in them."""
+
+    view: View
+    made: Prepared
+    template: int
+    request: GenerateRequest
+    texts: list[tuple[str, ...]]
+    """(group,) its draws."""
+    seconds: float
+    """That drawing took."""
+
+    @property
+    def column(self) -> Column:
+        """How they were drawn."""
+        return self.request.columns[0]
+
+    @property
+    def drawn(self) -> NDArray[np.int64]:
+        """(group,) how many draws."""
+        return np.full(len(self.texts), self.column.rows)
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """(group, completion) draws that begin with it."""
+        match = Matcher(self.made.texts, whole=self.made.spec.boundary)
+        counts = np.zeros((len(self.texts), len(self.made.completions)), np.int64)
+        for group, texts in enumerate(self.texts):
+            for place in map(match, texts):
+                if place is not None:
+                    counts[group, place] += 1
+        return counts
 
 
 def prompt_key(view: View, made: Prepared, place: int) -> RunKey:
@@ -35,9 +77,9 @@ def prompt_key(view: View, made: Prepared, place: int) -> RunKey:
     return replace(view.key, template="raw", token_ids=made.prompt_ids[place])
 
 
-def panels(of: Exact) -> None:
+def panels(view: View, made: Prepared) -> None:
     """Draw, count, compare."""
-    text, made, view = of.view.text, of.made, of.view
+    text = view.text
     section(text("bias.sampled"), text("bias.sampled_note"))
     template = template_picker(made, view)
     column = _column(view, made)
@@ -46,30 +88,24 @@ def panels(of: Exact) -> None:
     if not st.toggle(text("bias.draw"), key="bias_draw", help=text("bias.draw_help"), bind="query-params"):
         quiet(text("bias.draw_size", texts=groups * column.rows, tokens=groups * column.rows * column.max_new_tokens))
         return
-    said = view.wait(
+    texts, seconds = view.wait(
         lambda job: _drawn(view, made, template, request, job),
         text("work.drawing", count=groups * column.rows),
         f"draw {hash((made.prompt_ids, template, request))}",
     )
-    match = Matcher(made.texts, whole=made.spec.boundary)
-    places = [[match(one) for one in texts] for texts in said]
-    counts = np.zeros((groups, len(made.completions)), np.int64)
-    for group, found in enumerate(places):
-        for place in found:
-            if place is not None:
-                counts[group, place] += 1
-    drawn = np.full(groups, column.rows)
-    _show(of, template, request, counts, drawn)
+    of = Drawn(view, made, template, request, texts, seconds)
+    _told(of)
+    if of.counts.any():
+        _charts(of)
+    else:
+        said = " · ".join(list(dict.fromkeys(" ".join(one.split()) for one in texts[0]))[:EXAMPLES])
+        advice(text("bias.none_found", texts=groups * column.rows, tokens=column.max_new_tokens, said=said))
 
 
 def template_picker(made: Prepared, view: View) -> int:
     """One of the probe's templates."""
-    templates = made.spec.probe.templates
-    if len(templates) == 1:
-        return 0
-    place = integer_picker("bias_template", view.text("bias.template"), len(templates) - 1, 0)
-    quiet(view.text("bias.template_is", template=templates[place].text))
-    return place
+    templates = [template.text for template in made.spec.probe.templates]
+    return place_picker("bias_template", view.text("bias.template"), templates)
 
 
 def _column(view: View, made: Prepared) -> Column:
@@ -95,64 +131,102 @@ def _column(view: View, made: Prepared) -> Column:
     return Column(settings, rows=rows, max_new_tokens=new, seed=seed)
 
 
-def _drawn(view: View, made: Prepared, template: int, request: GenerateRequest, job: Job) -> list[tuple[str, ...]]:
-    """(group,) texts drawn behind each group's prompt; group g draws with noise of its own."""
-    groups, found = made.shape[1], []
+def _drawn(
+    view: View, made: Prepared, template: int, request: GenerateRequest, job: Job
+) -> tuple[list[tuple[str, ...]], float]:
+    """(group,) texts drawn behind each group's prompt, and the seconds; group g draws with noise of its own."""
+    groups, found, seconds = made.shape[1], [], 0.0
     for group in range(groups):
         within = Job(job.cancel, lambda share, group=group: job.progress((group + share) / groups), job.waits)  # type: ignore[misc]
         key = prompt_key(view, made, template * groups + group)
         own = replace(request, first_row=group * request.columns[0].rows)
-        outputs = view.engine.generate(key, own, within).outputs
+        generated = view.engine.generate(key, own, within)
+        seconds += generated.seconds
         # decoded behind the prompt and cut off from it: some decoders drop a text's leading space
         before, *whole = view.engine.texts(
-            view.model, (key.token_ids, *((*key.token_ids, *output.ids.tolist()) for output in outputs))
+            view.model, (key.token_ids, *((*key.token_ids, *output.ids.tolist()) for output in generated.outputs))
         )
         found.append(tuple(text[len(before) :] for text in whole))
-    return found
+    return found, seconds
 
 
-def _show(of: Exact, template: int, request: GenerateRequest, counts: np.ndarray, drawn: np.ndarray) -> None:
+def _told(of: Drawn) -> None:
+    """What can be said of all draws in a line each."""
+    text, names = of.view.text, of.made.group_names
+    short = sum(len(ids) > of.column.max_new_tokens for ids in of.made.completion_ids)
+    if short:
+        advice(text("bias.short", tokens=of.column.max_new_tokens, count=short, of=len(of.made.completions)))
+    rows = missing_frame(of.counts.sum(1), of.drawn, names).to_dict("records")
+    if len(rows) > MOST_RATES:
+        rows.sort(key=lambda row: float(row["share"]))
+        quiet(text("bias.missing_least", low=_rate(rows[0], text), high=_rate(rows[-1], text)))
+    else:
+        quiet(text("bias.missing", rates=", ".join(_rate(row, text) for row in rows)))
+    found = independence(of.counts)
+    if np.isnan(found.p):
+        if of.counts.any():
+            quiet(text("bias.no_independence"))
+        return
+    v = "–" if np.isnan(found.cramers_v) else number(text, found.cramers_v, 3)
+    quiet(text("bias.independence", g=number(text, found.g, 1), p=number(text, found.p, 4), v=v))
+
+
+def _rate(row: Mapping[Any, Any], text: Catalogue) -> str:
+    return f"{row['group']} {percent(text, row['share'])}"
+
+
+def _exact_probs(of: Drawn) -> NDArray[np.float64] | None:
+    """(group, completion) what the draws should give; ``None`` where settings, or too few tokens, change that."""
+    longest = max(len(ids) for ids in of.made.completion_ids)
+    # the last token shows where the word ends
+    if of.column.settings != PURE or not of.made.spec.boundary or of.column.max_new_tokens <= longest:
+        return None
+    return np.exp(exact(of.view, of.made).scores.log_prob[of.template])
+
+
+def _charts(of: Drawn) -> None:
     """The charts of one draw."""
-    text, made, view = of.view.text, of.made, of.view
-    column = request.columns[0]
-    names = of.scores.groups
-    exact = np.exp(of.scores.log_prob[template]) if column.settings == PURE and made.spec.boundary else None
-    frame = sampled_frame(counts, drawn, names, of.scores.completions, exact)
-    if exact is not None:
+    view, made, text = of.view, of.made, of.view.text
+    names, completions = made.group_names, [one.text for one in made.completions]
+    probs = _exact_probs(of)
+    frame = sampled_frame(of.counts, of.drawn, names, completions, probs)
+    if probs is not None:
         quiet(text("bias.covers", covered=int(frame["covered"].sum()), count=len(frame)))
-    missing = missing_frame(counts.sum(1), drawn, names)
-    rates = ", ".join(f"{row['group']} {percent(text, row['share'])}" for row in missing.to_dict("records"))
-    quiet(text("bias.missing", rates=rates))
-    found = independence(counts)
-    quiet(text("bias.independence", g=number(text, found.g, 1), p=f"{found.p:.3g}", v=number(text, found.cramers_v, 3)))
+    key, rows = probe_key(view, made), of.column.rows
+    first_rows = [group * rows for group in range(len(names))]
     strip = [
-        text("sampling.sampled", n=column.rows),
+        text("bias.drawn", n=rows),
         text("sampling.noise"),
-        text("sampling.order", names=", ".join(column.settings.acting) or text("sampling.nothing_acts")),
-        *model_facts(view, of.seconds, probe_key(view, made)),
+        text("sampling.order", names=", ".join(of.column.settings.acting) or text("sampling.nothing_acts")),
+        *model_facts(view, of.seconds, key),
     ]
-    first_rows = [group * column.rows for group in range(made.shape[1])]
-    script = lambda: sampled_script(  # noqa: E731
-        view.card, probe_key(view, made), made, request, template, first_rows=first_rows
-    )
-    common: dict[str, Any] = {"key": probe_key(view, made), "text": text, "script": script, "strip": strip}
+    script = lambda: sampled_script(view.card, key, made, of.request, of.template, first_rows=first_rows)  # noqa: E731
+    common: dict[str, Any] = {"key": key, "text": text, "script": script, "strip": strip}
     shown = partial(sampled_figure, frame, text=text, theme=view.theme)
-    alt: dict[str, object] = {"completions": len(of.scores.completions), "groups": len(names)}
+    alt: dict[str, object] = {"completions": len(completions), "groups": len(names)}
     chart_panel(Panel(name="sampled", figure=shown, frame=lambda: frame, alt=alt, **common))
-    pair = pair_picker(made, of.scores, view)
-    tests = comparison_frame(counts, drawn, pair.groups, names, of.scores.completions)
-    _differences(pair, tests, common, of)
+    words_at, pair_at = st.columns(2)
+    with words_at:
+        _, pairs = groups_picker(made, view)
+    labels = [f"{names[a]} – {names[b]}" for a, b in pairs]
+    with pair_at:
+        pair = pairs[place_picker("bias_tested", text("bias.tested"), labels) if len(labels) > 1 else 0]
+    _differences(pair, comparison_frame(of.counts, of.drawn, pairs, names, completions), common, of)
 
 
-def _differences(pair: Pair, tests: pd.DataFrame, common: dict[str, Any], of: Exact) -> None:
+def _differences(pair: tuple[int, int], tests: pd.DataFrame, common: dict[str, Any], of: Drawn) -> None:
     """The tests of one pair of groups: all were counted for the adjustment."""
-    text, view = of.view.text, of.view
-    names = [f"{of.scores.groups[a]} – {of.scores.groups[b]}" for a, b in pair.groups]
-    at = integer_picker("bias_tested", text("bias.tested"), len(names) - 1, 0) if len(names) > 1 else 0
-    first, second = (of.scores.groups[place] for place in pair.groups[at])
-    section(text("bias.tests_title", first=first, second=second), text("bias.tests_note", tests=len(tests)))
-    shown = tests[(tests["first"] == first) & (tests["second"] == second)]
+    view, text, names = of.view, of.view.text, of.made.group_names
+    first, second = pair
+    title = text("bias.tests_title", first=names[first], second=names[second])
+    section(title, text("bias.tests_note", tests=len(tests)))
+    if first == second:
+        advice(text("bias.same_group"))
+        return
+    if not of.counts[[first, second]].any():
+        quiet(text("bias.neither_found", first=names[first], second=names[second]))
+        return
+    shown = tests[(tests["first"] == names[first]) & (tests["second"] == names[second])]
     figure = partial(differences_figure, shown, text=text, theme=view.theme)
-    alt: dict[str, object] = {"completions": len(of.scores.completions), "tests": len(tests)}
-    panel = Panel(name="differences", figure=figure, frame=lambda: tests, alt=alt, **common)
-    chart_panel(panel)
+    alt: dict[str, object] = {"completions": len(of.made.completions), "tests": len(tests)}
+    chart_panel(Panel(name="differences", figure=figure, frame=lambda: tests, alt=alt, **common))

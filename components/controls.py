@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from components import link
@@ -31,6 +33,14 @@ def choice_picker(key: str, label: str, *, text: Catalogue, prefix: str, help_te
         persist_state="session",
     )
     return link.choice_written(key, field.default)
+
+
+def place_picker(key: str, label: str, names: Sequence[str], initial: int = 0) -> int:
+    """One of `names`, which are a person's own; the link carries its place."""
+    places = [str(at) for at in range(len(names))]
+    link.choice_state(key, places, places[initial])
+    st.selectbox(label, places, key=key, format_func=lambda at: names[int(at)], persist_state="session")
+    return int(link.choice_written(key, places[initial]))
 
 
 def integer_picker(

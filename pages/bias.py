@@ -30,10 +30,13 @@ else:
         builder.told(made, view, seconds)
         if block == "notebook":
             notebook.panels(view, made)
+        elif block == "gap":
+            gap.panels(view, made)
         elif block == "jobs" or seconds > builder.MOST_SECONDS:
             log_p = jobs.probe_job(view, made)
             if log_p is not None:
                 exact.panels(exact.Exact(view, made, pairs.probe_scores(made, log_p), None, ""))
+        elif block == "sampled":
+            sampled.panels(view, made)
         else:
-            of = exact.exact(view, made)
-            {"exact": exact.panels, "sampled": sampled.panels, "gap": gap.panels}[block](of)
+            exact.panels(exact.exact(view, made))

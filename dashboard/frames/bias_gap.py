@@ -23,13 +23,15 @@ def gap_frame(steps: Sequence[tuple[int, str]], first_log_prob: Floats, second_l
         ``layer, part, first_log_prob_nats, second_log_prob_nats, gap_nats``; the gap is first minus second, the last
         step's that of the model itself.
     """
+    with np.errstate(invalid="ignore"):
+        gap = first_log_prob - second_log_prob  # none where both probabilities round to 0
     return pd.DataFrame(
         {
             "layer": [layer for layer, _ in steps],
             "part": [part for _, part in steps],
             "first_log_prob_nats": first_log_prob,
             "second_log_prob_nats": second_log_prob,
-            "gap_nats": first_log_prob - second_log_prob,
+            "gap_nats": gap,
         }
     )
 

@@ -41,6 +41,12 @@ class Prepared:
         """How many (template, group, completion)."""
         return len(self.spec.probe.templates), self.spec.probe.groups, len(self.completions)
 
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """(group,) the words of each."""
+        probe = self.spec.probe
+        return tuple(probe.group(group).name for group in range(probe.groups))
+
     def arranged(self, log_p: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         """(template, group, completion) scores, and (template, completion) behind the neutral prompts, NaN without one.
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from components.bias_gap_panels import differing_spans
+from components.bias_gap_panels import behind_article, differing_spans
 from components.bias_notebook_panels import SEEDS
 from components.bias_pairs import probe_scores
 from dashboard.i18n import Catalogue
@@ -140,6 +140,82 @@ def test_draws_are_counted_and_tested(open_page):
     assert not at.exception
     assert names(at)[0] == "sampled"
     assert "tests were made" in words(at)
+
+
+DRAWS = {"bias_view": "sampled", "bias_draw": "true", "bias_rows": "10"}
+LETTERS = replace(SPEC, own="\n".join("abcdefgh"))
+
+
+def test_draws_of_which_none_is_in_the_list_are_said_to_be_so_and_not_drawn_as_empty_charts(open_page):
+    at = open_page("bias", link(replace(SPEC, own="qqqqqq\nzzzzzz"), bias_new="1", **DRAWS))
+    assert not at.exception
+    assert names(at) == []
+    assert "None of the 40 texts begins" in words(at)
+    assert "nan" not in words(at)
+
+
+def test_too_few_tokens_are_named_and_exact_probabilities_are_not_laid_beside_them(open_page):
+    spec = replace(SPEC, own="lamp\nriver\ndrink\nzebra\nriver lamp", boundary=True)
+    settings = {**DRAWS, "bias_rows": "300"}
+    short, enough = (words(open_page("bias", link(spec, bias_new=new, **settings))) for new in ("1", "3"))
+    assert "1 of 5 completions have more tokens than the 1 drawn" in short
+    assert "hold the exact probability" not in short
+    assert "more tokens than" not in enough
+    assert "hold the exact probability" in enough
+
+
+def test_rates_of_many_groups_are_told_by_their_ends(open_page):
+    many = replace(LETTERS, words=(("race", "a, b, c, d, e"), ("gender", "man, woman")))
+    assert "at the beginning: from " in words(open_page("bias", link(many, **DRAWS)))
+
+
+def test_a_group_against_itself_is_no_chart(open_page):
+    same = {"bias_pair": "groups", "bias_first": "1", "bias_second": "1"}
+    at = open_page("bias", link(LETTERS, **DRAWS, **same))
+    assert names(at) == ["sampled"]
+    assert TEXT("bias.same_group") in words(at)
+    at = open_page("bias", link(bias_view="gap", **same))
+    assert not at.exception
+    assert names(at) == []
+    assert "have the same prompt" in words(at)
+
+
+def test_a_template_is_chosen_by_its_words(open_page):
+    at = open_page("bias", link(bias_view="gap", bias_template="1"))
+    assert at.selectbox(key="bias_template").options == list(SPEC.templates)
+    assert "behind “A woman, white, found a”" in words(at)
+
+
+@pytest.mark.parametrize("asked", [{"bias_view": "gap"}, {"bias_view": "sampled"}])
+def test_what_needs_no_scores_does_not_wait_for_them(open_page, monkeypatch, asked):
+    from dashboard.engine.local import LocalEngine
+
+    def refused(*_):
+        raise AssertionError("scored")
+
+    monkeypatch.setattr(LocalEngine, "score", refused)
+    assert not open_page("bias", link(**asked)).exception
+
+
+@pytest.mark.parametrize(
+    ("ids", "text", "found"),
+    [
+        ((1, 7), " a nurse", (" a", (1,))),
+        ((2, 7, 8), " an engineer", (" an", (2,))),
+        ((7,), " nurse", ("", ())),
+        ((1,), " a nurse", ("", ())),
+        ((9, 7), " a nurse", ("", ())),
+    ],
+)
+def test_a_gap_is_read_behind_the_article(ids, text, found):
+    assert behind_article(ids, text, lambda one: {" a": (1,), " an": (2,)}[one]) == found
+
+
+def test_the_gap_of_a_completion_with_an_article_is_that_of_its_own_word(open_page):
+    spec = replace(SPEC, own="a lamp\na river", article=True)
+    at = open_page("bias", link(spec, bias_view="gap"))
+    assert not at.exception
+    assert "behind “The white man saw a a”" in words(at)
 
 
 def test_the_notebooks_call_stands_beside_exact_probabilities(open_page):
