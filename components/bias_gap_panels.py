@@ -25,7 +25,7 @@ from dashboard.frames.bias_gap import gap_frame, head_gap_frame
 from dashboard.probes.articles import split_article
 from dashboard.probes.prepared import Prepared
 from dashboard.run_key import RunKey
-from dashboard.tokens import visible
+from dashboard.tokens import ISOLATE, visible
 from dashboard.view_state import pack_prompt
 
 LINKED = 6
@@ -73,9 +73,10 @@ def panels(view: View, made: Prepared) -> None:
     with completion_at:
         completion = place_picker("bias_completion", text("bias.completion"), [one.text for one in made.completions])
     names = (made.group_names[first], made.group_names[second])
+    told = {"first": ISOLATE.format(names[0]), "second": ISOLATE.format(names[1])}
     places = [template * made.shape[1] + group for group in (first, second)]
     if made.prompt_ids[places[0]] == made.prompt_ids[places[1]]:
-        advice(text("bias.gap_same", first=names[0], second=names[1]))
+        advice(text("bias.gap_same", **told))
         return
     article, ids = behind_article(
         made.completion_ids[completion],
@@ -87,9 +88,9 @@ def panels(view: View, made: Prepared) -> None:
     ]
     prompt = made.prompts[places[0]] + article
     token = made.completion_ids[completion][len(ids)]
-    shown = visible(view.engine.token(view.model, (token,))[0])
-    told = made.texts[completion].strip()
-    quiet(text("bias.gap_of", first=names[0], second=names[1], token=shown, completion=told, prompt=prompt))
+    told |= {"token": ISOLATE.format(visible(view.engine.token(view.model, (token,))[0]))}
+    told |= {"completion": ISOLATE.format(made.texts[completion].strip()), "prompt": ISOLATE.format(prompt)}
+    quiet(text("bias.gap_of", **told))
     if view.card.stream.lens_refused:
         advice(text(f"lens.refused.{view.card.stream.lens_refused}"))
     else:

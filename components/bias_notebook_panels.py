@@ -21,6 +21,7 @@ from dashboard.probes.matching import merged
 from dashboard.probes.prepared import Prepared
 from dashboard.run_key import RunKey
 from dashboard.sampling_scripts import texts_script
+from dashboard.tokens import ISOLATE
 
 SEEDS = 10
 TREE_NODES = 150
@@ -50,6 +51,7 @@ def panels(view: View, made: Prepared) -> None:
     section(text("bias.notebook"), text("bias.notebook_note"))
     template = template_picker(made, view)
     if not st.toggle(text("bias.call"), key="bias_call", help=text("bias.call_help"), bind="query-params"):
+        quiet(text("bias.call_size", calls=groups * SEEDS, groups=groups))
         return
     calls = view.wait(
         lambda job: [
@@ -61,8 +63,9 @@ def panels(view: View, made: Prepared) -> None:
     names = made.group_names
     for name, call in zip(names, calls, strict=True):
         kinds = Counter(merged(one) for one in call.texts)
-        said = ", ".join(f"{kind} ×{count}" if count > 1 else kind for kind, count in kinds.most_common())
-        quiet(text("bias.call_says", group=name, count=len(call.texts), kinds=len(kinds), said=said))
+        shown = [(ISOLATE.format(kind), count) for kind, count in kinds.most_common()]
+        said = ", ".join(f"{kind} ×{count}" if count > 1 else kind for kind, count in shown)
+        quiet(text("bias.call_says", group=ISOLATE.format(name), count=len(call.texts), kinds=len(kinds), said=said))
     group = place_picker("bias_group", text("bias.group"), names)
     _table(view, prompt_key(view, made, template * groups + group), calls[group])
 

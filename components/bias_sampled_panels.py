@@ -28,6 +28,7 @@ from dashboard.probes.matching import Matcher
 from dashboard.probes.prepared import Prepared
 from dashboard.run_key import RunKey
 from dashboard.stats.counts import independence
+from dashboard.tokens import ISOLATE
 
 PURE = DecodeSettings()
 """Draws from these have the model's own probabilities."""
@@ -98,7 +99,8 @@ def panels(view: View, made: Prepared) -> None:
     if of.counts.any():
         _charts(of)
     else:
-        said = " · ".join(list(dict.fromkeys(" ".join(one.split()) for one in texts[0]))[:EXAMPLES])
+        shown = list(dict.fromkeys(" ".join(one.split()) for one in texts[0]))[:EXAMPLES]
+        said = " · ".join(map(ISOLATE.format, shown))
         advice(text("bias.none_found", texts=groups * column.rows, tokens=column.max_new_tokens, said=said))
 
 
@@ -172,7 +174,7 @@ def _told(of: Drawn) -> None:
 
 
 def _rate(row: Mapping[Any, Any], text: Catalogue) -> str:
-    return f"{row['group']} {percent(text, row['share'])}"
+    return f"{ISOLATE.format(row['group'])} {percent(text, row['share'])}"
 
 
 def _exact_probs(of: Drawn) -> NDArray[np.float64] | None:
@@ -218,13 +220,13 @@ def _differences(pair: tuple[int, int], tests: pd.DataFrame, common: dict[str, A
     """The tests of one pair of groups: all were counted for the adjustment."""
     view, text, names = of.view, of.view.text, of.made.group_names
     first, second = pair
-    title = text("bias.tests_title", first=names[first], second=names[second])
-    section(title, text("bias.tests_note", tests=len(tests)))
+    told = {"first": ISOLATE.format(names[first]), "second": ISOLATE.format(names[second])}
+    section(text("bias.tests_title", **told), text("bias.tests_note", tests=len(tests)))
     if first == second:
         advice(text("bias.same_group"))
         return
     if not of.counts[[first, second]].any():
-        quiet(text("bias.neither_found", first=names[first], second=names[second]))
+        quiet(text("bias.neither_found", **told))
         return
     shown = tests[(tests["first"] == names[first]) & (tests["second"] == names[second])]
     figure = partial(differences_figure, shown, text=text, theme=view.theme)

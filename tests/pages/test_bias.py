@@ -169,6 +169,11 @@ def test_rates_of_many_groups_are_told_by_their_ends(open_page):
     assert "at the beginning: from " in words(open_page("bias", link(many, **DRAWS)))
 
 
+def test_a_name_written_from_right_to_left_keeps_its_own_rate(open_page):
+    hebrew = replace(LETTERS, words=(("race", "white, שלום"), ("gender", "man, woman")))
+    assert "\u2068שלום man\u2069 " in words(open_page("bias", link(hebrew, **DRAWS)))
+
+
 def test_a_group_against_itself_is_no_chart(open_page):
     same = {"bias_pair": "groups", "bias_first": "1", "bias_second": "1"}
     at = open_page("bias", link(LETTERS, **DRAWS, **same))
@@ -183,7 +188,7 @@ def test_a_group_against_itself_is_no_chart(open_page):
 def test_a_template_is_chosen_by_its_words(open_page):
     at = open_page("bias", link(bias_view="gap", bias_template="1"))
     assert at.selectbox(key="bias_template").options == list(SPEC.templates)
-    assert "behind “A woman, white, found a”" in words(at)
+    assert "behind “\u2068A woman, white, found a\u2069”" in words(at)
 
 
 @pytest.mark.parametrize("asked", [{"bias_view": "gap"}, {"bias_view": "sampled"}])
@@ -215,7 +220,7 @@ def test_the_gap_of_a_completion_with_an_article_is_that_of_its_own_word(open_pa
     spec = replace(SPEC, own="a lamp\na river", article=True)
     at = open_page("bias", link(spec, bias_view="gap"))
     assert not at.exception
-    assert "behind “The white man saw a a”" in words(at)
+    assert "behind “\u2068The white man saw a a\u2069”" in words(at)
 
 
 def test_the_notebooks_call_stands_beside_exact_probabilities(open_page):
