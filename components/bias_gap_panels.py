@@ -173,6 +173,9 @@ def _heads(view: View, prompt: str, keys: tuple[RunKey, RunKey], names: tuple[st
 def _links(view: View, prompt: str, gap: NDArray[np.float64], span: tuple[int, int], query: int) -> None:
     """The heads with the largest differences as links to what they look at."""
     text = view.text
+    if view.chat:
+        quiet(text("bias.links_chat", chat=text("sidebar.chat")))
+        return
     quiet(text("lens.open_heads"))
     own = {name: st.query_params[name] for name in ("model", "lang") if name in st.query_params}
     strongest = np.argsort(-np.abs(np.nan_to_num(gap)).ravel(), kind="stable")[:LINKED]

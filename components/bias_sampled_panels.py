@@ -164,7 +164,8 @@ def _told(of: Drawn) -> None:
         quiet(text("bias.missing_least", low=_rate(rows[0], text), high=_rate(rows[-1], text)))
     else:
         quiet(text("bias.missing", rates=", ".join(_rate(row, text) for row in rows)))
-    found = independence(of.counts)
+    missing = of.drawn - of.counts.sum(1)
+    found = independence(np.column_stack([of.counts, missing]))
     if np.isnan(found.p):
         if of.counts.any():
             quiet(text("bias.no_independence"))

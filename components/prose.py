@@ -41,4 +41,4 @@ def number(text: Catalogue, value: float, digits: int) -> str:
 
 def percent(text: Catalogue, share: float) -> str:
     """A share in [0, 1] as a percentage with one decimal."""
-    return f"{number(text, 100 * share, 1)} %" if text.language != "en" else f"{share:.1%}"
+    return f"{number(text, 100 * share, 1)}\u00a0%" if text.language != "en" else f"{share:.1%}"

@@ -154,6 +154,11 @@ def test_draws_of_which_none_is_in_the_list_are_said_to_be_so_and_not_drawn_as_e
     assert "nan" not in words(at)
 
 
+def test_draws_that_match_nothing_count_in_the_test_of_all_groups(open_page):
+    one = replace(LETTERS, own="lamp", boundary=False)
+    assert "none of the list" in words(open_page("bias", link(one, **{**DRAWS, "bias_rows": "300"})))
+
+
 def test_too_few_tokens_are_named_and_exact_probabilities_are_not_laid_beside_them(open_page):
     spec = replace(SPEC, own="lamp\nriver\ndrink\nzebra\nriver lamp", boundary=True)
     settings = {**DRAWS, "bias_rows": "300"}
@@ -239,6 +244,12 @@ def test_where_a_gap_arises_is_read_from_the_lens_and_the_heads(open_page):
     assert not at.exception
     assert names(at) == ["gap", "head_gap"]
     assert "L0 H" in str([link_.proto for link_ in at.get("page_link")])
+
+
+def test_heads_are_not_linked_where_the_chat_template_would_shift_their_positions(open_page):
+    at = open_page("bias", link(bias_view="gap", chat="true"))
+    assert not at.get("page_link")
+    assert "without the chat template" in words(at)
 
 
 @pytest.mark.parametrize(
