@@ -38,6 +38,8 @@ def choice_picker(key: str, label: str, *, text: Catalogue, prefix: str, help_te
 def place_picker(key: str, label: str, names: Sequence[str], initial: int = 0) -> int:
     """One of `names`, which are a person's own; the link carries its place."""
     places = [str(at) for at in range(len(names))]
+    if st.session_state.get(key, places[0]) not in places:
+        st.query_params.pop(key, None)  # the person's own list became shorter: nothing is wrong with the link
     link.choice_state(key, places, places[initial])
     st.selectbox(label, places, key=key, format_func=lambda at: names[int(at)], persist_state="session")
     return int(link.choice_written(key, places[initial]))

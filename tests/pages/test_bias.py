@@ -196,6 +196,15 @@ def test_a_template_is_chosen_by_its_words(open_page):
     assert "behind “\u2068A woman, white, found a\u2069”" in words(at)
 
 
+def test_a_template_that_is_taken_away_is_no_fault_of_the_link(open_page):
+    assert "bias_template = 7" in words(open_page("bias", link(bias_view="gap", bias_template="7")))
+    at = open_page("bias", link(bias_view="gap", bias_template="1"))
+    at.text_area(key="bias_templates").set_value(SPEC.templates[0]).run()
+    assert not at.exception
+    assert "bias_template = 1" not in words(at)
+    assert at.selectbox(key="bias_template").value == "0"
+
+
 @pytest.mark.parametrize("asked", [{"bias_view": "gap"}, {"bias_view": "sampled"}])
 def test_what_needs_no_scores_does_not_wait_for_them(open_page, monkeypatch, asked):
     from dashboard.engine.local import LocalEngine
