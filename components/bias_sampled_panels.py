@@ -12,7 +12,8 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from components.bias_exact_panels import exact, probe_key
+from components.bias_builder import MOST_SECONDS
+from components.bias_exact_panels import probe_key
 from components.bias_pairs import groups_picker
 from components.charts.bias_sampled import differences_figure, sampled_figure
 from components.controls import integer_picker, number_picker, place_picker
@@ -22,6 +23,7 @@ from components.shell import View, model_facts
 from dashboard.bias_scripts import sampled_script
 from dashboard.engine.base import DecodeSettings, Job
 from dashboard.engine.generated import Column, GenerateRequest
+from dashboard.engine.scored import ScoreRequest
 from dashboard.frames.bias_sampled import comparison_frame, missing_frame, sampled_frame
 from dashboard.i18n import Catalogue
 from dashboard.probes.matching import Matcher
@@ -184,7 +186,20 @@ def _exact_probs(of: Drawn) -> NDArray[np.float64] | None:
     # the last token shows where the word ends
     if of.column.settings != PURE or not of.made.spec.boundary or of.column.max_new_tokens <= longest:
         return None
-    return np.exp(exact(of.view, of.made).scores.log_prob[of.template])
+    view, made, groups = of.view, of.made, len(of.texts)
+    own = made.prompt_ids[of.template * groups : (of.template + 1) * groups]
+    request = ScoreRequest(own, made.completion_ids, made.spec.boundary)
+    seconds = view.engine.score_cost(view.key, request).seconds
+    if seconds > MOST_SECONDS:
+        quiet(view.text("bias.not_covered", seconds=number(view.text, seconds, 0)))
+        return None
+    found = view.wait(
+        lambda job: view.engine.score(view.key, request, job),
+        view.text("work.scores", count=groups * len(made.completions)),
+        f"scores {view.model} {hash(request)}",
+    )
+    assert found.boundary_log_mass is not None
+    return np.exp(found.log_p.astype(np.float64) + found.boundary_log_mass)
 
 
 def _charts(of: Drawn) -> None:

@@ -32,11 +32,11 @@ else:
             notebook.panels(view, made)
         elif block == "gap":
             gap.panels(view, made)
+        elif block == "sampled":
+            sampled.panels(view, made)
         elif block == "jobs" or seconds > builder.MOST_SECONDS:
             log_p = jobs.probe_job(view, made)
             if log_p is not None:
                 exact.panels(exact.Exact(view, made, pairs.probe_scores(made, log_p), None, ""))
-        elif block == "sampled":
-            sampled.panels(view, made)
         else:
             exact.panels(exact.exact(view, made))

@@ -205,6 +205,23 @@ def test_a_template_that_is_taken_away_is_no_fault_of_the_link(open_page):
     assert at.selectbox(key="bias_template").value == "0"
 
 
+def test_draws_of_a_probe_that_is_slow_to_score_stand_without_exact_probabilities(open_page, monkeypatch):
+    import math
+
+    from components import bias_builder, bias_sampled_panels
+
+    spec = replace(SPEC, own="lamp\nriver\ndrink\nzebra", boundary=True)
+    settings = {**DRAWS, "bias_rows": "300", "bias_new": "3"}
+    assert "hold the exact probability" in words(open_page("bias", link(spec, **settings)))
+    for module in (bias_builder, bias_sampled_panels):
+        monkeypatch.setattr(module, "MOST_SECONDS", -math.inf)
+    at = open_page("bias", link(spec, **settings))
+    assert not at.exception
+    assert names(at)[0] == "sampled"
+    assert "Exact probabilities are left out" in words(at)
+    assert "In the background" not in words(at)
+
+
 @pytest.mark.parametrize("asked", [{"bias_view": "gap"}, {"bias_view": "sampled"}])
 def test_what_needs_no_scores_does_not_wait_for_them(open_page, monkeypatch, asked):
     from dashboard.engine.local import LocalEngine
