@@ -19,11 +19,15 @@ N = TypeVar("N", int, float)
 _DROPPED = "_link_dropped"
 _READ = "_link_read"
 _BAD = "_link_bad"
+_PAGE = "_link_page"
+_WRITTEN = "_url_"
+"""Before a key: the value that was written to the URL last, and the path of the page that it was written on."""
 
 
 def read_link() -> None:
     """Once a session: name every parameter of the URL that cannot be read, before a widget silently ignores it."""
     st.session_state[_BAD] = set()
+    _page_changed()
     if st.session_state.get(_READ):
         return
     st.session_state[_READ] = True
@@ -33,6 +37,15 @@ def read_link() -> None:
             drop(problem)
             st.query_params.pop(name, None)
             st.session_state[_BAD].add(name)
+
+
+def _page_changed() -> None:
+    """On another page than in the last run: what a page's URL lacks when the person comes back was not taken away."""
+    state, path = st.session_state, _path()
+    if state.get(_PAGE, path) != path:
+        for name in [str(name) for name in state if str(name).startswith(_WRITTEN)]:
+            state[name] = (state[name][0], None)
+    state[_PAGE] = path
 
 
 def binding(key: str) -> Literal["query-params"] | None:
@@ -105,7 +118,7 @@ def prompt_written(default: str) -> bool:
 def _follow(key: str, url: T, in_url: bool) -> None:
     """Take the URL's value when it was changed there; `last` tells that from a change made on the page."""
     state = st.session_state
-    last = state.get(f"_url_{key}")
+    last = state.get(f"{_WRITTEN}{key}")
     moved = last is not None and last[0] != url and (in_url or last[1] == _path())
     if key not in state or moved:
         state[key] = url
@@ -117,7 +130,7 @@ def _write(key: str, value: object, params: dict[str, str], names: Sequence[str]
             st.query_params.pop(name, None)
         elif st.query_params.get(name) != params[name]:
             st.query_params[name] = params[name]
-    st.session_state[f"_url_{key}"] = (value, _path())
+    st.session_state[f"{_WRITTEN}{key}"] = (value, _path())
 
 
 def _path() -> str:

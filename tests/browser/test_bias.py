@@ -33,3 +33,15 @@ def test_a_preset_is_scored_looked_at_and_exported(page: Page, app_server: str) 
     assert {row["completion"] for row in rows} == {"man", "woman"}
     assert all(float(row["log_prob_nats"]) < 0 for row in rows)
     assert rows[0]["model"] == "smollm2-135m-instruct"
+
+
+def test_the_block_that_was_open_is_there_when_the_person_comes_back(page: Page, app_server: str) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(f"{app_server}/bias?bias_view=benchmarks")
+    wait_ready(page, seconds=180)
+    expect(page.get_by_role("heading", name="Published benchmarks")).to_be_visible(timeout=60_000)
+    page.get_by_role("link", name="Overview").first.click()
+    expect(page.get_by_role("heading", name="Published benchmarks")).to_have_count(0, timeout=60_000)
+    page.get_by_role("link", name="Bias").first.click()
+    expect(page.get_by_role("heading", name="Published benchmarks")).to_be_visible(timeout=60_000)
+    expect(page).to_have_url(re.compile("bias_view=benchmarks"), timeout=60_000)

@@ -4,7 +4,9 @@ import html
 import json
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
+from components import link
 from dashboard.i18n import Catalogue
 from dashboard.navigation import PAGES
 from dashboard.view_state import FIELDS
@@ -228,3 +230,31 @@ def test_the_language_switch_keeps_the_view(open_page):
     assert Catalogue("es")("attention.question") in words(at)
     assert at.number_input(key="attention_layer").value == 1
     assert at.selectbox(key="attention_order").value == "entropy_nats"
+
+
+def test_what_was_chosen_on_a_page_is_there_when_the_person_comes_back(monkeypatch):
+    def page():
+        from components import link
+        from components.controls import choice_picker
+        from dashboard.i18n import Catalogue
+
+        link.read_link()
+        if link._path() == "/bias":
+            choice_picker("bias_view", "view", text=Catalogue("en"), prefix="bias.views")
+
+    path = ["/bias"]
+    monkeypatch.setattr(link, "_path", lambda: path[0])
+    at = AppTest.from_function(page).run()
+    at.selectbox(key="bias_view").select("benchmarks").run()
+    assert "benchmarks" in at.query_params["bias_view"]
+    path[0] = "/"
+    at.query_params.clear()  # as Streamlit does when the page changes
+    at.run()
+    path[0] = "/bias"
+    at.run()
+    assert not at.exception
+    assert at.selectbox(key="bias_view").value == "benchmarks"
+    assert "benchmarks" in at.query_params["bias_view"]
+    at.query_params.clear()  # Back, to the page as it was first opened
+    at.run()
+    assert at.selectbox(key="bias_view").value == "exact"
