@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -39,12 +40,6 @@ CHOSEN, JOB, PREFIX = "bias_benchmark", "bias_job", "bias_prefix"
 SHOWN_LINES = 12
 """Of the lines left out for one reason so many are named."""
 SHOWN_CATEGORIES = 20
-ENDINGS = {
-    "crows_pairs": ["csv"],
-    "stereoset": ["json"],
-    "winogender": ["tsv", "txt"],
-    "winobias": ["txt", "dev", "test"],
-}
 _READ, _FOUND = "_bias_benchmark_read", "_bias_benchmark_found"
 
 
@@ -108,9 +103,9 @@ def _file(view: View) -> None:
         )
     )
     notice(text(f"probes.benchmark.{benchmark.slug}.careful"))
+    # of any type: Streamlit would refuse the others with a red mark and no words
     given = st.file_uploader(
         text("bias_jobs.upload", benchmark=benchmark.name, megabytes=MAX_BYTES // 1_000_000),
-        type=ENDINGS[benchmark.slug],
         key=f"bias_file_{benchmark.slug}",
         help=text("bias_jobs.upload_help"),
     )
@@ -173,12 +168,15 @@ def _told(file: BenchmarkFile, view: View) -> None:
     if file.encoding not in ("utf-8", "utf-8-sig"):
         quiet(text("probes.note.encoding", name=file.encoding))
     if file.without_share:
-        names = ", ".join(file.without_share[:SHOWN_LINES])
-        quiet(text("bias_jobs.without_share", count=len(file.without_share), names=shortened(names, 300)))
+        names = shortened(_first(file.without_share), 300)
+        quiet(text("bias_jobs.without_share", count=len(file.without_share), names=names))
     for reason, count in Counter(one.reason for one in file.skipped).items():
-        lines = [str(one.line) for one in file.skipped if one.reason == reason]
-        shown = ", ".join(lines[:SHOWN_LINES]) + (" …" if count > SHOWN_LINES else "")
-        quiet(text("bias_jobs.skipped", count=count, lines=shown, why=text(f"probes.skipped.{reason}")))
+        lines = _first([str(one.line) for one in file.skipped if one.reason == reason])
+        quiet(text("bias_jobs.skipped", count=count, lines=lines, why=text(f"probes.skipped.{reason}")))
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN_LINES]) + (" …" if len(names) > SHOWN_LINES else "")
 
 
 # -- the job -------------------------------------------------------------------------------------------------------

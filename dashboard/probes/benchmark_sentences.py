@@ -30,13 +30,15 @@ def read_crows_pairs(data: bytes) -> BenchmarkItems:
         FileNotText, TableBroken: from `text_files`.
     """
     name = "CrowS-Pairs"
-    table = rows(decoded(data)[0], ",")
-    columns = table[0].cells if table else ()
+    text = decoded(data)[0]
+    # another file's quotation marks are not what is wrong with it
+    first = text.lstrip().partition("\n")[0]
+    table = rows(text, ",") if any(column in first for column in CROWS_COLUMNS) else [Row(1, (first.strip(),))]
+    columns = table[0].cells
     missing = [column for column in CROWS_COLUMNS if column not in columns]
     if missing:
-        raise BenchmarkColumnsMissing(
-            benchmark=name, missing=", ".join(missing), found=shortened(", ".join(columns), 200) or "–"
-        )
+        found = shortened(", ".join(columns), 200) or "–"
+        raise BenchmarkColumnsMissing(benchmark=name, missing=", ".join(missing), found=found)
     if len(table) == 1:
         raise BenchmarkEmpty(benchmark=name, example=", ".join(CROWS_COLUMNS))
     return BenchmarkItems(tuple(_crows_pair(row, columns, name) for row in table[1:]))

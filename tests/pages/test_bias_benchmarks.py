@@ -90,7 +90,8 @@ def test_a_benchmark_says_where_its_file_is_published_and_what_its_authors_warn_
     assert TEXT("probes.benchmark.crows_pairs.careful") in words(at)
     at.selectbox(key="bias_benchmark").select("winobias").run()
     assert not at.exception
-    assert at.file_uploader(key="bias_file_winobias").allowed_type == [".txt", ".dev", ".test"]
+    # of any type: what it is not is said in our words, by `test_a_file_of_another_format_is_named_and_can_be_replaced`
+    assert at.file_uploader(key="bias_file_winobias").allowed_type == []
     assert param(at, "bias_benchmark") == "winobias"
 
 
@@ -215,6 +216,10 @@ def test_a_link_to_a_job_that_is_not_there_says_so_and_the_page_lives(open_app, 
         ("crows_pairs", "x.csv", CROWS.encode()[:-12], "BenchmarkLineInvalid"),
         ("stereoset", "x.json", b'{"data": ', "BenchmarkJsonInvalid"),
         ("stereoset", "x.json", CROWS.encode(), "BenchmarkJsonInvalid"),
+        ("crows_pairs", "dev.json", b'{"version": "1.1", "data": {"intrasentence": []}}', "BenchmarkColumnsMissing"),
+        ("stereoset", "x.csv", CROWS.encode(), "BenchmarkJsonInvalid"),
+        ("crows_pairs", "x.xlsx", b"PK\x03\x04\x00\x01\x02\xff", "FileNotText"),
+        ("crows_pairs", "x.csv", CROWS.replace(",", ";").encode(), "BenchmarkColumnsMissing"),
         ("winogender", "x.tsv", CROWS.encode(), "BenchmarkColumnsMissing"),
         ("winobias", "x.txt", b"1 [The nurse] slept.", "BenchmarkSideUnknown"),
         ("winobias", "pro_stereotyped_type1.txt.dev", b"\n\n", "BenchmarkEmpty"),
@@ -266,6 +271,20 @@ def test_lines_that_were_left_out_are_named_with_the_reason(open_app):
     assert not at.exception
     why = TEXT("probes.skipped.no_pronoun")
     assert TEXT("bias_jobs.skipped", count=1, lines="3", why=why) in words(at)
+
+
+def test_of_many_lines_and_occupations_left_out_the_first_are_named_and_that_there_are_more(open_app):
+    table = ["occupation(0)\tother-participant(1)\tanswer\tsentence"]
+    for job in ["nurse", *(f"zebra {n}" for n in range(13))]:
+        table += [f"{job}\tguest\t{answer}\tThe guest saw $NOM_PRONOUN {answer}." for answer in (0, 1)]
+    table += [f"nurse\tguest {n}\t0\tThe $OCCUPATION said that $NOM_PRONOUN ran." for n in range(13)]
+    data = "\n".join(table).encode()
+    at = given(open_app({"bias_benchmark": "winogender"}), "winogender", data, "templates.tsv")
+    assert not at.exception
+    names = ", ".join(f"zebra {n}" for n in range(12)) + " …"
+    assert TEXT("bias_jobs.without_share", count=13, names=names) in words(at)
+    lines = ", ".join(str(n) for n in range(30, 42)) + " …"
+    assert TEXT("bias_jobs.skipped", count=13, lines=lines, why=TEXT("probes.skipped.no_partner")) in words(at)
 
 
 # -- large probes --------------------------------------------------------------------------------------------------
