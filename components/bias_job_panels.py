@@ -59,6 +59,8 @@ def probe_job(view: View, made: Prepared) -> NDArray[np.float64] | None:
         if status.state == "finished":
             return _scores(kept.spec.id, made)
         quiet(text("bias_jobs.probe_waits"))
+        if status.done:
+            quiet(text("bias_jobs.probe_saved"))
     return None
 
 

@@ -54,7 +54,7 @@ def job_box(job_id: str, view: View, *, name: str, on_remove: Callable[[], None]
 
     Returns:
         Its status as this run of the page found it; while it is live a fragment goes on looking, and draws the page
-        anew when it ends.
+        anew when its first items are done and when it ends.
 
     Raises:
         JobUnknown, JobDamaged: as `JobRunner.status`.
@@ -63,7 +63,7 @@ def job_box(job_id: str, view: View, *, name: str, on_remove: Callable[[], None]
     status = job_runner().status(job_id)
     with st.container(border=True, key=f"job_{status.kind}"):
         if status.live:
-            st.fragment(_live, run_every=POLL_SECONDS)(job_id, view)
+            st.fragment(_live, run_every=POLL_SECONDS)(status, view)
         else:
             _ended(status, view)
         with st.container(horizontal=True):
@@ -76,12 +76,12 @@ def job_box(job_id: str, view: View, *, name: str, on_remove: Callable[[], None]
     return status
 
 
-def _live(job_id: str, view: View) -> None:
-    """One look at a job that waits or runs; all anew at its end."""
+def _live(drawn: JobStatus, view: View) -> None:
+    """One look at a job that waits or runs; all anew when its first items are done, and at its end."""
     text = view.text
     with error_frame(text):
-        status = job_runner().status(job_id)
-        if not status.live:
+        status = job_runner().status(drawn.id)
+        if not status.live or (status.done and not drawn.done):
             st.rerun()
         st.progress(status.share, text=_line(status, text))
         if status.state != "stopping":
@@ -90,7 +90,7 @@ def _live(job_id: str, view: View) -> None:
                 key=f"cancel_{status.kind}",
                 icon=":material/stop_circle:",
                 on_click=_cancel,
-                args=(job_id,),
+                args=(drawn.id,),
             )
 
 

@@ -1,6 +1,7 @@
 """Benchmarks and large probes on the page: a file from upload to results, its link, and files that are none."""
 
 import re
+import threading
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 from streamlit.testing.v1 import AppTest
 
+from components import job_panels
 from dashboard import cache
 from dashboard.benchmark_jobs import benchmark_spec, read_file
 from dashboard.i18n import Catalogue
@@ -177,6 +179,42 @@ def test_a_running_job_shows_time_left_and_is_cancelled(open_app, monkeypatch):
     assert not at.exception
     assert TEXT("bias_jobs.states.cancelled") in words(at)
     assert "resume_benchmark" in keys(at)
+
+
+def test_the_page_shows_what_is_done_as_soon_as_anything_is(open_app, monkeypatch):
+    at = open_app()
+    engine = cache.engine().result()
+    score, slow, first = engine.score_sentences, [], threading.Event()
+
+    def held(key, request, job):
+        slow.append(1)
+        while not (first.is_set() and len(slow) == 1) and not job.cancel.wait(0.02):
+            job.progress(0.5)
+        return score(key, request, job)
+
+    monkeypatch.setattr(engine, "score_sentences", held)
+    spec = spec_of(at, chunk=8)
+    cache.jobs().start(spec)
+    at = open_app({"bias_job": spec.id})
+    assert "refresh_benchmark" not in keys(at)
+    assert not at.get("plotly_chart")
+    look, drawn = job_panels._live, []
+
+    def later(status, view):
+        if not drawn:  # the items are done after the page was drawn, before its first look
+            drawn.append(status.done)
+            first.set()
+            while cache.jobs().status(spec.id).done < 8:
+                time.sleep(0.01)
+        look(status, view)
+
+    monkeypatch.setattr(job_panels, "_live", later)
+    at.run()
+    assert not at.exception
+    assert drawn == [0]
+    assert "refresh_benchmark" in keys(at)
+    assert len(at.get("plotly_chart")) == 1
+    cache.jobs().cancel(spec.id)
 
 
 def test_a_job_of_another_revision_says_so_and_keeps_its_results(open_app):
