@@ -84,6 +84,18 @@ def choice_state(key: str, options: Sequence[str], default: str) -> None:
     _follow(key, url, key in st.query_params)
     if st.session_state[key] not in options:
         st.session_state[key] = default
+    _spoken(key)
+
+
+def _spoken(key: str) -> None:
+    """After the language was switched: tell the browser what is chosen, in its new words.
+
+    It would go on showing the old ones and send them with the next run, which knows no such option and takes the first.
+    """
+    language = st.session_state.get("lang")
+    if st.session_state.get(f"_spoken_{key}", language) != language:
+        st.session_state[key] = st.session_state[key]
+    st.session_state[f"_spoken_{key}"] = language
 
 
 def choice_written(key: str, default: str) -> str:

@@ -45,3 +45,17 @@ def test_the_block_that_was_open_is_there_when_the_person_comes_back(page: Page,
     page.get_by_role("link", name="Bias").first.click()
     expect(page.get_by_role("heading", name="Published benchmarks")).to_be_visible(timeout=60_000)
     expect(page).to_have_url(re.compile("bias_view=benchmarks"), timeout=60_000)
+
+
+def test_a_switch_of_the_language_keeps_the_block_that_is_open(page: Page, app_server: str) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(f"{app_server}/bias?bias_view=benchmarks")
+    wait_ready(page, seconds=180)
+    page.get_by_role("radio", name="ES", exact=True).or_(page.get_by_role("button", name="ES", exact=True)).click()
+    expect(page.get_by_role("heading", name="Pruebas publicadas")).to_be_visible(timeout=60_000)
+    settled(page, 60)
+    page.get_by_label("Prueba", exact=True).click()
+    page.get_by_role("option", name="StereoSet").click()
+    expect(page).to_have_url(re.compile("bias_benchmark=stereoset"), timeout=60_000)
+    settled(page, 60)
+    expect(page.get_by_role("heading", name="Pruebas publicadas")).to_be_visible()

@@ -229,7 +229,13 @@ def test_the_language_switch_keeps_the_view(open_page):
     assert not at.exception
     assert Catalogue("es")("attention.question") in words(at)
     assert at.number_input(key="attention_layer").value == 1
-    assert at.selectbox(key="attention_order").value == "entropy_nats"
+    order = at.selectbox(key="attention_order")
+    assert order.value == "entropy_nats"
+    # the browser shows and sends back words: they have to be of the new language
+    assert order.proto.set_value
+    assert order.proto.raw_value in order.options
+    at.run()
+    assert not at.selectbox(key="attention_order").proto.set_value
 
 
 def test_what_was_chosen_on_a_page_is_there_when_the_person_comes_back(monkeypatch):
