@@ -15,6 +15,7 @@ from components import link
 from components.bias_pairs import Pair, is_turned, pair_picker, probe_scores, turned
 from components.charts.bias_exact import bias_map_figure, dumbbell_figure
 from components.charts.bias_groups import distances_figure, lorenz_figure
+from components.charts.bias_marks import signed
 from components.charts.bias_spread import forest_figure, strip_figure
 from components.charts.bias_world import against_world_figure
 from components.controls import choice_picker
@@ -105,12 +106,10 @@ def panels(of: Exact) -> None:
     look_at, pair_at = st.columns([1, 2], vertical_alignment="bottom")
     with look_at:
         look = choice_picker("bias_look", text("bias.look"), text=text, prefix="bias.looks")
-    with pair_at:
-        pair = turned(of.made, of.scores) if is_turned(of.made) else pair_picker(of.made, of.scores, of.view)
-    if look == "pair":
-        _pair(of, pair)
-    elif look == "templates":
-        _templates(of, pair)
+    if look in ("pair", "templates"):
+        with pair_at:
+            pair = turned(of.made, of.scores) if is_turned(of.made) else pair_picker(of.made, of.scores, of.view)
+        (_pair if look == "pair" else _templates)(of, pair)
     elif look == "groups":
         _groups(of)
     elif look == "intersection":
@@ -141,7 +140,7 @@ def _pair(of: Exact, pair: Pair) -> None:
     first, second = pair.names
     frame = completion_frame(pair.scores, pair.first, pair.second)
     mean = float(np.nanmean(frame["delta_nats"]))
-    section(text("bias.pair_title", first=first, second=second), text("bias.pair_note", delta=f"{mean:+.3f}"))
+    section(text("bias.pair_title", first=first, second=second), text("bias.pair_note", delta=signed(text, mean, 3)))
     completions = len(pair.scores.completions)
     left, right = st.columns(2, gap="medium") if pair.scores.world is not None else (st.container(), None)
     with left:

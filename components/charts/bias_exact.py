@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import decimal, row_axis, separators
+from components.charts.axes import decimal, probability, row_axis, separators
 from components.charts.bias_marks import (
     BAR_AT_LEFT,
     FOOT,
     MOST_ROWS,
     ROW,
+    bar_words,
     between,
     cell_labels,
     folded_label,
@@ -72,7 +73,7 @@ def bias_map_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme, 
             zmid=0,
             zmax=limit,
             colorscale=scale,
-            colorbar=_map_bar(str(frame["reference"].iloc[0]), limit, text),
+            colorbar=_map_bar(limit, text),
             hoverongaps=False,
             hovertext=hovers.reshape(shape).tolist(),
             hovertemplate="%{hovertext}<extra></extra>",
@@ -104,15 +105,20 @@ def bias_map_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme, 
         )
     head = BAR_ROOM + (72 if few else 150)
     foot = 40 if any(hidden) else 12
-    fig.update_layout(height=ROW * len(shown) + head + foot, margin={"t": head, "b": foot}, separators=separators(text))
+    reference = str(frame["reference"].iloc[0])
+    title = text("charts.bias_map.to", name=name_label(reference)) if reference else text("charts.bias_map.to_mean")
+    fig.update_layout(
+        height=ROW * len(shown) + head + foot,
+        margin={"t": head, "b": foot},
+        title=bar_words(title, theme),
+        separators=separators(text),
+    )
     return theme.apply(fig)
 
 
-def _map_bar(reference: str, limit: float, text: Catalogue) -> dict[str, Any]:
-    title = text("charts.bias_map.to", name=name_label(reference)) if reference else text("charts.bias_map.to_mean")
+def _map_bar(limit: float, text: Catalogue) -> dict[str, Any]:
     ends = [signed(text, end, 0 if limit == round(limit) else 1) for end in (-limit, limit)]
     return {
-        "title": {"text": title},
         "tickvals": [-limit, 0, limit],
         "ticktext": [f"≤ {ends[0]}", "0", f"≥ {ends[1]}"],
         **BAR_AT_LEFT,
@@ -195,7 +201,7 @@ def dumbbell_figure(frame: pd.DataFrame, *, value: str, text: Catalogue, theme: 
 
 def _pair_hover(row: Mapping[Any, Any], value: str, text: Catalogue) -> str:
     lines = [hover_words(str(row["completion"]))]
-    lines += [f"{hover_words(str(row[side]))}: {row[f'{side}_{value}']:.3g}" for side in ("first", "second")]
+    lines += [f"{hover_words(str(row[s]))}: {probability(text, row[f'{s}_{value}'])}" for s in ("first", "second")]
     lines += [
         text("charts.bias.delta", value=signed(text, row["delta_nats"], 3)),
         between(text, row["low_nats"], row["high_nats"]),

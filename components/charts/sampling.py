@@ -23,8 +23,6 @@ MOST_MARKED = 64
 """Up to so many positions each has a marker."""
 _MOST_TICKS = 24
 _ROW_NAME = 16
-_BAR = {"yref": "paper", "y": 1, "yanchor": "bottom", "ypad": 3}
-"""Right above the plot: at the top of so low a figure Plotly writes the bar's title over the bar."""
 
 
 def settings_lines_figure(frame: pd.DataFrame, *, value: str, text: Catalogue, theme: ChartTheme) -> go.Figure:
@@ -143,7 +141,7 @@ def settings_map_figure(frame: pd.DataFrame, *, value: str, text: Catalogue, the
             zmin=0,
             zmax=ENDS[value],
             colorscale=theme.sequential(),
-            colorbar={"title": {"text": text(f"charts.settings.{value}")}, **_BAR},
+            colorbar_title_text=text(f"charts.settings.{value}"),
             xgap=apart,
             ygap=1,
             hovertemplate=_hover("%{y}", value, "z", text),

@@ -46,6 +46,8 @@ _OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", 
 _STOPS = 17
 BAR_ROOM = 58
 """Top margin of a chart with a colour bar [px]."""
+BAR_PAD = 3
+"""Between the bar's numbers and the plot [px]; more where the plot has labels on top."""
 
 
 @dataclass(frozen=True)
@@ -215,7 +217,8 @@ def _template(theme: ChartTheme) -> go.layout.Template:
         "tickfont": {"size": 12, "color": theme.text},
         "title": {"font": {"size": 12, "color": theme.muted}, "standoff": 8},
     }
-    # lies above the plot at its left end and takes no width from the chart; the chart leaves BAR_ROOM at the top
+    # Right above the plot at its left end: it takes no width from the chart, which leaves BAR_ROOM at the top. Hung
+    # from the top of the figure Plotly would write the title over the bar, the more the lower the figure.
     bar = {
         "orientation": "h",
         "thickness": 8,
@@ -224,10 +227,10 @@ def _template(theme: ChartTheme) -> go.layout.Template:
         "x": 0,
         "xanchor": "left",
         "xpad": 0,
-        "yref": "container",
+        "yref": "paper",
         "y": 1,
-        "yanchor": "top",
-        "ypad": 2,
+        "yanchor": "bottom",
+        "ypad": BAR_PAD,
         "outlinewidth": 1,
         "outlinecolor": theme.grid,
         "tickcolor": theme.grid,

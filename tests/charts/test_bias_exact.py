@@ -30,12 +30,13 @@ def labels_of(figure):
 # -- map ------------------------------------------------------------------------------------------------------------
 def test_a_cell_is_a_completion_and_a_group_on_a_scale_that_is_the_same_on_both_sides(look):
     frame = map_frame(probe_scores(), 1)
-    heatmap = bias_map_figure(frame, **look).data[0]
+    figure = bias_map_figure(frame, **look)
+    heatmap = figure.data[0]
     expected = frame["delta_nats"].to_numpy().reshape(5, 4)
     np.testing.assert_allclose(heatmap.z, expected, atol=1e-5)
     assert (heatmap.zmin, heatmap.zmid, heatmap.zmax) == (-LIMIT, 0, LIMIT)
     assert heatmap.colorbar.ticktext == ("≤ −3", "0", "≥ +3")
-    assert heatmap.colorbar.title.text == "Δ ln p to \u2068&lt;b&gt;man&lt;/b&gt;\u2069 [nats]"
+    assert figure.layout.title.text == "Δ ln p to \u2068&lt;b&gt;man&lt;/b&gt;\u2069 [nats]"
 
 
 def test_a_cell_says_its_number_and_marks_where_templates_disagree(look):

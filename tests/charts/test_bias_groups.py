@@ -48,9 +48,9 @@ def test_distances_stand_on_the_scale_of_what_is_possible(look, value, top):
 
 def test_a_scale_of_its_own_says_where_it_ends(look):
     frame = distance_frame(probe_scores())
-    bar = distances_figure(frame, value="js_nats", own_maximum=True, **look).data[0]
-    assert bar.zmax == pytest.approx(frame["js_nats"].max())
-    assert f"up to {frame['js_nats'].max():.3f}" in bar.colorbar.title.text
+    figure = distances_figure(frame, value="js_nats", own_maximum=True, **look)
+    assert figure.data[0].zmax == pytest.approx(frame["js_nats"].max())
+    assert f"up to {frame['js_nats'].max():.3f}" in figure.layout.title.text
 
 
 def test_groups_that_do_not_differ_are_an_empty_map_not_an_error(look):

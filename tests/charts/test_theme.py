@@ -5,7 +5,8 @@ import plotly.graph_objects as go
 import plotly.io as pio
 import pytest
 
-from components.charts.theme import MODES, SCALES, ChartTheme, oklab
+from components.charts.bias_marks import BAR_AT_LEFT, bar_words
+from components.charts.theme import BAR_PAD, BAR_ROOM, MODES, SCALES, ChartTheme, oklab
 
 ALL = [ChartTheme(mode, scale) for mode in MODES for scale in SCALES]
 
@@ -95,6 +96,27 @@ def test_streamlits_placeholder_colours_never_reach_a_figure():
     assert "#00000" not in written
     assert "#FFFFFF" in written
     assert "system-ui" in written
+
+
+def test_the_words_of_a_colour_bar_stand_above_it_at_any_height():
+    """Plotly places them by the plot's height: on a bar that hangs from the figure's top they slide over it."""
+    template = ChartTheme().template()
+    bars = [
+        template.data.heatmap[0].colorbar,
+        template.data.scatter[0].marker.colorbar,
+        template.layout.coloraxis.colorbar,
+    ]
+    for bar in bars:
+        assert (bar.yref, bar.y, bar.yanchor, bar.title.side) == ("paper", 1, "bottom", "top")
+    words, numbers = 1.3 * bars[0].title.font.size, 1.3 * bars[0].tickfont.size
+    assert words + bars[0].thickness + numbers + 2 * BAR_PAD <= BAR_ROOM
+
+
+def test_a_bar_that_hangs_from_the_top_has_its_words_in_the_figures_title():
+    words = bar_words("ln p [nats]", ChartTheme())
+    assert (words["yref"], words["y"], words["yanchor"]) == (BAR_AT_LEFT["yref"], 1, BAR_AT_LEFT["yanchor"])
+    assert words["pad"]["t"] + 1.3 * words["font"]["size"] < BAR_AT_LEFT["ypad"]
+    assert BAR_AT_LEFT["ypad"] + 8 + 1.3 * 11 < BAR_ROOM
 
 
 def test_an_unknown_look_is_our_mistake():
