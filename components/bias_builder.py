@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -181,8 +182,21 @@ def _own(spec: ProbeSpec, view: View) -> None:
             key="bias_file",
             on_change=partial(_upload, spec, view),
         )
-    for note in st.session_state.get(_NOTES, ()):
-        quiet(note)
+    for line, tell in _notes(spec, view):
+        tell(line)
+
+
+def _notes(spec: ProbeSpec, view: View) -> list[tuple[str, Callable[[str], None]]]:
+    """What is known of the own list: of the file that it came from, until it is changed, or of its lines."""
+    text = view.text
+    own, found = st.session_state.get(_NOTES, ("", []))
+    if found and own == spec.own:
+        return list(found)
+    try:
+        notes = spec.own_list.notes
+    except DashboardError:
+        return []  # told where the probe is read as a whole
+    return [(text(f"probes.note.{note.kind}", **note.facts), quiet) for note in notes]
 
 
 def _upload(spec: ProbeSpec, view: View) -> None:
@@ -193,11 +207,12 @@ def _upload(spec: ProbeSpec, view: View) -> None:
         checked_size(given.size, MAX_BYTES)
         found = from_file(given.getvalue(), given.name)
     except DashboardError as error:
-        st.session_state[_NOTES] = [text(error.message_id, **error.facts)]
+        st.session_state[_NOTES] = (spec.own, [(text(error.message_id, **error.facts), advice)])
         return
     lines = [f"{one.text}, {one.share:g}" if one.share is not None else one.text for one in found.lexicon.completions]
-    st.session_state[_NOTES] = [text(f"probes.note.{note.kind}", **note.facts) for note in found.notes]
-    _write(replace(spec, own="\n".join(lines)))
+    own = "\n".join(lines)
+    st.session_state[_NOTES] = (own, [(text(f"probes.note.{note.kind}", **note.facts), quiet) for note in found.notes])
+    _write(replace(spec, own=own))
 
 
 def _switch(spec: ProbeSpec, name: str, view: View) -> None:
@@ -247,6 +262,7 @@ def told(made: Prepared, view: View, seconds: float) -> None:
             prompts=len(made.prompts),
             groups=groups,
             templates=templates,
+            neutral=len(made.prompts) - groups * templates,
             completions=completions,
             scores=len(made.prompts) * completions,
             seconds=number(text, max(seconds, 0.1), 1),

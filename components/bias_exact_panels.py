@@ -15,9 +15,10 @@ from components import link
 from components.bias_pairs import Pair, is_turned, pair_picker, probe_scores, turned
 from components.charts.bias_exact import bias_map_figure, dumbbell_figure
 from components.charts.bias_groups import distances_figure, lorenz_figure
-from components.charts.bias_marks import signed
+from components.charts.bias_marks import TITLE_LENGTH, name_label, signed
 from components.charts.bias_spread import forest_figure, strip_figure
 from components.charts.bias_world import against_world_figure
+from components.charts.columns import readable
 from components.controls import choice_picker
 from components.panels import Panel, chart_panel
 from components.prose import percent, quiet, section
@@ -34,10 +35,11 @@ from dashboard.frames.bias import (
     score_frame,
 )
 from dashboard.frames.bias_groups import distance_frame, group_frame, lorenz_frame
+from dashboard.probes.lexicon import occupations
 from dashboard.probes.prepared import Prepared
+from dashboard.probes.spec import OWN
 from dashboard.run_key import RunKey
 from dashboard.stats.agreement import agreement
-from dashboard.tokens import plotly_label
 
 REFERENCE = "bias_reference"
 MEAN = "mean"
@@ -137,7 +139,7 @@ def _panel(of: Exact, name: str, frame: pd.DataFrame, figure: Callable[..., Any]
 def _pair(of: Exact, pair: Pair) -> None:
     """Two groups: each completion's probability in both, and against the world."""
     text = of.view.text
-    first, second = pair.names
+    first, second = map(readable, pair.names)
     frame = completion_frame(pair.scores, pair.first, pair.second)
     mean = float(np.nanmean(frame["delta_nats"]))
     section(text("bias.pair_title", first=first, second=second), text("bias.pair_note", delta=signed(text, mean, 3)))
@@ -148,16 +150,23 @@ def _pair(of: Exact, pair: Pair) -> None:
     if right is not None:
         with right:
             found = agreement(frame["share"].to_numpy(), frame["world_share"].to_numpy())
-            world = text("bias.world_axis", year=str(of.made.spec.completions.year or "2022"))
+            world = _world(of)
             figure = partial(against_world_figure, frame, found, world=world)
             _panel(of, "against_world", frame, figure, {"completions": completions})
+
+
+def _world(of: Exact) -> str:
+    """What the shares in the world are: of an own list nobody but its author knows."""
+    if of.made.spec.lexicon == OWN and not is_turned(of.made):
+        return of.view.text("bias.world_own")
+    return of.view.text("bias.world_axis", year=str(occupations().year))
 
 
 def _templates(of: Exact, pair: Pair) -> None:
     """How far the answer depends on the template."""
     text = of.view.text
-    first, second = (plotly_label(name) for name in pair.names)
-    title = text("bias.delta_axis", first=first, second=second)
+    first, second = (name_label(name, TITLE_LENGTH) for name in pair.names)
+    title = text("charts.bias.axis", first=first, second=second)
     section(text("bias.templates_title"), text("bias.templates_note"))
     by_template = forest_frame(pair.scores, pair.first, pair.second, by="template")
     _panel(of, "forest", by_template, partial(forest_figure, by_template, title=title), {"rows": len(by_template)})
@@ -213,7 +222,7 @@ def _intersection(of: Exact) -> None:
     flip_other = lambda group: probe.partner(group, probe.slots[other], words[other][0])  # noqa: E731
     places = {"bw": start, "ww": flip_one(start), "bm": flip_other(start), "wm": flip_one(flip_other(start))}
     frame = intersection_frame(of.scores, **places, by="completion")
-    names = {name: plotly_label(of.scores.groups[group]) for name, group in places.items()}
+    names = {name: name_label(of.scores.groups[group], TITLE_LENGTH) for name, group in places.items()}
     title = text("bias.intersection_axis", **names)
     section(text("bias.intersection_title"), text("bias.intersection_note"))
     _panel(of, "forest", frame, partial(forest_figure, frame, title=title), {"rows": len(frame)})

@@ -40,5 +40,7 @@ def number(text: Catalogue, value: float, digits: int) -> str:
 
 
 def percent(text: Catalogue, share: float) -> str:
-    """A share in [0, 1] as a percentage with one decimal."""
+    """A share in [0, 1] as a percentage with one decimal; what is there is never said to be none."""
+    if 0 < share < 5e-4:
+        return f"< {percent(text, 1e-3)}"
     return f"{number(text, 100 * share, 1)}\u00a0%" if text.language != "en" else f"{share:.1%}"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import decimal, probability, row_axis, separators
+from components.charts.axes import decimal, decimal_sign, probability, row_axis, separators
 from components.charts.bias_marks import (
     BAR_AT_LEFT,
     FOOT,
@@ -38,7 +38,8 @@ VALUES = ("prob", "lexicon_prob")
 """What the dumbbell can compare."""
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _GROUP_LENGTH = 8
-_GROUP_LINES = 3
+_GROUP_LINES = 2
+_MOST_POWERS = 6
 
 
 def bias_map_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme, limit: float = LIMIT) -> go.Figure:
@@ -183,20 +184,32 @@ def dumbbell_figure(frame: pd.DataFrame, *, value: str, text: Catalogue, theme: 
         )
     ends = np.log10(ordered[list(sides.values())].to_numpy(np.float64))
     low, high = (float(ends.min()), float(ends.max())) if len(ordered) else (-3.0, 0.0)
-    marks = range(int(np.floor(low)), int(np.ceil(high)) + 1)
+    ticks, words = _log_ticks(low - 0.15, high + 0.15, text)
     title = narrow(text(f"charts.dumbbell.{value}")) + more_rows(text, len(frame) - len(ordered))
     fig.update_xaxes(
         type="log",
         title_text=title,
         range=[low - 0.15, high + 0.15],
-        tickvals=[10.0**mark for mark in marks],
-        ticktext=[f"10{str(mark).translate(_RAISED)}" if mark else "1" for mark in marks],
+        tickvals=ticks,
+        ticktext=words,
         tickangle=0,
     )
     fig.update_yaxes(**row_axis([name_label(name) for name in ordered["completion"]], theme))
     height = ROW * max(4, len(ordered)) + FOOT + 40
     fig.update_layout(height=height, showlegend=True, legend=LEGEND, margin_t=40, separators=separators(text))
     return theme.apply(fig)
+
+
+def _log_ticks(low: float, high: float, text: Catalogue) -> tuple[list[float], list[str]]:
+    """Marks between two powers of ten and their labels: few enough for a narrow screen, and at least two."""
+    powers = list(range(int(np.ceil(low)), int(np.floor(high)) + 1))
+    if len(powers) > 1:
+        powers = powers[:: -(-len(powers) // _MOST_POWERS)]
+        return [10.0**power for power in powers], [f"10{str(p).translate(_RAISED)}" if p else "1" for p in powers]
+    fine = [digit * 10.0**power for power in range(int(np.floor(low)), int(np.ceil(high))) for digit in (1, 2, 3, 5, 7)]
+    ticks = [tick for tick in fine if low <= np.log10(tick) <= high]
+    ticks = ticks if len(ticks) > 1 else [10.0**low, 10.0**high]
+    return ticks, [f"{tick:.2g}".replace(".", decimal_sign(text)) for tick in ticks]
 
 
 def _pair_hover(row: Mapping[Any, Any], value: str, text: Catalogue) -> str:

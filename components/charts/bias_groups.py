@@ -133,7 +133,7 @@ def distances_figure(
     if few:
         shown = [["" if np.isnan(one) else decimal(text, one, 3) for one in row] for row in values]
         fig.add_traces(cell_labels(np.array(shown, object).reshape(shape), values / top, scale, theme))
-    labels = [folded_label(str(group), 8, 3) if few else name_label(str(group)) for group in groups]
+    labels = [folded_label(str(group), 8, 2) if few else name_label(str(group)) for group in groups]
     ticks = {"tickmode": "array", "tickvals": list(range(len(groups))), "ticktext": labels, "showgrid": False}
     title = text("charts.distances.groups") + more_rows(text, len(every) - len(groups))
     fig.update_xaxes(title_text=title, range=[-0.5, len(groups) - 0.5], autotickangles=[0, -90], **ticks)

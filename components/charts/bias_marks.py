@@ -136,7 +136,7 @@ def interval(rows: pd.DataFrame, columns: Sequence[str], colour: str) -> dict[st
 
 def zero_axis(theme: ChartTheme) -> dict[str, Any]:
     """Settings of a Plotly axis of differences: it always reaches 0, where a line stands."""
-    return {"zeroline": True, "zerolinecolor": theme.muted, "zerolinewidth": 1, "rangemode": "tozero", "nticks": 8}
+    return {"zeroline": True, "zerolinecolor": theme.muted, "zerolinewidth": 1, "rangemode": "tozero"}
 
 
 # -- cells ----------------------------------------------------------------------------------------------------------

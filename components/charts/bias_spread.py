@@ -75,6 +75,7 @@ def forest_figure(frame: pd.DataFrame, *, title: str, text: Catalogue, theme: Ch
     axis = row_axis([*labels, text("charts.forest.overall")], theme)
     notes = [_note(row, text, of_templates) for row in rows.to_dict("records")]
     right = {**axis, "ticktext": notes, "overlaying": "y", "side": "right", "minor": None, "matches": "y"}
+    right["ticklabelstandoff"] = 6
     fig.update_layout(yaxis=axis, yaxis2=right)
     fig.update_xaxes(title_text=title + more_rows(text, len(own) - len(shown)), **zero_axis(theme))
     height = (_TEMPLATE_ROW if of_templates else ROW) * len(rows) + FOOT + _LEGEND_ROOM

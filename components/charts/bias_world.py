@@ -70,18 +70,25 @@ def against_world_figure(
 
 
 def _furthest(there: pd.DataFrame, theme: ChartTheme) -> go.Scatter:
-    """Names of the points furthest from the line, as far as they do not cover one another."""
+    """Names of the points furthest from the line, as far as they cover neither one another nor other points."""
     apart = (there["share"] - there["world_share"]).abs().to_numpy()
+    points = there[["world_share", "share"]].to_numpy(np.float64)
     taken: list[tuple[float, float, float]] = []
     chosen: list[tuple[float, float, str, str]] = []
     for row in there.iloc[np.argsort(-apart, kind="stable")].to_dict("records"):
         x, y, name = row["world_share"], row["share"], name_label(row["completion"])
         # on a narrow screen a character takes about 2 % of the width, a line 5 % of the height
         width = 0.022 * min(len(row["completion"]), 22)
-        left, right = (x - width - 0.03, x) if x > 0.5 else (x, x + width + 0.03)
-        if all(right < one[0] or left > one[1] or abs(y - one[2]) > 0.05 for one in taken):
-            taken.append((left, right, y))
-            chosen.append((x, y, name, "middle left" if x > 0.5 else "middle right"))
+        for side in ("left", "right") if x > 0.5 else ("right", "left"):
+            left, right = (x - width - 0.03, x) if side == "left" else (x, x + width + 0.03)
+            inside = (points[:, 0] >= left) & (points[:, 0] <= right) & (np.abs(points[:, 1] - y) < 0.025)
+            box = min(left, x - 0.03), max(right, x + 0.03), y
+            free = all(box[1] < one[0] or box[0] > one[1] or abs(y - one[2]) > 0.05 for one in taken)
+            # the point itself lies at the end of its name
+            if free and inside.sum() == 1 and left > -0.03 and right < 1.03:
+                taken.append(box)
+                chosen.append((x, y, name, f"middle {side}"))
+                break
         if len(chosen) == MOST_LABELLED:
             break
     return go.Scatter(

@@ -194,6 +194,27 @@ def test_the_furthest_points_bear_their_names_and_names_do_not_cover_one_another
             assert abs(y - other_y) > 0.05 or abs(x - other_x) > 0.05
 
 
+def test_a_name_covers_no_other_point(look):
+    frame = pd.DataFrame({"completion": ["far", "beside"], "world_share": [0.2, 0.25], "share": [0.9, 0.9]})
+    frame["share_low"], frame["share_high"] = frame["share"], frame["share"]
+    frame["first"], frame["second"] = "woman", "man"
+    names = against_world_figure(frame, found(frame), world="w", **look).data[-1]
+    assert names.textposition[0] == "middle left"
+    frame["world_share"] = [0.02, 0.07]
+    names = against_world_figure(frame, found(frame), world="w", **look).data[-1]
+    assert [name.strip("\u2068\u2069") for name in names.text] == ["beside"]
+
+
+@pytest.mark.parametrize(("probs", "shown"), [((1e-17, 1e-3), (3, 6)), ((1e-3, 2e-3), (2, 6)), ((0.5, 0.5), (2, 6))])
+def test_a_probability_scale_has_labels_that_fit_a_narrow_screen(look, probs, shown):
+    frame = completion_frame(probe_scores(), 0, 1).head(1)
+    frame = frame.assign(first_prob=probs[0], second_prob=probs[1])
+    axis = dumbbell_figure(frame, value="prob", **look).layout.xaxis
+    assert shown[0] <= len(axis.tickvals) <= shown[1]
+    assert len(set(axis.ticktext)) == len(axis.tickvals) == len(axis.ticktext)
+    assert all(axis.range[0] <= np.log10(tick) <= axis.range[1] for tick in axis.tickvals)
+
+
 def test_numbers_have_the_languages_decimal_sign():
     frame = completion_frame(probe_scores(), 0, 1)
     figure = against_world_figure(frame, found(frame), world="w", text=Catalogue("es"), theme=ChartTheme())

@@ -1,6 +1,7 @@
 """The Bias page: probes in the link, exact scores, draws, the notebook's call, where a gap arises, and bad input."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -105,6 +106,29 @@ def test_an_own_list_can_be_pasted_and_what_is_wrong_with_it_is_named(open_page)
     assert "ls-advice" in words(at)
     at.text_area(key="bias_own").set_value("lamp\nriver").run()
     assert "ls-advice" not in words(at)
+
+
+def test_a_repeated_line_of_an_own_list_is_named(open_page):
+    at = open_page("bias", link(replace(SPEC, own="lamp, 0.2\nriver, 0.9\nlamp\nzebra")))
+    assert not at.exception
+    assert TEXT("probes.note.repeated", count=1, words="lamp") in words(at)
+
+
+def test_shares_of_an_own_list_are_not_called_labour_statistics(open_page):
+    at = open_page("bias", link())
+    assert TEXT("bias.world_own") in str(at.get("plotly_chart")[1].proto.spec).replace("<br>", " ")
+    assert "2022" not in at.get("plotly_chart")[1].proto.spec
+
+
+def test_the_groups_are_chosen_only_where_two_are_compared(open_page):
+    for look, there in (("templates", True), ("groups", False), ("intersection", False), ("scores", False)):
+        at = open_page("bias", link(bias_look=look))
+        assert ("bias_pair" in [box.key for box in at.selectbox]) is there
+
+
+def test_numbers_beside_two_groups_have_the_languages_decimal_sign(open_page):
+    at = open_page("bias", link(lang="es"))
+    assert re.search(r"[+−]\d,\d{3} nats", words(at))
 
 
 BAD = {
