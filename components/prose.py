@@ -6,6 +6,7 @@ Everything that may hold a visitor's or a tokenizer's text is escaped HTML, neve
 from __future__ import annotations
 
 import html
+import math
 
 import streamlit as st
 
@@ -40,7 +41,6 @@ def number(text: Catalogue, value: float, digits: int) -> str:
 
 
 def percent(text: Catalogue, share: float) -> str:
-    """A share in [0, 1] as a percentage with one decimal; what is there is never said to be none."""
-    if 0 < share < 5e-4:
-        return f"< {percent(text, 1e-3)}"
-    return f"{number(text, 100 * share, 1)}\u00a0%" if text.language != "en" else f"{share:.1%}"
+    """A share in [0, 1] as a percentage with one decimal, or two digits where that would be none."""
+    digits = 2 - math.ceil(math.log10(100 * share)) if 0 < share < 5e-4 else 1
+    return f"{number(text, 100 * share, min(digits, 12))}{'%' if text.language == 'en' else '\u00a0%'}"

@@ -31,9 +31,9 @@ from dashboard.i18n import Catalogue
 
 LIMIT = 3.0
 """Ends of the map's colours [nats]: 20 times as likely, or a 20th."""
-MOST_GROUPS = 40
+MOST_COLUMNS = 40
 MOST_NUMBERS = 8
-"""Up to so many groups each cell shows its number."""
+"""Up to so many columns each cell shows its number."""
 VALUES = ("prob", "lexicon_prob")
 """What the dumbbell can compare."""
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -45,11 +45,13 @@ _MOST_POWERS = 6
 def bias_map_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme, limit: float = LIMIT) -> go.Figure:
     """Completions by groups: how much likelier a completion is behind a group's prompt than behind the reference.
 
+    Many groups with fewer completions stand below one another, where their names have room.
+
     **Reading it:** orange is likelier than for the reference, blue less likely; the numbers are differences of
     log-probability, +0.7 is twice as likely.
 
-    **Careful:** with ~ in front templates disagree about the sign, so the cell is no finding. A row compares groups on
-    one completion; colours of two rows say nothing about which completion is likelier.
+    **Careful:** with ~ in front templates disagree about the sign, so the cell is no finding. Compare groups on one
+    completion; colours of two completions say nothing about which is likelier.
 
     Args:
         frame: as `dashboard.frames.bias.map_frame` makes it.
@@ -57,11 +59,15 @@ def bias_map_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme, 
         theme: colours and template.
         limit: ends of the colours, beyond which they do not change [nats]; the scale says so.
     """
-    rows = frame["completion"].drop_duplicates().tolist()
-    columns = frame["group"].drop_duplicates().tolist()
-    shown, groups = rows[:MOST_ROWS], columns[:MOST_GROUPS]
-    frame = frame[frame["completion"].isin(shown) & frame["group"].isin(groups)]
-    shape = (len(shown), len(groups))
+    counts = {name: frame[name].nunique() for name in ("completion", "group")}
+    turned = counts["group"] > max(MOST_NUMBERS, counts["completion"])
+    down, across = ("group", "completion") if turned else ("completion", "group")
+    if turned:
+        frame = frame.iloc[np.arange(len(frame)).reshape(counts["completion"], -1).T.ravel()]
+    rows, columns = frame[down].drop_duplicates().tolist(), frame[across].drop_duplicates().tolist()
+    shown, beside = rows[:MOST_ROWS], columns[:MOST_COLUMNS]
+    frame = frame[frame[down].isin(shown) & frame[across].isin(beside)]
+    shape = (len(shown), len(beside))
     values = frame["delta_nats"].to_numpy(np.float64)
     hovers = np.array([_map_hover(row, text) for row in frame.to_dict("records")], object)
     scale = theme.diverging()
@@ -82,30 +88,30 @@ def bias_map_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme, 
             ygap=1,
         )
     )
-    few = len(groups) <= MOST_NUMBERS
+    few = len(beside) <= MOST_NUMBERS
     if few:
-        labels = [_cell(row, text, 2 if len(groups) <= 4 else 1) for row in frame.to_dict("records")]
+        labels = [_cell(row, text, 2 if len(beside) <= 4 else 1) for row in frame.to_dict("records")]
         fig.add_traces(cell_labels(np.array(labels, object).reshape(shape), 0.5 + drawn / limit / 2, scale, theme))
     fig.update_xaxes(
         side="top",
-        title={"text": text("charts.bias_map.groups"), "standoff": 2},
-        range=[-0.5, len(groups) - 0.5],
+        title={"text": text(f"charts.bias_map.{across}s"), "standoff": 2},
+        range=[-0.5, len(beside) - 0.5],
         tickmode="array",
-        tickvals=list(range(len(groups))),
-        ticktext=[folded_label(g, _GROUP_LENGTH, _GROUP_LINES) if few else name_label(g) for g in groups],
+        tickvals=list(range(len(beside))),
+        ticktext=[folded_label(g, _GROUP_LENGTH, _GROUP_LINES) if few else name_label(g) for g in beside],
         autotickangles=[0, -90],
         showgrid=False,
         tickfont={"size": 11},
     )
     fig.update_yaxes(**{**row_axis([name_label(name) for name in shown], theme), "minor": None})
-    hidden = len(rows) - len(shown), len(columns) - len(groups)
-    if any(hidden):
-        left = text("charts.bias_map.more", rows=hidden[0], groups=hidden[1])
+    hidden = {down: len(rows) - len(shown), across: len(columns) - len(beside)}
+    if any(hidden.values()):
+        left = text("charts.bias_map.more", rows=hidden["completion"], groups=hidden["group"])
         fig.add_annotation(
             text=narrow(left), x=0, y=0, xref="paper", yref="paper", xanchor="left", yanchor="top", showarrow=False
         )
     head = BAR_ROOM + (72 if few else 150)
-    foot = 40 if any(hidden) else 12
+    foot = 40 if any(hidden.values()) else 12
     reference = str(frame["reference"].iloc[0])
     title = text("charts.bias_map.to", name=name_label(reference)) if reference else text("charts.bias_map.to_mean")
     fig.update_layout(
@@ -184,12 +190,14 @@ def dumbbell_figure(frame: pd.DataFrame, *, value: str, text: Catalogue, theme: 
         )
     ends = np.log10(ordered[list(sides.values())].to_numpy(np.float64))
     low, high = (float(ends.min()), float(ends.max())) if len(ordered) else (-3.0, 0.0)
-    ticks, words = _log_ticks(low - 0.15, high + 0.15, text)
+    room = max(0.15, 0.05 * (high - low))  # half a mark
+    low, high = low - room, high + room
+    ticks, words = _log_ticks(low, high, text)
     title = narrow(text(f"charts.dumbbell.{value}")) + more_rows(text, len(frame) - len(ordered))
     fig.update_xaxes(
         type="log",
         title_text=title,
-        range=[low - 0.15, high + 0.15],
+        range=[low, high],
         tickvals=ticks,
         ticktext=words,
         tickangle=0,

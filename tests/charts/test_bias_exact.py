@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from components.charts.bias_exact import LIMIT, MOST_GROUPS, bias_map_figure, dumbbell_figure
+from components.charts.bias_exact import LIMIT, MOST_COLUMNS, bias_map_figure, dumbbell_figure
 from components.charts.bias_marks import MOST_ROWS, signed
 from components.charts.bias_world import MOST_LABELLED, against_world_figure
 from components.charts.theme import MODES, ChartTheme, luminance, rgb
@@ -88,10 +88,23 @@ def test_sixty_completions_are_all_drawn_and_labelled(look):
     assert not long.layout.annotations
 
 
+def test_many_groups_with_few_completions_stand_below_one_another(look):
+    frame = map_frame(probe_scores(groups=12, completions=2), 3)
+    figure = bias_map_figure(frame, **look)
+    drawn, places = figure.data[0], frame["group"].drop_duplicates().tolist()
+    assert np.shape(drawn.z) == (12, 2) == np.shape(drawn.hovertext)
+    for row in frame.to_dict("records"):
+        at = places.index(row["group"]), frame["completion"].drop_duplicates().tolist().index(row["completion"])
+        assert drawn.z[at[0]][at[1]] == pytest.approx(row["delta_nats"], abs=1e-5)
+    assert len(figure.layout.yaxis.ticktext) == 12
+    assert figure.layout.xaxis.title.text == look["text"]("charts.bias_map.completions")
+    assert labels_of(figure)[3, 0] == "0"
+
+
 def test_a_larger_map_is_drawn_in_part_and_says_so(look):
-    scores = probe_scores(templates=1, groups=MOST_GROUPS + 2, completions=MOST_ROWS + 3)
+    scores = probe_scores(templates=1, groups=MOST_COLUMNS + 2, completions=MOST_ROWS + 3)
     figure = bias_map_figure(map_frame(scores), **look)
-    assert np.shape(figure.data[0].z) == (MOST_ROWS, MOST_GROUPS)
+    assert np.shape(figure.data[0].z) == (MOST_ROWS, MOST_COLUMNS)
     assert len(figure.data) == 1
     assert "3 more completions and 2 more groups" in figure.layout.annotations[0].text.replace("<br>", " ")
 

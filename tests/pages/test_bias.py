@@ -10,6 +10,7 @@ import pytest
 from components.bias_gap_panels import behind_article, differing_spans
 from components.bias_notebook_panels import SEEDS
 from components.bias_pairs import probe_scores
+from components.prose import percent
 from dashboard.i18n import Catalogue
 from dashboard.probes.prepared import prepared
 from dashboard.probes.presets import presets
@@ -129,6 +130,12 @@ def test_the_groups_are_chosen_only_where_two_are_compared(open_page):
 def test_numbers_beside_two_groups_have_the_languages_decimal_sign(open_page):
     at = open_page("bias", link(lang="es"))
     assert re.search(r"[+−]\d,\d{3} nats", words(at))
+
+
+@pytest.mark.parametrize(("share", "shown"), [(0, "0.0%"), (0.0583, "5.8%"), (0.00024, "0.024%"), (3e-7, "0.000030%")])
+def test_a_small_share_is_not_said_to_be_none(share, shown):
+    assert percent(TEXT, share) == shown
+    assert percent(Catalogue("es"), share) == shown.replace(".", ",").replace("%", " %")
 
 
 BAD = {
