@@ -59,6 +59,7 @@ def against_world_figure(
     fig.add_trace(_furthest(there, theme))
     facts = {name: decimal(text, getattr(found, name), 3) for name in ("kendall", "spearman", "mse")}
     told = text("charts.against_world.facts", n=found.n, within=found.within, left_out=found.left_out, **facts)
+    told = told.replace(" · ", "\u00a0· ")  # no line begins with the sign
     fig.update_xaxes(
         title_text=f"{wrapped(world, _LINE)}<br>{wrapped(told, _LINE)}", range=[-0.03, 1.03], tickvals=_SHARES
     )

@@ -101,7 +101,7 @@ def delimited(text: str) -> tuple[list[Row], str]:
         if best is None or split > best[0]:
             best = split, mark, found
     if best is None:
-        raise broken or TableBroken(line=1, reason="")
+        raise broken or TableBroken(line=1)
     return best[2], best[1] if best[0] else ","
 
 
@@ -119,5 +119,5 @@ def rows(text: str, delimiter: str) -> list[Row]:
             if any(kept):
                 found.append(Row(reader.line_num, kept))
     except csv.Error as error:
-        raise TableBroken(line=reader.line_num, reason=str(error)) from error
+        raise TableBroken(line=reader.line_num) from error
     return found
