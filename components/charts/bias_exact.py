@@ -15,7 +15,6 @@ from components.charts.bias_marks import (
     FOOT,
     MOST_ROWS,
     ROW,
-    bar_words,
     between,
     cell_labels,
     folded_label,
@@ -80,7 +79,7 @@ def bias_map_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme, 
             zmid=0,
             zmax=limit,
             colorscale=scale,
-            colorbar=_map_bar(limit, text),
+            colorbar=_map_bar(str(frame["reference"].iloc[0]), limit, text),
             hoverongaps=False,
             hovertext=hovers.reshape(shape).tolist(),
             hovertemplate="%{hovertext}<extra></extra>",
@@ -110,22 +109,21 @@ def bias_map_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme, 
         fig.add_annotation(
             text=narrow(left), x=0, y=0, xref="paper", yref="paper", xanchor="left", yanchor="top", showarrow=False
         )
-    head = BAR_ROOM + (72 if few else 150)
+    head = BAR_ROOM + (60 if few else 150)
     foot = 40 if any(hidden.values()) else 12
-    reference = str(frame["reference"].iloc[0])
-    title = text("charts.bias_map.to", name=name_label(reference)) if reference else text("charts.bias_map.to_mean")
     fig.update_layout(
         height=ROW * len(shown) + head + foot,
         margin={"t": head, "b": foot},
-        title=bar_words(title, theme),
         separators=separators(text),
     )
     return theme.apply(fig)
 
 
-def _map_bar(limit: float, text: Catalogue) -> dict[str, Any]:
+def _map_bar(reference: str, limit: float, text: Catalogue) -> dict[str, Any]:
+    title = text("charts.bias_map.to", name=name_label(reference)) if reference else text("charts.bias_map.to_mean")
     ends = [signed(text, end, 0 if limit == round(limit) else 1) for end in (-limit, limit)]
     return {
+        "title": {"text": title},
         "tickvals": [-limit, 0, limit],
         "ticktext": [f"≤ {ends[0]}", "0", f"≥ {ends[1]}"],
         **BAR_AT_LEFT,

@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from components.charts.axes import decimal, separators, thinned
-from components.charts.bias_marks import BAR_AT_LEFT, TITLE_LENGTH, bar_words, name_label, signed, zero_axis
+from components.charts.bias_marks import BAR_AT_LEFT, TITLE_LENGTH, name_label, signed, zero_axis
 from components.charts.lens import step_label
 from components.charts.theme import BAR_ROOM, ChartTheme
 from dashboard.i18n import Catalogue
@@ -99,6 +99,7 @@ def head_gap_figure(frame: pd.DataFrame, *, first: str, second: str, text: Catal
             zmax=largest,
             colorscale=theme.diverging(),
             colorbar={
+                "title": {"text": text("charts.head_gap.scale", **groups)},
                 "tickvals": [-largest, 0, largest],
                 "ticktext": [signed(text, -largest), "0", signed(text, largest)],
                 **BAR_AT_LEFT,
@@ -113,8 +114,7 @@ def head_gap_figure(frame: pd.DataFrame, *, first: str, second: str, text: Catal
     fig.update_xaxes(title_text=text("charts.axis.layer"), range=[-0.5, layers - 0.5], **_ticks(layers))
     fig.update_yaxes(title_text=text("charts.axis.head"), range=[heads - 0.5, -0.5], **_ticks(heads))
     height = int(np.clip(26 * heads, 100, 520)) + 100
-    title = bar_words(text("charts.head_gap.scale", **groups), theme)
-    fig.update_layout(height=height, margin_t=BAR_ROOM, title=title, separators=separators(text))
+    fig.update_layout(height=height, margin_t=BAR_ROOM, separators=separators(text))
     return theme.apply(fig)
 
 

@@ -13,7 +13,6 @@ from components.charts.axes import decimal, separators, wrapped
 from components.charts.bias_marks import (
     BAR_AT_LEFT,
     KINDS,
-    bar_words,
     cell_labels,
     folded_label,
     marker_of,
@@ -121,7 +120,7 @@ def distances_figure(
             zmin=0,
             zmax=top,
             colorscale=scale,
-            colorbar=BAR_AT_LEFT,
+            colorbar={"title": {"text": quantity}, **BAR_AT_LEFT},
             hoverongaps=False,
             hovertext=hovers.reshape(shape).tolist(),
             hovertemplate="%{hovertext}<extra></extra>",
@@ -139,7 +138,7 @@ def distances_figure(
     fig.update_xaxes(title_text=title, range=[-0.5, len(groups) - 0.5], autotickangles=[0, -90], **ticks)
     fig.update_yaxes(range=[len(groups) - 0.5, -0.5], **ticks)
     height = (44 if few else 22) * len(groups) + BAR_ROOM + (90 if few else 180)
-    fig.update_layout(height=height, margin_t=BAR_ROOM, title=bar_words(quantity, theme), separators=separators(text))
+    fig.update_layout(height=height, margin_t=BAR_ROOM, separators=separators(text))
     return theme.apply(fig)
 
 

@@ -28,18 +28,8 @@ ROW = 20
 """Height of a row with one mark [px]."""
 MOST_ROWS = 80
 """More rows are not drawn; the table has them."""
-BAR_AT_LEFT = {
-    "xref": "container",
-    "x": 0,
-    "xpad": 24,
-    "yref": "container",
-    "yanchor": "top",
-    "ypad": 21,
-    "len": 300,
-    "ticklabeloverflow": "allow",
-}
-"""A colour bar whose ends have labels, at the left end of the chart: beside long row labels it would be cut off. Its
-words are `bar_words`: Plotly would write a title of its own over it, the more the lower the figure."""
+BAR_AT_LEFT = {"xref": "container", "x": 0, "xpad": 24, "len": 300, "ticklabeloverflow": "allow"}
+"""A colour bar whose ends have labels, at the left end of the chart: beside long row labels it would be cut off."""
 FOOT = 84
 """Room for the axis below the rows [px]."""
 
@@ -106,19 +96,6 @@ def pair_title(text: Catalogue, message_id: str, frame: pd.DataFrame) -> str:
     """An axis title of ours that names the two groups of `frame`."""
     first, second = (name_label(str(frame[side].iloc[0]), TITLE_LENGTH) for side in ("first", "second"))
     return text(message_id, first=first, second=second)
-
-
-def bar_words(title: str, theme: ChartTheme) -> dict[str, Any]:
-    """The title of a chart, which stands as the words above BAR_AT_LEFT."""
-    return {
-        "text": title,
-        "font": {"size": 12, "color": theme.muted},
-        "xref": "container",
-        "yref": "container",
-        "y": 1,
-        "yanchor": "top",
-        "pad": {"l": BAR_AT_LEFT["xpad"], "t": 4},
-    }
 
 
 # -- rows and marks -------------------------------------------------------------------------------------------------

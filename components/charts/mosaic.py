@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from components.charts.axes import first_hidden, separators
-from components.charts.theme import BAR_PAD, BAR_ROOM, ChartTheme
+from components.charts.theme import BAR_ROOM, ChartTheme
 from dashboard.engine.base import Bytes, Tiles
 from dashboard.i18n import Catalogue
 
@@ -19,8 +19,6 @@ MOST_CELLS = 1_300_000
 """A mosaic has at most so many cells (1.75 MB as JSON); larger ones are pooled further, and that is said."""
 _CAPTION = 34
 """Height of the two lines below a tile [px]."""
-_TOP_LABELS = 18
-"""Height of the layers' names above the tiles [px]."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +96,7 @@ def mosaic_figure(
     edge = 64 if flows else int(np.clip(1400 // (slots[:, 1].max() + 1), 24, 64))
     plan = _Plan(slots, drawn.shape[-1], edge, flows)
     names = [text("charts.head_name", layer=layer, head=head) for layer, head in order]
-    fig = go.Figure(
-        [_image(drawn, plan, theme), _hover(names, captions, plan, theme), _bar(text, theme, _TOP_LABELS * (not flows))]
-    )
+    fig = go.Figure([_image(drawn, plan, theme), _hover(names, captions, plan, theme), _bar(text, theme)])
     fig.add_trace(_frames(plan, theme))
     if flows:
         fig.add_trace(_captions(order, captions, plan))
@@ -173,10 +169,10 @@ def _hover(names: Sequence[str], captions: Sequence[str], plan: _Plan, theme: Ch
     )
 
 
-def _bar(text: Catalogue, theme: ChartTheme, labels: int) -> go.Scatter:
-    """The colour bar alone, above so many pixels of labels: it speaks of weights, the picture's levels are shifted."""
+def _bar(text: Catalogue, theme: ChartTheme) -> go.Scatter:
+    """The colour bar alone: it speaks of weights, the picture's own levels are shifted by one."""
     marker = {"color": [0], "cmin": 0, "cmax": 1, "colorscale": theme.sequential(), "showscale": True}
-    marker["colorbar"] = {"title": {"text": text("charts.axis.weight")}, "ypad": BAR_PAD + labels}
+    marker["colorbar"] = {"title": {"text": text("charts.axis.weight")}}
     return go.Scatter(x=[None], y=[None], mode="markers", marker=marker, hoverinfo="skip")
 
 
@@ -220,12 +216,7 @@ def _axes(fig: go.Figure, plan: _Plan, theme: ChartTheme, note: str) -> None:
         tickvals=centres["y"],
         ticktext=[f"H{i}" for i in range(plan.rows)],
     )
-    margin = {
-        "l": 8 if plan.flows else 40,
-        "r": 8,
-        "t": BAR_ROOM + _TOP_LABELS * (not plan.flows),
-        "b": 28 if note else 8,
-    }
+    margin = {"l": 8 if plan.flows else 40, "r": 8, "t": BAR_ROOM + (0 if plan.flows else 18), "b": 28 if note else 8}
     cell = plan.edge / plan.side
     fig.update_layout(
         width=max(340, round(plan.cols * plan.pitch_x * cell) + margin["l"] + margin["r"]),

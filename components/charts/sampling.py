@@ -159,7 +159,7 @@ def settings_map_figure(frame: pd.DataFrame, *, value: str, text: Catalogue, the
         showgrid=False,
     )
     row_height = 40 if by == "pair" else 28
-    fig.update_layout(height=row_height * len(rows) + BAR_ROOM + 130, separators=separators(text))
+    fig.update_layout(height=row_height * len(rows) + BAR_ROOM + 130, margin_t=BAR_ROOM, separators=separators(text))
     return theme.apply(fig)
 
 

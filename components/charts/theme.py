@@ -44,10 +44,10 @@ _INDIGO, _BLUE, _ORANGE = 270.0, 250.0, 55.0
 _OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "", "#F0E442")
 """The empty one is the text's own colour: black on light, nearly white on dark."""
 _STOPS = 17
-BAR_ROOM = 58
-"""Top margin of a chart with a colour bar [px]."""
-BAR_PAD = 3
-"""Between the bar's numbers and the plot [px]; more where the plot has labels on top."""
+BAR_ROOM = 68
+"""Top margin of a chart with a colour bar [px]: as much as Plotly keeps free for it, or the plot would lose height."""
+_BAR_PAD = 18
+"""Above the bar, for its words [px]."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,33 @@ class ChartTheme:
         return _template(self)
 
     def apply(self, fig: go.Figure) -> go.Figure:
-        """Give `fig` our template (and no other) and return it."""
-        return fig.update_layout(template=self.template())
+        """Give `fig` our template (and no other), put the words of its colour bar above it and return it."""
+        return _bar_words(fig.update_layout(template=self.template()), self)
+
+
+def _bar_words(fig: go.Figure, theme: ChartTheme) -> go.Figure:
+    """A colour bar's words as the figure's title: Plotly writes a bar's own title over it, the more the lower the plot.
+
+    Args:
+        fig: has one colour bar at most, and no title where it has one.
+        theme: colours.
+    """
+    for trace in fig.select_traces(lambda trace: trace.type in ("heatmap", "scatter")):
+        bar = trace.colorbar if trace.type == "heatmap" else trace.marker.colorbar
+        if bar.title.text:
+            fig.update_layout(
+                title={
+                    "text": bar.title.text,
+                    "font": {"size": 12, "color": theme.muted},
+                    "xref": bar.xref or "paper",
+                    "yref": "container",
+                    "y": 1,
+                    "yanchor": "top",
+                    "pad": {"l": bar.xpad or 0, "t": 2},
+                }
+            )
+            bar.title.text = None
+    return fig
 
 
 def rgb(colour: str) -> NDArray[np.float64]:
@@ -217,8 +242,7 @@ def _template(theme: ChartTheme) -> go.layout.Template:
         "tickfont": {"size": 12, "color": theme.text},
         "title": {"font": {"size": 12, "color": theme.muted}, "standoff": 8},
     }
-    # Right above the plot at its left end: it takes no width from the chart, which leaves BAR_ROOM at the top. Hung
-    # from the top of the figure Plotly would write the title over the bar, the more the lower the figure.
+    # lies above the plot at its left end and takes no width from the chart; the chart leaves BAR_ROOM at the top
     bar = {
         "orientation": "h",
         "thickness": 8,
@@ -227,16 +251,15 @@ def _template(theme: ChartTheme) -> go.layout.Template:
         "x": 0,
         "xanchor": "left",
         "xpad": 0,
-        "yref": "paper",
+        "yref": "container",
         "y": 1,
-        "yanchor": "bottom",
-        "ypad": BAR_PAD,
+        "yanchor": "top",
+        "ypad": _BAR_PAD,
         "outlinewidth": 1,
         "outlinecolor": theme.grid,
         "tickcolor": theme.grid,
         "ticks": "",
         "tickfont": {"size": 11, "color": theme.text},
-        "title": {"side": "top", "font": {"size": 12, "color": theme.muted}},
     }
     scale = theme.sequential()
     diverging = theme.diverging()

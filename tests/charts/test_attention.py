@@ -101,9 +101,9 @@ def test_a_hidden_first_token_is_empty_and_the_axis_says_so_whoever_hid_it(look)
 def test_own_maximum_changes_the_colours_and_the_bar_says_it(look):
     found = samples.weight_map(30, rows=(10, 30))
     largest = float(np.nanmax(found.weights))
-    drawn = heatmap(head_figure(found, samples.tokens(30), own_maximum=True, **look))
-    assert drawn.zmax == pytest.approx(largest, abs=1e-4)
-    assert f"{largest:.4f}" in drawn.colorbar.title.text
+    figure = head_figure(found, samples.tokens(30), own_maximum=True, **look)
+    assert heatmap(figure).zmax == pytest.approx(largest, abs=1e-4)
+    assert f"{largest:.4f}" in figure.layout.title.text
 
 
 def test_a_map_of_nothing_still_has_a_scale(look):

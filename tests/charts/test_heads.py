@@ -20,7 +20,7 @@ def test_a_metric_without_an_upper_end_goes_up_to_its_largest_value_and_names_it
     tiles = samples.tiles()
     figure = metric_map_figure(metric_frame(tiles), "entropy_nats", **look)
     assert figure.data[0].zmax == pytest.approx(float(tiles.metrics["entropy_nats"].max()))
-    assert "[nats]" in figure.data[0].colorbar.title.text
+    assert "[nats]" in figure.layout.title.text
 
 
 def test_a_metric_that_does_not_exist_anywhere_is_an_empty_map(look):
