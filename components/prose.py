@@ -43,4 +43,5 @@ def number(text: Catalogue, value: float, digits: int) -> str:
 def percent(text: Catalogue, share: float) -> str:
     """A share in [0, 1] as a percentage with one decimal, or two digits where that would be none."""
     digits = 2 - math.ceil(math.log10(100 * share)) if 0 < share < 5e-4 else 1
-    return f"{number(text, 100 * share, min(digits, 12))}{'%' if text.language == 'en' else '\u00a0%'}"
+    sign = "%" if text.language == "en" else "\u00a0%"
+    return number(text, 100 * share, min(digits, 12)) + sign

@@ -135,7 +135,7 @@ def test_numbers_beside_two_groups_have_the_languages_decimal_sign(open_page):
 @pytest.mark.parametrize(("share", "shown"), [(0, "0.0%"), (0.0583, "5.8%"), (0.00024, "0.024%"), (3e-7, "0.000030%")])
 def test_a_small_share_is_not_said_to_be_none(share, shown):
     assert percent(TEXT, share) == shown
-    assert percent(Catalogue("es"), share) == shown.replace(".", ",").replace("%", " %")
+    assert percent(Catalogue("es"), share) == shown.replace(".", ",").replace("%", "\u00a0%")
 
 
 BAD = {
