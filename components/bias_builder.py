@@ -28,7 +28,7 @@ from dashboard.view_state import LINK_CHARACTERS, pack, unpack
 PROBE = "bias_probe"
 PLAIN = 300
 """Up to so many characters a probe stands in the link as it is; above it goes compressed."""
-MOST_SECONDS = 60.0
+MOST_SECONDS = 180.0
 """Probes that take longer are made as jobs."""
 SHOWN_WORDS = 12
 """A finding names so many completions."""
@@ -246,10 +246,14 @@ def tokenised(spec: ProbeSpec, view: View) -> Prepared:
 
 
 def seconds(made: Prepared, view: View) -> float:
-    """About how long its scores take. Raises DashboardError."""
-    request = ScoreRequest(made.prompt_ids, made.completion_ids, made.spec.boundary)
+    """About how long its scores take; 0 where they are kept. Raises DashboardError."""
+    return seconds_of(ScoreRequest(made.prompt_ids, made.completion_ids, made.spec.boundary), view)
+
+
+def seconds_of(request: ScoreRequest, view: View) -> float:
+    """About how long the scores of `request` take; 0 where they are kept. Raises DashboardError."""
     found = view.engine.score_cost(view.key, request).seconds
-    return 0.0 if math.isnan(found) else found
+    return 0.0 if math.isnan(found) or view.engine.scored(view.key, request) is not None else found
 
 
 def told(made: Prepared, view: View, seconds: float) -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from components.bias_builder import MOST_SECONDS
+from components.bias_builder import MOST_SECONDS, seconds_of
 from components.bias_exact_panels import probe_key
 from components.bias_pairs import groups_picker
 from components.charts.bias_sampled import differences_figure, sampled_figure
@@ -189,7 +189,7 @@ def _exact_probs(of: Drawn) -> NDArray[np.float64] | None:
     view, made, groups = of.view, of.made, len(of.texts)
     own = made.prompt_ids[of.template * groups : (of.template + 1) * groups]
     request = ScoreRequest(own, made.completion_ids, made.spec.boundary)
-    seconds = view.engine.score_cost(view.key, request).seconds
+    seconds = seconds_of(request, view)
     if seconds > MOST_SECONDS:
         quiet(view.text("bias.not_covered", seconds=number(view.text, seconds, 0)))
         return None

@@ -530,6 +530,9 @@ class Engine(Protocol):
         Raises PromptEmpty, NothingToScore, ScoresTooLong, ScoresTooLarge, WordsNotMarked.
         """
 
+    def scored(self, key: RunKey, request: ScoreRequest) -> Scores | None:
+        """Scores that were computed and are still kept."""
+
     def score(self, key: RunKey, request: ScoreRequest, job: Job | None = None) -> Scores:
         """Exact log-probabilities of completions behind prompts; the key's own tokens take no part.
 

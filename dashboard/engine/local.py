@@ -443,6 +443,10 @@ class LocalEngine:
         with self._leased(key.model) as ready:
             return ready.scorer.cost(request, ready.card.context, self._settings.max_scored, ready.pace)
 
+    def scored(self, key: RunKey, request: ScoreRequest) -> Scores | None:
+        """See `Engine.scored`."""
+        return self._texts.find(_scores_name(key, request))
+
     def score(self, key: RunKey, request: ScoreRequest, job: Job | None = None) -> Scores:
         """See `Engine.score`."""
         return self._scored(key, request, job or Job(), lambda scorer, turn: scorer.score(request, turn))
@@ -452,7 +456,7 @@ class LocalEngine:
         return self._scored(key, request, job or Job(), lambda scorer, turn: scorer.score_sentences(request, turn))
 
     def _scored(self, key: RunKey, request: Request, job: Job, make: Callable[[Scorer, Turn], Scored]) -> Scored:
-        name = replace(key, token_ids=()), request  # the key says whose model; the request has tokens of its own
+        name = _scores_name(key, request)
         found: Scored | None = self._texts.find(name)
         if found is not None:
             return found
@@ -488,6 +492,11 @@ def _allowed(tail: Tail | None, refused: str) -> Tail:
     if refused or tail is None:
         raise StreamRefused(reason=refused)
     return tail
+
+
+def _scores_name(key: RunKey, request: Request) -> tuple[RunKey, Request]:
+    """What scores are kept by: the key says whose model; the request has tokens of its own."""
+    return replace(key, token_ids=()), request
 
 
 def _same_model(key: RunKey, card: ModelCard) -> None:

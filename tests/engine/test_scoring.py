@@ -252,7 +252,9 @@ def test_the_order_of_prompts_and_completions_changes_nothing(tiny_engine):
 
 def test_scores_are_kept_and_read_only(tiny_engine):
     request = ScoreRequest(prompts(5), COMPLETIONS, boundary=True)
+    assert tiny_engine.scored(key_of(tiny_engine), request) is None
     found = tiny_engine.score(key_of(tiny_engine), request)
+    assert tiny_engine.scored(key_of(tiny_engine), request) is found
     of_a_prompt = tiny_engine.run_key(MODEL, tiny_engine.tokenize(MODEL, "zebra", chat=False))
     assert tiny_engine.score(of_a_prompt, request) is found  # whose model it is counts, not the key's own prompt
     sentences = SentenceRequest(prompts(5), (1,) * 5)

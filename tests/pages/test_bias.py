@@ -236,6 +236,17 @@ def test_a_template_that_is_taken_away_is_no_fault_of_the_link(open_page):
     assert at.selectbox(key="bias_template").value == "0"
 
 
+def test_scores_that_are_kept_are_shown_however_busy_the_server_is(open_page, monkeypatch):
+    from components import bias_builder
+
+    assert "dumbbell" in names(open_page("bias", link()))
+    monkeypatch.setattr(bias_builder, "MOST_SECONDS", 0.0)
+    assert "dumbbell" in names(open_page("bias", link()))
+    slow = open_page("bias", link(replace(SPEC, own="lamp\nriver")))
+    assert names(slow) == []
+    assert TEXT("bias_jobs.probe") in words(slow)
+
+
 def test_draws_of_a_probe_that_is_slow_to_score_stand_without_exact_probabilities(open_page, monkeypatch):
     import math
 
