@@ -51,7 +51,8 @@ def lines_figure(
     for x, yaxis in ((0, "y"), (1, "y2")):
         fig.add_trace(_line_ends(tokens[start:stop], start, chosen, theme, x=x, yaxis=yaxis))
     _line_axes(fig, labels, start, stop, text)
-    fig.update_layout(height=16 * (stop - start) + 96, separators=separators(text), margin_t=8)
+    # upright axis titles need some height, however few the tokens
+    fig.update_layout(height=max(16 * (stop - start), 170) + 96, separators=separators(text), margin_t=8)
     return theme.apply(fig)
 
 

@@ -194,6 +194,12 @@ def test_a_long_map_shows_a_window_around_the_chosen_token(look, chosen, start):
     assert figure.layout.yaxis.tickvals == tuple(range(start, start + LINES_MOST))
 
 
+def test_lines_of_few_tokens_leave_room_for_the_upright_titles(look):
+    heights = [lines_figure(samples.weight_map(n), samples.tokens(n), **look).layout.height for n in (1, 2, 40)]
+    assert heights[0] == heights[1] >= 260
+    assert heights[2] >= 16 * 40
+
+
 def test_lines_of_pooled_weights_are_refused(look):
     with pytest.raises(ValueError, match="block 4"):
         lines_figure(samples.weight_map(40, block=4), samples.tokens(40), **look)
