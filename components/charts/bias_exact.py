@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,11 +58,7 @@ def bias_map_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme, 
         theme: colours and template.
         limit: ends of the colours, beyond which they do not change [nats]; the scale says so.
     """
-    counts = {name: frame[name].nunique() for name in ("completion", "group")}
-    turned = counts["group"] > max(MOST_NUMBERS, counts["completion"])
-    down, across = ("group", "completion") if turned else ("completion", "group")
-    if turned:
-        frame = frame.iloc[np.arange(len(frame)).reshape(counts["completion"], -1).T.ravel()]
+    frame, down, across = _map_sides(frame)
     rows, columns = frame[down].drop_duplicates().tolist(), frame[across].drop_duplicates().tolist()
     shown, beside = rows[:MOST_ROWS], columns[:MOST_COLUMNS]
     frame = frame[frame[down].isin(shown) & frame[across].isin(beside)]
@@ -91,17 +87,7 @@ def bias_map_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme, 
     if few:
         labels = [_cell(row, text, 2 if len(beside) <= 4 else 1) for row in frame.to_dict("records")]
         fig.add_traces(cell_labels(np.array(labels, object).reshape(shape), 0.5 + drawn / limit / 2, scale, theme))
-    fig.update_xaxes(
-        side="top",
-        title={"text": text(f"charts.bias_map.{across}s"), "standoff": 2},
-        range=[-0.5, len(beside) - 0.5],
-        tickmode="array",
-        tickvals=list(range(len(beside))),
-        ticktext=[folded_label(g, _GROUP_LENGTH, _GROUP_LINES) if few else name_label(g) for g in beside],
-        autotickangles=[0, -90],
-        showgrid=False,
-        tickfont={"size": 11},
-    )
+    fig.update_xaxes(title={"text": text(f"charts.bias_map.{across}s"), "standoff": 2}, **_map_columns(beside, few=few))
     fig.update_yaxes(**{**row_axis([name_label(name) for name in shown], theme), "minor": None})
     hidden = {down: len(rows) - len(shown), across: len(columns) - len(beside)}
     if any(hidden.values()):
@@ -117,6 +103,28 @@ def bias_map_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme, 
         separators=separators(text),
     )
     return theme.apply(fig)
+
+
+def _map_sides(frame: pd.DataFrame) -> tuple[pd.DataFrame, str, str]:
+    """The frame in the order of the cells, what stands down the side and what along the top."""
+    completions, groups = frame["completion"].nunique(), frame["group"].nunique()
+    if groups <= max(MOST_NUMBERS, completions):
+        return frame, "completion", "group"
+    return frame.iloc[np.arange(len(frame)).reshape(completions, -1).T.ravel()], "group", "completion"
+
+
+def _map_columns(names: Sequence[str], *, few: bool) -> dict[str, Any]:
+    """Settings of the axis along the top."""
+    return {
+        "side": "top",
+        "range": [-0.5, len(names) - 0.5],
+        "tickmode": "array",
+        "tickvals": list(range(len(names))),
+        "ticktext": [folded_label(name, _GROUP_LENGTH, _GROUP_LINES) if few else name_label(name) for name in names],
+        "autotickangles": [0, -90],
+        "showgrid": False,
+        "tickfont": {"size": 11},
+    }
 
 
 def _map_bar(reference: str, limit: float, text: Catalogue) -> dict[str, Any]:
