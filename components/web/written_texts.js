@@ -1,8 +1,9 @@
 // What each place on the page shows, and what the person did there: new data changes only what differs.
 const views = new WeakMap();
-// Streamlit can take a component off the page and put it back at once, as a new place: it goes on from its key's view.
+// Streamlit can take a component off the page and put it back a moment later, as a new place: it goes on from the view
+// that its key had.
 const latest = new Map();
-const HANDOVER = 1000; // how long a view waits for that [ms]
+const HANDOVER = 3000; // how long a view waits for that [ms]
 
 const newView = () => ({
   place: null, // the part of the page that it stands in
@@ -20,9 +21,9 @@ const newView = () => ({
 export default function ({ data: message, parentElement, setTriggerValue }) {
   const data = JSON.parse(new TextDecoder().decode(message));
   const life = beginLife(parentElement);
-  const before = latest.get(data.key);
-  const moved = before && !before.place.isConnected ? before : null;
-  const view = views.get(parentElement) ?? moved ?? newView();
+  const left = views.has(parentElement) ? null : latest.get(data.key)?.place; // the place it is taken over from
+  if (left) lives.get(left)?.abort();
+  const view = views.get(parentElement) ?? latest.get(data.key) ?? newView();
   view.place = parentElement;
   views.set(parentElement, view);
   latest.set(data.key, view);
@@ -49,7 +50,7 @@ export default function ({ data: message, parentElement, setTriggerValue }) {
     view.palette = paletteOf(data, view.palette);
     if (data.running && !view.running) view.following = true;
     drawRows();
-    if (view === moved) box.scrollTop = view.top;
+    if (left) box.scrollTop = view.top;
     if (view.following && lastAloneGrows() && !view.pointed) box.scrollTop = box.scrollHeight;
     restore(focused);
     announce();
@@ -71,7 +72,7 @@ export default function ({ data: message, parentElement, setTriggerValue }) {
     while (view.rows.length < count) view.rows.push(newRow(view.rows.length));
     const first = Math.max(SHORTEST, Math.floor(SPANS / Math.max(1, count)));
     view.rows.forEach((drawn, place) => {
-      if (!drawn.whole.isConnected) box.append(drawn.whole);
+      if (drawn.whole.parentNode !== box) box.append(drawn.whole);
       const limit = Math.max(first, view.limits.get(place) ?? 0);
       view.limits.set(place, limit); // what was drawn is not taken away when rows come
       drawRow(drawn, data.rows[place], { data, palette: view.palette, limit });
@@ -97,13 +98,14 @@ export default function ({ data: message, parentElement, setTriggerValue }) {
     if (!view.pointed) return;
     if (view.pointed.isConnected) show(view.pointed);
     else close(card.contains(active()));
-    if (view === moved && view.pinned && document.activeElement === document.body) focusOption(view.option);
+    const lost = document.activeElement === document.body || left?.getRootNode().activeElement;
+    if (view.pinned && lost) focusOption(view.option);
   }
 
   function announce() {
     live.setAttribute("aria-live", data.running ? "off" : "polite");
     if (data.running) live.textContent = "";
-    else if (view.running) live.textContent = words.done;
+    else if (view.running || left) live.textContent = words.done;
     view.running = data.running;
   }
 
@@ -295,7 +297,7 @@ export default function ({ data: message, parentElement, setTriggerValue }) {
     view.top = box.scrollTop;
   });
   on(card, "focusin", (event) => {
-    view.option = [...card.querySelectorAll(".option")].indexOf(event.target);
+    view.option = Math.max(0, [...card.querySelectorAll(".option")].indexOf(event.target));
   });
   on(card, "click", (event) => {
     const option = event.target.closest(".option");

@@ -141,7 +141,7 @@ def show_copy() -> None:
 def show_written() -> None:
     """``stream=1``: five times a second each row gets two more tokens, until it has ``count``; ``hold`` stops it.
 
-    ``out=1``: at the end they stand outside their fragment, which to the browser is another component.
+    ``gone=1``: at the end they are off the page for a moment.
     """
     count = number("count", 40)
     last = number("hold", count) if query.get("stream") == "1" else count
@@ -155,11 +155,19 @@ def show_written() -> None:
         if written_all or forked:
             st.rerun()  # the whole page once more, without the clock
 
-    if query.get("out") == "1" and now >= last:
-        draw_written(now, count)
+    if query.get("gone") == "1" and now >= last and not st.session_state.get("gone"):
+        st.fragment(come_back, run_every=0.1)()
         return
     # always a fragment: elsewhere on the page it would be another component to the browser
     st.fragment(texts, run_every=0.2 if now < last else None)()
+
+
+def come_back() -> None:
+    # the first run of a fragment is the page's own
+    if st.session_state.setdefault("looks", 0) == 1:
+        st.session_state["gone"] = True
+        st.rerun()
+    st.session_state["looks"] += 1
 
 
 def draw_written(now: int, count: int) -> None:
