@@ -158,6 +158,7 @@ def show_written() -> None:
     if query.get("gone") == "1" and now >= last and not st.session_state.get("gone"):
         st.fragment(come_back, run_every=0.1)()
         return
+    st.text("back" if st.session_state.get("gone") else "there")
     # always a fragment: elsewhere on the page it would be another component to the browser
     st.fragment(texts, run_every=0.2 if now < last else None)()
 

@@ -374,8 +374,10 @@ def test_a_card_pinned_while_texts_grow_can_be_chosen_from_when_they_have_ended(
 
 def test_a_pinned_card_and_its_focus_outlive_texts_that_leave_the_page_for_a_moment(page, server):
     option = pinned_while_growing(page, server, "&gone=1")
-    expect(page.get_by_role("status").filter(has_text="All texts are written.")).to_be_attached()
+    expect(page.get_by_text("back", exact=True)).to_be_visible(timeout=15_000)
     settled(page)
+    expect(page.get_by_role("status").filter(has_text="All texts are written.")).to_be_attached()
+    expect(option).to_be_focused()
     page.keyboard.press("ArrowUp")
     expect(page.get_by_role("option").nth(1)).to_be_focused()
     page.keyboard.press("Escape")
