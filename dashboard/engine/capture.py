@@ -24,6 +24,7 @@ from transformers.masking_utils import sdpa_mask
 from dashboard.engine import prefix
 from dashboard.engine.base import Job
 from dashboard.engine.layers import KernelInputs, Layer, first_tensor
+from dashboard.engine.limits import SWITCH, find_limits
 from dashboard.engine.replay import Replay, find_attention_modules
 from dashboard.errors import Cancelled, ModelBroken
 
@@ -79,7 +80,7 @@ class Capturer:
         self.plain = False
         """Whether the family's attention is our kernel and nothing but softmax(scaling · q·k), at any length."""
         self.reach = 0
-        """Up to so many tokens it is."""
+        """Up to so many tokens it is, and computes the same whatever the text's length."""
         self._blocks = len(blocks)
         self._replay = replay
         self._layer_of = {id(module): i for i, block in enumerate(blocks) for module in block.modules()}
@@ -305,17 +306,10 @@ def _through_interface(model: Any, blocks: list[nn.Module], kernel: str, ids: tu
     capturer.weight_formula = formula(next(iter(record.inputs.values())), record.inputs.values())
     terms = [(layer.softcap, layer.sinks, layer.bias, layer.mask) for layer in record.inputs.values()]
     if kernel == SDPA and all(x is None for some in terms for x in some):
-        capturer.reach = _window(model) or sys.maxsize
-        capturer.plain = capturer.reach == sys.maxsize
+        limits = find_limits(model)
+        capturer.reach = min((limit.length for limit in limits), default=sys.maxsize)
+        capturer.plain = all(limit.name == SWITCH for limit in limits)
     return capturer
-
-
-def _window(model: Any) -> int:
-    """Tokens beyond which some layer looks at less than all that came before; 0: there is no such layer."""
-    config = model.config.get_text_config()
-    types = getattr(config, "layer_types", None) or []
-    limits = [getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size", "window_size")]
-    return 0 if types and set(types) == {"full_attention"} else min((one for one in limits if one), default=0)
 
 
 def _check(capturer: Capturer, model: Any, ids: tuple[int, ...], own: list[Tensor]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from dashboard.engine.beams import search
 from dashboard.engine.generated import BeamTree, Column, Generated, GenerateRequest, OnStep, Output, Step, assembled
-from dashboard.engine.prefix import NAMES, Prompt, Rows
+from dashboard.engine.prefix import Prompt, Rows
 from dashboard.engine.sampling import Chooser, Drawn, Pick, row_keys, told
 from dashboard.engine.writer import Turn, Writer
 from dashboard.errors import Cancelled
@@ -56,7 +56,10 @@ def generate(
     if batch.columns:
         with torch.inference_mode():
             pace = batch.run(prompt, turn, tell)
-    outputs = list(assembled(steps, request, unfinished="cancelled"))
+    outputs = [
+        _whole(writer, prompt, ids, output) if writer.way.crosses(len(ids), len(ids) + len(output.ids)) else output
+        for output in assembled(steps, request, unfinished="cancelled")
+    ]
     trees: list[BeamTree | None] = [None] * len(request.columns)
     dropped = [0] * len(request.columns)
     for number, column in enumerate(request.columns):
@@ -66,7 +69,7 @@ def generate(
         trees[number], dropped[number] = found.tree, found.dropped
         for row, (text, score) in enumerate(found.texts):
             stopped = writer.why_stopped(text, column) or "cancelled"
-            outputs.append(Output(number, row, **_measured(prompt, text), stopped=stopped, score=score))
+            outputs.append(Output(number, row, **_measured(writer, prompt, ids, text), stopped=stopped, score=score))
     made = Generated(
         outputs=tuple(sorted(outputs, key=lambda output: (output.column, output.row))),
         names=tuple(Chooser(column.settings, row_keys(0, 0, 1)).names for column in request.columns),
@@ -74,7 +77,7 @@ def generate(
         dropped=tuple(dropped),
         seconds=time.perf_counter() - began,
         prompt_seconds=prompt_seconds,
-        way=NAMES[writer.way] if batch.columns else "",
+        way=writer.way.name(len(ids)) if batch.columns else "",
     )
     return made, pace
 
@@ -164,14 +167,32 @@ class _Batch:
 
 def _arrays(drawn: Drawn) -> dict[str, Any]:
     found = {field.name: getattr(drawn, field.name).cpu().numpy() for field in fields(Drawn)}
-    for array in found.values():
-        array.flags.writeable = False
-    return found
+    return {name: _fixed(array) for name, array in found.items()}
 
 
-def _measured(prompt: Prompt, ids: Sequence[int]) -> dict[str, Any]:
+def _measured(writer: Writer, prompt: Prompt, ids: Sequence[int], text: Sequence[int]) -> dict[str, Any]:
     """P and rank of the tokens of a text that was not drawn one by one, by one more pass."""
     with torch.inference_mode():
-        tokens = torch.tensor(list(ids), device=prompt.logits.device)
-        behind = prompt.begin(1).step(tokens[None, :-1])[0] if len(ids) > 1 else prompt.logits[None][:0]
-        return _arrays(told(torch.cat([prompt.logits[None], behind]), tokens))
+        return _arrays(told(writer.along(prompt, ids, text), writer.ids(text)))
+
+
+def _whole(writer: Writer, prompt: Prompt, ids: Sequence[int], output: Output) -> Output:
+    """A drawn text with the ln p and ranks of one pass over all of it, as every text is read elsewhere.
+
+    It grew across a length at which the family changes: what its first tokens were drawn from is no longer what the
+    model says of them. Its ln q stay: from those it was drawn.
+    """
+    with torch.inference_mode():
+        logits = writer.along(prompt, ids, output.ids.tolist())
+        log_p = logits.log_softmax(-1)
+        drawn = told(logits, writer.ids(output.ids.tolist()))
+        others = log_p.gather(-1, torch.tensor(output.alternatives, device=log_p.device))
+    numbers = _arrays(drawn)
+    return replace(
+        output, log_p=numbers["log_p"], ranks=numbers["ranks"], alternative_log_p=_fixed(others.cpu().numpy())
+    )
+
+
+def _fixed(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
+    return array

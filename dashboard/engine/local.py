@@ -51,13 +51,14 @@ from dashboard.engine.generated import (
     TreeRequest,
 )
 from dashboard.engine.pool import ModelPool
-from dashboard.engine.prefix import SharedPrompt, find_way
+from dashboard.engine.prefix import SharedPrompt
 from dashboard.engine.runs import Footprint, Kept, Pace, Run, RunStore, without_values
 from dashboard.engine.scored import ScoreCost, ScoreRequest, Scores, SentenceRequest, SentenceScores
 from dashboard.engine.scoring import Request, Scorer
 from dashboard.engine.stream import Stream, Tail, find_stream
 from dashboard.engine.tokenizing import PromptReader
 from dashboard.engine.unembedding import CHECK_IDS, Head, ResidualHook, exact_head
+from dashboard.engine.ways import Proof, find_way
 from dashboard.engine.writer import Turn, Writer, ending_of
 from dashboard.errors import GenerationTooLarge, GenerationTooLong, RunTooLarge, StreamRefused
 from dashboard.run_key import RunKey
@@ -357,7 +358,8 @@ class LocalEngine:
             whole = len(key.token_ids) + longest
             if whole > card.context:
                 raise GenerationTooLong(tokens=len(key.token_ids), new=longest, limit=card.context)
-            alone = ready.writer.way is not SharedPrompt  # every row has a copy of the prompt
+            way = ready.writer.way  # every row has a copy of the prompt, or gets one on its way
+            alone = way.kind is not SharedPrompt or way.crosses(len(key.token_ids), whole)
             cached = sum(
                 max(column.rows, column.num_beams)
                 * (column.max_new_tokens + len(key.token_ids) * (alone or column.num_beams > 1))
@@ -511,6 +513,8 @@ def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> Rea
     import transformers
 
     model, config = loaded.model, loaded.model.config.get_text_config()
+    reads = getattr(config, "max_position_embeddings", None) or getattr(config, "max_seq_len", None) or 2048
+    proof = Proof.of(model, reads)
     capturer = install(model)
     hook = ResidualHook(model)
     reader = PromptReader(loaded.tokenizer)
@@ -519,7 +523,6 @@ def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> Rea
     for addition in stream.additions:
         addition.project.register_forward_pre_hook(keep_values)
     heads_count = config.num_attention_heads
-    reads = getattr(config, "max_position_embeddings", None) or getattr(config, "max_seq_len", None) or 2048
     card = ModelCard(
         model=loaded.spec.id,
         label=loaded.spec.label,
@@ -548,6 +551,7 @@ def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> Rea
     pace = Pace()
     footprint = _footprint(capturer, hook, card, pace, head is None)
     way = find_way(model, tuple(range(3, 3 + CHECK_TEXT)), shared=capturer.plain)
+    way = proof.bounded(way, model)
     writer = Writer(model, loaded.tokenizer, way, ending_of(model, loaded.tokenizer))
     scorer = Scorer(writer, reader, capturer)
     return ReadyModel(card, capturer, reader, hook, head, stream, footprint, pace, Pace(), writer, Pace(), scorer)

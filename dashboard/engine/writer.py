@@ -13,7 +13,9 @@ from dashboard.engine.base import Job
 from dashboard.engine.capture import following
 from dashboard.engine.device_lock import DeviceLock
 from dashboard.engine.generated import Column
-from dashboard.engine.prefix import Prompt, Way
+from dashboard.engine.limits import last_logits
+from dashboard.engine.prefix import Prompt
+from dashboard.engine.ways import Way
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,19 @@ class Writer:
     def prompt(self, ids: Tensor, job: Job) -> Prompt:
         """The computed prompt, (T,). Raises Cancelled."""
         with torch.inference_mode(), following(Job(cancel=job.cancel)):
-            return self.way(self.model, ids)
+            return self.way.prompt(self.model, ids)
+
+    def along(self, prompt: Prompt, ids: Sequence[int], text: Sequence[int]) -> Tensor:
+        """(n, vocab) float32 logits before each token of `text`, (n,), behind the computed `prompt` of `ids`.
+
+        Those of one pass over prompt and text: where the text crosses a length at which the family changes, what was
+        computed for the prompt alone does not count.
+        """
+        with torch.inference_mode():
+            if self.way.crosses(len(ids), len(ids) + len(text)):
+                return last_logits(self.model, [*ids, *text], len(text) + 1)[:-1]
+            behind = prompt.begin(1).step(self.ids(text[:-1])[None])[0] if len(text) > 1 else prompt.logits[None][:0]
+            return torch.cat([prompt.logits[None], behind])
 
     def text(self, ids: Sequence[int]) -> str:
         """What tokens say, special ones included."""

@@ -19,7 +19,8 @@ from dashboard.engine.device_lock import DeviceLock
 from dashboard.engine.generated import FLOAT_NOISE, Column, GenerateRequest, assembled
 from dashboard.engine.generation import generate
 from dashboard.engine.local import LocalEngine
-from dashboard.engine.prefix import SharedPrompt, SharedRows, find_way
+from dashboard.engine.prefix import SharedPrompt, SharedRows
+from dashboard.engine.ways import find_way
 from dashboard.engine.writer import Turn, Writer, ending_of
 from dashboard.errors import Busy, Cancelled, GenerationTooLarge, GenerationTooLong
 from dashboard.settings import BUNDLED
