@@ -100,8 +100,8 @@ class Output:
     ids: Ints
     """(step,) tokens behind the prompt, the one that ended it included."""
     log_p: Floats
-    """(step,) ln p: the model's own, softmax of the raw logits [nats]; of one pass over the whole text where that crosses
-    a length at which the family changes."""
+    """(step,) ln p: the model's own, softmax of the raw logits [nats]. Of one pass over the whole text where that
+    crosses a length at which the family changes."""
     log_q: Floats
     """(step,) ln q: of the distribution really drawn from [nats]; NaN for beams, which draw no single token."""
     ranks: Ints
