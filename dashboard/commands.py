@@ -35,6 +35,8 @@ def main(arguments: Sequence[str]) -> int:
             return _test(arguments[1:], text)
         if options.command == "benchmark":
             return _benchmark(options, text)
+        if options.command == "verify":
+            return _verify(options, text)
         return _start(options, text)
     except SetupFailed as failure:
         print(
@@ -49,11 +51,11 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m dashboard",
-        description="Logitscope: start the dashboard (no command), run its tests, or a benchmark.",
+        description="Logitscope: start the dashboard (no command), run its tests or a benchmark, or verify a model.",
         epilog="Arguments after 'test' go to pytest, for example: python -m dashboard test -m 'not browser'",
     )
-    parser.add_argument("command", nargs="?", choices=["start", "test", "benchmark"], default="start")
-    parser.add_argument("name", nargs="?", help="which benchmark (see tests/benchmarks)")
+    parser.add_argument("command", nargs="?", choices=["start", "test", "benchmark", "verify"], default="start")
+    parser.add_argument("name", nargs="?", help="which benchmark (see tests/benchmarks), or the model to verify")
     parser.add_argument("--port", type=int, help=f"port of the dashboard (default {PORT}, or the next free one)")
     parser.add_argument("--host", default="localhost", help="address to serve on; 0.0.0.0 for all (default localhost)")
     parser.add_argument("--model", help="model that pages open with: bundled id, hub id, or local/<folder>")
@@ -178,4 +180,17 @@ def _benchmark(options: argparse.Namespace, text: Catalogue) -> int:
     environment = _prepared(text, tests=True)
     flags = [f"--{name}" for name in ("quick", "check") if getattr(options, name)]
     command = [str(environment.python), "-m", f"tests.benchmarks.{options.name}", *flags]
+    return subprocess.run(command, cwd=ROOT, env=surroundings(options), check=False).returncode
+
+
+# -- verify -------------------------------------------------------------------------------------------------------
+def _verify(options: argparse.Namespace, text: Catalogue) -> int:
+    """Compare a model's numbers with plain transformers; the exit code is 1 where some are off."""
+    environment = _prepared(text, tests=False)
+    command = [
+        str(environment.python),
+        "-m",
+        "dashboard.engine.verification",
+        *([options.name] if options.name else []),
+    ]
     return subprocess.run(command, cwd=ROOT, env=surroundings(options), check=False).returncode

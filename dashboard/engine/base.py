@@ -429,6 +429,56 @@ class Attribution:
     """Sum of the parts - logit."""
 
 
+# -- against plain transformers -----------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Deviation:
+    """The largest difference of one kind of number from plain transformers, on one text."""
+
+    name: str
+    """An id below ``verify.quantity.``, which says the unit."""
+    tokens: int
+    """Of the text."""
+    error: float
+    """NaN where the engine refuses."""
+    bound: float
+    refused: str = ""
+    """Message id of the refusal; empty: the numbers were compared."""
+    facts: tuple[tuple[str, object], ...] = ()
+    """Of the refusal."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the difference is within its bound; what is refused is not wrong."""
+        return bool(self.refused) or self.error <= self.bound
+
+
+@dataclass(frozen=True)
+class Verification:
+    """A loaded model checked against plain transformers."""
+
+    card: ModelCard
+    rows: tuple[Deviation, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every difference is within its bound."""
+        return all(row.ok for row in self.rows)
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Tokens of the texts, ascending."""
+        return tuple(sorted({row.tokens for row in self.rows}))
+
+    @property
+    def quantities(self) -> tuple[tuple[str, float, tuple[Deviation | None, ...]], ...]:
+        """(name, bound, its deviation at each of `lengths`); ``None``: transformers gives nothing to compare with."""
+        there = {(row.name, row.tokens): row for row in self.rows}
+        bounds = {row.name: row.bound for row in self.rows}
+        return tuple(
+            (name, bound, tuple(there.get((name, tokens)) for tokens in self.lengths)) for name, bound in bounds.items()
+        )
+
+
 AttentionRequest = HeadRequest | CombineRequest | RolloutRequest
 
 
@@ -541,6 +591,9 @@ class Engine(Protocol):
 
     def score_sentences(self, key: RunKey, request: SentenceRequest, job: Job | None = None) -> SentenceScores:
         """Exact log-probabilities of the tokens of texts; the key's own take no part. Raises as `score`."""
+
+    def verify(self, model: str, job: Job | None = None) -> Verification:
+        """Compare the loaded model with plain transformers, loaded anew. Raises the ``Model…`` errors, Cancelled."""
 
     def health(self) -> dict[str, object]:
         """What an operator's probe wants: models loaded, runs kept, bytes, forward passes made, queue."""

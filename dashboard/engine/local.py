@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from dashboard.engine import decoding, exact, generation, heads, lens, registry, tiles, unembedding
+from dashboard.engine import decoding, exact, generation, heads, lens, registry, tiles, unembedding, verification
 from dashboard.engine.base import (
     AttentionRequest,
     Attribution,
@@ -35,6 +35,7 @@ from dashboard.engine.base import (
     Tiles,
     Token,
     TokenizedPrompt,
+    Verification,
     WeightMap,
 )
 from dashboard.engine.capture import Capturer, Recording, decoder_blocks, install, keep_values
@@ -470,6 +471,15 @@ class LocalEngine:
                 found = make(ready.scorer, Turn(self._device, job))
                 self._texts.keep(name, found, found.nbytes + request.nbytes)
         return found
+
+    def verify(self, model: str, job: Job | None = None) -> Verification:
+        """See `Engine.verify`."""
+        job = job or Job()
+        card = self.describe(model, job)
+        self._check(model, job)  # a second copy must fit beside the first
+        spec, device = registry.find(model, self._settings), pick_device(self._settings.device)
+        plain = registry.load(spec, self._settings, device, lambda _share: None).model
+        return verification.verify(self, card, plain, job)
 
     def health(self) -> dict[str, object]:
         """See `Engine.health`."""

@@ -264,3 +264,15 @@ def test_what_was_chosen_on_a_page_is_there_when_the_person_comes_back(monkeypat
     at.query_params.clear()  # Back, to the page as it was first opened
     at.run()
     assert at.selectbox(key="bias_view").value == "exact"
+
+
+def test_the_overview_checks_the_model_against_transformers_on_request(open_page):
+    at = open_page("overview")
+    text = Catalogue("en")
+    assert text("verify.all_ok") not in words(at)
+    at.button(key="verify").click().run()
+    assert not at.exception
+    assert text("verify.all_ok") in words(at)
+    assert text("verify.quantity.weights") in words(at)
+    at.run()  # what was found stays while the person looks elsewhere
+    assert text("verify.all_ok") in words(at)
