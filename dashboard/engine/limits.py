@@ -147,3 +147,27 @@ def unproven(model: Any, limits: Sequence[Limit], short: Any) -> tuple[Limit, ..
     return tuple(
         limit for limit in limits if limit.length > SHORT and torch.equal(last_logits(without[limit.name], ids), own)
     )
+
+
+def learned_positions(model: Any) -> int | None:
+    """Tokens that the model has position embeddings for; ``None``: it learned none.
+
+    Some families number positions from 2 on (RoBERTa), so that fewer can be used than their configuration says: which
+    rows of the table a short text takes tells how many are left.
+    """
+    rows: list[tuple[int, Tensor]] = []
+    words = model.get_input_embeddings()
+    tables = [module for module in model.modules() if isinstance(module, nn.Embedding) and module is not words]
+
+    def note(table: nn.Module, args: Any, _kwargs: Any) -> None:
+        if args and torch.is_tensor(args[0]) and args[0].dtype in (torch.int32, torch.int64):
+            rows.append((table.num_embeddings, args[0].flatten()))  # type: ignore[arg-type]
+
+    handles = [table.register_forward_pre_hook(note, with_kwargs=True) for table in tables]
+    try:
+        last_logits(model, proof_ids(words.weight.shape[0], SHORT // 2))
+    finally:
+        for handle in handles:
+            handle.remove()
+    lengths = [count - int(taken[0]) for count, taken in rows if len(taken) > 1 and bool((taken.diff() == 1).all())]
+    return min(lengths, default=None)

@@ -8,7 +8,17 @@ from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from dashboard.engine.limits import NAMES, PROOF_TOKENS, SHORT, Limit, find_limits, last_logits, proof_ids, short_copy
+from dashboard.engine.limits import (
+    NAMES,
+    PROOF_TOKENS,
+    SHORT,
+    Limit,
+    find_limits,
+    last_logits,
+    learned_positions,
+    proof_ids,
+    short_copy,
+)
 from dashboard.engine.limits import unproven as unproven_of
 from tests.engine.families import FAMILIES, SETTINGS, build
 
@@ -139,3 +149,21 @@ def test_every_setting_of_a_causal_type_that_sounds_like_a_limit_is_one_or_is_kn
             if sounds and name not in NAMES and not NO_LIMITS.fullmatch(name) and not hasattr(dict, name):
                 unknown.setdefault(name, kind)
     assert not unknown
+
+
+POSITIONS = ("roberta", "camembert", "xlm-roberta", "data2vec-text", "roberta-prelayernorm", "bert", "electra")
+POSITIONS += ("rembert", "ernie", "biogpt", "opt", "bart", "mvp", "gpt2", "gpt_neo", "openai-gpt", "ctrl", "gptj")
+
+
+@pytest.mark.parametrize("kind", POSITIONS)
+def test_as_many_tokens_are_read_as_there_are_positions_for(kind):
+    """What can be learned from six tokens is what a longer text runs into."""
+    sizes = {"vocab_size": 200, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "is_decoder": True}
+    sizes |= {"num_attention_heads": 4, "max_position_embeddings": 34, "pad_token_id": 1, "eos_token_id": 0}
+    extra = {"gpt_neo": {"attention_types": [[["global", "local"], 1]]}, "gptj": {"rotary_dim": 4}}
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **sizes | extra.get(kind, {}))).eval()
+    readable = min(34, learned_positions(model) or 34)
+    last_logits(model, [5 + i % 90 for i in range(readable)])
+    with pytest.raises((IndexError, RuntimeError)):
+        last_logits(model, [5 + i % 90 for i in range(readable + 1)])
+    assert readable == (32 if "roberta" in kind or kind in {"camembert", "data2vec-text"} else 34)
