@@ -6,8 +6,7 @@ import contextlib
 import inspect
 import math
 import time
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -50,6 +49,7 @@ from dashboard.engine.generated import (
     SettingsComparison,
     TreeRequest,
 )
+from dashboard.engine.library_errors import loading_in_words, memory_in_words
 from dashboard.engine.pool import ModelPool
 from dashboard.engine.prefix import SharedPrompt, find_way
 from dashboard.engine.runs import Footprint, Kept, Pace, Run, RunStore, without_values
@@ -160,20 +160,24 @@ class LocalEngine:
             torch=card.torch,
         )
 
-    def _leased(self, model: str, job: Job | None = None) -> AbstractContextManager[ReadyModel]:
-        return self._pool.lease(model, timeout=self._settings.busy_seconds, job=job or Job())
+    @contextlib.contextmanager
+    def _leased(self, model: str, job: Job | None = None) -> Iterator[ReadyModel]:
+        with memory_in_words(), self._pool.lease(model, timeout=self._settings.busy_seconds, job=job or Job()) as ready:
+            yield ready
 
     def _check(self, model: str, job: Job) -> None:
         """Whatever can fail without loading fails here, before room is made for the model."""
-        spec = registry.find(model, self._settings)
-        folder, _ = registry.fetch(spec, self._settings, job.progress)
-        registry.check(folder, spec, self._settings, pick_device(self._settings.device))
+        with loading_in_words(model):
+            spec = registry.find(model, self._settings)
+            folder, _ = registry.fetch(spec, self._settings, job.progress)
+            registry.check(folder, spec, self._settings, pick_device(self._settings.device))
 
     def _load(self, model: str, job: Job) -> ReadyModel:
-        spec = registry.find(model, self._settings)
-        device = pick_device(self._settings.device)
-        loaded = registry.load(spec, self._settings, device, job.progress)
-        return _ready(loaded, device, self._settings)
+        with loading_in_words(model):
+            spec = registry.find(model, self._settings)
+            device = pick_device(self._settings.device)
+            loaded = registry.load(spec, self._settings, device, job.progress)
+            return _ready(loaded, device, self._settings)
 
     # -- runs -----------------------------------------------------------------------------------------------------
     def estimate(self, key: RunKey) -> Estimate:
@@ -232,11 +236,13 @@ class LocalEngine:
         held = None if isinstance(request, HeadRequest) else self._device.held(job)
         return self._runs.derive(run, ("weights", request), make, lambda made: made.weights.nbytes, held)
 
+    @memory_in_words()
     def query_rows(self, key: RunKey, query: int) -> QueryRows:
         """See `Engine.query_rows`."""
         run = self._run(key, Job())
         return heads.query_rows(run.layers, query, run.heads)
 
+    @memory_in_words()
     def key_column(self, key: RunKey, layer: int, head: int, col: int) -> KeyColumn:
         """See `Engine.key_column`."""
         run = self._run(key, Job())
