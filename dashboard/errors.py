@@ -195,7 +195,7 @@ class ModelBroken(DashboardError):
 
 
 class ModelIncomplete(DashboardError):
-    """Weights and architecture do not match. Facts: ``model, missing, mismatched, unexpected``: how many, some names."""
+    """Weights and architecture do not match. Facts: ``model, missing, mismatched, unexpected`` (count and names)."""
 
 
 class ModelNotFinite(DashboardError):

@@ -76,4 +76,6 @@ def is_memory(error: BaseException) -> bool:
 def first_line(error: BaseException) -> str:
     """What an exception says, on one line and cut; its type where it says nothing."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:_CHARACTERS] if lines else type(error).__name__
+    if len(lines) > 1 and lines[0].endswith(":"):  # a heading
+        lines[0] += " " + lines[1]
+    return lines[0].removesuffix(".")[:_CHARACTERS] if lines else type(error).__name__

@@ -15,10 +15,9 @@ from dashboard.errors import ModelIncomplete, ModelNotCausal, ModelNotFinite, Mo
 SHOWN = 3
 """Names of weights in a message."""
 CHECK_TOKENS = 8
-TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-8}
+TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-4, torch.float16: 0.01, torch.bfloat16: 0.03}
 """Earlier logits may move by so much of the largest when the last token changes: kernels round with the shapes of
 what a mixture of experts is given."""
-HALF_TOLERANCE = 0.05
 _MASKS = re.compile(r"(^|\.)(bias|masked_bias|causal_mask)$")
 _TABLES = re.compile(
     r"(^|\.)(position_ids|embed_positions\.weights|(rotary_emb|rotary_pos_emb|rotary)\.(\w*inv_freq|\w+_cached))$"
@@ -49,9 +48,10 @@ def check_weights(
     unexpected = sorted(key for key in info["unexpected_keys"] if not _may_be_left(key, model, config, stored))
     if not (missing or mismatched or unexpected):
         return
-    kinds = getattr(config, "architectures", None) or []
-    if missing and kinds and set(missing) <= _head_names(model) and type(model).__name__ not in kinds:
-        raise ModelWithoutHead(model=name, kind=str(kinds[0]))
+    named = getattr(config, "architectures", None)
+    kind = str(named[0]) if isinstance(named, list) and named else type(model).__name__
+    if missing and set(missing) <= _head_names(model) and kind != type(model).__name__:
+        raise ModelWithoutHead(model=name, kind=kind)
     raise ModelIncomplete(
         model=name, missing=_listed(missing), mismatched=_listed(mismatched), unexpected=_listed(unexpected)
     )
@@ -85,7 +85,7 @@ def _predicts_further(key: str, config: Any) -> bool:
     """Whether the tensor is of a layer beyond the last, of those that predict several tokens ahead."""
     found = re.search(r"(?:^|\.)layers\.(\d+)\.", key)
     layers, more = getattr(config, "num_hidden_layers", 0), getattr(config, "num_nextn_predict_layers", 0)
-    return bool(found) and layers <= int(found[1]) < layers + (more or 0)
+    return found is not None and layers <= int(found[1]) < layers + (more or 0)
 
 
 def _is_another_part(key: str, expected: Iterable[str]) -> bool:
@@ -124,7 +124,7 @@ def check_passes(model: Any, name: str) -> None:
         raise ModelNotFinite(model=name, where="logits")
     scale = max(1e-3, float(logits[logits.isfinite()].abs().max()))
     moved = float((logits[:-1] - changed[:-1]).nan_to_num().abs().max())
-    if moved > TOLERANCE.get(model.dtype, HALF_TOLERANCE) * scale:
+    if moved > TOLERANCE[model.dtype] * scale:
         raise ModelNotCausal(model=name, kind=type(model).__name__, moved=f"{moved:.2g}")
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import json
-import math
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ SMALL = ("*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken")
 """What else is read beside the weights: configuration, tokenizer, chat template."""
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.h5", "*.msgpack")
 _VOCABULARIES = ("tokenizer.json", "vocab*", "*.model", "merges.txt", "*.tiktoken", "tekken.json")
-_FLOATS = {"F64", "F32", "F16", "BF16"}
 _WRAPPER = r"(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\."
 UNWRAP = {rf"^(?:module\.|{_WRAPPER})+": "", rf"(?<=\.)(?:{_WRAPPER})+": "", rf"(?<=\.)(?:{_WRAPPER})+(?=.)": ""}
 """Takes out of weights' names what DDP, torch.compile, FSDP and checkpointing put there (transformers replaces each
@@ -79,8 +77,14 @@ def check_links(folder: Path, model: str) -> None:
             raise ModelBroken(model=model, reason=f"{path.name} is a link to a file that is not there")
 
 
-def weight_names(folder: Path, config: dict[str, Any], model: str) -> list[str]:
+def weight_names(folder: Path, config: dict[str, Any], model: str, there: Collection[str] | None = None) -> list[str]:
     """The files below `folder` that transformers would read weights from, in its order of preference.
+
+    Args:
+        folder: the model's.
+        config: its configuration.
+        model: for messages.
+        there: names of the files that there are, where not all of them are on this machine yet.
 
     Raises:
         ModelUnsafe: weights are there, but only as files that can run code.
@@ -88,11 +92,12 @@ def weight_names(folder: Path, config: dict[str, Any], model: str) -> list[str]:
     """
     named = config.get("transformers_weights")
     for name in (named, WEIGHTS, INDEX):
-        if isinstance(name, str) and (folder / name).is_file():
+        if isinstance(name, str) and ((folder / name).is_file() if there is None else name in there):
             names = _shards(folder / name, model) if name.endswith(".json") else [name]
             _check_inside(names, model)
             return names
-    if any(path.is_file() for pattern in _PICKLES for path in folder.glob(pattern)):
+    names = [path.name for path in folder.iterdir()] if there is None else list(there)
+    if any(fnmatch.fnmatch(name, pattern) for pattern in _PICKLES for name in names):
         raise ModelUnsafe(model=model, reason="it has no weights as safetensors")
     raise ModelBroken(model=model, reason=f"there is neither {WEIGHTS} nor {INDEX}")
 
@@ -126,7 +131,7 @@ def stored_tensors(folder: Path, names: list[str], model: str) -> dict[str, Stor
 
 
 def _header(path: Path) -> dict[str, StoredTensor]:
-    """(Format: eight bytes with the header's length, the header as JSON, the tensors.)"""
+    """A safetensors file: eight bytes with the header's length, the header as JSON, the tensors."""
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -141,30 +146,6 @@ def _header(path: Path) -> dict[str, StoredTensor]:
     if 8 + length + sum(tensor.nbytes for tensor in tensors.values()) > size:
         raise ValueError("it is cut off")
     return tensors
-
-
-def needed_bytes(tensors: dict[str, StoredTensor], width: int, quantization: dict[str, Any] | None) -> int:
-    """What the weights take in memory [bytes] when floating numbers are held in `width` bytes each.
-
-    Quantised weights count with what they are unpacked to.
-    """
-    bits = _bits(quantization) if quantization else 0
-
-    def nbytes(tensor: StoredTensor) -> int:
-        if tensor.dtype in _FLOATS:
-            return math.prod(tensor.shape) * width
-        return tensor.nbytes * 8 // bits * width if bits else tensor.nbytes
-
-    return sum(nbytes(tensor) for tensor in tensors.values())
-
-
-def _bits(quantization: dict[str, Any]) -> int:
-    """Bits that a quantised weight is stored in; 8 where the configuration does not say."""
-    method = str(quantization.get("quant_method", ""))
-    bits = quantization.get("bits") or quantization.get("w_bit")
-    if isinstance(bits, int) and 0 < bits <= 8:
-        return bits
-    return 4 if quantization.get("load_in_4bit") or "4" in method else 8
 
 
 def wrapped(names: Iterable[str]) -> bool:

@@ -10,18 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dashboard.engine import bundled, hub, model_folder
+from dashboard.engine import bundled, hub, model_checks, model_folder
 from dashboard.engine.devices import pick_dtype
 from dashboard.engine.library_errors import files_in_words, first_line, is_memory
 from dashboard.errors import (
     ModelEncoderDecoder,
     ModelNotAllowed,
-    ModelQuantized,
-    ModelTooLarge,
-    ModelTypeUnknown,
     ModelUnsafe,
     ModelWithoutAttention,
-    ModelWithoutHead,
     TokenizerMissing,
     TokenizerUnreadable,
 )
@@ -29,8 +25,6 @@ from dashboard.settings import BUNDLED, Settings
 
 _LOG = logging.getLogger(__name__)
 HUB_ID = re.compile(r"(?!.*(\.\.|--))[A-Za-z0-9_][A-Za-z0-9._-]{0,95}(/[A-Za-z0-9_][A-Za-z0-9._-]{0,95})?")
-HEADROOM = 1.3
-"""A model needs so much more memory than its weights: activations and the first run."""
 LOCAL = "local/"
 _SAFE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 Progress = Callable[[float], None]
@@ -68,7 +62,7 @@ def listed(settings: Settings) -> tuple[ModelSpec, ...]:
 
 def _local(folders: tuple[str, ...]) -> tuple[ModelSpec, ...]:
     """Local folders, each named by as much of the end of its path as tells it from the others."""
-    paths = list(dict.fromkeys(Path(os.path.abspath(Path(folder).expanduser())) for folder in folders))
+    paths = list(dict.fromkeys(Path(os.path.normpath(Path(folder).expanduser().absolute())) for folder in folders))
     names = [_distinct_end(path, [other for other in paths if other != path]) for path in paths]
     return tuple(ModelSpec(LOCAL + name, name, "local", "", path) for name, path in zip(names, paths, strict=True))
 
@@ -117,9 +111,7 @@ def fetch(spec: ModelSpec, settings: Settings, progress: Progress) -> tuple[Path
     with files_in_words(spec.id):
         config = model_folder.read_config(spec.folder, spec.id)
         model_folder.check_links(spec.folder, spec.id)
-        return spec.folder, model_folder.revision(
-            spec.folder, model_folder.weight_names(spec.folder, config, spec.id)
-        )
+        return spec.folder, model_folder.revision(spec.folder, model_folder.weight_names(spec.folder, config, spec.id))
 
 
 def check(folder: Path, spec: ModelSpec, settings: Settings, device: str) -> dict[str, model_folder.StoredTensor]:
@@ -133,85 +125,11 @@ def check(folder: Path, spec: ModelSpec, settings: Settings, device: str) -> dic
         config = model_folder.read_config(folder, spec.id)
         model_folder.check_links(folder, spec.id)
         names = model_folder.weight_names(folder, config, spec.id)
-        check_kind(config, spec.id)
+        model_checks.check_kind(config, spec.id)
         tensors = model_folder.stored_tensors(folder, names, spec.id)
-    quantization = _quantization(config)
-    if quantization is not None:
-        _check_quantization(quantization, spec.id)
-    _check_size(tensors, config, quantization, spec, settings, device)
+        model_checks.check_quantization(config, spec.id)
+        model_checks.check_size(tensors, config, spec.id, settings.dtype, device)
     return tensors
-
-
-def check_kind(config: dict[str, Any], model: str) -> None:
-    """Raise unless transformers has a causal language model for such a configuration, without code of its own.
-
-    Raises:
-        ModelUnsafe: only the code that the model brings along could load it.
-        ModelTypeUnknown, ModelEncoderDecoder, ModelWithoutHead: see `dashboard.errors`.
-    """
-    import transformers
-    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-
-    model_type = str(config.get("model_type"))[:100]
-    architectures = config.get("architectures")
-    kind = str(architectures[0])[:100] if isinstance(architectures, list) and architectures else model_type
-    if model_type not in CONFIG_MAPPING_NAMES:
-        if config.get("auto_map"):
-            raise ModelUnsafe(model=model, reason="it brings code of its own (auto_map)")
-        raise ModelTypeUnknown(model=model, kind=model_type, version=transformers.__version__)
-    if config.get("is_encoder_decoder"):
-        raise ModelEncoderDecoder(model=model, kind=kind)
-    if model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
-        raise ModelWithoutHead(model=model, kind=kind)
-
-
-def _quantization(config: dict[str, Any]) -> dict[str, Any] | None:
-    """The part of a configuration that says how its weights are quantised."""
-    text = config.get("text_config")
-    for part in (config, text if isinstance(text, dict) else {}):
-        for name in ("quantization_config", "compression_config"):
-            if isinstance(part.get(name), dict):
-                return dict(part[name])
-    return None
-
-
-def _check_quantization(quantization: dict[str, Any], model: str) -> None:
-    """Raise ModelQuantized where transformers would pass over how the weights are stored, or lacks a library for it."""
-    from transformers import quantizers
-    from transformers.quantizers.auto import AUTO_QUANTIZER_MAPPING
-
-    named = quantization.get("quant_method")
-    bitsandbytes = quantization.get("load_in_4bit") or quantization.get("load_in_8bit")
-    method = str(named or ("bitsandbytes" if bitsandbytes else None))[:100]
-    if not any(key in (method, f"{method}_4bit", f"{method}_8bit") for key in AUTO_QUANTIZER_MAPPING):
-        raise ModelQuantized(model=model, method=method, reason="transformers does not know this method")
-    try:
-        quantizers.AutoHfQuantizer.from_config(dict(quantization), pre_quantized=True).validate_environment()
-    except Exception as error:
-        _LOG.warning("model %s", model, exc_info=True)
-        raise ModelQuantized(model=model, method=method, reason=first_line(error)) from error
-
-
-def _check_size(
-    tensors: dict[str, model_folder.StoredTensor],
-    config: dict[str, Any],
-    quantization: dict[str, Any] | None,
-    spec: ModelSpec,
-    settings: Settings,
-    device: str,
-) -> None:
-    """Raise ModelTooLarge when the weights in the chosen dtype do not fit into the device's free memory."""
-    import psutil
-    import torch
-
-    widths = {"float32": 4, "bfloat16": 2, "float16": 2}
-    stored = str(config.get("dtype") or config.get("torch_dtype") or "float32")
-    width = widths.get(settings.dtype) or widths.get(stored, 4)
-    needed = HEADROOM * model_folder.needed_bytes(tensors, width, quantization)
-    free = torch.cuda.mem_get_info(device)[0] if device.startswith("cuda") else psutil.virtual_memory().available
-    if needed > free:
-        raise ModelTooLarge(model=spec.id, needed=f"{needed / 1e9:.1f} GB", available=f"{free / 1e9:.1f} GB")
 
 
 def load(spec: ModelSpec, settings: Settings, device: str, progress: Progress) -> LoadedModel:
@@ -249,7 +167,7 @@ def _from_files(
         raise ModelEncoderDecoder(model=spec.id, kind=config.model_type)
     if not getattr(config.get_text_config(), "num_attention_heads", None):
         raise ModelWithoutAttention(model=spec.id, kind=config.model_type)
-    model, info = AutoModelForCausalLM.from_pretrained(
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
         folder,
         dtype=pick_dtype(settings.dtype, config),
         attn_implementation="eager",
@@ -259,7 +177,7 @@ def _from_files(
         key_mapping=dict(model_folder.UNWRAP) if model_folder.wrapped(stored) else None,
         **_SAFE,
     )
-    return config, model, info
+    return config, *loaded
 
 
 def _tokenizer(folder: Path, model: str) -> Any:
