@@ -24,6 +24,8 @@ _LOG = logging.getLogger(__name__)
 def settings() -> Settings:
     """The operator's settings, read once a process; the log is opened where they say."""
     given = Settings.load()
+    # a page's errors then go to Python's logging, whatever folder Streamlit was started in
+    st.set_option("logger.enableRich", False)
     open_log(given.cache_dir)
     for name in unknown():
         _LOG.warning("there is no such setting: %s", name)

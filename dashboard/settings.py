@@ -105,10 +105,11 @@ class Settings:
 
 def unknown(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """Variables that look like settings and are none, each with the one that may have been meant."""
-    known = [PREFIX + name.upper() for name in ("config", *(f.name for f in fields(Settings)))]
-    strange = sorted(name for name in (os.environ if environ is None else environ) if name.startswith(PREFIX))
-    near = {name: difflib.get_close_matches(name, known, 1) for name in strange if name not in known}
-    return tuple(f"{name} ({meant[0]}?)" if meant else name for name, meant in near.items())
+    known = [name.upper() for name in ("config", *(f.name for f in fields(Settings)))]
+    given = (name for name in (os.environ if environ is None else environ) if name.startswith(PREFIX))
+    strange = sorted(name.removeprefix(PREFIX) for name in given if name.removeprefix(PREFIX) not in known)
+    meant = {name: difflib.get_close_matches(name, known, 1) for name in strange}
+    return tuple(PREFIX + name + (f" ({PREFIX}{near[0]}?)" if near else "") for name, near in meant.items())
 
 
 def _read_file(path: str) -> dict[str, object]:

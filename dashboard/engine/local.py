@@ -50,6 +50,7 @@ from dashboard.engine.generated import (
     TreeRequest,
 )
 from dashboard.engine.library_errors import loading_in_words, memory_in_words
+from dashboard.engine.loaded_model import numbers
 from dashboard.engine.pool import ModelPool
 from dashboard.engine.prefix import SharedPrompt, find_way
 from dashboard.engine.runs import Footprint, Kept, Pace, Run, RunStore, without_values
@@ -59,7 +60,7 @@ from dashboard.engine.stream import Stream, Tail, find_stream
 from dashboard.engine.tokenizing import PromptReader
 from dashboard.engine.unembedding import CHECK_IDS, Head, ResidualHook, exact_head
 from dashboard.engine.writer import Turn, Writer, ending_of
-from dashboard.errors import GenerationTooLarge, GenerationTooLong, RunTooLarge, StreamRefused
+from dashboard.errors import GenerationTooLarge, GenerationTooLong, ModelNotFinite, RunTooLarge, StreamRefused
 from dashboard.run_key import RunKey
 from dashboard.settings import Settings
 
@@ -215,6 +216,8 @@ class LocalEngine:
         self._passes += 1
         ready.pace.add(len(key.token_ids), seconds)
         last = output.logits[0, -1].float()
+        if not numbers(last[None]):  # a NaN anywhere before has come down to the last position
+            raise ModelNotFinite(model=ready.card.label, where="logits")
         logits = None if ready.head else output.logits[0].float()
         error = 0.0
         if ready.head:
