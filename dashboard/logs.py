@@ -15,10 +15,11 @@ from types import TracebackType
 BYTES = 1 << 20
 FILES = 3
 """So many older files are kept."""
-_PAGES = "streamlit.error_util"
-"""Where Streamlit says what a page raised; its loggers pass nothing on to the root."""
+_STREAMLIT = ("streamlit.error_util", "streamlit.runtime.backend_operation_handler")
+"""Where Streamlit says what a page or a download raised; its loggers pass nothing on to the root."""
 _WITH_MESSAGES = "dashboard.engine"
 """Loggers whose exceptions have no text of a user in their messages."""
+_NAME = "logitscope"
 _FORMAT = "%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"
 
 ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
@@ -38,23 +39,27 @@ def open_log(cache_dir: Path) -> Path | None:
     path = log_file(cache_dir)
     try:
         handler: logging.Handler = _file_handler(path)
+        written = True
     except OSError:
-        handler, path_written = logging.StreamHandler(), None
-    else:
-        path_written = path
+        handler, written = logging.StreamHandler(), False
     handler.setFormatter(_Formatter(_FORMAT))
     handler.setLevel(logging.WARNING)
-    handler.set_name("logitscope")
-    for logger in (logging.getLogger(), logging.getLogger(_PAGES)):
-        for other in list(logger.handlers):
-            if other.get_name() == "logitscope":
-                logger.removeHandler(other)
-                other.close()
-            elif logger.name == _PAGES:  # Streamlit's own, to stderr
-                other.setFormatter(_Formatter(_FORMAT))
-        if path_written or logger.name != _PAGES:
-            logger.addHandler(handler)
-    return path_written
+    handler.set_name(_NAME)
+    _replace(logging.getLogger(), handler)
+    for logger in map(logging.getLogger, _STREAMLIT):
+        _replace(logger, handler if written else None)
+        for other in logger.handlers:  # Streamlit's own, to stderr
+            other.setFormatter(_Formatter(_FORMAT))
+    return path if written else None
+
+
+def _replace(logger: logging.Logger, handler: logging.Handler | None) -> None:
+    """Have `logger` use `handler` instead of that of an earlier call."""
+    for earlier in [other for other in logger.handlers if other.get_name() == _NAME]:
+        logger.removeHandler(earlier)
+        earlier.close()
+    if handler:
+        logger.addHandler(handler)
 
 
 def _file_handler(path: Path) -> RotatingFileHandler:

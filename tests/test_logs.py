@@ -20,10 +20,8 @@ SECRET = "what a person typed"
 def clean():
     """Afterwards no handler of ours is left."""
     yield
-    for logger in (logging.getLogger(), logging.getLogger("streamlit.error_util")):
-        for handler in [h for h in logger.handlers if h.get_name() == "logitscope"]:
-            logger.removeHandler(handler)
-            handler.close()
+    for logger in map(logging.getLogger, (None, *logs._STREAMLIT)):
+        logs._replace(logger, None)
 
 
 def fail(text):

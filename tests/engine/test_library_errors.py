@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from dashboard import logs
 from dashboard.engine import local, model_checks, model_folder, registry
 from dashboard.engine.base import CombineRequest, HeadRequest, LensRequest, RolloutRequest
 from dashboard.engine.library_errors import first_line, is_memory, loading_in_words
 from dashboard.engine.local import LocalEngine
 from dashboard.errors import Cancelled, DashboardError, ModelFailed, OutOfMemory
 from dashboard.i18n import LANGUAGES, Catalogue
+from dashboard.logs import log_file, open_log
 
 MODEL = "local/tiny"
 
@@ -194,8 +196,6 @@ def test_a_failed_allocation_in_any_computation_is_advice_and_the_engine_stays_w
 
 
 def test_a_log_of_loading_has_what_the_library_said(tiny_settings, failing, tmp_path):
-    from dashboard.logs import log_file, open_log
-
     assert open_log(tmp_path) == log_file(tmp_path)
     try:
         failing("torch.nn.Module.to", StrangeError("what the library said"))
@@ -203,9 +203,8 @@ def test_a_log_of_loading_has_what_the_library_said(tiny_settings, failing, tmp_
             LocalEngine(tiny_settings).describe(MODEL)
         written = log_file(tmp_path).read_text(encoding="utf-8")
     finally:
-        for handler in list(logging.getLogger().handlers):
-            if handler.get_name() == "logitscope":
-                logging.getLogger().removeHandler(handler)
+        for logger in map(logging.getLogger, (None, *logs._STREAMLIT)):
+            logs._replace(logger, None)
     assert "Traceback" in written
     assert "StrangeError: what the library said" in written
     assert Path(registry.__file__).name in written
