@@ -11,7 +11,8 @@ import streamlit as st
 
 from dashboard.engine.base import Engine
 from dashboard.errors import DashboardError
-from dashboard.settings import Settings
+from dashboard.logs import open_log
+from dashboard.settings import Settings, unknown
 
 if TYPE_CHECKING:
     from dashboard.jobs.runner import JobRunner
@@ -21,8 +22,14 @@ _LOG = logging.getLogger(__name__)
 
 @st.cache_resource(show_spinner=False, max_entries=1)
 def settings() -> Settings:
-    """The operator's settings, read once a process."""
-    return Settings.load()
+    """The operator's settings, read once a process; the log is opened where they say."""
+    given = Settings.load()
+    # a page's errors then go to Python's logging, whatever folder Streamlit was started in
+    st.set_option("logger.enableRich", False)
+    open_log(given.cache_dir)
+    for name in unknown():
+        _LOG.warning("there is no such setting: %s", name)
+    return given
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)

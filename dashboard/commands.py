@@ -16,7 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dashboard.environment import Environment, SetupFailed
+from dashboard.errors import SettingInvalid
 from dashboard.i18n import LANGUAGES, Catalogue
+from dashboard.logs import log_file
+from dashboard.settings import Settings, unknown
 
 ROOT = Path(__file__).resolve().parents[1]
 PORT = 8501
@@ -42,6 +45,9 @@ def main(arguments: Sequence[str]) -> int:
         print(
             "\n" + text(f"launcher.{failure.message_id}", **{"detail": "", "folder": "", "python": ""} | failure.facts)
         )
+        return 1
+    except SettingInvalid as error:
+        print("\n" + text(error.message_id, **error.facts))
         return 1
     except KeyboardInterrupt:
         print("\n" + text("launcher.interrupted"))
@@ -89,6 +95,9 @@ def surroundings(options: argparse.Namespace | None = None) -> dict[str, str]:
 
 # -- start --------------------------------------------------------------------------------------------------------
 def _start(options: argparse.Namespace, text: Catalogue) -> int:
+    settings = Settings.load(surroundings(options))
+    for name in unknown():
+        print(text("launcher.unknown_setting", name=name))
     port = pick_port(options.host, options.port)
     if port is None:
         print(text("launcher.port_taken", port=str(options.port)))
@@ -103,16 +112,16 @@ def _start(options: argparse.Namespace, text: Catalogue) -> int:
         return 1
     command = [python, "-m", "dashboard.server"]
     command += ["--server.port", str(port), "--server.address", options.host, "--server.headless", "true"]
-    with subprocess.Popen(command, cwd=ROOT, env=surroundings(options), stdout=subprocess.DEVNULL) as server:
+    with subprocess.Popen(command, cwd=ROOT, env=surroundings(options)) as server:
         # a service manager's stop must reach the server too
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         try:
-            return _serve(server, options, port, text)
+            return _serve(server, options, port, text, log_file(settings.cache_dir))
         finally:
             _end(server)
 
 
-def _serve(server: subprocess.Popen[bytes], options: argparse.Namespace, port: int, text: Catalogue) -> int:
+def _serve(server: subprocess.Popen[bytes], options: argparse.Namespace, port: int, text: Catalogue, log: Path) -> int:
     host = "localhost" if options.host in {"0.0.0.0", "::", ""} else options.host
     url = f"http://{host}:{port}"
     end = time.monotonic() + START_SECONDS
@@ -122,9 +131,16 @@ def _serve(server: subprocess.Popen[bytes], options: argparse.Namespace, port: i
             return 1
         time.sleep(0.1)
     print(text("launcher.running", url=url), flush=True)
+    print(text("launcher.log", path=log) if _writable(log) else text("launcher.no_log", path=log), flush=True)
     if not options.headless:
         webbrowser.open(url)
     return server.wait()
+
+
+def _writable(log: Path) -> bool:
+    """Whether the server can write its log there; else it goes to stderr."""
+    there = next(path for path in (log, *log.parents) if path.exists())
+    return os.access(there, os.W_OK)
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:

@@ -163,7 +163,19 @@ class ModelUnreachable(DashboardError):
 
 
 class ModelNotCausal(DashboardError):
-    """An encoder, an encoder-decoder or something else that does not predict a next token. Facts: ``model, kind``."""
+    """Measured: earlier logits move when the last token changes. Facts: ``model, kind, moved`` (the largest move)."""
+
+
+class ModelEncoderDecoder(DashboardError):
+    """It translates one text into another. Facts: ``model, kind``."""
+
+
+class ModelWithoutHead(DashboardError):
+    """A class without a language-model head that transformers knows. Facts: ``model, kind``."""
+
+
+class ModelTypeUnknown(DashboardError):
+    """This transformers does not know the model's type. Facts: ``model, kind, version``."""
 
 
 class ModelWithoutAttention(DashboardError):
@@ -180,6 +192,42 @@ class ModelTooLarge(DashboardError):
 
 class ModelBroken(DashboardError):
     """The files are there and do not load. Facts: ``model, reason``."""
+
+
+class ModelIncomplete(DashboardError):
+    """Weights and architecture do not match. Facts: ``model, missing, mismatched, unexpected`` (count and names)."""
+
+
+class ModelNotFinite(DashboardError):
+    """Weights or logits that are no numbers. Facts: ``model, where``."""
+
+
+class ModelQuantized(DashboardError):
+    """Quantised in a way that cannot be read here. Facts: ``model, method, reason``."""
+
+
+class ModelAdapter(DashboardError):
+    """An adapter without the model that it belongs to. Facts: ``model, base``."""
+
+
+class ModelFailed(DashboardError):
+    """A library raised what nobody expected while the model was made ready. Facts: ``model, kind, reason``."""
+
+
+class ModelLoading(DashboardError):
+    """The model is still being loaded for somebody else. Facts: ``model, seconds``."""
+
+
+class TokenizerMissing(DashboardError):
+    """No file of the folder has a vocabulary. Facts: ``model``."""
+
+
+class TokenizerUnreadable(DashboardError):
+    """The vocabulary is there and cannot be read. Facts: ``model, files, reason``."""
+
+
+class CacheUnwritable(DashboardError):
+    """The cache folder refuses to be written. Facts: ``folder, reason``."""
 
 
 class DeviceUnavailable(DashboardError):
@@ -229,6 +277,10 @@ class LayerHasNoAttention(DashboardError):
 
 class ChartTooLarge(DashboardError):
     """A chart that would need more time or memory than is sensible. Facts: ``reason``."""
+
+
+class OutOfMemory(DashboardError):
+    """An allocation failed. Facts: ``reason``, in the allocator's words."""
 
 
 class Busy(DashboardError):

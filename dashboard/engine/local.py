@@ -6,8 +6,7 @@ import contextlib
 import inspect
 import math
 import time
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -51,6 +50,8 @@ from dashboard.engine.generated import (
     SettingsComparison,
     TreeRequest,
 )
+from dashboard.engine.library_errors import loading_in_words, memory_in_words
+from dashboard.engine.loaded_model import numbers
 from dashboard.engine.pool import ModelPool
 from dashboard.engine.prefix import SharedPrompt
 from dashboard.engine.runs import Footprint, Kept, Pace, Run, RunStore, without_values
@@ -61,7 +62,7 @@ from dashboard.engine.tokenizing import PromptReader
 from dashboard.engine.unembedding import CHECK_IDS, Head, ResidualHook, exact_head
 from dashboard.engine.ways import Proof, find_way
 from dashboard.engine.writer import Turn, Writer, ending_of
-from dashboard.errors import GenerationTooLarge, GenerationTooLong, RunTooLarge, StreamRefused
+from dashboard.errors import GenerationTooLarge, GenerationTooLong, ModelNotFinite, RunTooLarge, StreamRefused
 from dashboard.run_key import RunKey
 from dashboard.settings import Settings
 
@@ -162,20 +163,24 @@ class LocalEngine:
             torch=card.torch,
         )
 
-    def _leased(self, model: str, job: Job | None = None) -> AbstractContextManager[ReadyModel]:
-        return self._pool.lease(model, timeout=self._settings.busy_seconds, job=job or Job())
+    @contextlib.contextmanager
+    def _leased(self, model: str, job: Job | None = None) -> Iterator[ReadyModel]:
+        with memory_in_words(), self._pool.lease(model, timeout=self._settings.busy_seconds, job=job or Job()) as ready:
+            yield ready
 
     def _check(self, model: str, job: Job) -> None:
         """Whatever can fail without loading fails here, before room is made for the model."""
-        spec = registry.find(model, self._settings)
-        folder, _ = registry.fetch(spec, self._settings, job.progress)
-        registry.check(folder, spec, self._settings, pick_device(self._settings.device))
+        with loading_in_words(model):
+            spec = registry.find(model, self._settings)
+            folder, _ = registry.fetch(spec, self._settings, job.progress)
+            registry.check(folder, spec, self._settings, pick_device(self._settings.device))
 
     def _load(self, model: str, job: Job) -> ReadyModel:
-        spec = registry.find(model, self._settings)
-        device = pick_device(self._settings.device)
-        loaded = registry.load(spec, self._settings, device, job.progress)
-        return _ready(loaded, device, self._settings)
+        with loading_in_words(model):
+            spec = registry.find(model, self._settings)
+            device = pick_device(self._settings.device)
+            loaded = registry.load(spec, self._settings, device, job.progress)
+            return _ready(loaded, device, self._settings)
 
     # -- runs -----------------------------------------------------------------------------------------------------
     def estimate(self, key: RunKey) -> Estimate:
@@ -213,6 +218,8 @@ class LocalEngine:
         self._passes += 1
         ready.pace.add(len(key.token_ids), seconds)
         last = output.logits[0, -1].float()
+        if not numbers(last[None]):  # a NaN anywhere before has come down to the last position
+            raise ModelNotFinite(model=ready.card.label, where="logits")
         logits = None if ready.head else output.logits[0].float()
         error = 0.0
         if ready.head:
@@ -234,11 +241,13 @@ class LocalEngine:
         held = None if isinstance(request, HeadRequest) else self._device.held(job)
         return self._runs.derive(run, ("weights", request), make, lambda made: made.weights.nbytes, held)
 
+    @memory_in_words()
     def query_rows(self, key: RunKey, query: int) -> QueryRows:
         """See `Engine.query_rows`."""
         run = self._run(key, Job())
         return heads.query_rows(run.layers, query, run.heads)
 
+    @memory_in_words()
     def key_column(self, key: RunKey, layer: int, head: int, col: int) -> KeyColumn:
         """See `Engine.key_column`."""
         run = self._run(key, Job())

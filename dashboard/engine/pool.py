@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from dashboard.engine.base import Job
-from dashboard.errors import Busy, Cancelled
+from dashboard.errors import Busy, Cancelled, ModelLoading
 
 T = TypeVar("T")
 POLL_SECONDS = 0.1
@@ -51,6 +51,7 @@ class ModelPool(Generic[T]):
 
         Raises:
             Busy: all models in memory stayed in use for `timeout` seconds.
+            ModelLoading: somebody else's load of this model took longer than that.
             Cancelled: ``job.cancel`` was set while waiting.
         """
         slot = self._acquire(name, timeout, job)
@@ -84,7 +85,7 @@ class ModelPool(Generic[T]):
                 if job.cancel.is_set():
                     raise Cancelled
                 if time.monotonic() > end:
-                    raise Busy(seconds=round(timeout))
+                    raise ModelLoading(model=name, seconds=round(timeout)) if slot else Busy(seconds=round(timeout))
                 self._changed.wait(POLL_SECONDS)
         return self._filled(name, slot, job)
 

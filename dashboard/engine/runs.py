@@ -15,6 +15,7 @@ from torch import Tensor
 
 from dashboard.engine.base import RunSummary
 from dashboard.engine.layers import KernelInputs, Layer
+from dashboard.engine.library_errors import memory_in_words
 from dashboard.run_key import RunKey
 
 T = TypeVar("T")
@@ -147,7 +148,7 @@ class RunStore:
         found: T | None = self.derived(run, name)
         if found is not None:
             return found
-        with held or contextlib.nullcontext():
+        with memory_in_words(), held or contextlib.nullcontext():
             found = self.derived(run, name)
             if found is None:
                 found = make()
