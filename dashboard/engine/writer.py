@@ -14,6 +14,7 @@ from dashboard.engine.capture import following
 from dashboard.engine.device_lock import DeviceLock
 from dashboard.engine.generated import Column
 from dashboard.engine.prefix import Prompt, Way
+from dashboard.engine.tokenizing import in_words
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class Writer:
 
     def text(self, ids: Sequence[int]) -> str:
         """What tokens say, special ones included."""
-        return str(self.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False))
+        with in_words():
+            return str(self.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False))
 
     def why_stopped(self, ids: Sequence[int], column: Column) -> str:
         """Why a text, the tokens behind the prompt, ends here; empty where it goes on."""
