@@ -40,6 +40,8 @@ class Vocabulary:
         self._special |= {token_id for token_id, entry in entries.items() if entry.special}
         self._fallback = "<0x0A>" in pieces
         self._byte_level = not self._fallback and bool({"Ċ", "Ġ"} & pieces)
+        # ByT5 writes every byte as the character with its number; no other vocabulary has all of these controls
+        self._latin = {chr(byte) for byte in range(128, 160)} <= pieces
         self._marked = any(piece.startswith("▁") for piece in pieces)
         self._spelt = pieces  # a byte that has a piece of its own as well is shown as a byte
 
@@ -64,6 +66,8 @@ class Vocabulary:
         byte = _BYTE.fullmatch(piece) if self._fallback else None
         if byte:
             return bytes([int(byte[1], 16)])
+        if self._latin and all(ord(character) < 256 for character in piece):
+            return piece.encode("latin-1")
         if self._marked:
             piece = piece.replace("▁", " ")
         elif piece.endswith(_WORD_END):
