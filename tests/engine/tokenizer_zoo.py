@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from tokenizers import (
@@ -174,9 +175,9 @@ def openai_gpt() -> Any:
 
 
 def with_added() -> Any:
-    """Byte level with tokens added later: with accents, and one that takes the spaces around it."""
+    """Byte level with tokens added later: with accents, of two words, and one that takes the spaces around it."""
     tokenizer = byte_level()
-    tokenizer.add_tokens(["café", "đem", "İstanbul", AddedToken("<mask>", lstrip=True, rstrip=True)])
+    tokenizer.add_tokens(["café", "đem", "İstanbul", "as teacher", AddedToken("<mask>", lstrip=True, rstrip=True)])
     return tokenizer
 
 
@@ -223,3 +224,23 @@ KINDS: dict[str, Kind] = {
 def tokenizer_of(name: str) -> Any:
     """The tokenizer of a kind, built once."""
     return KINDS[name].build()
+
+
+def saved(folder: Path, name: str) -> Path:
+    """A tiny random GPT-2 with the tokenizer of a kind, saved below `folder`; one that is not sure of any token."""
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    tokenizer, path = tokenizer_of(name), folder / name.replace(" ", "-").replace(",", "")
+    tokenizer.save_pretrained(path)
+    torch.manual_seed(0)
+    size = len(tokenizer) - KINDS[name].beyond
+    config = GPT2Config(
+        vocab_size=size, n_embd=32, n_layer=2, n_head=4, n_positions=128, bos_token_id=None, eos_token_id=None
+    )
+    model = GPT2LMHeadModel(config)
+    for parameter_name, parameter in model.named_parameters():
+        if parameter.ndim == 2 and "wte" not in parameter_name and "wpe" not in parameter_name:
+            parameter.data.mul_(6)
+    model.save_pretrained(path)
+    return path
