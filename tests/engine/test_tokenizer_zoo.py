@@ -2,12 +2,15 @@
 
 import itertools
 import unicodedata
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from dashboard.engine.base import PositionTable
 from dashboard.engine.tokenizing import PromptReader
+from dashboard.engine.word_ends import word_ends
 from dashboard.errors import ChatTemplateFailed, DashboardError, PromptEmpty, TokenBeyondModel, TokenizerFailed
 from dashboard.frames.next_token import prompt_score
 from dashboard.probes.continuations import Continuation, continuations
@@ -16,6 +19,7 @@ from tests.engine.tokenizer_zoo import KINDS, NASTY, tokenizer_of
 
 PROMPTS = ("The nurse", "The nur", "the nurse said that", "The nurse works as a", "the nurse ")
 COMPLETIONS = (" nurse", "se", " said", " the teacher", "a", "nurse", " tired")
+TEMPLATES = Path(word_ends.__code__.co_filename).parents[1] / "script_templates"
 every_kind = pytest.mark.parametrize("name", KINDS)
 
 
@@ -292,3 +296,41 @@ def test_a_prompt_keeps_its_bytes_in_any_combination_of_nasty_texts():
 def test_the_nasty_texts_are_nasty():
     assert any(unicodedata.normalize("NFKC", text) != text for text in NASTY)
     assert any(unicodedata.bidirectional(character) == "R" for text in NASTY for character in text)
+
+
+# -- the scripts' own reading of a vocabulary ----------------------------------------------------------------------
+def of_script(*parts):
+    """What parts of the scripts define."""
+    names = {"unicodedata": unicodedata}
+    for part in parts:
+        exec((TEMPLATES / f"{part}.py.txt").read_text(encoding="utf-8"), names)
+    return names
+
+
+@every_kind
+def test_a_script_finds_the_same_word_ends(name):
+    reader = reader_of(name)
+    embeddings = SimpleNamespace(weight=np.empty((reader.vocabulary.size, 1)))
+    model = SimpleNamespace(get_input_embeddings=lambda: embeddings)
+    own = word_ends(reader.token(i) for i in range(reader.vocabulary.size))
+    ends = of_script("word", "word_ends")["word_ends"]
+    if own:
+        assert tuple(ends(model, tokenizer_of(name))) == own
+    else:
+        with pytest.raises(SystemExit):
+            ends(model, tokenizer_of(name))
+
+
+@every_kind
+def test_a_script_reads_the_same_prompt_and_splits_it_alike(name):
+    reader, script = reader_of(name), of_script("ids_of")
+    prompts = ("the nurse", "the nurse said") if name == "words without unknown" else (*PROMPTS, *NASTY)
+    for text in prompts:
+        try:
+            own = reader.ids([text], alone=False)[0]
+        except TokenizerFailed:
+            continue
+        assert tuple(script["ids_of"](tokenizer_of(name), text)) == own
+        whole = reader.ids([text + " nurse"], alone=False)[0]
+        one = Continuation.of(own, whole)
+        assert script["split"](own, whole) == (one.ids[: one.given], one.scored)
