@@ -102,11 +102,11 @@ def panels(view: View, made: Prepared) -> None:
     ]
     prompt, token = prompts[0] + article, both[0].token
     told |= {"token": ISOLATE.format(visible(view.engine.token(view.model, (token,))[0]))}
+    told |= {"completion": ISOLATE.format(made.texts[completion].strip()), "prompt": ISOLATE.format(prompt)}
     if token != both[1].token:
         other = ISOLATE.format(visible(view.engine.token(view.model, (both[1].token,))[0]))
         advice(text("bias.gap_tokens_differ", **told, other=other))
         return
-    told |= {"completion": ISOLATE.format(made.texts[completion].strip()), "prompt": ISOLATE.format(prompt)}
     quiet(text("bias.gap_of", **told))
     if view.card.stream.lens_refused:
         advice(text(f"lens.refused.{view.card.stream.lens_refused}"))

@@ -226,15 +226,16 @@ def tokenizer_of(name: str) -> Any:
     return KINDS[name].build()
 
 
-def saved(folder: Path, name: str) -> Path:
-    """A tiny random GPT-2 with the tokenizer of a kind, saved below `folder`; one that is not sure of any token."""
+def saved(folder: Path, name: str, chat_template: str | dict[str, str] | None = None) -> Path:
+    """A tiny random GPT-2 with the tokenizer of a kind, saved below `folder`."""
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    tokenizer, path = tokenizer_of(name), folder / name.replace(" ", "-").replace(",", "")
+    tokenizer, path = KINDS[name].build(), folder / name.replace(" ", "-").replace(",", "")
+    tokenizer.chat_template = chat_template
     tokenizer.save_pretrained(path)
     torch.manual_seed(0)
-    size = len(tokenizer) - KINDS[name].beyond
+    size = max(32, len(tokenizer) - KINDS[name].beyond)  # the smallest have a model padded beyond them
     config = GPT2Config(
         vocab_size=size, n_embd=32, n_layer=2, n_head=4, n_positions=128, bos_token_id=None, eos_token_id=None
     )
