@@ -21,6 +21,7 @@ from components.prose import advice, quiet, section
 from components.shell import View, model_facts
 from dashboard.bias_scripts import gap_script, head_gap_script
 from dashboard.engine.base import LensRequest
+from dashboard.errors import NothingToScore
 from dashboard.frames.bias_gap import gap_frame, head_gap_frame
 from dashboard.pair_scores import tokeniser
 from dashboard.probes.articles import split_article
@@ -67,9 +68,14 @@ def sides(
     Returns:
         The article, `` a``, and (prompt,) sides; an empty text where there is none, or its tokens are not the first of
         the completion behind every prompt.
+
+    Raises:
+        NothingToScore: behind one of the prompts the completion has no probability.
     """
     article, _ = split_article(completion.strip())
     wholes = [row[0] for row in continuations(prompt_ids, prompts, [completion], tokenise)]
+    if not all(one.scorable for one in wholes):
+        raise NothingToScore(place=1)
     if article:
         begun = [row[0] for row in continuations(prompt_ids, prompts, [f" {article}"], tokenise)]
         pairs = list(zip(wholes, begun, strict=True))

@@ -116,7 +116,7 @@ def template_picker(made: Prepared, view: View) -> int:
 def _column(view: View, made: Prepared) -> Column:
     """How texts are drawn: every setting in the link."""
     text = view.text
-    longest = max(len(ids) for ids in made.completion_ids) + 1
+    longest = max(made.lengths) + 1
     rows_at, new_at, t_at, k_at, p_at, seed_at = st.columns(6, vertical_alignment="bottom")
     with rows_at:
         rows = integer_picker("bias_rows", text("bias.rows"), 2000, 100, low=10)
@@ -158,7 +158,7 @@ def _drawn(
 def _told(of: Drawn) -> None:
     """What can be said of all draws in a line each."""
     text, names = of.view.text, of.made.group_names
-    short = sum(len(ids) > of.column.max_new_tokens for ids in of.made.completion_ids)
+    short = sum(length > of.column.max_new_tokens for length in of.made.lengths)
     if short:
         advice(text("bias.short", tokens=of.column.max_new_tokens, count=short, of=len(of.made.completions)))
     rows = missing_frame(of.counts.sum(1), of.drawn, names).to_dict("records")

@@ -116,6 +116,7 @@ def test_where_a_prompt_ends_otherwise_its_pairs_are_scored_one_by_one_and_it_is
     np.testing.assert_allclose(pairs.scores(engine, key).log_p, table("added tokens", folder, made), atol=1e-3)
     findings = dict(made.findings)
     assert findings["boundary_lost"] == ("teacher",)
+    assert made.lengths == tuple(pairs.scores(engine, key).lengths.max(0))
     assert findings["by_prompt"] == ("teacher", "nurse", "said that")
 
 

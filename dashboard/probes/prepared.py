@@ -54,6 +54,13 @@ class Prepared:
         probe = self.spec.probe
         return tuple(probe.group(group).name for group in range(probe.groups))
 
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """(completion,) most tokens that are scored of each."""
+        if not self.own:
+            return tuple(map(len, self.completion_ids))
+        return tuple(max(len(one.scored) for one in column) for column in zip(*self.own, strict=True))
+
     def arranged(self, log_p: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         """(template, group, completion) scores, and (template, completion) behind the neutral prompts, NaN without one.
 
