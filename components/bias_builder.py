@@ -13,8 +13,8 @@ import streamlit as st
 from components import link
 from components.prose import advice, number, quiet
 from components.shell import View
-from dashboard.engine.scored import ScoreRequest
 from dashboard.errors import DashboardError
+from dashboard.pair_scores import Pairs, tokeniser
 from dashboard.probes import spec as specs
 from dashboard.probes.prepared import Prepared, prepared
 from dashboard.probes.presets import preset, presets
@@ -240,20 +240,22 @@ def tokenised(spec: ProbeSpec, view: View) -> Prepared:
     name = (view.model, spec.written())
     held: _Kept | None = st.session_state.get(_PREPARED)
     if held is None or held.name != name:
-        made = prepared(spec, lambda texts, alone: view.engine.token_ids(view.model, tuple(texts), alone=alone))
+        made = prepared(spec, tokeniser(view.engine, view.model))
         held = st.session_state[_PREPARED] = _Kept(name, made)
     return held.made
 
 
 def seconds(made: Prepared, view: View) -> float:
     """About how long its scores take; 0 where they are kept. Raises DashboardError."""
-    return seconds_of(ScoreRequest(made.prompt_ids, made.completion_ids, made.spec.boundary), view)
+    return seconds_of(Pairs.of_probe(made), view)
 
 
-def seconds_of(request: ScoreRequest, view: View) -> float:
-    """About how long the scores of `request` take; 0 where they are kept. Raises DashboardError."""
-    found = view.engine.score_cost(view.key, request).seconds
-    return 0.0 if math.isnan(found) or view.engine.scored(view.key, request) is not None else found
+def seconds_of(pairs: Pairs, view: View) -> float:
+    """About how long the scores of `pairs` take; 0 where they are kept. Raises DashboardError."""
+    if pairs.request is None:
+        return 0.0
+    found = pairs.cost(view.engine, view.key).seconds
+    return 0.0 if math.isnan(found) or view.engine.scored(view.key, pairs.request) is not None else found
 
 
 def told(made: Prepared, view: View, seconds: float) -> None:

@@ -24,7 +24,6 @@ from components.panels import Panel, chart_panel
 from components.prose import percent, quiet, section
 from components.shell import View, model_facts
 from dashboard.bias_scripts import scores_script
-from dashboard.engine.scored import ScoreRequest
 from dashboard.frames.bias import (
     ProbeScores,
     completion_frame,
@@ -35,6 +34,7 @@ from dashboard.frames.bias import (
     score_frame,
 )
 from dashboard.frames.bias_groups import distance_frame, group_frame, lorenz_frame
+from dashboard.pair_scores import Pairs
 from dashboard.probes.lexicon import occupations
 from dashboard.probes.prepared import Prepared
 from dashboard.probes.spec import OWN
@@ -82,23 +82,15 @@ def probe_key(view: View, made: Prepared) -> RunKey:
     return replace(view.key, template="raw", token_ids=ids)
 
 
-def request_of(made: Prepared) -> ScoreRequest:
-    """What the engine scores for a probe."""
-    return ScoreRequest(made.prompt_ids, made.completion_ids, made.spec.boundary)
-
-
 def exact(view: View, made: Prepared) -> Exact:
     """Score the probe, with progress on the page. Raises DashboardError, Cancelled."""
-    request = request_of(made)
+    pairs = Pairs.of_probe(made)
     found = view.wait(
-        lambda job: view.engine.score(view.key, request, job),
+        lambda job: pairs.scores(view.engine, view.key, job),
         view.text("work.scores", count=len(made.prompts) * len(made.completions)),
-        f"scores {view.model} {hash(request)}",
+        f"scores {view.model} {hash(pairs.request)}",
     )
-    log_p = found.log_p.astype(np.float64)
-    if found.boundary_log_mass is not None:
-        log_p = log_p + found.boundary_log_mass
-    return Exact(view, made, probe_scores(made, log_p), found.seconds, found.way)
+    return Exact(view, made, probe_scores(made, found.total), found.seconds, found.way)
 
 
 # -- what is shown -------------------------------------------------------------------------------------------------

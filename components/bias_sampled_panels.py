@@ -23,9 +23,10 @@ from components.shell import View, model_facts
 from dashboard.bias_scripts import sampled_script
 from dashboard.engine.base import DecodeSettings, Job
 from dashboard.engine.generated import Column, GenerateRequest
-from dashboard.engine.scored import ScoreRequest
 from dashboard.frames.bias_sampled import comparison_frame, missing_frame, sampled_frame
 from dashboard.i18n import Catalogue
+from dashboard.pair_scores import Pairs, tokeniser
+from dashboard.probes.continuations import continuations
 from dashboard.probes.matching import Matcher
 from dashboard.probes.prepared import Prepared
 from dashboard.run_key import RunKey
@@ -115,7 +116,7 @@ def template_picker(made: Prepared, view: View) -> int:
 def _column(view: View, made: Prepared) -> Column:
     """How texts are drawn: every setting in the link."""
     text = view.text
-    longest = max(len(ids) for ids in made.completion_ids) + 1
+    longest = max(made.lengths) + 1
     rows_at, new_at, t_at, k_at, p_at, seed_at = st.columns(6, vertical_alignment="bottom")
     with rows_at:
         rows = integer_picker("bias_rows", text("bias.rows"), 2000, 100, low=10)
@@ -157,7 +158,7 @@ def _drawn(
 def _told(of: Drawn) -> None:
     """What can be said of all draws in a line each."""
     text, names = of.view.text, of.made.group_names
-    short = sum(len(ids) > of.column.max_new_tokens for ids in of.made.completion_ids)
+    short = sum(length > of.column.max_new_tokens for length in of.made.lengths)
     if short:
         advice(text("bias.short", tokens=of.column.max_new_tokens, count=short, of=len(of.made.completions)))
     rows = missing_frame(of.counts.sum(1), of.drawn, names).to_dict("records")
@@ -181,25 +182,32 @@ def _rate(row: Mapping[Any, Any], text: Catalogue) -> str:
 
 
 def _exact_probs(of: Drawn) -> NDArray[np.float64] | None:
-    """(group, completion) what the draws should give; ``None`` where settings, or too few tokens, change that."""
-    longest = max(len(ids) for ids in of.made.completion_ids)
-    # the last token shows where the word ends
-    if of.column.settings != PURE or not of.made.spec.boundary or of.column.max_new_tokens <= longest:
+    """(group, completion) what the draws should give; ``None`` where it is not what is scored.
+
+    Settings or too few tokens change it, and where the end of a prompt is read otherwise the score is given less than
+    the prompt behind which was drawn.
+    """
+    if of.column.settings != PURE or not of.made.spec.boundary:
         return None
     view, made, groups = of.view, of.made, len(of.texts)
-    own = made.prompt_ids[of.template * groups : (of.template + 1) * groups]
-    request = ScoreRequest(own, made.completion_ids, made.spec.boundary)
-    seconds = seconds_of(request, view)
+    own = slice(of.template * groups, (of.template + 1) * groups)
+    rows = continuations(made.prompt_ids[own], made.prompts[own], made.texts, tokeniser(view.engine, view.model))
+    # the last token shows where the word ends
+    if of.column.max_new_tokens <= max(len(one.scored) for row in rows for one in row):
+        return None
+    if any(one.given < len(ids) for ids, row in zip(made.prompt_ids[own], rows, strict=True) for one in row):
+        return None
+    pairs = Pairs.of(made.prompt_ids[own], rows, made.spec.boundary)
+    seconds = seconds_of(pairs, view)
     if seconds > MOST_SECONDS:
         quiet(view.text("bias.not_covered", seconds=number(view.text, seconds, 0)))
         return None
     found = view.wait(
-        lambda job: view.engine.score(view.key, request, job),
+        lambda job: pairs.scores(view.engine, view.key, job),
         view.text("work.scores", count=groups * len(made.completions)),
-        f"scores {view.model} {hash(request)}",
+        f"scores {view.model} {hash(pairs.request)}",
     )
-    assert found.boundary_log_mass is not None
-    return np.exp(found.log_p.astype(np.float64) + found.boundary_log_mass)
+    return np.exp(found.total)
 
 
 def _charts(of: Drawn) -> None:

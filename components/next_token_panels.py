@@ -21,6 +21,7 @@ from components.shell import View, model_facts
 from components.web.token_text import token_text
 from dashboard import scripts
 from dashboard.engine.base import DecodeSettings, PositionTable, Processed, Token
+from dashboard.errors import TokenizerFailed
 from dashboard.frames.next_token import candidates_frame, position_frame, prompt_score
 from dashboard.i18n import Catalogue
 from dashboard.tokens import ISOLATE, visible, visible_text
@@ -141,12 +142,17 @@ def pin_picker(view: View) -> tuple[int, ...]:
 def _explained(view: View, typed: str, found: tuple[Token, ...]) -> None:
     """What stands in the way of pinning what was typed: it is several tokens, or none holds it."""
     text = view.text
-    pieces = [token for token in view.engine.tokenize(view.model, typed, chat=False).tokens if not token.special]
-    meant = any(token.text in {typed, f" {typed}"} or visible(token) == typed for token in found)
     shown = ISOLATE.format(visible_text(typed))
     if not found:
         quiet(text("next_token.none_found", typed=shown))
-    elif len(pieces) > 1 and not meant:
+        return
+    if any(token.text in {typed, f" {typed}", f"{typed} "} or visible(token) == typed for token in found):
+        return
+    try:
+        pieces = view.engine.token(view.model, view.engine.token_ids(view.model, (typed,), alone=True)[0])
+    except TokenizerFailed:  # it has no pieces; what was found only contains it
+        return
+    if len(pieces) > 1:
         names = ", ".join(ISOLATE.format(visible(token)) for token in pieces)
         quiet(text("next_token.several", typed=shown, count=len(pieces), pieces=names))
 

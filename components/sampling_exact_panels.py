@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 import streamlit as st
@@ -95,11 +94,8 @@ def _reference(view: View) -> tuple[RunKey, TokenizedPrompt]:
     link.text_written(REFERENCE, "")
     if not pasted:
         return view.key, view.tokens
-    if view.tokens.template == "raw":
-        whole = view.engine.tokenize(view.model, view.prompt + pasted, chat=False)
-    else:  # behind the template, where the answer would stand
-        ids = view.engine.token_ids(view.model, (pasted,), alone=True)[0]
-        whole = replace(view.tokens, tokens=view.tokens.tokens + view.engine.token(view.model, ids))
+    # in a chat behind the template, where the answer would stand
+    whole = view.engine.tokenize(view.model, view.prompt, chat=view.chat, answer=pasted)
     return view.engine.run_key(view.model, whole), whole
 
 

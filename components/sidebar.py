@@ -8,7 +8,7 @@ import streamlit as st
 
 from components import link
 from components.charts.theme import ChartTheme
-from components.prose import notice, number
+from components.prose import notice, number, quiet
 from components.shell import View, current
 from components.web.copy_link import copy_link
 from components.web.token_text import token_text
@@ -130,6 +130,7 @@ def loaded_view() -> View:
     _compare_made(view.card)
     with place:
         _token_count(view.text, view.tokens, view.card)
+        _template_notes(view)
         with st.expander(view.text("sidebar.tokens")):
             _tokens(view)
         _model_facts(view.text, view.card)
@@ -144,6 +145,15 @@ def _token_count(text: Catalogue, tokens: TokenizedPrompt, card: ModelCard) -> N
     near = count >= NEAR_LIMIT * card.context
     line = text("sidebar.near_limit" if near else "sidebar.count", tokens=count, limit=card.context)
     st.html(f'<p class="ls-count{" ls-warn" if near else ""}">{html.escape(line)}</p>')
+
+
+def _template_notes(view: View) -> None:
+    """What the tokenizer would append and is left out, and which of its chat templates is used."""
+    tokens = view.tokens
+    if tokens.left_out:
+        quiet(view.text("sidebar.left_out", tokens=" ".join(map(visible, tokens.left_out))))
+    if tokens.chat_template:
+        quiet(view.text("sidebar.chat_template", name=visible_text(tokens.chat_template)))
 
 
 def _tokens(view: View) -> None:

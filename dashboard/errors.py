@@ -38,6 +38,18 @@ class PromptTooLarge(DashboardError):
     """More characters than are worth tokenising. Facts: ``characters, limit``."""
 
 
+class TokenizerFailed(DashboardError):
+    """The model's tokenizer cannot read a text. Facts: ``reason``, in its own words."""
+
+
+class ChatTemplateFailed(DashboardError):
+    """The model's chat template refuses the message. Facts: ``reason``, in its own words."""
+
+
+class TokenBeyondModel(DashboardError):
+    """A token that was added to the tokenizer alone: the model has no embedding for it. Facts: ``token, id, size``."""
+
+
 # -- the residual stream ------------------------------------------------------------------------------------------
 class StreamRefused(DashboardError):
     """This family's residual stream cannot be read exactly. Facts: ``reason``, an id below ``lens.refused.``."""

@@ -122,9 +122,11 @@ class Token:
     piece: str
     """As the tokenizer writes it (``Ġclass``, ``▁the``, ``<0x0A>``)."""
     text: str | None
-    """What it decodes to; ``None`` when its bytes alone are not valid UTF-8."""
+    """In a prompt the text that it stands for as it was typed, by itself what its piece says; a special token's is its
+    name. ``None`` when its bytes alone are not valid UTF-8."""
     raw: bytes
-    """Its bytes where they can be told, else the UTF-8 of `text`."""
+    """In a prompt the bytes of the typed text that it stands for: those of all tokens join to it, and a token that the
+    tokenizer adds has none. By itself those of its piece."""
     special: bool
 
 
@@ -135,6 +137,10 @@ class TokenizedPrompt:
     tokens: tuple[Token, ...]
     template: str
     """``raw`` or ``chat``."""
+    left_out: tuple[Token, ...] = ()
+    """What the tokenizer appends to every text (``</s>``, ``[SEP]``): not part of the prompt."""
+    chat_template: str = ""
+    """Which of the tokenizer's several chat templates it stands in; empty where there is one, or a default."""
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -386,6 +392,8 @@ class Lens:
     """(step, pos) KL(p_final‖p_step) [nats]"""
     pin_probs: Floats
     """(pin, step, pos)"""
+    pin_log_probs: Floats
+    """(pin, step, pos) ln p [nats], also where p is too small for its own array."""
     pin_ranks: Ints
     """(pin, step, pos) 1 = likeliest; ties count those strictly likelier."""
     settled: Ints
@@ -488,11 +496,17 @@ class Engine(Protocol):
     def describe(self, model: str, job: Job | None = None) -> ModelCard:
         """Load the model if need be and say what it is. Raises the ``Model…`` errors."""
 
-    def tokenize(self, model: str, prompt: str, *, chat: bool) -> TokenizedPrompt:
-        """Tokens of `prompt` as the model reads them. Raises PromptEmpty, PromptTooLarge, PromptTooLong."""
+    def tokenize(self, model: str, prompt: str, *, chat: bool, answer: str = "") -> TokenizedPrompt:
+        """Tokens of `prompt` as the model reads them, with `answer` behind it (in a chat behind the template).
+
+        Raises PromptEmpty, PromptTooLarge, PromptTooLong, TokenBeyondModel, TokenizerFailed, ChatTemplateFailed.
+        """
 
     def token_ids(self, model: str, texts: tuple[str, ...], *, alone: bool = False) -> tuple[tuple[int, ...], ...]:
-        """Ids of many texts, as raw prompts, or (`alone`) without the special tokens that a prompt begins with."""
+        """Ids of many texts, as raw prompts, or (`alone`) without the special tokens that a prompt begins with.
+
+        What the tokenizer appends is left out. Raises TokenizerFailed.
+        """
 
     def run_key(self, model: str, prompt: TokenizedPrompt) -> RunKey:
         """The key of the run that would answer for this prompt here."""
@@ -528,7 +542,7 @@ class Engine(Protocol):
         """What sequences of ids say, special tokens included."""
 
     def vocabulary(self, model: str, text: str, limit: int) -> tuple[Token, ...]:
-        """Tokens that `text` means or that contain it: exact ones, its pieces, then others, at most `limit`."""
+        """Tokens of the model that `text` means or that contain it: exact ones, its pieces, others, at most `limit`."""
 
     def position_table(self, key: RunKey, job: Job | None = None) -> PositionTable:
         """Prediction and outcome at every position; kept with the run."""
@@ -569,18 +583,19 @@ class Engine(Protocol):
         """
 
     def text_starts(self, model: str) -> tuple[int, ...]:
-        """Tokens after which a text may be said to begin: beginning and end of text, then the other special ones.
+        """Tokens after which a text may be said to begin.
 
-        Empty where the tokenizer has none.
+        What the tokenizer itself puts in front, beginning and end of text, then its other special ones, but never the
+        one for what is unknown. Empty where the tokenizer has none.
         """
 
     def score_cost(self, key: RunKey, request: ScoreRequest | SentenceRequest) -> ScoreCost:
         """What `score` or `score_sentences` would cost.
 
-        Raises PromptEmpty, NothingToScore, ScoresTooLong, ScoresTooLarge, WordsNotMarked.
+        Raises PromptEmpty, NothingToScore, TokenBeyondModel, ScoresTooLong, ScoresTooLarge, WordsNotMarked.
         """
 
-    def scored(self, key: RunKey, request: ScoreRequest) -> Scores | None:
+    def scored(self, key: RunKey, request: ScoreRequest | SentenceRequest) -> Scores | SentenceScores | None:
         """Scores that were computed and are still kept."""
 
     def score(self, key: RunKey, request: ScoreRequest, job: Job | None = None) -> Scores:

@@ -137,11 +137,11 @@ class LocalEngine:
         with self._leased(model, job) as ready:
             return ready.card
 
-    def tokenize(self, model: str, prompt: str, *, chat: bool) -> TokenizedPrompt:
+    def tokenize(self, model: str, prompt: str, *, chat: bool, answer: str = "") -> TokenizedPrompt:
         """See `Engine.tokenize`."""
         with self._leased(model) as ready:
-            card = ready.card
-            return ready.reader.read(prompt, chat=chat and card.chat, limit=card.context, model=card.label)
+            card, read = ready.card, ready.reader.read
+            return read(prompt, chat=chat and card.chat, limit=card.context, model=card.label, answer=answer)
 
     def token_ids(self, model: str, texts: tuple[str, ...], *, alone: bool = False) -> tuple[tuple[int, ...], ...]:
         """See `Engine.token_ids`."""
@@ -187,6 +187,7 @@ class LocalEngine:
         """See `Engine.estimate`."""
         cached = self._runs.find(key) is not None
         with self._leased(key.model) as ready:
+            ready.reader.vocabulary.check(key.token_ids)
             count = len(key.token_ids)
             nbytes, limit = ready.footprint.nbytes(count), self._settings.run_bytes
             if nbytes > limit:
@@ -265,6 +266,7 @@ class LocalEngine:
         """See `Engine.next_token`."""
         run = self._run(key, Job())
         with self._leased(key.model) as ready, torch.inference_mode():
+            ready.reader.vocabulary.check(pins)
             logits = _logits(ready, run, pos, pos + 1)[0]
             return unembedding.candidates(logits, pos, k, ready.reader.token, pins)
 
@@ -272,6 +274,7 @@ class LocalEngine:
         """See `Engine.processed`."""
         run = self._run(key, Job())
         with self._leased(key.model) as ready, torch.inference_mode():
+            ready.reader.vocabulary.check(ids)
             logits = _logits(ready, run, pos, pos + 1)[0]
             return decoding.process(logits, key.token_ids[: pos + 1], settings, ids)
 
@@ -318,6 +321,7 @@ class LocalEngine:
         job = job or Job()
         run = self._run(key, job)
         with self._leased(key.model, job) as ready:
+            ready.reader.vocabulary.check(request.pins)
             where = ready.card.stream
             tail = _allowed(ready.stream.tail, where.half_steps_refused if request.half_steps else where.lens_refused)
             values = self._head_values(ready, run, job) if request.half_steps else ()
@@ -346,6 +350,7 @@ class LocalEngine:
         job = job or Job()
         run = self._run(key, job)
         with self._leased(key.model, job) as ready:
+            ready.reader.vocabulary.check((request.token,))
             _allowed(ready.stream.tail, ready.card.stream.attribution_refused)
             values = self._head_values(ready, run, job)
             return lens.attribution(request, ready.stream, run.stream, values, run.heads)
@@ -364,6 +369,7 @@ class LocalEngine:
         """See `Engine.generation_cost`."""
         tokens = sum(column.rows * column.max_new_tokens for column in request.columns)
         with self._leased(key.model) as ready:
+            ready.reader.vocabulary.check(key.token_ids)
             card, longest = ready.card, max(column.max_new_tokens for column in request.columns)
             whole = len(key.token_ids) + longest
             if whole > card.context:
@@ -435,6 +441,7 @@ class LocalEngine:
         if found is None:
             with self._leased(key.model, job) as ready, self._device.held(job):
                 _same_model(key, ready.card)
+                ready.reader.vocabulary.check(key.token_ids)
                 found = exact.probability_tree(ready.writer, key.token_ids, request, Turn(self._device, job))
             self._texts.keep((key, request), found, 4 * found.probs.nbytes)
         return found
@@ -455,7 +462,7 @@ class LocalEngine:
         with self._leased(key.model) as ready:
             return ready.scorer.cost(request, ready.card.context, self._settings.max_scored, ready.pace)
 
-    def scored(self, key: RunKey, request: ScoreRequest) -> Scores | None:
+    def scored(self, key: RunKey, request: Request) -> Scores | SentenceScores | None:
         """See `Engine.scored`."""
         return self._texts.find(_scores_name(key, request))
 
@@ -536,7 +543,7 @@ def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> Rea
     proof = Proof.of(model, reads)
     capturer = install(model)
     hook = ResidualHook(model)
-    reader = PromptReader(loaded.tokenizer)
+    reader = PromptReader(loaded.tokenizer, model.get_input_embeddings().weight.shape[0])
     head = exact_head(capturer, hook)
     stream = find_stream(model, decoder_blocks(model), CHECK_IDS, head)
     for addition in stream.additions:

@@ -40,6 +40,12 @@ class _Plan:
         return max(len(prompt) + behind.paths.shape[1] for prompt, behind in pairs)
 
     @cached_property
+    def ids(self) -> Ids:
+        """Each token that occurs, once."""
+        different = {id(behind): behind for behind in self.branches}.values()  # prompts may share one
+        return tuple(sorted(set().union(*self.prompts, *(behind.tree.tokens.tolist() for behind in different))))
+
+    @cached_property
     def scored(self) -> int:
         """Tokens whose probability is asked for."""
         return sum(len(behind.tree) for behind in self.branches)
@@ -78,11 +84,13 @@ class Scorer:
         Raises:
             PromptEmpty: a prompt without tokens.
             NothingToScore: an entry without tokens to score.
+            TokenBeyondModel: the model has no embedding for a token.
             ScoresTooLong: a text is longer than `context`.
             ScoresTooLarge: more than `limit`.
             WordsNotMarked: word-boundary mass is asked for, and the vocabulary marks no words.
         """
         plan = self._planned(request)
+        self._reader.vocabulary.check(plan.ids)
         if plan.longest > context:
             raise ScoresTooLong(tokens=plan.longest, limit=context)
         if plan.boundary and not self.word_ends:

@@ -15,6 +15,7 @@ from dashboard.engine.device_lock import DeviceLock
 from dashboard.engine.generated import Column
 from dashboard.engine.limits import last_logits
 from dashboard.engine.prefix import Prompt
+from dashboard.engine.tokenizing import in_words
 from dashboard.engine.ways import Way
 
 
@@ -64,7 +65,8 @@ class Writer:
 
     def text(self, ids: Sequence[int]) -> str:
         """What tokens say, special ones included."""
-        return str(self.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False))
+        with in_words():
+            return str(self.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False))
 
     def why_stopped(self, ids: Sequence[int], column: Column) -> str:
         """Why a text, the tokens behind the prompt, ends here; empty where it goes on."""
