@@ -36,11 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if test:
             return _test(arguments[1:], text)
-        if options.command == "benchmark":
-            return _benchmark(options, text)
-        if options.command == "verify":
-            return _verify(options, text)
-        return _start(options, text)
+        return {"benchmark": _benchmark, "verify": _verify, "start": _start}[options.command](options, text)
     except SetupFailed as failure:
         print(
             "\n" + text(f"launcher.{failure.message_id}", **{"detail": "", "folder": "", "python": ""} | failure.facts)
