@@ -11,6 +11,7 @@ import streamlit as st
 
 from components.bias_sampled_panels import prompt_key, template_picker
 from components.controls import place_picker
+from components.model_rules import texts_fact
 from components.panels import Panel, chart_panel
 from components.prose import quiet, section
 from components.shell import View, model_facts
@@ -78,7 +79,7 @@ def _called(view: View, key: RunKey, group: int, groups: int, job: Job) -> _Call
     for number in range(SEEDS):
         job.progress((group + number / SEEDS) / groups)
         request = GenerateRequest((replace(column_, seed=column_.seed + number),))
-        found = view.engine.generate(key, request, Job(job.cancel))
+        found = view.engine.generate(key, request, Job(job.cancel)).whole()
         made = made or found
         seeds.update(tuple(output.ids.tolist()) for output in found.outputs)
     assert made is not None
@@ -134,6 +135,10 @@ def _table(view: View, key: RunKey, call: _Call) -> None:
             figure=None,
             frame=lambda: frame,
             script=lambda: texts_script(view.card, key, GenerateRequest((column(),))),
-            strip=[text("bias.ranked_list"), *model_facts(view, call.made.seconds, key)],
+            strip=[
+                text("bias.ranked_list"),
+                texts_fact(view.card.rules, [column()], text),
+                *model_facts(view, call.made.seconds, key),
+            ],
         )
     )

@@ -17,11 +17,12 @@ from components.bias_exact_panels import probe_key
 from components.bias_pairs import groups_picker
 from components.charts.bias_sampled import differences_figure, sampled_figure
 from components.controls import integer_picker, number_picker, place_picker
+from components.model_rules import acting_fact
 from components.panels import Panel, chart_panel
 from components.prose import advice, number, percent, quiet, section
 from components.shell import View, model_facts
 from dashboard.bias_scripts import sampled_script
-from dashboard.engine.base import DecodeSettings, Job
+from dashboard.engine.base import PURE, Job
 from dashboard.engine.generated import Column, GenerateRequest
 from dashboard.frames.bias_sampled import comparison_frame, missing_frame, sampled_frame
 from dashboard.i18n import Catalogue
@@ -33,8 +34,6 @@ from dashboard.run_key import RunKey
 from dashboard.stats.counts import independence
 from dashboard.tokens import ISOLATE
 
-PURE = DecodeSettings()
-"""Draws from these have the model's own probabilities."""
 MOST_RATES = 8
 """Of more groups the least and the largest rate are told, not each."""
 EXAMPLES = 3
@@ -132,7 +131,7 @@ def _column(view: View, made: Prepared) -> Column:
         top_p = number_picker("bias_top_p", "top_p", 0.05, 1.0, 1.0, help_text=text("parameter.top_p.meaning"))
     with seed_at:
         seed = integer_picker("bias_seed", "seed", 999_999_999, 42, help_text=text("parameter.seed.meaning"))
-    settings = DecodeSettings(temperature=temperature, top_k=int(top_k), top_p=top_p)
+    settings = replace(PURE, temperature=temperature, top_k=int(top_k), top_p=top_p)
     return Column(settings, rows=rows, max_new_tokens=new, seed=seed)
 
 
@@ -145,7 +144,7 @@ def _drawn(
         within = Job(job.cancel, lambda share, group=group: job.progress((group + share) / groups), job.waits)  # type: ignore[misc]
         key = prompt_key(view, made, template * groups + group)
         own = replace(request, first_row=group * request.columns[0].rows)
-        generated = view.engine.generate(key, own, within)
+        generated = view.engine.generate(key, own, within).whole()
         seconds += generated.seconds
         # decoded behind the prompt and cut off from it: some decoders drop a text's leading space
         before, *whole = view.engine.texts(
@@ -224,6 +223,7 @@ def _charts(of: Drawn) -> None:
         text("bias.drawn", n=rows),
         text("sampling.noise"),
         text("sampling.order", names=", ".join(of.column.settings.acting) or text("sampling.nothing_acts")),
+        acting_fact(view.card.rules, of.column.settings, text),
         *model_facts(view, of.seconds, key),
     ]
     script = lambda: sampled_script(view.card, key, made, of.request, of.template, first_rows=first_rows)  # noqa: E731

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from components import link
 from components.charts.axes import probability
 from components.charts.next_token import candidates_figure
 from components.controls import choice_picker
+from components.model_rules import acting_fact, left_out_fact
 from components.panels import Panel, chart_panel
 from components.prose import number, percent, quiet, section
 from components.shell import View, model_facts
@@ -176,7 +177,7 @@ def candidates(view: View, bars: Bars) -> None:
     found = view.engine.next_token(view.key, bars.pos, bars.k, bars.pins)
     processed = view.engine.processed(view.key, bars.pos, tuple(int(i) for i in found.ids), settings)
     frame = candidates_frame(found, processed)
-    acts = settings != DecodeSettings()
+    acts, rules = bool(processed.names), view.card.rules
     here = visible(view.tokens.tokens[bars.pos])
     likeliest = frame["prob"].iloc[: bars.k].sum()
     section(
@@ -206,7 +207,9 @@ def candidates(view: View, bars: Bars) -> None:
             strip=[
                 text("strip.exact"),
                 text("next_token.formula"),
-                _effective(settings) if acts else "",
+                _effective(settings) if settings != replace(DecodeSettings(), model_rules=settings.model_rules) else "",
+                acting_fact(rules, settings, text),
+                left_out_fact(rules, text),
                 text("next_token.entropy", nats=number(text, found.entropy_nats, 3)),
                 text("strip.self_check", error=f"{view.run.logits_error:.0e}"),
                 *run_facts(view),
@@ -239,7 +242,8 @@ def _effect(view: View, processed: Processed) -> str:
 def _effective(settings: DecodeSettings) -> str:
     """The settings as a call of ``generate`` would state them."""
     named = {"no_repeat_ngram": "no_repeat_ngram_size"}
-    return ", ".join(f"{named.get(name, name)}={value!r}" for name, value in asdict(settings).items())
+    own = {name: value for name, value in asdict(settings).items() if name != "model_rules"}
+    return ", ".join(f"{named.get(name, name)}={value!r}" for name, value in own.items())
 
 
 def positions(view: View, table: PositionTable) -> None:

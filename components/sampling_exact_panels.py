@@ -10,13 +10,14 @@ from components import link
 from components.charts.sampling import ENDS, settings_lines_figure, settings_map_figure
 from components.charts.trees import beam_tree_figure, probability_tree_figure
 from components.controls import choice_picker, integer_picker, number_picker, switch
+from components.model_rules import acting_fact, texts_fact
 from components.panels import Panel, chart_panel
-from components.prose import percent, quiet, section
+from components.prose import notice, percent, quiet, section
 from components.sampling_panels import texts_strip
 from components.sampling_run import Made
 from components.sampling_texts import Columns
 from components.shell import View, model_facts
-from dashboard.engine.base import DecodeSettings, TokenizedPrompt
+from dashboard.engine.base import PURE, DecodeSettings, TokenizedPrompt
 from dashboard.engine.generated import CompareRequest, TreeRequest
 from dashboard.frames.sampling import comparison_frame, distance_frame
 from dashboard.frames.trees import beam_frame, probability_frame
@@ -71,6 +72,7 @@ def compared(view: View, columns: Columns) -> None:
             strip=[
                 text("strip.exact"),
                 text("sampling.own_processors"),
+                texts_fact(view.card.rules, (replace(one, num_beams=1) for one in columns.request.columns), text),
                 *model_facts(view, view.engine.run(key).seconds, key),
             ],
             alt={"value": text(f"charts.settings.{value}"), "count": last},
@@ -105,7 +107,7 @@ def probability_tree(view: View, columns: Columns) -> None:
     section(text("sampling.tree"), text("sampling.tree_note"))
     of_at, depth_at, mass_at, nodes_at = st.columns([1.4, 1, 1, 1], vertical_alignment="bottom")
     with of_at:
-        settings, name = _tree_settings(view, columns)
+        settings, limit, name = _tree_settings(view, columns)
     with depth_at:
         depth = integer_picker("sampling_depth", text("sampling.depth"), 12, 3, low=1)
     with mass_at:
@@ -114,12 +116,14 @@ def probability_tree(view: View, columns: Columns) -> None:
         nodes = integer_picker("sampling_nodes", text("sampling.nodes"), 500, 60, low=5)
     if not switch("sampling_tree_go", text("sampling.tree_go"), text("sampling.tree_help")):
         return
-    request = TreeRequest(settings, depth, float(mass), nodes)
+    request = TreeRequest(settings, depth, float(mass), nodes, limit)
     found = view.wait(
         lambda job: view.engine.probability_tree(view.key, request, job),
         text("work.tree"),
         f"tree {view.key.digest} {hash(request)}",
     )
+    if found.unfinished:
+        notice(text("sampling.tree_busy"))
     ids = tuple(sorted(set(found.ids.tolist())))
     frame = probability_frame(found, dict(zip(ids, view.engine.token(view.model, ids), strict=True)))
     mass_found = percent(text, found.finished_mass)
@@ -132,21 +136,29 @@ def probability_tree(view: View, columns: Columns) -> None:
             figure=partial(probability_tree_figure, frame, text=text, theme=view.theme),
             frame=lambda: frame,
             script=lambda: probability_tree_script(view.card, view.key, request),
-            strip=[text("strip.exact"), text("sampling.tree_of", name=name), *model_facts(view, found.seconds)],
+            strip=[
+                text("strip.exact"),
+                text("sampling.tree_of", name=name),
+                acting_fact(view.card.rules, settings, text),
+                *model_facts(view, found.seconds),
+            ],
             alt={"nodes": len(found.ids), "mass": mass_found},
         )
     )
 
 
-def _tree_settings(view: View, columns: Columns) -> tuple[DecodeSettings, str]:
-    """Whose probabilities: the model's own, or those of a column."""
+def _tree_settings(view: View, columns: Columns) -> tuple[DecodeSettings, int, str]:
+    """Whose probabilities: the model's own, or those of a column; with most tokens of its texts, and its name."""
     text, key = view.text, "sampling_tree_of"
     options = [OWN, *(str(place) for place, spec in enumerate(columns.specs) if spec.num_beams == 1)]
     link.choice_state(key, options, OWN)
     names = {OWN: text("charts.settings.own")} | {o: columns.names[int(o)] for o in options[1:]}
     st.selectbox(text("sampling.tree_whose"), options, key=key, format_func=lambda o: names[o], persist_state="session")
     chosen = link.choice_written(key, OWN)
-    return (DecodeSettings() if chosen == OWN else columns.specs[int(chosen)].settings()), names[chosen]
+    if chosen == OWN:
+        return PURE, 0, names[chosen]
+    spec = columns.specs[int(chosen)]
+    return spec.settings(), spec.max_new_tokens, names[chosen]
 
 
 def beam_tree(view: View, columns: Columns, made: Made) -> None:
@@ -178,7 +190,7 @@ def beam_tree(view: View, columns: Columns, made: Made) -> None:
             figure=partial(beam_tree_figure, frame, text=text, theme=view.theme),
             frame=lambda: frame,
             script=lambda: beam_tree_script(view.card, view.key, column),
-            strip=texts_strip(view, made),
+            strip=texts_strip(view, made, [column]),
             alt={"nodes": len(tree.ids), "steps": int(tree.steps.max()) + 1 if len(tree.steps) else 0},
             suffix=f"column{place}",
         )

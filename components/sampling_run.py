@@ -16,7 +16,7 @@ from components.prose import notice, number
 from components.shell import View
 from dashboard.engine.base import Engine, Job
 from dashboard.engine.generated import Generated, GenerateRequest, Output, Step
-from dashboard.errors import Cancelled
+from dashboard.errors import Busy, Cancelled
 from dashboard.forks import Fork, fork_request, left_by, written
 from dashboard.i18n import Catalogue
 from dashboard.run_key import RunKey
@@ -37,7 +37,8 @@ class Made:
     generated: Generated
     forks: dict[int, Output]
     """Place of the fork -> its text, with the column of its row; one whose step is not there any more is missing."""
-    cancelled: bool = False
+    unfinished: str = ""
+    """``cancelled`` or ``busy`` where not all came, as in `Generated.unfinished`."""
 
     def with_forks(self) -> Generated:
         """All texts: in each column the forks stand behind the rows, numbered on."""
@@ -110,12 +111,18 @@ def make(engine: Engine, key: RunKey, request: GenerateRequest, forks: Sequence[
     """All texts, the forks one after the other; what is kept already is not made again."""
     made = engine.generate(key, request, work.job, work.steps.append)
     texts: dict[int, Output] = {}
+    unfinished = made.unfinished
     for place, wanted in _fork_requests(request, forks, made, texts):
-        if work.job.cancel.is_set():
+        if unfinished or work.job.cancel.is_set():
             break
-        output = engine.generate(key, wanted, work.job).outputs[0]
-        texts[place] = replace(output, column=forks[place].column)
-    return Made(made, texts, work.job.cancel.is_set())
+        try:
+            fork = engine.generate(key, wanted, work.job)
+        except Busy:
+            unfinished = "busy"
+            break
+        texts[place] = replace(fork.outputs[0], column=forks[place].column)
+        unfinished = fork.unfinished
+    return Made(made, texts, unfinished or ("cancelled" if work.job.cancel.is_set() else ""))
 
 
 def kept(engine: Engine, key: RunKey, request: GenerateRequest, forks: Sequence[Fork]) -> Made | None:

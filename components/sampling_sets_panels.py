@@ -76,7 +76,10 @@ def _panel(
             figure=lambda: figure(text=view.text, theme=view.theme),
             frame=lambda: frame,
             script=lambda: sets_script(view.card, view.key, columns.request, name, names=columns.names),
-            strip=[view.text("sampling.sampled", n=_least(columns)), *texts_strip(view, made)],
+            strip=[
+                view.text("sampling.sampled", n=_least(columns)),
+                *texts_strip(view, made, columns.request.columns),
+            ],
             alt={"columns": len(columns.specs)},
             suffix=sampling_run.name_of(view.key, columns.request),
         )
@@ -135,7 +138,7 @@ def sweep(view: View, columns: Columns) -> None:
     if work is not None:
         sampling_run.stop_button(work, text, "sweep")
         st.fragment(sampling_run.progress, run_every=sampling_run.POLL_SECONDS)(work, text)
-    if made is None or made.cancelled:
+    if made is None or made.unfinished:
         if made is not None:
             notice(text("sampling.sweep_stopped"))
         return
@@ -148,7 +151,10 @@ def sweep(view: View, columns: Columns) -> None:
             figure=lambda: sweep_figure(frame, knob=knob, text=text, theme=view.theme),
             frame=lambda: frame,
             script=lambda: sweep_script(view.card, view.key, request, knob, values),
-            strip=[text("sampling.sampled", n=specs[0].num_return_sequences), *texts_strip(view, made)],
+            strip=[
+                text("sampling.sampled", n=specs[0].num_return_sequences),
+                *texts_strip(view, made, request.columns),
+            ],
             alt={"values": len(values)},
             suffix=f"{knob}-{name}",
         )

@@ -263,6 +263,14 @@ class GenerationTooLarge(DashboardError):
     """More rows and tokens than one run may make. Facts: ``tokens, limit, needed, allowed``."""
 
 
+class NothingLeft(DashboardError):
+    """Settings and the model's rules cut every token, so that none can be taken. Facts: ``names``."""
+
+
+class TextsUnfinished(DashboardError):
+    """Others took the device before texts that are counted were whole."""
+
+
 class NothingToScore(DashboardError):
     """An entry of a list gives no token whose probability could be told. Facts: ``place``, 1 = the first."""
 

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
-from dashboard.engine.base import METRICS, DecodeSettings, LensRequest, ModelCard
+from dashboard.engine.base import METRICS, DecodeSettings, LensRequest, ModelCard, RuleValue
 from dashboard.run_key import RunKey
 
 _FOLDER = Path(__file__).parent / "script_templates"
@@ -110,7 +110,22 @@ def candidates_script(
 ) -> str:
     """The `k` likeliest tokens after position `pos` and the tokens `pins`, before and after decode `settings`."""
     constants = {"POS": pos, "K": k, "PINS": list(pins), "SETTINGS": asdict(settings or DecodeSettings())}
-    return chart_script(card, key, constants, ["processors", "candidates"])
+    return chart_script(card, key, constants | rule_constants(card), [*rule_parts(card), "candidates"])
+
+
+def rule_parts(card: ModelCard) -> list[str]:
+    """Parts of a script that give the processors of decode settings, and of the model's rules where it has any."""
+    return ["processors", "rules" if card.rules.values else "without_rules"]
+
+
+def rule_constants(card: ModelCard) -> dict[str, object]:
+    """The model's rules, and the tokens that end a text; nothing where there are none."""
+    rules: dict[str, object] = {name: _lists(value) for name, value in card.rules.values if name != "stop_strings"}
+    return {"RULES": rules, "ENDING": list(card.rules.ending)} if card.rules.values else {}
+
+
+def _lists(value: RuleValue) -> object:
+    return [_lists(item) for item in value] if isinstance(value, tuple) else value
 
 
 def position_script(card: ModelCard, key: RunKey) -> str:

@@ -65,6 +65,7 @@ FIELDS: dict[str, Field] = {
     "next_token_log": Field("switch"),
     "next_token_pins": Field("ranges"),
     "next_token_greedy": Field("switch"),
+    "next_token_without_rules": Field("switch"),
     "next_token_temperature": Field("number"),
     "next_token_top_k": Field("integer"),
     "next_token_top_p": Field("number"),

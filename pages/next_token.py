@@ -31,7 +31,7 @@ with error_frame(text):
     table = panels.predictions(view)
     panels.running_text(view, pos, table)
 pins = panels.pin_picker(view)
-settings = decode_settings(text)
+settings = decode_settings(text, view.card.rules)
 bars = panels.Bars(pos, k, pins, settings, value, log)
 panels.candidates(view, bars)
 

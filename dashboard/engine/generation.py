@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dashboard.engine.base import ModelRules
 from dashboard.engine.beams import search
 from dashboard.engine.generated import BeamTree, Column, Generated, GenerateRequest, OnStep, Output, Step, assembled
 from dashboard.engine.prefix import Prompt, Rows
 from dashboard.engine.sampling import Chooser, Drawn, Pick, row_keys, told
 from dashboard.engine.writer import Turn, Writer
-from dashboard.errors import Cancelled
 
 
 def generate(
@@ -58,28 +58,37 @@ def generate(
             pace = batch.run(prompt, turn, tell)
     outputs = [
         _whole(writer, prompt, ids, output) if writer.way.crosses(len(ids), len(ids) + len(output.ids)) else output
-        for output in assembled(steps, request, unfinished="cancelled")
+        for output in assembled(steps, request, unfinished=batch.unfinished or "cancelled")
     ]
     trees: list[BeamTree | None] = [None] * len(request.columns)
     dropped = [0] * len(request.columns)
+    unfinished = batch.unfinished
     for number, column in enumerate(request.columns):
-        if column.num_beams == 1 or turn.job.cancel.is_set():
+        unfinished = unfinished or ("cancelled" if turn.job.cancel.is_set() else "")
+        if column.num_beams == 1 or unfinished:
             continue
         found = search(writer, given, column, turn)
-        trees[number], dropped[number] = found.tree, found.dropped
+        trees[number], dropped[number], unfinished = found.tree, found.dropped, found.unfinished
         for row, (text, score) in enumerate(found.texts):
-            stopped = writer.why_stopped(text, column) or "cancelled"
+            stopped = writer.why_stopped(text, column, ids) or unfinished
             outputs.append(Output(number, row, **_measured(writer, prompt, ids, text), stopped=stopped, score=score))
     made = Generated(
         outputs=tuple(sorted(outputs, key=lambda output: (output.column, output.row))),
-        names=tuple(Chooser(column.settings, row_keys(0, 0, 1)).names for column in request.columns),
+        names=tuple(_names(column, writer.rules) for column in request.columns),
         beams=tuple(trees),
         dropped=tuple(dropped),
         seconds=time.perf_counter() - began,
         prompt_seconds=prompt_seconds,
         way=writer.way.name(len(ids)) if batch.columns else "",
+        unfinished=unfinished or ("cancelled" if turn.job.cancel.is_set() else ""),
     )
     return made, pace
+
+
+def _names(column: Column, rules: ModelRules) -> tuple[str, ...]:
+    """Settings and rules of a column that have a processor, in order."""
+    names = rules.in_order(column.settings, beams=column.num_beams > 1)
+    return (*names, *(() if column.settings.do_sample else ("do_sample",)))
 
 
 class _Batch:
@@ -90,9 +99,17 @@ class _Batch:
         self.columns = [(number, column) for number, column in enumerate(request.columns) if column.num_beams == 1]
         self._live = {number: np.arange(column.rows) for number, column in self.columns}
         self._choosers = {
-            number: Chooser(column.settings, row_keys(column.seed, request.first_row, column.rows), pick)
+            number: Chooser(
+                column.settings,
+                row_keys(column.seed, request.first_row, column.rows),
+                pick,
+                writer.origin(ids, column.max_new_tokens),
+            )
             for number, column in self.columns
         }
+        self._prompt = ids.tolist()
+        self.unfinished = ""
+        """Why it ended early; empty where it did not."""
         self._written: dict[tuple[int, int], list[int]] = {
             (number, row): [] for number, column in self.columns for row in range(column.rows)
         }
@@ -100,26 +117,27 @@ class _Batch:
 
     def run(self, prompt: Prompt, turn: Turn, tell: OnStep) -> float:
         """Tokens until all rows have ended or the job is cancelled; the median seconds of a step."""
-        logits = prompt.logits.expand(len(self._ids), -1)
         rows: Rows | None = None
         longest = max(column.max_new_tokens for _, column in self.columns)
         seconds: list[float] = []
+        tokens = self._ids[:, -1]
         for step in range(longest):
             began = time.perf_counter()
-            tokens, going = self._drawn(logits, step, tell)
+            # passed on without a name: logits of many rows are large, and gone before the next
+            tokens, going = self._drawn(
+                prompt.logits.expand(len(tokens), -1) if rows is None else rows.step(tokens[:, None])[:, -1], step, tell
+            )
             turn.job.progress((step + 1) / longest)
-            if turn.job.cancel.is_set() or not bool(going.any()):
+            if not bool(going.any()):
                 break
-            rows = prompt.begin(len(tokens)) if rows is None else rows
+            if rows is None:
+                rows = prompt.begin(len(tokens))
+            else:
+                seconds.append(time.perf_counter() - began)
             tokens = self._kept(rows, tokens, going)
-            spent = time.perf_counter() - began
-            try:
-                turn.give_way()
-            except Cancelled:
+            self.unfinished = turn.interrupted()
+            if self.unfinished:
                 break
-            began = time.perf_counter()
-            logits = rows.step(tokens[:, None])[:, -1]
-            seconds.append(spent + time.perf_counter() - began)
         return float(np.median(seconds)) if seconds else 0.0
 
     def _drawn(self, logits: Tensor, step: int, tell: OnStep) -> tuple[Tensor, Tensor]:
@@ -146,7 +164,7 @@ class _Batch:
     def _ended(self, number: int, column: Column, row: int, token: int) -> str:
         text = self._written[number, row]
         text.append(token)
-        return self._writer.why_stopped(text, column)
+        return self._writer.why_stopped(text, column, self._prompt)
 
     def _kept(self, rows: Rows, tokens: Tensor, going: Tensor) -> Tensor:
         """(R,) tokens of the rows that go on; the others leave the batch."""

@@ -52,16 +52,18 @@ from dashboard.engine.generated import (
 )
 from dashboard.engine.library_errors import loading_in_words, memory_in_words
 from dashboard.engine.loaded_model import numbers
+from dashboard.engine.model_rules import read_rules
 from dashboard.engine.pool import ModelPool
 from dashboard.engine.prefix import SharedPrompt
 from dashboard.engine.runs import Footprint, Kept, Pace, Run, RunStore, without_values
+from dashboard.engine.sampling import DRAW_BYTES, rows_at_once
 from dashboard.engine.scored import ScoreCost, ScoreRequest, Scores, SentenceRequest, SentenceScores
 from dashboard.engine.scoring import Request, Scorer
 from dashboard.engine.stream import Stream, Tail, find_stream
 from dashboard.engine.tokenizing import PromptReader
 from dashboard.engine.unembedding import CHECK_IDS, Head, ResidualHook, exact_head
 from dashboard.engine.ways import Proof, find_way
-from dashboard.engine.writer import Turn, Writer, ending_of
+from dashboard.engine.writer import Turn, Writer
 from dashboard.errors import GenerationTooLarge, GenerationTooLong, ModelNotFinite, RunTooLarge, StreamRefused
 from dashboard.run_key import RunKey
 from dashboard.settings import Settings
@@ -72,6 +74,8 @@ TEXT_BYTES = 256 << 20
 """Memory for generated texts of all users together [bytes]."""
 CHECK_TEXT = 8
 """Tokens with which it is tried how texts are carried on."""
+BEAM_COPIES = 8
+"""So many times a step of a search has its beams' logits in memory, roughly, beside the scores that it keeps."""
 TOKEN_BYTES = 500
 """What is kept of one generated token with its alternatives, roughly [bytes]."""
 
@@ -276,7 +280,9 @@ class LocalEngine:
         with self._leased(key.model) as ready, torch.inference_mode():
             ready.reader.vocabulary.check(ids)
             logits = _logits(ready, run, pos, pos + 1)[0]
-            return decoding.process(logits, key.token_ids[: pos + 1], settings, ids)
+            before = key.token_ids[: pos + 1]
+            origin = ready.writer.origin(torch.tensor(before, device=logits.device))
+            return decoding.process(logits, before, settings, ids, origin)
 
     def token(self, model: str, ids: tuple[int, ...]) -> tuple[Token, ...]:
         """See `Engine.token`."""
@@ -374,15 +380,7 @@ class LocalEngine:
             whole = len(key.token_ids) + longest
             if whole > card.context:
                 raise GenerationTooLong(tokens=len(key.token_ids), new=longest, limit=card.context)
-            way = ready.writer.way  # every row has a copy of the prompt, or gets one on its way
-            alone = way.kind is not SharedPrompt or way.crosses(len(key.token_ids), whole)
-            cached = sum(
-                max(column.rows, column.num_beams)
-                * (column.max_new_tokens + len(key.token_ids) * (alone or column.num_beams > 1))
-                for column in request.columns
-            )
-            element = torch.empty(0, dtype=ready.writer.model.dtype).element_size()
-            nbytes = cached * 2 * card.layers * card.kv_heads * card.head_dim * element
+            nbytes = _cached_bytes(ready, len(key.token_ids), request) + _logit_bytes(ready, request)
             if tokens > self._settings.max_generated or nbytes > self._settings.run_bytes:
                 raise GenerationTooLarge(
                     tokens=tokens,
@@ -416,7 +414,7 @@ class LocalEngine:
             made, pace = generation.generate(ready.writer, key.token_ids, request, Turn(self._device, job), on_step)
             if pace:
                 ready.step_pace.add(sum(column.rows for column in request.columns if column.num_beams == 1), pace)
-        if not job.cancel.is_set():
+        if not made.unfinished:
             self._texts.keep((key, request), made, TOKEN_BYTES * sum(len(output.ids) for output in made.outputs))
         return made
 
@@ -429,7 +427,7 @@ class LocalEngine:
             def make() -> SettingsComparison:
                 with torch.inference_mode():
                     at: Callable[[int], Tensor] = lambda pos: _logits(ready, run, pos, pos + 1)[0]  # noqa: E731
-                    return exact.compare(at, key.token_ids, request, job)
+                    return exact.compare(at, key.token_ids, request, job, ready.writer)
 
             size: Callable[[SettingsComparison], int] = lambda made: 2 * made.total_variation.nbytes  # noqa: E731
             return self._runs.derive(run, ("settings", request), make, size, self._device.held(job))
@@ -443,7 +441,8 @@ class LocalEngine:
                 _same_model(key, ready.card)
                 ready.reader.vocabulary.check(key.token_ids)
                 found = exact.probability_tree(ready.writer, key.token_ids, request, Turn(self._device, job))
-            self._texts.keep((key, request), found, 4 * found.probs.nbytes)
+            if not found.unfinished:
+                self._texts.keep((key, request), found, 4 * found.probs.nbytes)
         return found
 
     # -- scores ---------------------------------------------------------------------------------------------------
@@ -511,6 +510,31 @@ def _logits(ready: ReadyModel, run: Run, start: int, stop: int) -> Tensor:
     return ready.head.logits(run.residual[start:stop])
 
 
+def _cached_bytes(ready: ReadyModel, prompt: int, request: GenerateRequest) -> int:
+    """Keys and values of all rows behind a prompt of so many tokens, and of the prompt where rows copy it."""
+    card, way = ready.card, ready.writer.way
+    longest = max(column.max_new_tokens for column in request.columns)
+    # every row has a copy of the prompt, or gets one on its way
+    alone = way.kind is not SharedPrompt or way.crosses(prompt, prompt + longest)
+    cached = sum(
+        max(column.rows, column.num_beams) * (column.max_new_tokens + prompt * (alone or column.num_beams > 1))
+        for column in request.columns
+    )
+    return cached * 2 * card.layers * card.kv_heads * card.head_dim * ready.writer.model.dtype.itemsize
+
+
+def _logit_bytes(ready: ReadyModel, request: GenerateRequest) -> int:
+    """Logits of a step of all rows, and what draws and searches work in; a search keeps the scores of every step."""
+    vocab, own = ready.card.vocab, ready.writer.model.dtype.itemsize
+    together = [column.rows for column in request.columns if column.num_beams == 1]
+    drawn = sum(min(rows, rows_at_once(vocab)) for rows in together)
+    # the model's own, and in float32 where they are not
+    logits = sum(together) * (4 + own * (own != 4))
+    searches = [column for column in request.columns if column.num_beams > 1]
+    kept = max((column.num_beams * (column.max_new_tokens + BEAM_COPIES) for column in searches), default=0)
+    return vocab * (logits + DRAW_BYTES * drawn + 4 * kept)
+
+
 def _nbytes(tensors: Iterable[Tensor]) -> int:
     return sum(tensor.nbytes for tensor in tensors)
 
@@ -548,7 +572,7 @@ def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> Rea
     stream = find_stream(model, decoder_blocks(model), CHECK_IDS, head)
     for addition in stream.additions:
         addition.project.register_forward_pre_hook(keep_values)
-    heads_count = config.num_attention_heads
+    heads_count, vocab = config.num_attention_heads, model.get_input_embeddings().weight.shape[0]
     card = ModelCard(
         model=loaded.spec.id,
         label=loaded.spec.label,
@@ -560,7 +584,7 @@ def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> Rea
         heads=heads_count,
         kv_heads=getattr(config, "num_key_value_heads", None) or heads_count,
         head_dim=getattr(config, "head_dim", None) or config.hidden_size // heads_count,
-        vocab=model.get_input_embeddings().weight.shape[0],
+        vocab=vocab,
         context=min(reads, settings.max_tokens or reads),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         dtype=str(model.dtype).removeprefix("torch."),
@@ -573,12 +597,13 @@ def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> Rea
         stream=stream.where,
         transformers=transformers.__version__,
         torch=torch.__version__,
+        rules=read_rules(model.generation_config, vocab),
     )
     pace = Pace()
     footprint = _footprint(capturer, hook, card, pace, head is None)
     way = find_way(model, tuple(range(3, 3 + CHECK_TEXT)), shared=capturer.plain)
     way = proof.bounded(way, model)
-    writer = Writer(model, loaded.tokenizer, way, ending_of(model, loaded.tokenizer))
+    writer = Writer(model, loaded.tokenizer, way, card.rules.ending, card.rules)
     scorer = Scorer(writer, reader, capturer)
     return ReadyModel(card, capturer, reader, hook, head, stream, footprint, pace, Pace(), writer, Pace(), scorer)
 

@@ -1,0 +1,53 @@
+"""What the model's own generation config does to texts, in words: which of its fields act, which cannot here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from components.prose import quiet
+from dashboard.engine.base import DecodeSettings, ModelRules
+from dashboard.engine.generated import Column
+from dashboard.i18n import Catalogue
+from dashboard.tokens import ISOLATE
+
+LONGEST = 80
+"""A value is shown up to so many characters; the Code tab has all of it."""
+
+
+def rules_told(rules: ModelRules, text: Catalogue) -> None:
+    """Lines that say what of the config acts, with its values, and what does not; nothing where it asks for nothing."""
+    if rules.values:
+        values = "; ".join(f"{name} = {_shortened(value)}" for name, value in rules.values)
+        quiet(text("rules.values", values=values))
+    if rules.left_out:
+        quiet(left_out_fact(rules, text))
+
+
+def acting_fact(rules: ModelRules, settings: DecodeSettings, text: Catalogue, *, beams: bool = False) -> str:
+    """Which fields act beside `settings`, or that they were turned off; empty where there are none."""
+    if rules.values and not settings.model_rules:
+        return text("rules.off", names=", ".join(name for name, _ in rules.values))
+    names = rules.acting(settings, beams=beams)
+    return text("rules.from_model", names=", ".join(names)) if names else ""
+
+
+def texts_fact(rules: ModelRules, columns: Iterable[Column], text: Catalogue) -> str:
+    """The same of several columns: each line once."""
+    facts = (acting_fact(rules, column.settings, text, beams=column.num_beams > 1) for column in columns)
+    return " · ".join(dict.fromkeys(fact for fact in facts if fact))
+
+
+def left_out_fact(rules: ModelRules, text: Catalogue) -> str:
+    """Which fields the model asks for that are not applied, and why; empty where there are none."""
+    reasons = dict.fromkeys(why for _, why in rules.left_out)
+    told = [
+        f"{', '.join(name for name, own in rules.left_out if own == why)} ({text(f'rules.why.{why}')})"
+        for why in reasons
+    ]
+    return text("rules.left_out", fields="; ".join(told)) if told else ""
+
+
+def _shortened(value: object) -> str:
+    shown = json.dumps(value, ensure_ascii=False)
+    return ISOLATE.format(shown if len(shown) <= LONGEST else shown[:LONGEST] + " …")
