@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from components import link
-from components.prose import advice, number, quiet
+from components.prose import advice, literal_label, number, quiet
 from components.shell import View
 from dashboard.engine.scored import ScoreRequest
 from dashboard.errors import DashboardError
@@ -142,7 +142,7 @@ def _words(spec: ProbeSpec, slot: str, view: View) -> None:
         _write(replace(spec, words=tuple({**dict(spec.words), slot: st.session_state[key]}.items())))
 
     st.session_state[key] = dict(spec.words).get(slot, "")
-    label = view.text("bias.words", slot=shortened(slot, 30)).replace("[", "\\[")
+    label = view.text("bias.words", slot=literal_label(shortened(slot, 30)))
     st.text_input(label, key=key, help=view.text("bias.words_help"), on_change=take)
 
 
@@ -231,13 +231,13 @@ def _switch(spec: ProbeSpec, name: str, view: View) -> None:
 class _Kept:
     """The last probe of this person, tokenised."""
 
-    name: tuple[str, str]
+    name: tuple[str, ...]
     made: Prepared
 
 
 def tokenised(spec: ProbeSpec, view: View) -> Prepared:
     """The probe's prompts and completions as tokens. Raises DashboardError."""
-    name = (view.model, spec.written())
+    name = (view.model, view.card.revision, spec.written())
     held: _Kept | None = st.session_state.get(_PREPARED)
     if held is None or held.name != name:
         made = prepared(spec, lambda texts, alone: view.engine.token_ids(view.model, tuple(texts), alone=alone))

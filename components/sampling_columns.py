@@ -12,7 +12,7 @@ import streamlit as st
 
 from components import link
 from components.charts.theme import ChartTheme
-from components.prose import advice, quiet
+from components.prose import advice, literal_label, quiet
 from dashboard.decode_columns import (
     DEFAULT,
     MOST,
@@ -118,7 +118,7 @@ def editor(specs: Sequence[ColumnSpec], names: Sequence[str], text: Catalogue) -
                 text("sampling.edited"),
                 range(len(specs)),
                 key=EDITED,
-                format_func=lambda at: f"{MARKERS[at]} {names[at]}",
+                format_func=lambda at: f"{MARKERS[at]} {literal_label(names[at])}",
                 required=True,
             )
         place = chosen or 0

@@ -39,6 +39,11 @@ class Made:
     """Place of the fork -> its text, with the column of its row; one whose step is not there any more is missing."""
     cancelled: bool = False
 
+    @property
+    def cut_off(self) -> dict[str, object]:
+        """Where texts were stopped by hand: (text,) its tokens; empty where nothing was, as a request says all then."""
+        return {"stopped_at": [len(output.ids) for output in self.with_forks().outputs]} if self.cancelled else {}
+
     def with_forks(self) -> Generated:
         """All texts: in each column the forks stand behind the rows, numbered on."""
         rows = Counter(output.column for output in self.generated.outputs)
