@@ -18,7 +18,7 @@ from dashboard.errors import DashboardError
 from dashboard.probes import spec as specs
 from dashboard.probes.prepared import Prepared, prepared
 from dashboard.probes.presets import preset, presets
-from dashboard.probes.reading import MAX_BYTES, from_file
+from dashboard.probes.reading import MAX_BYTES, from_file, to_lines
 from dashboard.probes.spec import LEXICONS, OWN, ProbeSpec
 from dashboard.probes.templates import parsed
 from dashboard.probes.text_files import checked_size
@@ -209,8 +209,7 @@ def _upload(spec: ProbeSpec, view: View) -> None:
     except DashboardError as error:
         st.session_state[_NOTES] = (spec.own, [(text(error.message_id, **error.facts), advice)])
         return
-    lines = [f"{one.text}, {one.share:g}" if one.share is not None else one.text for one in found.lexicon.completions]
-    own = "\n".join(lines)
+    own = to_lines(found.lexicon.completions)
     st.session_state[_NOTES] = (own, [(text(f"probes.note.{note.kind}", **note.facts), quiet) for note in found.notes])
     _write(replace(spec, own=own))
 
