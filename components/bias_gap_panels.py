@@ -148,10 +148,11 @@ def _layers(view: View, keys: tuple[RunKey, RunKey], token: int, names: tuple[st
         Panel(
             name="gap",
             key=keys[0],
+            asked=({"token": token, "second": keys[1].token_ids, "names": names},),
             text=text,
             figure=partial(gap_figure, frame, first=names[0], second=names[1], text=text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda: gap_script(view.card, keys[0], (keys[0].token_ids, keys[1].token_ids), token, names=names),
+            script=lambda key: gap_script(view.card, key, (keys[0].token_ids, keys[1].token_ids), token, names=names),
             strip=[
                 text("strip.exact"),
                 text("lens.tail"),
@@ -176,11 +177,12 @@ def _heads(view: View, prompt: str, keys: tuple[RunKey, RunKey], names: tuple[st
         Panel(
             name="head_gap",
             key=keys[0],
+            asked=({"spans": spans, "second": keys[1].token_ids, "names": names},),
             text=text,
             figure=partial(head_gap_figure, frame, first=names[0], second=names[1], text=text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda: head_gap_script(
-                view.card, keys[0], (keys[0].token_ids, keys[1].token_ids), spans, names=names
+            script=lambda key: head_gap_script(
+                view.card, key, (keys[0].token_ids, keys[1].token_ids), spans, names=names
             ),
             strip=[
                 text("strip.exact"),

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from components.bias_exact_panels import probe_key
 from components.bias_sampled_panels import prompt_key, template_picker
 from components.controls import place_picker
 from components.model_rules import texts_fact
@@ -20,7 +21,7 @@ from dashboard.engine.base import Job
 from dashboard.engine.generated import Column, Generated, GenerateRequest, TreeRequest
 from dashboard.probes.matching import merged
 from dashboard.probes.prepared import Prepared
-from dashboard.run_key import RunKey
+from dashboard.run_key import RunKey, result_key
 from dashboard.sampling_scripts import texts_script
 from dashboard.tokens import ISOLATE
 
@@ -59,7 +60,7 @@ def panels(view: View, made: Prepared) -> None:
             _called(view, prompt_key(view, made, template * groups + g), g, groups, job) for g in range(groups)
         ],
         text("work.calling", count=groups),
-        f"call {hash((made.prompt_ids, template))}",
+        result_key(probe_key(view, made), "call", column(), {"template": template}).digest,
     )
     names = made.group_names
     for name, call in zip(names, calls, strict=True):
@@ -131,10 +132,11 @@ def _table(view: View, key: RunKey, call: _Call) -> None:
         Panel(
             name="notebook",
             key=key,
+            asked=(column(), {"seeds": SEEDS, "nodes": TREE_NODES}),
             text=text,
             figure=None,
             frame=lambda: frame,
-            script=lambda: texts_script(view.card, key, GenerateRequest((column(),))),
+            script=lambda key: texts_script(view.card, key, GenerateRequest((column(),))),
             strip=[
                 text("bias.ranked_list"),
                 texts_fact(view.card.rules, [column()], text),

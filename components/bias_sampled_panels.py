@@ -30,7 +30,7 @@ from dashboard.pair_scores import Pairs, tokeniser
 from dashboard.probes.continuations import continuations
 from dashboard.probes.matching import Matcher
 from dashboard.probes.prepared import Prepared
-from dashboard.run_key import RunKey
+from dashboard.run_key import RunKey, result_key
 from dashboard.stats.counts import independence
 from dashboard.tokens import ISOLATE
 
@@ -94,7 +94,7 @@ def panels(view: View, made: Prepared) -> None:
     texts, seconds = view.wait(
         lambda job: _drawn(view, made, template, request, job),
         text("work.drawing", count=groups * column.rows),
-        f"draw {hash((made.prompt_ids, template, request))}",
+        result_key(probe_key(view, made), "draw", request, {"template": template}).digest,
     )
     of = Drawn(view, made, template, request, texts, seconds)
     _told(of)
@@ -204,7 +204,7 @@ def _exact_probs(of: Drawn) -> NDArray[np.float64] | None:
     found = view.wait(
         lambda job: pairs.scores(view.engine, view.key, job),
         view.text("work.scores", count=groups * len(made.completions)),
-        f"scores {view.model} {hash(pairs.request)}",
+        result_key(probe_key(view, made), "scores", {"template": of.template}).digest,
     )
     return np.exp(found.total)
 
@@ -226,17 +226,21 @@ def _charts(of: Drawn) -> None:
         acting_fact(view.card.rules, of.column.settings, text),
         *model_facts(view, of.seconds, key),
     ]
-    script = lambda: sampled_script(view.card, key, made, of.request, of.template, first_rows=first_rows)  # noqa: E731
+    script = partial(
+        sampled_script, view.card, made=made, request=of.request, template=of.template, first_rows=first_rows
+    )
     common: dict[str, Any] = {"key": key, "text": text, "script": script, "strip": strip}
     shown = partial(sampled_figure, frame, text=text, theme=view.theme)
     alt: dict[str, object] = {"completions": len(completions), "groups": len(names)}
-    chart_panel(Panel(name="sampled", figure=shown, frame=lambda: frame, alt=alt, **common))
+    asked = (of.request, {"template": of.template, "exact": probs is not None})
+    chart_panel(Panel(name="sampled", asked=asked, figure=shown, frame=lambda: frame, alt=alt, **common))
     words_at, pair_at = st.columns(2)
     with words_at:
         _, pairs = groups_picker(made, view)
     labels = [f"{names[a]} – {names[b]}" for a, b in pairs]
     with pair_at:
         pair = pairs[place_picker("bias_tested", text("bias.tested"), labels) if len(labels) > 1 else 0]
+    common["asked"] = (of.request, {"template": of.template, "pair": pair, "pairs": pairs})
     _differences(pair, comparison_frame(of.counts, of.drawn, pairs, names, completions), common, of)
 
 

@@ -136,12 +136,18 @@ def _download(status: JobStatus, text: Catalogue, name: str) -> None:
     st.download_button(
         text("bias_jobs.parquet", done=status.done),
         data=data,
-        file_name=f"logitscope-{name}-{status.id[:16]}.parquet",
+        file_name=parquet_name(name, status),
         mime=PARQUET,
         key=f"parquet_{status.kind}",
         on_click="ignore",
         icon=":material/download:",
     )
+
+
+def parquet_name(name: str, status: JobStatus) -> str:
+    """Of the file of a job's rows; one of some items says of how many."""
+    part = "" if status.done == status.items else f"-{status.done}-of-{status.items}"
+    return f"logitscope-{name}-{status.id[:16]}{part}.parquet"
 
 
 def _remove(status: JobStatus, text: Catalogue, on_remove: Callable[[], None]) -> None:

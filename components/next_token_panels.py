@@ -170,6 +170,11 @@ class Bars:
     """``prob`` or ``logit``."""
     log: bool
 
+    @property
+    def asked(self) -> dict[str, object]:
+        """What changes the chart beside the settings."""
+        return {"pos": self.pos, "k": self.k, "pins": self.pins, "value": self.value, "log": self.log}
+
 
 def candidates(view: View, bars: Bars) -> None:
     """Bars of the likeliest and the pinned tokens after one position, before and after the decode settings."""
@@ -190,6 +195,7 @@ def candidates(view: View, bars: Bars) -> None:
         Panel(
             name="candidates",
             key=view.key,
+            asked=(bars.asked, settings),
             text=text,
             figure=partial(
                 candidates_figure,
@@ -201,8 +207,8 @@ def candidates(view: View, bars: Bars) -> None:
                 settings=acts,
             ),
             frame=lambda: frame,
-            script=lambda: scripts.candidates_script(
-                view.card, view.key, bars.pos, bars.k, pins=bars.pins, settings=settings
+            script=lambda key: scripts.candidates_script(
+                view.card, key, bars.pos, bars.k, pins=bars.pins, settings=settings
             ),
             strip=[
                 text("strip.exact"),
@@ -255,10 +261,11 @@ def positions(view: View, table: PositionTable) -> None:
         Panel(
             name="positions",
             key=view.key,
+            asked=(),
             text=text,
             figure=None,
             frame=lambda: frame,
-            script=lambda: scripts.position_script(view.card, view.key),
+            script=lambda key: scripts.position_script(view.card, key),
             strip=[text("strip.exact"), *run_facts(view)],
         )
     )

@@ -12,7 +12,7 @@ import streamlit as st
 
 from components import link
 from components.model_rules import acting_fact, rules_told
-from components.prose import advice, quiet
+from components.prose import advice, literal_label, quiet
 from components.shell import View
 from dashboard.decode_columns import (
     DEFAULT,
@@ -123,7 +123,7 @@ def editor(specs: Sequence[ColumnSpec], names: Sequence[str], view: View) -> Non
                 text("sampling.edited"),
                 range(len(specs)),
                 key=EDITED,
-                format_func=lambda at: f"{MARKERS[at]} {names[at]}",
+                format_func=lambda at: f"{MARKERS[at]} {literal_label(names[at])}",
                 required=True,
             )
         place = chosen or 0

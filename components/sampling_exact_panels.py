@@ -22,7 +22,7 @@ from dashboard.engine.base import PURE, DecodeSettings, TokenizedPrompt
 from dashboard.engine.generated import CompareRequest, TreeRequest
 from dashboard.frames.sampling import comparison_frame, distance_frame
 from dashboard.frames.trees import beam_frame, probability_frame
-from dashboard.run_key import RunKey
+from dashboard.run_key import RunKey, result_key
 from dashboard.sampling_scripts import beam_tree_script, probability_tree_script, settings_script
 
 REFERENCE = "sampling_reference"
@@ -53,7 +53,7 @@ def compared(view: View, columns: Columns) -> None:
     found = view.wait(
         lambda job: view.engine.compare_settings(key, request, job),
         text("work.settings", count=last),
-        f"settings {key.digest} {hash(request)}",
+        result_key(key, "settings", request).digest,
     )
     made_frame = distance_frame if value in PAIRS else comparison_frame
     frame = made_frame(found, columns.names, prompt.tokens, count - last)
@@ -66,10 +66,11 @@ def compared(view: View, columns: Columns) -> None:
         Panel(
             name=name,
             key=key,
+            asked=(request, {"names": columns.names, "value": value}),
             text=text,
             figure=partial(chart, frame, value=value, text=text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda: settings_script(view.card, key, request, name, names=columns.names, value=value),
+            script=lambda key: settings_script(view.card, key, request, name, names=columns.names, value=value),
             strip=[
                 text("strip.exact"),
                 text("sampling.own_processors"),
@@ -121,7 +122,7 @@ def probability_tree(view: View, columns: Columns) -> None:
     found = view.wait(
         lambda job: view.engine.probability_tree(view.key, request, job),
         text("work.tree"),
-        f"tree {view.key.digest} {hash(request)}",
+        result_key(view.key, "tree", request).digest,
     )
     if found.unfinished:
         notice(text("sampling.tree_busy"))
@@ -133,10 +134,11 @@ def probability_tree(view: View, columns: Columns) -> None:
         Panel(
             name="probability_tree",
             key=view.key,
+            asked=(request, {"stopped_at": len(found.ids)} if found.unfinished else {}),
             text=text,
             figure=partial(probability_tree_figure, frame, text=text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda: probability_tree_script(view.card, view.key, request),
+            script=lambda key: probability_tree_script(view.card, key, request),
             strip=[
                 text("strip.exact"),
                 text("sampling.tree_of", name=name),
@@ -187,10 +189,11 @@ def beam_tree(view: View, columns: Columns, made: Made) -> None:
         Panel(
             name="beam_tree",
             key=view.key,
+            asked=(column,),
             text=text,
             figure=partial(beam_tree_figure, frame, text=text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda: beam_tree_script(view.card, view.key, column),
+            script=lambda key: beam_tree_script(view.card, key, column),
             strip=texts_strip(view, made, [column]),
             alt={"nodes": len(tree.ids), "steps": int(tree.steps.max()) + 1 if len(tree.steps) else 0},
             suffix=f"column{place}",

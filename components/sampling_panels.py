@@ -150,24 +150,24 @@ def sequences(view: View, columns: Columns, made: Made) -> None:
         Panel(
             name="sequences",
             key=view.key,
+            asked=(columns.request, {"names": columns.names, "forks": forking.written(forks)}, made.cut_off),
             text=text,
             figure=None,
             frame=lambda: frame,
-            script=lambda: texts_script(view.card, view.key, columns.request, names=columns.names, forks=forks),
+            script=lambda key: texts_script(view.card, key, columns.request, names=columns.names, forks=forks),
             strip=texts_strip(view, made, columns.request.columns),
-            suffix=sampling_run.name_of(view.key, columns.request),
             files=(
                 File(
                     text("sampling.tokens_csv"),
                     "tokens.csv",
                     "text/csv",
-                    lambda: csv_bytes(token_frame(found, columns.names, tokens), view.key),
+                    lambda key: csv_bytes(token_frame(found, columns.names, tokens), key),
                 ),
                 File(
                     text("sampling.tokens_jsonl"),
                     "tokens.jsonl",
                     "application/jsonl",
-                    lambda: jsonl_bytes(token_records(found, columns.names, tokens), view.key),
+                    lambda key: jsonl_bytes(token_records(found, columns.names, tokens), key),
                 ),
             ),
         )

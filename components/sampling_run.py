@@ -40,6 +40,11 @@ class Made:
     unfinished: str = ""
     """``cancelled`` or ``busy`` where not all came, as in `Generated.unfinished`."""
 
+    @property
+    def cut_off(self) -> dict[str, object]:
+        """Where texts were stopped: (text,) its tokens; empty where nothing was, as a request says all then."""
+        return {"stopped_at": [len(output.ids) for output in self.with_forks().outputs]} if self.unfinished else {}
+
     def with_forks(self) -> Generated:
         """All texts: in each column the forks stand behind the rows, numbered on."""
         rows = Counter(output.column for output in self.generated.outputs)

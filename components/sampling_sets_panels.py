@@ -72,16 +72,16 @@ def _panel(
         Panel(
             name=name,
             key=view.key,
+            asked=(columns.request, {"names": columns.names}, made.cut_off),
             text=view.text,
             figure=lambda: figure(text=view.text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda: sets_script(view.card, view.key, columns.request, name, names=columns.names),
+            script=lambda key: sets_script(view.card, key, columns.request, name, names=columns.names),
             strip=[
                 view.text("sampling.sampled", n=_least(columns)),
                 *texts_strip(view, made, columns.request.columns),
             ],
             alt={"columns": len(columns.specs)},
-            suffix=sampling_run.name_of(view.key, columns.request),
         )
     )
 
@@ -147,16 +147,17 @@ def sweep(view: View, columns: Columns) -> None:
         Panel(
             name="sweep",
             key=view.key,
+            asked=(request, {"knob": knob, "values": values}),
             text=text,
             figure=lambda: sweep_figure(frame, knob=knob, text=text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda: sweep_script(view.card, view.key, request, knob, values),
+            script=lambda key: sweep_script(view.card, key, request, knob, values),
             strip=[
                 text("sampling.sampled", n=specs[0].num_return_sequences),
                 *texts_strip(view, made, request.columns),
             ],
             alt={"values": len(values)},
-            suffix=f"{knob}-{name}",
+            suffix=knob,
         )
     )
 

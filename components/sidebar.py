@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+from collections import Counter
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -15,7 +17,7 @@ from components.web.token_text import token_text
 from components.work import allow
 from dashboard import cache
 from dashboard.engine.base import ModelCard, TokenizedPrompt
-from dashboard.engine.registry import find, listed
+from dashboard.engine.registry import ModelSpec, find, listed
 from dashboard.errors import DashboardError
 from dashboard.i18n import LANGUAGES, Catalogue, pick_language
 from dashboard.tokens import visible, visible_text
@@ -72,18 +74,25 @@ def _model_picker(text: Catalogue) -> str:
         except DashboardError as error:
             link.drop(link.Dropped("model", wanted, "model", (("why", text(error.message_id, **error.facts)),)))
             st.query_params.pop("model", None)
+    names = model_names(tuple(specs.values()))
     link.choice_state("model", options, settings.model)
     st.selectbox(
         text("sidebar.model"),
         options,
         key="model",
-        format_func=lambda model: specs[model].label if model in specs else model,
+        format_func=lambda model: names.get(model, model),
         accept_new_options="*" in settings.models,
         help=text("sidebar.model_help"),
         persist_state="session",
         on_change=allow,
     )
     return link.choice_written("model", settings.model)
+
+
+def model_names(specs: Sequence[ModelSpec]) -> dict[str, str]:
+    """Id -> what the picker shows: the label, with the id where another model has the same label."""
+    labels = Counter(spec.label for spec in specs)
+    return {spec.id: spec.label if labels[spec.label] == 1 else f"{spec.label} ({spec.id})" for spec in specs}
 
 
 def _prompt_form(text: Catalogue) -> tuple[str, bool]:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from components.prose import literal_label
 from dashboard.engine.base import Job
 from dashboard.errors import Cancelled
 from dashboard.i18n import Catalogue
@@ -36,7 +37,7 @@ def wait_for(call: Callable[[Job], T], label: str, *, text: Catalogue, what: str
     if st.session_state.get(_STOPPED) == what:
         raise Cancelled
     # always there, so that what stands below keeps its place whether there is anything to wait for or not
-    place = st.empty()
+    place, label = st.empty(), literal_label(label)
     share = [0.0]
     job = Job(progress=lambda done: share.__setitem__(0, done))
     outcome: dict[str, Any] = {}

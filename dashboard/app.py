@@ -28,11 +28,20 @@ slugs = {
         ROOT / "pages" / f"{entry.slug}.py",
         title=text(f"{entry.slug}.title"),
         icon=entry.icon,
-        url_path=entry.slug,
+        url_path="" if entry is PAGES[0] else entry.slug,
         default=entry is PAGES[0],
     ): entry.slug
     for entry in PAGES
 }
+# the default page is served at the root alone: at its own name Streamlit would say "Page not found" above it
+named = st.Page(
+    ROOT / "pages" / f"{PAGES[0].slug}.py",
+    title=text(f"{PAGES[0].slug}.title"),
+    icon=PAGES[0].icon,
+    url_path=PAGES[0].slug,
+    visibility="hidden",
+)
+slugs[named] = PAGES[0].slug
 page = st.navigation(list(slugs), position="top")
 page_look(text, page.title)
 notices = st.container()

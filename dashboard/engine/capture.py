@@ -44,7 +44,7 @@ class _Record:
 
     job: Job
     keep: bool = True
-    """Otherwise the job is followed, and nothing is kept."""
+    """Whether kernel inputs and the residual stream are kept; otherwise the job is followed, and `values` alone are."""
     inputs: dict[int, KernelInputs] = field(default_factory=dict)
     """id of the attention module -> what its kernel was given."""
     stream: list[Tensor] = field(default_factory=list)
@@ -118,7 +118,7 @@ class Capturer:
         Raises:
             Cancelled: ``job.cancel`` was set.
         """
-        with _recording(job) as record:
+        with _recording(job, keep=False) as record:
             record.values = []
             self._pass(ids)
             return tuple(record.values)

@@ -103,6 +103,8 @@ def of_facts(found: Any) -> ProbeSpec:
     texts = [*found["templates"], *found["neutral"], *found["words"].values()]
     if not all(isinstance(one, str) for one in texts) or len(found["templates"]) != len(found["neutral"]):
         raise ValueError("templates, neutral forms and words have to be texts, a neutral form each")
+    if not all(isinstance(found.get(name, True), bool) for name in ("article", "boundary")):
+        raise ValueError("article and boundary have to be true or false")
     if found["lexicon"] not in (*LEXICONS, OWN):
         raise ValueError(f"lexicon {found['lexicon'][:40]}")
     return ProbeSpec(
@@ -111,6 +113,6 @@ def of_facts(found: Any) -> ProbeSpec:
         words=tuple(found["words"].items()),
         lexicon=found["lexicon"],
         own=found["own"],
-        article=bool(found.get("article", True)),
-        boundary=bool(found.get("boundary", True)),
+        article=found.get("article", True),
+        boundary=found.get("boundary", True),
     )
