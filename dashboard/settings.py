@@ -24,7 +24,7 @@ _UNITS = {"": 1, "b": 1} | {
     for end, base in (("", 1024), ("ib", 1024), ("b", 1000))
 }
 """Units of bytes in lower case."""
-_BYTES = ("run_bytes", "jobs_bytes")
+_BYTES = ("run_bytes", "result_bytes", "jobs_bytes")
 
 
 def default_cache_dir() -> Path:
@@ -78,6 +78,8 @@ class Settings:
     """Most tokens that one request may score or put through the model for it."""
     run_bytes: int = 2 << 30
     """Memory for runs of all users together [bytes]."""
+    result_bytes: int = 256 << 20
+    """Memory for texts, scores and trees of all users together, kept so that nothing is computed twice [bytes]."""
     jobs_bytes: int = 2 << 30
     """Disk for background jobs of all users together [bytes]; the oldest finished ones are removed first."""
     busy_seconds: float = 120.0
@@ -174,6 +176,7 @@ def _nbytes(value: object) -> int:
 
 _ALLOWED = {
     "max_models": (r"[1-9][0-9]*", "it must be 1 or more"),
+    "result_bytes": (r"[1-9][0-9]*", "it must be more than 0"),
     "run_bytes": (r"[1-9][0-9]*", "it must be more than 0"),
     "language": (r"auto|en|es", "it can be auto, en or es"),
     "device": (r"auto|cpu|mps|(cuda|xpu)(:[0-9]+)?", "it can be auto, cuda, cuda:1, mps, xpu or cpu"),

@@ -70,8 +70,6 @@ from dashboard.settings import Settings
 
 T = TypeVar("T")
 Scored = TypeVar("Scored", Scores, SentenceScores)
-TEXT_BYTES = 256 << 20
-"""Memory for generated texts of all users together [bytes]."""
 CHECK_TEXT = 8
 """Tokens with which it is tried how texts are carried on."""
 BEAM_COPIES = 8
@@ -129,7 +127,7 @@ class LocalEngine:
             torch.set_num_threads(settings.threads)
         self._device = DeviceLock(settings.busy_seconds)
         self._runs = RunStore(settings.run_bytes)
-        self._texts = Kept(TEXT_BYTES)
+        self._results = Kept(settings.result_bytes)
         # torch has one source of noise for a process: one beam-sample at a time
         self._noise = DeviceLock(settings.busy_seconds)
         self._passes = 0
@@ -396,14 +394,14 @@ class LocalEngine:
 
     def generated(self, key: RunKey, request: GenerateRequest) -> Generated | None:
         """See `Engine.generated`."""
-        return self._texts.find((key, request))
+        return self._results.find((key, request))
 
     def generate(
         self, key: RunKey, request: GenerateRequest, job: Job | None = None, on_step: OnStep = lambda _: None
     ) -> Generated:
         """See `Engine.generate`."""
         job = job or Job()
-        found: Generated | None = self._texts.find((key, request))
+        found: Generated | None = self._results.find((key, request))
         if found is not None:
             return found
         self.generation_cost(key, request)
@@ -415,7 +413,7 @@ class LocalEngine:
             if pace:
                 ready.step_pace.add(sum(column.rows for column in request.columns if column.num_beams == 1), pace)
         if not made.unfinished:
-            self._texts.keep((key, request), made, TOKEN_BYTES * sum(len(output.ids) for output in made.outputs))
+            self._results.keep((key, request), made, TOKEN_BYTES * sum(len(output.ids) for output in made.outputs))
         return made
 
     def compare_settings(self, key: RunKey, request: CompareRequest, job: Job | None = None) -> SettingsComparison:
@@ -435,14 +433,14 @@ class LocalEngine:
     def probability_tree(self, key: RunKey, request: TreeRequest, job: Job | None = None) -> ProbabilityTree:
         """See `Engine.probability_tree`."""
         job = job or Job()
-        found: ProbabilityTree | None = self._texts.find((key, request))
+        found: ProbabilityTree | None = self._results.find((key, request))
         if found is None:
             with self._leased(key.model, job) as ready, self._device.held(job):
                 _same_model(key, ready.card)
                 ready.reader.vocabulary.check(key.token_ids)
                 found = exact.probability_tree(ready.writer, key.token_ids, request, Turn(self._device, job))
             if not found.unfinished:
-                self._texts.keep((key, request), found, 4 * found.probs.nbytes)
+                self._results.keep((key, request), found, 4 * found.probs.nbytes)
         return found
 
     # -- scores ---------------------------------------------------------------------------------------------------
@@ -463,7 +461,7 @@ class LocalEngine:
 
     def scored(self, key: RunKey, request: Request) -> Scores | SentenceScores | None:
         """See `Engine.scored`."""
-        return self._texts.find(_scores_name(key, request))
+        return self._results.find(_scores_name(key, request))
 
     def score(self, key: RunKey, request: ScoreRequest, job: Job | None = None) -> Scores:
         """See `Engine.score`."""
@@ -475,16 +473,16 @@ class LocalEngine:
 
     def _scored(self, key: RunKey, request: Request, job: Job, make: Callable[[Scorer, Turn], Scored]) -> Scored:
         name = _scores_name(key, request)
-        found: Scored | None = self._texts.find(name)
+        found: Scored | None = self._results.find(name)
         if found is not None:
             return found
         self.score_cost(key, request)
         with self._leased(key.model, job) as ready, self._device.held(job):
-            found = self._texts.find(name)  # another may have made it while we waited
+            found = self._results.find(name)  # another may have made it while we waited
             if found is None:
                 _same_model(key, ready.card)
                 found = make(ready.scorer, Turn(self._device, job))
-                self._texts.keep(name, found, found.nbytes + request.nbytes)
+                self._results.keep(name, found, found.nbytes + request.nbytes)
         return found
 
     def verify(self, model: str, job: Job | None = None) -> Verification:
@@ -499,7 +497,7 @@ class LocalEngine:
     def health(self) -> dict[str, object]:
         """See `Engine.health`."""
         facts = {"models": self._pool.names(), "forward_passes": self._passes, "queue": self._device.waiting}
-        return facts | self._runs.facts()
+        return facts | self._runs.facts() | self._results.facts()
 
 
 def _logits(ready: ReadyModel, run: Run, start: int, stop: int) -> Tensor:

@@ -201,8 +201,16 @@ class Kept:
         """Keep what was made, evicting others as needed."""
         with self._lock:
             self._found[name] = (made, nbytes)
-            while len(self._found) > 1 and sum(size for _, size in self._found.values()) > self._limit:
+            while len(self._found) > 1 and self._bytes() > self._limit:
                 self._found.popitem(last=False)
+
+    def _bytes(self) -> int:
+        return sum(size for _, size in self._found.values())
+
+    def facts(self) -> dict[str, int]:
+        """How many results are kept, and their bytes."""
+        with self._lock:
+            return {"results": len(self._found), "result_bytes": self._bytes()}
 
 
 def without_values(layers: Iterable[Layer | None]) -> tuple[tuple[Layer | None, ...], int]:
