@@ -62,11 +62,17 @@ def run(found: Processors, ids: Tensor, logits: Tensor, watched: Tensor) -> tupl
 
     Returns:
         (R, vocab) scores, and (R, n) what removed each watched token: 0 = nothing, else 1 + place in `found`.
+
+    Raises:
+        NothingLeft: what ran before left scores that are no numbers.
     """
     scores, cut = logits, torch.zeros_like(watched)
     never = ~torch.isfinite(logits.gather(-1, watched))
     for place, (name, processor) in enumerate(found, 1):
-        scores = processor(ids, scores.clone())
+        try:
+            scores = processor(ids, scores.clone())
+        except ValueError as error:  # some look first whether scores are numbers
+            raise NothingLeft(names=", ".join(name for name, _ in found[:place])) from error
         gone = ~torch.isfinite(scores.gather(-1, watched))
         cut = torch.where((cut == 0) & gone & ~never, place, cut)
         if name in _FORCING:
