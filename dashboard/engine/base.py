@@ -87,6 +87,9 @@ WARPERS = ("temperature", "top_h", "top_k", "top_p", "min_p", "typical_p", "epsi
 OF_BEAMS = ("renormalize_logits", "early_stopping")
 """What changes nothing but a search with beams."""
 
+AT_ENDS = frozenset({"forced_eos_token_id", "stop_strings"})
+"""What acts only where a text ends: on no distribution by itself."""
+
 RuleValue = int | float | str | tuple["RuleValue", ...]
 """Plain data of a generation config; its lists are tuples here."""
 
