@@ -145,9 +145,9 @@ def _download(status: JobStatus, text: Catalogue, name: str) -> None:
 
 
 def parquet_name(name: str, status: JobStatus) -> str:
-    """Of the file of a job's rows; one of some items says of how many."""
-    part = "" if status.done == status.items else f"-{status.done}-of-{status.items}"
-    return f"logitscope-{name}-{status.id[:16]}{part}.parquet"
+    """Of the file of a job's rows; one of some items says of how many, or at least how many while more come."""
+    part = f"-{'from-' if status.live else ''}{status.done}-of-{status.items}"
+    return f"logitscope-{name}-{status.id[:16]}{'' if status.done == status.items else part}.parquet"
 
 
 def _remove(status: JobStatus, text: Catalogue, on_remove: Callable[[], None]) -> None:
