@@ -47,6 +47,9 @@ STANDARD_LIBRARY_ONLY = [
     "dashboard/commands.py",
     "dashboard/environment.py",
     "dashboard/i18n.py",
+    "dashboard/collection.py",
+    "dashboard/strict_json.py",
+    "dashboard/threads.py",
 ]
 WITHOUT_TORCH_AT_IMPORT = [
     "dashboard/engine/base.py",
