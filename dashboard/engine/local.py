@@ -60,6 +60,7 @@ from dashboard.engine.sampling import DRAW_BYTES, rows_at_once
 from dashboard.engine.scored import ScoreCost, ScoreRequest, Scores, SentenceRequest, SentenceScores
 from dashboard.engine.scoring import Request, Scorer
 from dashboard.engine.stream import Stream, Tail, find_stream
+from dashboard.engine.threads import Threads
 from dashboard.engine.tokenizing import PromptReader
 from dashboard.engine.unembedding import CHECK_IDS, Head, ResidualHook, exact_head
 from dashboard.engine.ways import Proof, find_way
@@ -123,9 +124,8 @@ class LocalEngine:
         """Loads nothing yet."""
         self._settings = settings
         return_large_blocks()
-        if settings.threads:
-            torch.set_num_threads(settings.threads)
-        self._device = DeviceLock(settings.busy_seconds)
+        self._threads = Threads(settings.threads)
+        self._device = DeviceLock(settings.busy_seconds, self._threads.whole)
         self._runs = RunStore(settings.run_bytes)
         self._results = Kept(settings.result_bytes)
         # torch has one source of noise for a process: one beam-sample at a time
@@ -182,6 +182,7 @@ class LocalEngine:
             spec = registry.find(model, self._settings)
             device = pick_device(self._settings.device)
             loaded = registry.load(spec, self._settings, device, job.progress)
+            self._threads.follow(loaded.model)
             return _ready(loaded, device, self._settings)
 
     # -- runs -----------------------------------------------------------------------------------------------------
@@ -201,6 +202,7 @@ class LocalEngine:
         return self._run(key, job or Job()).summary
 
     def _run(self, key: RunKey, job: Job) -> Run:
+        self._threads.small()
         found = self._runs.find(key)
         if found is not None:
             return found
