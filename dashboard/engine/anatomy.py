@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+FAMILY_ERRORS = (AttributeError, TypeError, RuntimeError, LookupError, ValueError, AssertionError)
+"""What a family may raise when a part of it is called in a way that it does not know: there is no one error for that."""
 PROBE_TOKENS = 6
 """So many tokens tell which modules run one after the other."""
 

@@ -91,7 +91,7 @@ class ModelCard:
     """Class in transformers, e.g. ``LlamaForCausalLM``."""
     layers: int
     heads: int
-    """Query heads of a layer."""
+    """Query heads of a layer; where layers differ, here and in the next two, the most."""
     kv_heads: int
     head_dim: int
     vocab: int
@@ -112,6 +112,12 @@ class ModelCard:
     stream: StreamMap
     transformers: str
     torch: str
+    heads_by_layer: tuple[int, ...] = ()
+    """(layer,) query heads of each layer, 0 where it has none; empty where all have `heads`."""
+
+    def heads_of(self, layer: int) -> int:
+        """Query heads of one layer."""
+        return self.heads_by_layer[layer] if self.heads_by_layer else self.heads
 
 
 @dataclass(frozen=True)
@@ -228,7 +234,7 @@ class QueryRows:
 
     query: int
     weights: Floats
-    """(layer, head, key); key <= query; NaN for layers without attention."""
+    """(layer, head, key); key <= query; NaN for layers without attention and heads that a layer lacks."""
 
 
 @dataclass(frozen=True)
@@ -422,9 +428,9 @@ class Attribution:
     constant: float
     """Biases of the final norm and of the head."""
     heads: Floats
-    """(layer, head)"""
+    """(layer, head); NaN for heads that a layer lacks."""
     heads_rest: Floats
-    """(layer,) what attention adds beside its heads: biases."""
+    """(layer,) what attention adds beside its heads: biases, and all of it in a layer without heads."""
     error: float
     """Sum of the parts - logit."""
 

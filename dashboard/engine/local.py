@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from dashboard.engine import decoding, exact, generation, heads, lens, registry, tiles, unembedding
+from dashboard.engine import anatomy, decoding, exact, generation, heads, lens, registry, tiles, unembedding
 from dashboard.engine.base import (
     AttentionRequest,
     Attribution,
@@ -37,7 +37,7 @@ from dashboard.engine.base import (
     TokenizedPrompt,
     WeightMap,
 )
-from dashboard.engine.capture import Capturer, Recording, decoder_blocks, install, keep_values
+from dashboard.engine.capture import Capturer, Recording, install, keep_values
 from dashboard.engine.device_lock import DeviceLock
 from dashboard.engine.devices import device_name, pick_device, return_large_blocks
 from dashboard.engine.generated import (
@@ -57,7 +57,7 @@ from dashboard.engine.scored import ScoreCost, ScoreRequest, Scores, SentenceReq
 from dashboard.engine.scoring import Request, Scorer
 from dashboard.engine.stream import Stream, Tail, find_stream
 from dashboard.engine.tokenizing import PromptReader
-from dashboard.engine.unembedding import CHECK_IDS, Head, ResidualHook, exact_head
+from dashboard.engine.unembedding import CHECK_TOKENS, Head, ResidualHook, exact_head
 from dashboard.engine.writer import Turn, Writer, ending_of
 from dashboard.errors import GenerationTooLarge, GenerationTooLong, RunTooLarge, StreamRefused
 from dashboard.run_key import RunKey
@@ -67,6 +67,8 @@ T = TypeVar("T")
 Scored = TypeVar("Scored", Scores, SentenceScores)
 TEXT_BYTES = 256 << 20
 """Memory for generated texts of all users together [bytes]."""
+UNLIMITED = 2048
+"""Most tokens of a prompt where a model names no limit."""
 CHECK_TEXT = 8
 """Tokens with which it is tried how texts are carried on."""
 TOKEN_BYTES = 500
@@ -235,7 +237,7 @@ class LocalEngine:
     def query_rows(self, key: RunKey, query: int) -> QueryRows:
         """See `Engine.query_rows`."""
         run = self._run(key, Job())
-        return heads.query_rows(run.layers, query, run.heads)
+        return heads.query_rows(run.layers, run.reasons, query, run.heads)
 
     def key_column(self, key: RunKey, layer: int, head: int, col: int) -> KeyColumn:
         """See `Engine.key_column`."""
@@ -337,7 +339,7 @@ class LocalEngine:
         with self._leased(key.model, job) as ready:
             _allowed(ready.stream.tail, ready.card.stream.attribution_refused)
             values = self._head_values(ready, run, job)
-            return lens.attribution(request, ready.stream, run.stream, values, run.heads)
+            return lens.attribution(request, ready.stream, run.stream, values, ready.capturer.heads)
 
     def _head_values(self, ready: ReadyModel, run: Run, job: Job) -> tuple[Tensor, ...]:
         """(T, width) heads' values of every layer: kept with the run, made by one more forward pass."""
@@ -515,11 +517,13 @@ def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> Rea
     hook = ResidualHook(model)
     reader = PromptReader(loaded.tokenizer)
     head = exact_head(capturer, hook)
-    stream = find_stream(model, decoder_blocks(model), CHECK_IDS, head)
+    stream = find_stream(model, capturer.blocks, anatomy.check_ids(model, CHECK_TOKENS), head)
     for addition in stream.additions:
         addition.project.register_forward_pre_hook(keep_values)
-    heads_count = config.num_attention_heads
-    reads = getattr(config, "max_position_embeddings", None) or getattr(config, "max_seq_len", None) or 2048
+    said = anatomy.largest(config, "num_attention_heads", default=1)
+    width = anatomy.largest(config, "hidden_size", default=0) // said
+    reads = anatomy.largest(config, "max_position_embeddings", "max_seq_len", default=0)
+    reads = reads if reads > 0 else UNLIMITED
     card = ModelCard(
         model=loaded.spec.id,
         label=loaded.spec.label,
@@ -527,10 +531,10 @@ def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> Rea
         source=loaded.spec.source,
         licence=loaded.spec.licence,
         architecture=type(model).__name__,
-        layers=config.num_hidden_layers,
-        heads=heads_count,
-        kv_heads=getattr(config, "num_key_value_heads", None) or heads_count,
-        head_dim=getattr(config, "head_dim", None) or config.hidden_size // heads_count,
+        layers=len(capturer.blocks) or anatomy.largest(config, "num_hidden_layers", default=1),
+        heads=max(capturer.heads, default=0) or said,
+        kv_heads=anatomy.largest(config, "num_key_value_heads", default=said),
+        head_dim=anatomy.largest(config, "head_dim", default=width),
         vocab=model.get_input_embeddings().weight.shape[0],
         context=min(reads, settings.max_tokens or reads),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
@@ -544,10 +548,11 @@ def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> Rea
         stream=stream.where,
         transformers=transformers.__version__,
         torch=torch.__version__,
+        heads_by_layer=capturer.heads,
     )
     pace = Pace()
     footprint = _footprint(capturer, hook, card, pace, head is None)
-    way = find_way(model, tuple(range(3, 3 + CHECK_TEXT)), shared=capturer.plain)
+    way = find_way(model, anatomy.check_ids(model, CHECK_TEXT), shared=capturer.plain)
     writer = Writer(model, loaded.tokenizer, way, ending_of(model, loaded.tokenizer))
     scorer = Scorer(writer, reader, capturer)
     return ReadyModel(card, capturer, reader, hook, head, stream, footprint, pace, Pace(), writer, Pace(), scorer)
@@ -557,7 +562,7 @@ def _footprint(capturer: Capturer, hook: ResidualHook, card: ModelCard, pace: Pa
     """What runs of this model hold; `logits`: those of every position too. The passes that tell it are timed."""
 
     def nbytes(tokens: int) -> int:
-        ids = tuple(i % card.vocab for i in range(tokens))
+        ids = anatomy.check_ids(capturer.model, tokens)
         began = time.perf_counter()
         (_, recording), residual = hook.during(lambda: capturer.forward(ids, Job()))
         _synchronize(card.device)
@@ -568,8 +573,8 @@ def _footprint(capturer: Capturer, hook: ResidualHook, card: ModelCard, pace: Pa
             + 4 * card.vocab * tokens * logits
         )
 
-    window = getattr(capturer.model.config.get_text_config(), "sliding_window", None)
-    return Footprint.measured(nbytes, window)
+    windows = anatomy.settings(capturer.model.config.get_text_config(), "sliding_window")
+    return Footprint.measured(nbytes, min(windows, default=None))
 
 
 def _synchronize(device: str) -> None:

@@ -6,22 +6,22 @@ eager code and ``output_attentions``.
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
-from contextvars import ContextVar
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from dashboard.engine import kernels
+from dashboard.engine.anatomy import run
+from dashboard.engine.base import Job
 from dashboard.engine.layers import storages_of
 
 _NOT_REPLAYED = {"past_key_values", "past_key_value", "layer_past", "use_cache", "output_attentions", "cache_position"}
-_inputs: ContextVar[dict[int, Any] | None] = ContextVar("replay", default=None)
 
 
 @dataclass(frozen=True)
@@ -84,64 +84,72 @@ class ReplayedLayer:
         return storages_of([*self._args, *self._kwargs.values()])
 
 
-class Replay:
-    """Hooks on the attention modules of one model."""
-
-    def __init__(self, modules: list[AttentionModule]) -> None:
-        """Register permanent hooks; they do nothing in a thread that does not record."""
-        self._last = LastMap()
-        for found in modules:
-            found.module.register_forward_pre_hook(self._hook(found), with_kwargs=True)
-
-    def _hook(self, found: AttentionModule) -> Any:
-        def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            inputs = _inputs.get()
-            if inputs is not None:
-                kept = {name: value for name, value in kwargs.items() if name not in _NOT_REPLAYED}
-                inputs[id(found.module)] = ReplayedLayer(found, args, kept, self._last)
-
-        return hook
-
-    @contextlib.contextmanager
-    def recording(self) -> Iterator[dict[int, Any]]:
-        """Record the modules' inputs in this thread; gives id of the module -> layer."""
-        inputs: dict[int, Any] = {}
-        token = _inputs.set(inputs)
-        try:
-            yield inputs
-        finally:
-            _inputs.reset(token)
+def record_inputs(modules: Sequence[AttentionModule]) -> list[Any]:
+    """Hooks on a model's attention modules: what they are given is recorded, in a thread that records."""
+    last = LastMap()
+    return [found.module.register_forward_pre_hook(_recorder(found, last), with_kwargs=True) for found in modules]
 
 
-def find_attention_modules(model: Any, ids: tuple[int, ...]) -> tuple[list[Tensor], list[AttentionModule]]:
-    """The model's own eager weights, and the modules that return them (found by identity of the tensors).
+def _recorder(found: AttentionModule, last: LastMap) -> Any:
+    def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        record = kernels.current()
+        if record is not None and record.keep:
+            kept = {name: value for name, value in kwargs.items() if name not in _NOT_REPLAYED}
+            record.attended(ReplayedLayer(found, args, kept, last))
 
-    Returns:
-        (head, T, T) of each layer that has weights, in order; their modules, in the same order.
+    return hook
+
+
+@dataclass(frozen=True)
+class OwnPass:
+    """What the model itself computes over a few tokens, with its own eager attention."""
+
+    logits: Tensor
+    """(T, vocab)"""
+    weights: dict[int, Tensor]
+    """decoder layer -> (head, T, T) as it returns them; no layer that returns none, or several."""
+    modules: tuple[AttentionModule, ...]
+    """Those that return them."""
+
+
+def own_pass(model: Any, ids: tuple[int, ...], layers: int) -> OwnPass:
+    """Run `model` once, with eager attention, and find its weights and who returned them (by identity of the tensors).
+
+    Args:
+        model: its blocks announce themselves, see `dashboard.engine.capture`.
+        ids: token ids.
+        layers: decoder layers; where weights cannot be told by identity, as many of them are taken in order.
     """
-    seen: list[tuple[nn.Module, int, Tensor]] = []
+    seen: list[tuple[int | None, AttentionModule, Tensor]] = []
 
-    def hook(module: nn.Module, _args: Any, _kwargs: Any, output: Any) -> None:
-        if isinstance(output, tuple | list):
+    def hook(module: nn.Module, _args: Any, output: Any) -> None:
+        record = kernels.current()
+        if record is not None and isinstance(output, tuple | list):
             seen.extend(
-                (module, i, value) for i, value in enumerate(output) if torch.is_tensor(value) and value.ndim == 4
+                (record.layer, AttentionModule(module, i, value.shape[1]), value)
+                for i, value in enumerate(output)
+                if torch.is_tensor(value) and value.ndim == 4
             )
 
-    handles = [module.register_forward_hook(hook, with_kwargs=True) for module in model.modules()]
+    handles = [module.register_forward_hook(hook) for module in model.modules()]
     try:
-        with torch.inference_mode():
-            device = next(model.parameters()).device
-            given = model(input_ids=torch.tensor([ids], device=device), output_attentions=True, use_cache=False)
+        with kernels.recording(Job(), keep=False):
+            given = run(model, ids, output_attentions=True)
     finally:
         for handle in handles:
             handle.remove()
     weights = [value for value in (getattr(given, "attentions", None) or ()) if value is not None]
-    found = []
-    for value in weights:
-        same = [
-            (m, i, v) for m, i, v in seen if v is value or (v.data_ptr() == value.data_ptr() and v.shape == value.shape)
-        ]
-        if same:
-            module, output, _ = same[0]  # the innermost: its hook fires first
-            found.append(AttentionModule(module, output, value.shape[1]))
-    return [value[0] for value in weights], found
+    # the innermost is first: its hook fires first
+    sources = [next((entry for entry in seen if _same(entry[2], value)), None) for value in weights]
+    by_layer: dict[int | None, list[Tensor]] = {}
+    for i, (value, source) in enumerate(zip(weights, sources, strict=True)):
+        by_layer.setdefault(source[0] if source else i if len(weights) == layers else None, []).append(value[0])
+    return OwnPass(
+        given.logits[0].float(),
+        {layer: values[0] for layer, values in by_layer.items() if layer is not None and len(values) == 1},
+        tuple({id(source[1].module): source[1] for source in sources if source}.values()),
+    )
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return one is other or (one.data_ptr() == other.data_ptr() and one.shape == other.shape)
