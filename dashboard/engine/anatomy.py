@@ -28,6 +28,12 @@ def largest(config: Any, *names: str, default: int) -> int:
     return next((int(max(values)) for name in names if (values := settings(config, name))), default)
 
 
+def has_heads(config: Any) -> bool:
+    """Whether a configuration, or one of its parts, speaks of attention heads."""
+    parts = [config, *(part for name in config.sub_configs if (part := getattr(config, name, None)) is not None)]
+    return any(settings(part.get_text_config(), "num_attention_heads") for part in parts)
+
+
 def layer_types(config: Any) -> list[str]:
     """(layer,) what kind each layer is; empty where the family has but one."""
     return next(iter(settings(config, "layer_types")), [])
@@ -55,8 +61,8 @@ def base_name(model: Any) -> str:
 def decoder_blocks(model: Any) -> list[nn.Module]:
     """The decoder layers: the list of modules that run once each, one after the other, in a pass; empty if there is none.
 
-    Of several such lists that do not lie inside one another, the one that is as long as the configuration says; else
-    the longest.
+    Some may not run at all (cross attention to a picture). Of several such lists that do not lie inside one another,
+    the one that is as long as the configuration says; else the longest.
     """
     order: dict[int, list[int]] = defaultdict(list)
     lists = [module for module in model.modules() if isinstance(module, nn.ModuleList)]
@@ -73,7 +79,8 @@ def decoder_blocks(model: Any) -> list[nn.Module]:
     inside: set[int] = set()
     found: list[nn.ModuleList] = []
     for members in lists:  # outer ones come first
-        if id(members) not in inside and order[id(members)] == list(range(len(members))) and len(members):
+        ran = order[id(members)]
+        if id(members) not in inside and ran and ran == sorted(set(ran)):
             found.append(members)
             inside.update(id(module) for module in members.modules())
     said = largest(model.config.get_text_config(), "num_hidden_layers", default=0)

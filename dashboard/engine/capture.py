@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from dashboard.engine import kernels
-from dashboard.engine.anatomy import FAMILY_ERRORS, check_ids, decoder_blocks, layer_types, residual, run, settings
+from dashboard.engine.anatomy import FAMILY_ERRORS, check_ids, decoder_blocks, largest, layer_types, residual, run, settings
 from dashboard.engine.base import Job
 from dashboard.engine.kernels import EAGER, SDPA, NotUnderstood
 from dashboard.engine.layers import KernelInputs, Layer
@@ -54,6 +54,7 @@ class Capturer:
         """Keep the model and how its layers are reached."""
         self.model = model
         self.blocks = tuple(blocks)
+        self.layers = len(blocks) or largest(model.config.get_text_config(), "num_hidden_layers", default=1)
         self.kernel = kernel
         self.heads: tuple[int, ...] = ()
         """(layer,) query heads of each layer, 0 where it has none."""
@@ -81,7 +82,7 @@ class Capturer:
         with kernels.recording(job) as record:
             output = self._pass(ids, **model_kwargs)
         hidden = {i for i, _ in self.without_attention}
-        layers = [self._layer(record.inputs, i) if i not in hidden else None for i in range(len(self.blocks))]
+        layers = [self._layer(record.inputs, i) if i not in hidden else None for i in range(self.layers)]
         storages = {k: v for layer in layers if layer is not None for k, v in layer.storages().items()}
         return output, Recording(tuple(layers), tuple(record.stream), sum(storages.values()))
 
@@ -185,7 +186,7 @@ def _best_way(model: Any, blocks: Sequence[nn.Module], ids: tuple[int, ...], own
     if own.modules:
         capturer, handles = Capturer(model, blocks, "replay"), record_inputs(own.modules)
         capturer.weight_formula = "softmax of the family's own eager attention, one layer run again"
-        if _check(capturer, model, ids, own) and (best is None or _shown(capturer) > _shown(best)):
+        if _check(capturer, model, ids, own) and _shown(capturer) > (_shown(best) if best else 0):
             return capturer
         for handle in handles:
             handle.remove()
@@ -199,7 +200,7 @@ def _best_way(model: Any, blocks: Sequence[nn.Module], ids: tuple[int, ...], own
 
 def _shown(capturer: Capturer) -> int:
     """Layers whose map can be shown."""
-    return len(capturer.blocks) - len(capturer.without_attention)
+    return capturer.layers - len(capturer.without_attention)
 
 
 def _through_interface(
@@ -248,7 +249,7 @@ def _check(capturer: Capturer, model: Any, ids: tuple[int, ...], own: OwnPass) -
     if capturer.gated:
         capturer.weight_formula += ", what a head gives then × σ(ln Σ exp - sink)"
     capturer.without_attention = tuple(sorted(reasons[capturer.gated].items()))
-    capturer.heads = tuple(_heads(record.inputs.get(i, ()), own.weights.get(i)) for i in range(len(capturer.blocks)))
+    capturer.heads = tuple(_heads(record.inputs.get(i, ()), own.weights.get(i)) for i in range(capturer.layers))
     return True
 
 
@@ -264,12 +265,16 @@ def _reasons(
 ) -> dict[int, str]:
     """Layer -> why there is no map of it."""
     reasons = {}
-    for i in range(len(capturer.blocks)):
+    for i in range(capturer.layers):
         layer, weights = capturer._layer(inputs, i), own.weights.get(i)
-        if i not in inputs:
+        if not capturer.blocks:
+            reasons[i] = "no list of layers runs once in a pass"
+        elif i not in inputs:
             reasons[i] = "not used for text alone"
         elif len(inputs[i]) > 1:
             reasons[i] = "several attentions in one layer"
+        elif layer is None and weights is not None:
+            reasons[i] = "cannot be captured"
         elif layer is None:
             reasons[i] = types[i] if i < len(types) and "full" not in types[i] else "no attention"
         elif weights is None:

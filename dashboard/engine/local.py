@@ -531,7 +531,7 @@ def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> Rea
         source=loaded.spec.source,
         licence=loaded.spec.licence,
         architecture=type(model).__name__,
-        layers=len(capturer.blocks) or anatomy.largest(config, "num_hidden_layers", default=1),
+        layers=capturer.layers,
         heads=max(capturer.heads, default=0) or said,
         kv_heads=anatomy.largest(config, "num_key_value_heads", default=said),
         head_dim=anatomy.largest(config, "head_dim", default=width),

@@ -171,10 +171,12 @@ def load(spec: ModelSpec, settings: Settings, device: str, progress: Progress) -
     import safetensors
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
+    from dashboard.engine.anatomy import has_heads
+
     safe: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
         config = AutoConfig.from_pretrained(folder, **safe)
-        if not getattr(config.get_text_config(), "num_attention_heads", None):
+        if not has_heads(config):
             raise ModelWithoutAttention(model=spec.id, kind=config.model_type)
         model: Any = AutoModelForCausalLM.from_pretrained(
             folder,

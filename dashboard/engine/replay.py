@@ -131,7 +131,8 @@ def own_pass(model: Any, ids: tuple[int, ...], layers: int) -> OwnPass:
                 if torch.is_tensor(value) and value.ndim == 4
             )
 
-    handles = [module.register_forward_hook(hook) for module in model.modules()]
+    # before the hooks by which a block says that it has ended
+    handles = [module.register_forward_hook(hook, prepend=True) for module in model.modules()]
     try:
         with kernels.recording(Job(), keep=False):
             given = run(model, ids, output_attentions=True)

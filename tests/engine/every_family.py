@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 VOCAB = 300
 LIMIT = 16
 """Windows, chunks and top-k of the families that have them: shorter than `IDS`."""
-IDS = tuple(3 + (i * i * 7 + i * 3) % 250 for i in range(40))
-"""A prompt, by which every family is compared; the tokenizer has a letter for each."""
+PROMPT = "The quick brown fox jumps; 12 lazy dogs nap"
+IDS = tuple(3 + byte for byte in PROMPT.encode())
+"""The prompt by which every family is compared, a token each of its bytes."""
 LARGEST = 5_000_000
 """Parameters: more is no tiny model."""
 
@@ -29,7 +31,7 @@ _SIZES: dict[int, tuple[str, ...]] = {
     + ("q_lora_rank", "kv_lora_rank", "qk_nope_head_dim", "v_head_dim", "linear_key_head_dim", "linear_value_head_dim")
     + ("mamba_d_state", "hidden_size_per_layer_input", "index_head_dim", "rel_extent", "patch_size", "o_lora_rank")
     + ("local_attention_window_len", "head_dim", "local_attention")
-    + ("keep_window_size", "mamba_chunk_size", "floor_scale", "block_size"),
+    + ("keep_window_size", "mamba_chunk_size", "floor_scale"),
     8: ("num_attention_heads", "n_head", "num_heads", "n_heads", "attention_heads", "decoder_attention_heads")
     + ("encoder_attention_heads", "rotary_dim", "d_head", "kv_channels", "qk_rope_head_dim", "laurel_rank")
     + ("num_attention_groups",),
@@ -55,12 +57,12 @@ _MLA: dict[str, Any] = {
 }
 _MLA_TYPES = ("axk1", "axk2", "deepseek_v2", "deepseek_v3", "deepseek_v32", "glm4_moe_lite", "glm_moe_dsa")
 _MIXED = ["sliding_attention", "full_attention"] * 2
+_COMPRESSED = ("compressed_sparse_attention", "heavily_compressed_attention")
 _LINEAR = ["linear_attention", "full_attention"] * 2
 _ROPE = {"rope_type": "default", "rope_theta": 1e4}
 _DRAFT = {"hidden_size_per_layer_input": 0, "vocab_size_per_layer_input": 0, "num_kv_shared_layers": 4}
 OWN: dict[str, dict[str, Any]] = {
     **dict.fromkeys((*_MLA_TYPES, "minicpm3", "youtu"), _MLA),
-    **dict.fromkeys(("bert", "bert-generation", "roberta", "electra", "xlm-roberta", "camembert"), {"is_decoder": True}),
     "gpt_neo": {"attention_types": [[["global", "local"], 2]], "num_layers": 4, "window_size": LIMIT},
     "helium": {"head_dim": 8},
     "gemma3n_text": {"intermediate_size": 128, "num_kv_shared_layers": 2, "layer_types": _MIXED, "activation_sparsity_pattern": [0.0] * 4},
@@ -72,8 +74,8 @@ OWN: dict[str, dict[str, Any]] = {
     "zamba2": {"layers_block_type": ["mamba", "hybrid"] * 2},
     "zamba": {"layers_block_type": ["linear_attention", "hybrid"] * 2},
     "zaya": {"num_experts_per_tok": 1, "router_hidden_size": 16},
-    "xmod": {"default_language": "en_XX", "is_decoder": True},
-    "reformer": {"is_decoder": True, "attn_layers": ["local", "lsh"] * 2, "attention_head_size": 8}
+    "xmod": {"default_language": "en_XX"},
+    "reformer": {"attn_layers": ["local", "lsh"] * 2, "attention_head_size": 8}
     | {"axial_pos_shape": [16, 16], "axial_pos_embds_dim": [32, 32], "feed_forward_size": 128}
     | {"local_attn_chunk_length": LIMIT, "lsh_attn_chunk_length": LIMIT, "hash_seed": 1},
     "falcon_h1": {"mamba_d_ssm": 128},
@@ -98,10 +100,10 @@ OWN: dict[str, dict[str, Any]] = {
     | {"swa_kv_lora_rank": 16, "swa_head_dim": 24, "swa_qk_nope_head_dim": 16, "swa_v_head_dim": 16},
     **dict.fromkeys(("blt_local_encoder", "blt_local_decoder"), {"head_dim": 8, "hidden_size_global": 64}),
     **dict.fromkeys(("blt_global_transformer", "blt_patcher"), {"head_dim": 8}),
-    "big_bird": {"is_decoder": True, "block_size": 2, "num_random_blocks": 1},
-    "deepseek_v4": {"compress_rates": {"compressed_sparse_attention": 4, "heavily_compressed_attention": 8}},
+    "deepseek_v4": {"layer_types": ["sliding_attention", *_COMPRESSED, "sliding_attention"]}
+    | {"compress_rates": dict(zip(_COMPRESSED, (4, 8), strict=True))},
     **dict.fromkeys(("qwen2", "qwen2_moe", "qwen3", "qwen3_moe"), {"use_sliding_window": True}),
-    "xlm": {"emb_dim": 64},
+    "xlm": {"emb_dim": 64, "causal": True},
     "longcat_flash": _MLA | {"expert_ffn_hidden_size": 32, "moe_topk": 2, "zero_expert_num": 2, "num_layers": 2},
     "dbrx": {"attn_config": {"kv_n_heads": 4, "rope_theta": 1e4, "clip_qkv": 8.0}, "ffn_config": {"ffn_hidden_size": 64}},
     "phi4_multimodal": {"audio_config": {"num_blocks": 1, "ext_pw_out_channel": 64}},
@@ -161,6 +163,8 @@ def _shrunk(config: Any, left_out: tuple[str, ...]) -> dict[str, Any]:
         value = _value(config, name)
         if name in SMALL and type(value) in (int, float) and value > 0:
             own[name] = SMALL[name]
+        elif name == "is_decoder":
+            own[name] = True
         elif name in ENDS:
             own[name] = ENDS[name]
         elif name in _LISTS and isinstance(value, list):
@@ -204,25 +208,23 @@ def save(kind: str, folder: Path) -> Any:
     """Write the model, its tokenizer and the type's own configuration to `folder`; gives the model."""
     model, config = build(kind)
     model.save_pretrained(folder)
-    config.save_pretrained(folder)
+    if type(config) is not type(model.config):  # the type wraps what was taken of it
+        config.save_pretrained(folder)
+    stored = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    stored.pop("architectures", None)  # what it is shall be measured
+    (folder / "config.json").write_text(json.dumps(stored), encoding="utf-8")
     tokenizer().save_pretrained(folder)
     return model
 
 
 def tokenizer() -> Any:
-    """A letter for each id of `IDS`: ids and text are one to one, in any order."""
+    """A token for each byte and no merges, so that every family's own tokenizer class reads it alike."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
 
-    vocab = {"<pad>": 0, "<s>": 1, "</s>": 2} | {_letter(i): i for i in range(3, VOCAB)}
-    raw = Tokenizer(models.WordLevel(vocab, unk_token="<pad>"))
-    raw.pre_tokenizer = pre_tokenizers.Split("", "isolated")
-    raw.decoder = decoders.Fuse()
+    vocab = {"<pad>": 0, "<s>": 1, "</s>": 2} | {letter: 3 + byte for byte, letter in bytes_to_unicode().items()}
+    raw = Tokenizer(models.BPE(vocab, []))
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.decoder = decoders.ByteLevel()
     return PreTrainedTokenizerFast(tokenizer_object=raw, pad_token="<pad>", bos_token="<s>", eos_token="</s>")
-
-
-def _letter(token: int) -> str:
-    return chr(0x4E00 + token)
-
-
-PROMPT = "".join(map(_letter, IDS))
