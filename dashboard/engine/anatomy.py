@@ -48,8 +48,41 @@ def check_ids(model: Any, count: int) -> tuple[int, ...]:
         for name, value in vars(config).items()
         if name.endswith(("_token_id", "_token_index")) and isinstance(value, int)
     }
+    most = largest(model.config.get_text_config(), "max_position_embeddings", default=0)
+    if most > 0:  # some families begin to count behind the id of their padding
+        padding = largest(model.config.get_text_config(), "pad_token_id", default=0)
+        count = max(1, min(count, most - 1 - padding))
     ordinary = [i for i in range(3, min(vocab, 100)) if i not in special] or list(range(vocab))
     return tuple(ordinary[7 * i % len(ordinary)] for i in range(count))
+
+
+def context(model: Any) -> int | None:
+    """Most tokens that the model reads; ``None`` where nothing says so.
+
+    A table of learned positions is looked at itself: some families begin to count later than at its first row. A
+    family that goes over to sparse attention, which looks ahead, reads up to there.
+    """
+    config = model.config.get_text_config()
+    said = largest(config, "max_position_embeddings", "max_seq_len", default=0)
+    limits = [said] if said > 0 else []
+    count = PROBE_TOKENS
+
+    def noted(table: nn.Embedding, args: Any) -> None:
+        given = first_tensor(args)
+        if given is not None and given.numel() == count:
+            first = int(given.flatten()[0])
+            if given.flatten().tolist() == list(range(first, first + count)):
+                limits.append(table.num_embeddings - first)
+
+    handles = [m.register_forward_pre_hook(noted) for m in model.modules() if isinstance(m, nn.Embedding)]
+    try:
+        run(model, check_ids(model, count))
+    finally:
+        for handle in handles:
+            handle.remove()
+    if any(hasattr(module, "set_attention_type") for module in model.modules()):
+        limits.append((5 + 2 * config.num_random_blocks) * config.block_size)
+    return min(limits, default=None)
 
 
 def base_name(model: Any) -> str:

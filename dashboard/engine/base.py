@@ -454,7 +454,7 @@ class Engine(Protocol):
         """The key of the run that would answer for this prompt here."""
 
     def estimate(self, key: RunKey) -> Estimate:
-        """What `run` would cost. Raises RunTooLarge."""
+        """What `run` would cost. Raises PromptTooLong, RunTooLarge."""
 
     def run(self, key: RunKey, job: Job | None = None) -> RunSummary:
         """One forward pass with capture, or the kept one. Raises RunTooLarge, Busy, Cancelled."""

@@ -273,14 +273,14 @@ def _reasons(
             reasons[i] = "not used for text alone"
         elif len(inputs[i]) > 1:
             reasons[i] = "several attentions in one layer"
+        elif weights is not None and weights.shape[1:] != (own.tokens, own.tokens):
+            reasons[i] = "its keys are not the tokens"
         elif layer is None and weights is not None:
             reasons[i] = "cannot be captured"
         elif layer is None:
             reasons[i] = types[i] if i < len(types) and "full" not in types[i] else "no attention"
         elif weights is None:
             reasons[i] = "cannot be checked against the model's own weights"
-        elif weights.shape[1:] != (layer.tokens, layer.tokens):
-            reasons[i] = "its keys are not the tokens"
         elif not _error(layer, weights) <= CHECK_ERROR * (1 if weights.dtype == torch.float32 else HALF):
             reasons[i] = "cannot be remade exactly"
     return reasons
@@ -290,8 +290,11 @@ def _error(layer: Layer, weights: Tensor) -> float:
     """Largest difference between a layer's weights and the model's own, (head, T, T); infinite for other heads."""
     if layer.heads != weights.shape[0]:
         return float("inf")
-    with torch.inference_mode():
-        return float((layer.weights(None, (0, layer.tokens)) - weights.float()).abs().max())
+    try:
+        with torch.inference_mode():
+            return float((layer.weights(None, (0, layer.tokens)) - weights.float()).abs().max())
+    except FAMILY_ERRORS:
+        return float("inf")
 
 
 def formula(layers: Sequence[KernelInputs], *, windowed: bool) -> str:

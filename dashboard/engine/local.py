@@ -59,7 +59,7 @@ from dashboard.engine.stream import Stream, Tail, find_stream
 from dashboard.engine.tokenizing import PromptReader
 from dashboard.engine.unembedding import CHECK_TOKENS, Head, ResidualHook, exact_head
 from dashboard.engine.writer import Turn, Writer, ending_of
-from dashboard.errors import GenerationTooLarge, GenerationTooLong, RunTooLarge, StreamRefused
+from dashboard.errors import GenerationTooLarge, GenerationTooLong, PromptTooLong, RunTooLarge, StreamRefused
 from dashboard.run_key import RunKey
 from dashboard.settings import Settings
 
@@ -182,7 +182,9 @@ class LocalEngine:
         """See `Engine.estimate`."""
         cached = self._runs.find(key) is not None
         with self._leased(key.model) as ready:
-            count = len(key.token_ids)
+            count, card = len(key.token_ids), ready.card
+            if count > card.context:
+                raise PromptTooLong(tokens=count, limit=card.context, model=card.label)
             nbytes, limit = ready.footprint.nbytes(count), self._settings.run_bytes
             if nbytes > limit:
                 raise RunTooLarge(tokens=count, needed=megabytes(nbytes), limit=megabytes(limit))
@@ -522,8 +524,7 @@ def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> Rea
         addition.project.register_forward_pre_hook(keep_values)
     said = anatomy.largest(config, "num_attention_heads", default=1)
     width = anatomy.largest(config, "hidden_size", default=0) // said
-    reads = anatomy.largest(config, "max_position_embeddings", "max_seq_len", default=0)
-    reads = reads if reads > 0 else UNLIMITED
+    reads = anatomy.context(model) or UNLIMITED
     card = ModelCard(
         model=loaded.spec.id,
         label=loaded.spec.label,
@@ -574,7 +575,7 @@ def _footprint(capturer: Capturer, hook: ResidualHook, card: ModelCard, pace: Pa
         )
 
     windows = anatomy.settings(capturer.model.config.get_text_config(), "sliding_window")
-    return Footprint.measured(nbytes, min(windows, default=None))
+    return Footprint.measured(nbytes, min(windows, default=None), card.context)
 
 
 def _synchronize(device: str) -> None:

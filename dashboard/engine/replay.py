@@ -9,19 +9,21 @@ from __future__ import annotations
 import inspect
 import threading
 import weakref
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers import Cache
 
 from dashboard.engine import kernels
 from dashboard.engine.anatomy import run
 from dashboard.engine.base import Job
 from dashboard.engine.layers import storages_of
 
-_NOT_REPLAYED = {"past_key_values", "past_key_value", "layer_past", "use_cache", "output_attentions", "cache_position"}
+_CACHES = {"past_key_values", "past_key_value", "layer_past"}
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class AttentionModule:
     module: nn.Module
     output: int
     heads: int
+    lead: int = 0
+    """Tokens of the family's own before the prompt's, which it leaves out of what it returns."""
 
 
 class LastMap:
@@ -57,11 +61,11 @@ class LastMap:
 class ReplayedLayer:
     """One layer's inputs; see `dashboard.engine.layers.Layer`."""
 
-    def __init__(self, found: AttentionModule, args: tuple[Any, ...], kwargs: dict[str, Any], last: LastMap) -> None:
-        """Keep references to what the module was called with."""
-        self._found, self._args, self._kwargs, self._last = found, args, kwargs, last
-        hidden = next(value for value in (*args, *kwargs.values()) if torch.is_tensor(value))
-        self.tokens = hidden.shape[1]
+    def __init__(self, found: AttentionModule, given: dict[str, Any], last: LastMap) -> None:
+        """Keep references to what the module was called with, by name."""
+        self._found, self._given, self._last = found, given, last
+        hidden = next(value for value in given.values() if torch.is_tensor(value))
+        self.tokens = hidden.shape[1] - found.lead
         self.heads = found.heads
 
     def weights(self, heads: Sequence[int] | None, rows: tuple[int, int]) -> Tensor:
@@ -72,16 +76,13 @@ class ReplayedLayer:
 
     def run_again(self) -> Tensor:
         """(head, T, T) as the module's own eager code computes it."""
-        kwargs = dict(self._kwargs)
-        if "output_attentions" in inspect.signature(self._found.module.forward).parameters:
-            kwargs["output_attentions"] = True
         with torch.inference_mode():
-            weights: Tensor = self._found.module(*self._args, **kwargs)[self._found.output][0]
-        return weights
+            weights: Tensor = self._found.module(**self._given)[self._found.output][0]
+        return weights[:, self._found.lead :, self._found.lead :]
 
     def storages(self) -> dict[int, int]:
         """See `Layer.storages`."""
-        return storages_of([*self._args, *self._kwargs.values()])
+        return storages_of(list(self._given.values()))
 
 
 def record_inputs(modules: Sequence[AttentionModule]) -> list[Any]:
@@ -91,11 +92,18 @@ def record_inputs(modules: Sequence[AttentionModule]) -> list[Any]:
 
 
 def _recorder(found: AttentionModule, last: LastMap) -> Any:
+    names = list(inspect.signature(found.module.forward).parameters)
+
     def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         record = kernels.current()
-        if record is not None and record.keep:
-            kept = {name: value for name, value in kwargs.items() if name not in _NOT_REPLAYED}
-            record.attended(ReplayedLayer(found, args, kept, last))
+        if record is None or not record.keep:
+            return
+        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        # a cache holds the keys by now; they would come a second time
+        given = {name: None if name in _CACHES or isinstance(value, Cache) else value for name, value in given.items()}
+        if "output_attentions" in names:
+            given["output_attentions"] = True
+        record.attended(ReplayedLayer(found, given, last))
 
     return hook
 
@@ -104,6 +112,7 @@ def _recorder(found: AttentionModule, last: LastMap) -> Any:
 class OwnPass:
     """What the model itself computes over a few tokens, with its own eager attention."""
 
+    tokens: int
     logits: Tensor
     """(T, vocab)"""
     weights: dict[int, Tensor]
@@ -135,22 +144,31 @@ def own_pass(model: Any, ids: tuple[int, ...], layers: int) -> OwnPass:
     handles = [module.register_forward_hook(hook, prepend=True) for module in model.modules()]
     try:
         with kernels.recording(Job(), keep=False):
-            given = run(model, ids, output_attentions=True)
+            output = run(model, ids, output_attentions=True)
     finally:
         for handle in handles:
             handle.remove()
-    weights = [value for value in (getattr(given, "attentions", None) or ()) if value is not None]
-    # the innermost is first: its hook fires first
-    sources = [next((entry for entry in seen if _same(entry[2], value)), None) for value in weights]
-    by_layer: dict[int | None, list[Tensor]] = {}
-    for i, (value, source) in enumerate(zip(weights, sources, strict=True)):
-        by_layer.setdefault(source[0] if source else i if len(weights) == layers else None, []).append(value[0])
-    return OwnPass(
-        given.logits[0].float(),
-        {layer: values[0] for layer, values in by_layer.items() if layer is not None and len(values) == 1},
-        tuple({id(source[1].module): source[1] for source in sources if source}.values()),
-    )
+    weights = [value for value in (getattr(output, "attentions", None) or ()) if value is not None]
+    by_layer: dict[int | None, list[Tensor]] = defaultdict(list)
+    modules: dict[int, AttentionModule] = {}
+    for i, value in enumerate(weights):
+        # the innermost is first: its hook fires first
+        layer, source = next(
+            ((layer, replace(source, lead=lead)) for layer, source, given in seen if (lead := _lead(given, value)) >= 0),
+            (i if len(weights) == layers else None, None),
+        )
+        by_layer[layer].append(value[0])
+        if source is not None:
+            modules[id(source.module)] = source
+    one_each = {layer: values[0] for layer, values in by_layer.items() if layer is not None and len(values) == 1}
+    return OwnPass(len(ids), output.logits[0].float(), one_each, tuple(modules.values()))
 
 
-def _same(one: Tensor, other: Tensor) -> bool:
-    return one is other or (one.data_ptr() == other.data_ptr() and one.shape == other.shape)
+def _lead(given: Tensor, returned: Tensor) -> int:
+    """How many first queries and keys of `given` the model left out of what it `returned`; -1: it is another tensor."""
+    if given.untyped_storage().data_ptr() != returned.untyped_storage().data_ptr():
+        return -1
+    lead = given.shape[-1] - returned.shape[-1]
+    rest = given[..., lead:, lead:]
+    same = rest.shape == returned.shape and rest.data_ptr() == returned.data_ptr() and rest.stride() == returned.stride()
+    return lead if lead >= 0 and same else -1

@@ -35,11 +35,18 @@ class _Given(BaseModelOutputWithPast):  # type: ignore[misc]
 
 
 class _Stub(nn.Module):
-    """Stands for the base model and returns the residual that its thread was given."""
+    """Stands for the base model and returns the residual that its thread was given; all else is the base model's own."""
 
-    def __init__(self) -> None:
+    def __init__(self, base: nn.Module) -> None:
         super().__init__()
         self.given = threading.local()
+        self._base = (base,)  # in a tuple, so that it is no part of this module
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(self.__dict__["_base"][0], name)
 
     @property
     def decoder(self) -> _Stub:
@@ -59,14 +66,15 @@ class Head:
 
     def __init__(self, model: Any, *, softcap: bool = True) -> None:
         """Copy `model` shallowly, without its final soft-cap on request; the model itself stays as it is."""
-        self._stub = _Stub()
+        base = base_name(model)
+        self._stub = _Stub(getattr(model, base))
         self._model = copy.copy(model)
         if not softcap:
             self._model.config = copy.deepcopy(model.config)
             for config in (self._model.config, self._model.config.get_text_config()):
                 config.final_logit_softcapping = None
         self._model._modules = dict(model._modules)
-        self._model._modules[base_name(model)] = self._stub
+        self._model._modules[base] = self._stub
 
     def logits(self, residual: Tensor) -> Tensor:
         """(P, vocab) float32 logits of (P, d) outputs of the base model."""
