@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 FAMILY_ERRORS = (AttributeError, TypeError, RuntimeError, LookupError, ValueError, AssertionError)
-"""What a family may raise when a part of it is called in a way that it does not know: there is no one error for that."""
+"""What a family may raise when it is called in a way that it does not know: there is no one error for that."""
 PROBE_TOKENS = 6
 """So many tokens tell which modules run one after the other."""
 
@@ -40,7 +40,10 @@ def layer_types(config: Any) -> list[str]:
 
 
 def check_ids(model: Any, count: int) -> tuple[int, ...]:
-    """Token ids to try a model with, for vocabularies of any size; none that stands for an ending, an image or the like."""
+    """At most so many token ids to try a model with, for vocabularies and contexts of any size.
+
+    None of them stands for an ending, an image or the like.
+    """
     vocab = model.get_input_embeddings().weight.shape[0]
     special = {
         value
@@ -92,7 +95,7 @@ def base_name(model: Any) -> str:
 
 
 def decoder_blocks(model: Any) -> list[nn.Module]:
-    """The decoder layers: the list of modules that run once each, one after the other, in a pass; empty if there is none.
+    """The decoder layers: the list of modules that run once each in a pass, one after the other; empty if none does.
 
     Some may not run at all (cross attention to a picture). Of several such lists that do not lie inside one another,
     the one that is as long as the configuration says; else the longest.
@@ -134,6 +137,6 @@ def first_tensor(values: Any) -> Tensor | None:
 
 
 def residual(values: Any) -> Tensor | None:
-    """(T, d) the residual stream among what a block was given or gave; ``None`` where it is not one (1, T, d) tensor."""
+    """(T, d) the residual among what a block was given or gave; ``None`` where that is not one (1, T, d) tensor."""
     found = first_tensor(values)
     return found[0].detach() if found is not None and found.ndim == 3 and found.shape[0] == 1 else None

@@ -114,10 +114,17 @@ class ModelCard:
     torch: str
     heads_by_layer: tuple[int, ...] = ()
     """(layer,) query heads of each layer, 0 where it has none; empty where all have `heads`."""
+    uneven: bool = False
+    """Layers differ in their heads, or in the width of these."""
 
     def heads_of(self, layer: int) -> int:
         """Query heads of one layer."""
         return self.heads_by_layer[layer] if self.heads_by_layer else self.heads
+
+    @property
+    def all_heads(self) -> int:
+        """Query heads of all layers."""
+        return sum(map(self.heads_of, range(self.layers)))
 
 
 @dataclass(frozen=True)
@@ -263,6 +270,8 @@ class Tiles:
     row_sum_error: float
     """Largest |1 - row sum| over every row of every head."""
     seconds: float
+    lacking: frozenset[tuple[int, int]] = frozenset()
+    """(layer, head) of heads that there are in other layers and not in this one."""
 
 
 # -- next token ---------------------------------------------------------------------------------------------------

@@ -18,7 +18,16 @@ import torch
 from torch import Tensor, nn
 
 from dashboard.engine import kernels
-from dashboard.engine.anatomy import FAMILY_ERRORS, check_ids, decoder_blocks, largest, layer_types, residual, run, settings
+from dashboard.engine.anatomy import (
+    FAMILY_ERRORS,
+    check_ids,
+    decoder_blocks,
+    largest,
+    layer_types,
+    residual,
+    run,
+    settings,
+)
 from dashboard.engine.base import Job
 from dashboard.engine.kernels import EAGER, SDPA, NotUnderstood
 from dashboard.engine.layers import KernelInputs, Layer
@@ -79,7 +88,7 @@ class Capturer:
         Raises:
             Cancelled: ``job.cancel`` was set.
         """
-        with kernels.recording(job) as record:
+        with kernels.recording(job, len(ids)) as record:
             output = self._pass(ids, **model_kwargs)
         hidden = {i for i, _ in self.without_attention}
         layers = [self._layer(record.inputs, i) if i not in hidden else None for i in range(self.layers)]
@@ -203,13 +212,11 @@ def _shown(capturer: Capturer) -> int:
     return capturer.layers - len(capturer.without_attention)
 
 
-def _through_interface(
-    model: Any, blocks: Sequence[nn.Module], kernel: str, ids: tuple[int, ...]
-) -> Capturer | None:
+def _through_interface(model: Any, blocks: Sequence[nn.Module], kernel: str, ids: tuple[int, ...]) -> Capturer | None:
     """A capturer through the attention interface; ``None`` when the family does not call it, or in another way."""
     try:
         model.set_attn_implementation(kernel)
-        with kernels.recording(Job()) as record:
+        with kernels.recording(Job(), len(ids)) as record:
             run(model, ids)
     except (*FAMILY_ERRORS, NotUnderstood):
         return None
@@ -235,7 +242,7 @@ def _window(model: Any) -> int:
 
 def _check(capturer: Capturer, model: Any, ids: tuple[int, ...], own: OwnPass) -> bool:
     """Note the layers whose map is not the model's own; gives whether the pass is (else the way must not be taken)."""
-    with kernels.recording(Job()) as record:
+    with kernels.recording(Job(), len(ids)) as record:
         logits = run(model, ids).logits[0].float()
     loose = CHECK_ERROR * (1 if model.dtype == torch.float32 else HALF)
     if not float((logits - own.logits).abs().max()) <= loose * max(1.0, float(own.logits.abs().max())):

@@ -37,6 +37,8 @@ class Record:
     """What one forward pass of one thread writes to."""
 
     job: Job
+    tokens: int = 0
+    """T of the pass."""
     keep: bool = True
     """Otherwise the job is followed, and nothing is kept."""
     layer: int | None = None
@@ -63,9 +65,9 @@ def current() -> Record | None:
 
 
 @contextlib.contextmanager
-def recording(job: Job, *, keep: bool = True) -> Iterator[Record]:
-    """Forward passes of this thread write to a record."""
-    record = Record(job, keep)
+def recording(job: Job, tokens: int = 0, *, keep: bool = True) -> Iterator[Record]:
+    """Forward passes of this thread (over so many tokens, where anything is kept) write to a record."""
+    record = Record(job, tokens, keep)
     token = _record.set(record)
     try:
         yield record

@@ -14,9 +14,13 @@ from torch import Tensor
 class Layer(Protocol):
     """What heads, tiles and metrics are computed from."""
 
-    heads: int
-    """Query heads."""
-    tokens: int
+    @property
+    def heads(self) -> int:
+        """Query heads."""
+
+    @property
+    def tokens(self) -> int:
+        """T."""
 
     def weights(self, heads: Sequence[int] | None, rows: tuple[int, int]) -> Tensor:
         """Attention weights of query rows [start, stop), exactly what the model used.
@@ -123,4 +127,3 @@ def storages_of(tensors: Sequence[Any]) -> dict[int, int]:
     """Data pointer -> bytes of the storages behind those of `tensors` that are tensors."""
     found = [value.untyped_storage() for value in tensors if torch.is_tensor(value)]
     return {storage.data_ptr(): storage.nbytes() for storage in found}
-

@@ -550,6 +550,8 @@ def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> Rea
         transformers=transformers.__version__,
         torch=torch.__version__,
         heads_by_layer=capturer.heads,
+        uneven=len({count for count in capturer.heads if count}) > 1
+        or any(len(set(anatomy.settings(config, name))) > 1 for name in ("num_key_value_heads", "head_dim")),
     )
     pace = Pace()
     footprint = _footprint(capturer, hook, card, pace, head is None)

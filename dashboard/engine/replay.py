@@ -21,7 +21,9 @@ from transformers import Cache
 from dashboard.engine import kernels
 from dashboard.engine.anatomy import run
 from dashboard.engine.base import Job
+from dashboard.engine.kernels import Record
 from dashboard.engine.layers import storages_of
+from dashboard.errors import LayerHasNoAttention
 
 _CACHES = {"past_key_values", "past_key_value", "layer_past"}
 
@@ -61,12 +63,11 @@ class LastMap:
 class ReplayedLayer:
     """One layer's inputs; see `dashboard.engine.layers.Layer`."""
 
-    def __init__(self, found: AttentionModule, given: dict[str, Any], last: LastMap) -> None:
+    def __init__(self, found: AttentionModule, given: dict[str, Any], record: Record, last: LastMap) -> None:
         """Keep references to what the module was called with, by name."""
         self._found, self._given, self._last = found, given, last
-        hidden = next(value for value in given.values() if torch.is_tensor(value))
-        self.tokens = hidden.shape[1] - found.lead
-        self.heads = found.heads
+        self._number = record.layer
+        self.tokens, self.heads = record.tokens, found.heads
 
     def weights(self, heads: Sequence[int] | None, rows: tuple[int, int]) -> Tensor:
         """See `Layer.weights`."""
@@ -75,10 +76,18 @@ class ReplayedLayer:
         return part[:, rows[0] : rows[1]].float().clone()
 
     def run_again(self) -> Tensor:
-        """(head, T, T) as the module's own eager code computes it."""
+        """(head, T, T) as the module's own eager code computes it.
+
+        Raises:
+            LayerHasNoAttention: from some length on the family's attention is no such map (chunks, hashes).
+        """
         with torch.inference_mode():
             weights: Tensor = self._found.module(**self._given)[self._found.output][0]
-        return weights[:, self._found.lead :, self._found.lead :]
+        weights = weights[:, self._found.lead :, self._found.lead :]
+        if weights.shape != (self.heads, self.tokens, self.tokens):
+            reason = f"over {self.tokens} tokens its weights are no map of queries and keys"
+            raise LayerHasNoAttention(layer=self._number, reason=reason)
+        return weights
 
     def storages(self) -> dict[int, int]:
         """See `Layer.storages`."""
@@ -103,7 +112,7 @@ def _recorder(found: AttentionModule, last: LastMap) -> Any:
         given = {name: None if name in _CACHES or isinstance(value, Cache) else value for name, value in given.items()}
         if "output_attentions" in names:
             given["output_attentions"] = True
-        record.attended(ReplayedLayer(found, given, last))
+        record.attended(ReplayedLayer(found, given, record, last))
 
     return hook
 
@@ -154,7 +163,11 @@ def own_pass(model: Any, ids: tuple[int, ...], layers: int) -> OwnPass:
     for i, value in enumerate(weights):
         # the innermost is first: its hook fires first
         layer, source = next(
-            ((layer, replace(source, lead=lead)) for layer, source, given in seen if (lead := _lead(given, value)) >= 0),
+            (
+                (layer, replace(source, lead=lead))
+                for layer, source, given in seen
+                if (lead := _lead(given, value)) >= 0
+            ),
             (i if len(weights) == layers else None, None),
         )
         by_layer[layer].append(value[0])
@@ -170,5 +183,7 @@ def _lead(given: Tensor, returned: Tensor) -> int:
         return -1
     lead = given.shape[-1] - returned.shape[-1]
     rest = given[..., lead:, lead:]
-    same = rest.shape == returned.shape and rest.data_ptr() == returned.data_ptr() and rest.stride() == returned.stride()
+    same = (
+        rest.shape == returned.shape and rest.data_ptr() == returned.data_ptr() and rest.stride() == returned.stride()
+    )
     return lead if lead >= 0 and same else -1

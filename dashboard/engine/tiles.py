@@ -86,7 +86,9 @@ def sweep(layers: Sequence[Layer | None], ids: Sequence[int], heads: int, job: J
     arrays: list[np.ndarray] = [tiles, without_first, *metrics.values()]
     for array in arrays:
         array.flags.writeable = False
-    return Tiles(tiles, without_first, block, metrics, float(np.max(errors)), time.perf_counter() - began)
+    lacking = {(i, head) for i, layer in enumerate(layers) if layer is not None for head in range(layer.heads, heads)}
+    seconds = time.perf_counter() - began
+    return Tiles(tiles, without_first, block, metrics, float(np.max(errors)), seconds, frozenset(lacking))
 
 
 def nbytes(made: Tiles) -> int:

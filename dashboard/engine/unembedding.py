@@ -35,7 +35,7 @@ class _Given(BaseModelOutputWithPast):  # type: ignore[misc]
 
 
 class _Stub(nn.Module):
-    """Stands for the base model and returns the residual that its thread was given; all else is the base model's own."""
+    """Stands for the base model and returns the residual that its thread was given; all else is the model's own."""
 
     def __init__(self, base: nn.Module) -> None:
         super().__init__()
