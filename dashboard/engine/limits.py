@@ -154,16 +154,19 @@ class Proof:
         names, ids = [limit.name for limit in limits], check_ids(model, PROOF_TOKENS)
         try:
             short = short_copy(model, names)
-            own = last_logits(short, ids)
-            without = {
-                name: last_logits(short_copy(model, [other for other in names if other != name]), ids) for name in names
-            }
+            unproven = tuple(limit for limit in limits if limit.length > SHORT and not _acts(limit, model, short, ids))
         except FAMILY_ERRORS:
             return cls(limits, None, limits)
-        hidden = (limit for limit in limits if limit.length > SHORT and torch.equal(without[limit.name], own))
-        return cls(limits, short, tuple(hidden))
+        return cls(limits, short, unproven)
 
     @property
     def reach(self) -> int:
         """Up to so many tokens the family computes the same whatever the text's length."""
         return min((limit.length for limit in self.limits), default=sys.maxsize)
+
+
+def _acts(limit: Limit, model: Any, short: Any, ids: Sequence[int]) -> bool:
+    """Whether the copy shows the limit: on a text that the limit itself does not reach, it decides the last logits."""
+    text = ids[: limit.length]
+    others = [name for name in NAMES if name != limit.name]
+    return not torch.equal(last_logits(short, text), last_logits(short_copy(model, others), text))

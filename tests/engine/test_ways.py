@@ -1,5 +1,7 @@
 """Texts go on with the model's own logits beyond every length at which its family changes."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -145,6 +147,7 @@ def test_what_is_known_to_hold_is_not_given_up(kind):
         shared = CopiedPrompt if "window" in name else SharedPrompt
         assert writer.way.kind is shared
         assert AT in writer.way.switches
+        assert writer.way.reach == sys.maxsize
     elif name == "llama":
         assert writer.way == Way(SharedPrompt)
     else:
