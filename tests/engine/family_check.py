@@ -167,15 +167,18 @@ def _lens(engine: Any, key: Any, own: Any) -> list[str]:
 
 
 def _parts(engine: Any, key: Any, own: Any, card: Any) -> list[str]:
-    """The parts of a logit sum to it."""
+    """The parts of a logit sum to it, and the heads to their layer's attention."""
     import math
+
+    import numpy as np
 
     from dashboard.engine.base import AttributionRequest
 
     found = engine.attribution(key, AttributionRequest(len(IDS) - 1, 7))
     cap = card.stream.softcap
     logit = cap * math.tanh(found.logit / cap) if cap else found.logit
-    error = max(abs(found.error), abs(logit - float(own.logits[0, -1, 7])))
+    beside = abs(np.nansum(found.heads, -1) + found.heads_rest - found.attention).max()
+    error = max(abs(found.error), abs(logit - float(own.logits[0, -1, 7])), beside)
     return [f"parts {error:.0e}"] if not error <= CLOSE * _scale(own) else []
 
 

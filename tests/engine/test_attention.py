@@ -7,7 +7,8 @@ import torch
 from dashboard.engine import heads, tiles
 from dashboard.engine.base import METRICS, CombineRequest, HeadRequest, Job, RolloutRequest
 from dashboard.engine.capture import install
-from dashboard.errors import Cancelled, LayerHasNoAttention
+from dashboard.errors import Cancelled, LayerHasFewerHeads, LayerHasNoAttention
+from dashboard.frames.attention import metric_frame
 from tests.engine import plain
 from tests.engine.families import build
 
@@ -167,3 +168,54 @@ def test_what_is_given_out_cannot_be_changed():
         found.weights[0, 0] = 1
     with pytest.raises(ValueError, match="read-only"):
         tiles.sweep(layers, ids, 8, Job()).tiles[0, 0, 0, 0] = 1
+
+
+ONE, TWO = THREE, [THREE[0], [[1, 0, 0], [0.5, 0.5, 0], [0.2, 0.2, 0.6]]]
+
+
+def test_where_layers_differ_in_heads_what_one_lacks_is_empty_and_has_no_row():
+    layers = [Given(ONE), None, Given(TWO)]
+    found = tiles.sweep(layers, (7, 8, 7), 2, Job())
+    alone = [tiles.sweep([layers[i]], (7, 8, 7), count, Job()) for i, count in ((0, 1), (2, 2))]
+    for name in METRICS:
+        assert np.isnan(found.metrics[name][0, 1]) and np.isnan(found.metrics[name][1]).all()
+        np.testing.assert_array_equal(found.metrics[name][0, :1], alone[0].metrics[name][0])
+        np.testing.assert_array_equal(found.metrics[name][2], alone[1].metrics[name][0])
+    assert found.tiles[0, 1].max() == 0 and found.lacking == {(0, 1)}
+    assert list(zip(*(metric_frame(found)[name] for name in ("layer", "head")), strict=True)) == [
+        (0, 0),
+        (1, 0),
+        (1, 1),
+        (2, 0),
+        (2, 1),
+    ]
+    rows = heads.query_rows(layers, {}, 2, 2).weights
+    assert np.isnan(rows[0, 1]).all() and np.isnan(rows[1]).all()
+    np.testing.assert_allclose(rows[2, 1], TWO[1][2])
+
+
+@pytest.mark.parametrize("request_", [HeadRequest(0, 1), CombineRequest(((2, 0), (0, 1)), "mean")])
+def test_a_head_that_a_layer_lacks_is_refused_in_words_and_one_that_none_has_is_our_mistake(request_):
+    layers = [Given(ONE), None, Given(TWO)]
+    with pytest.raises(LayerHasFewerHeads) as error:
+        heads.weight_map(layers, request_, {}, Job())
+    assert error.value.facts == {"layer": 0, "head": 1, "heads": 1}
+    with pytest.raises(LayerHasFewerHeads):
+        heads.key_column(layers, {}, 0, 1, 0)
+    with pytest.raises(IndexError):
+        heads.weight_map(layers, HeadRequest(0, 2), {}, Job())
+
+
+@pytest.mark.parametrize("request_", [HeadRequest(0, 0), CombineRequest(((0, 0),), "max"), RolloutRequest()])
+def test_of_a_model_without_any_map_every_map_is_refused_with_the_reason(request_):
+    layers, reasons = [None, None], {0: "linear_attention", 1: "linear_attention"}
+    asked = [
+        lambda: heads.weight_map(layers, request_, reasons, Job()),
+        lambda: heads.query_rows(layers, reasons, 0, 4),
+        lambda: heads.key_column(layers, reasons, 0, 0, 0),
+    ]
+    for ask in asked:
+        with pytest.raises(LayerHasNoAttention) as error:
+            ask()
+        assert error.value.facts == {"layer": 0, "reason": "linear_attention"}
+    assert np.isnan(tiles.sweep(layers, (7, 8), 4, Job()).metrics["self"]).all()
