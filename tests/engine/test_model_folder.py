@@ -148,6 +148,22 @@ def both(*changes):
     return change
 
 
+def in_eight_bits(folder):
+    """The weights as fp8 with the scales that such checkpoints hold, those of inputs too."""
+
+    def change(tensors):
+        small = {}
+        for name, tensor in tensors.items():
+            scale = tensor.abs().max().reshape(1, 1) / 448
+            eight = {name: (tensor / scale).to(torch.float8_e4m3fn), f"{name}_scale_inv": scale}
+            small |= eight | {name.replace("weight", "input_scale"): scale} if "proj" in name else {name: tensor}
+        return small
+
+    weights(change)(folder)
+    block = {"quant_method": "fp8", "weight_block_size": [128, 128], "activation_scheme": "dynamic"}
+    config(quantization_config=block)(folder)
+
+
 def sentencepiece_only(folder):
     delete("tokenizer*")(folder)
     (folder / "tokenizer.model").write_bytes(b"\x00\x01")
@@ -257,6 +273,18 @@ REFUSED = {
 def test_an_odd_folder_loads_with_the_numbers_of_the_clean_one(folder, right, kind):
     LOADS[kind](folder)
     assert probabilities(folder) == pytest.approx(right, abs=1e-6)
+
+
+def test_weights_in_eight_bits_load_as_transformers_unpacks_them(folder, right):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    in_eight_bits(folder)
+    ids = AutoTokenizer.from_pretrained(folder)(PROMPT, return_tensors="pt")["input_ids"]
+    with torch.inference_mode():
+        plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)(ids).logits[0, -1].softmax(-1)
+    found = probabilities(folder)
+    assert found == pytest.approx(plain.topk(5).values.tolist(), abs=1e-6)
+    assert found != pytest.approx(right, abs=1e-6)
 
 
 @pytest.mark.parametrize("kind", REFUSED)
