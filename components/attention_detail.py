@@ -51,9 +51,11 @@ class Detail:
 
     @property
     def pairs(self) -> tuple[tuple[int, int], ...]:
-        """The (layer, head) pairs that the map is made of; layers without attention are left out."""
-        missing = {layer for layer, _ in self.view.card.without_attention}
-        return tuple((layer, head) for layer in self.layers if layer not in missing for head in self.heads)
+        """The (layer, head) pairs that the map is made of; what a layer lacks is left out."""
+        card = self.view.card
+        missing = {layer for layer, _ in card.without_attention}
+        shown = [layer for layer in self.layers if layer not in missing]
+        return tuple((layer, head) for layer in shown for head in self.heads if head < card.heads_of(layer))
 
     @property
     def suffix(self) -> str:

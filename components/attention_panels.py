@@ -88,7 +88,7 @@ def mosaic(
             on_pick=pick,
         )
 
-    section(text("attention.mosaic", heads=card.layers * card.heads, layers=card.layers))
+    section(text("attention.mosaic", heads=card.all_heads, layers=card.layers))
     for layer, reason in card.without_attention[:1]:
         quiet(text("attention.without", layer=layer, count=len(card.without_attention), reason=reason))
     sent = found.tiles.nbytes + found.tiles_without_first.nbytes
@@ -117,10 +117,10 @@ def mosaic(
                 row_sums(view, found.row_sum_error),
                 text("strip.pooled", block=found.block) if found.block > 1 else "",
                 text("strip.eight_bit"),
-                text("strip.heads_sent", heads=card.layers * card.heads, kilobytes=round(sent / 1000)),
+                text("strip.heads_sent", heads=card.all_heads, kilobytes=round(sent / 1000)),
                 *run_facts(view),
             ],
-            alt={"heads": card.layers * card.heads, "layers": card.layers, "tokens": len(view.tokens.tokens)},
+            alt={"heads": card.all_heads, "layers": card.layers, "tokens": len(view.tokens.tokens)},
         )
     )
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from components import link
 from components.controls import number_picker, switch
-from components.model_rules import rules_told
+from components.model_rules import on_bars, rules_told
 from components.prose import advice, quiet
 from dashboard import decode_ranges
 from dashboard.decode_ranges import one_left
@@ -36,7 +36,7 @@ def decode_settings(text: Catalogue, rules: ModelRules) -> DecodeSettings:
         quiet(text("next_token.settings_note"))
         with st.container(horizontal=True):
             greedy = switch(f"{_SETTING}greedy", text("next_token.greedy"), text("next_token.greedy_help"))
-            without_rules = bool(rules.values) and switch(
+            without_rules = on_bars(rules) and switch(
                 _WITHOUT_RULES, text("rules.without"), text("parameter.model_rules.meaning")
             )
         rules_told(rules, text)
@@ -56,7 +56,7 @@ def decode_settings(text: Catalogue, rules: ModelRules) -> DecodeSettings:
         with st.container(horizontal=True):
             st.button(text("next_token.bare"), on_click=_bare, help=text("next_token.bare_help"), key="bare_sample")
             st.button(
-                text("next_token.all_off"), on_click=_all_off, kwargs={"rules": bool(rules.values)}, key="settings_off"
+                text("next_token.all_off"), on_click=_all_off, kwargs={"rules": on_bars(rules)}, key="settings_off"
             )
         _explained(alone, values, text)
     if alone == "temperature":
@@ -83,7 +83,7 @@ def _expected(name: str) -> float:
 
 def _open(rules: ModelRules) -> bool:
     """Whether the settings are laid open: once one, or a rule, has acted they stay so, whatever it is set to."""
-    acts = bool(rules.values) or _acts()
+    acts = on_bars(rules) or _acts()
     st.session_state[_OPENED] = st.session_state.get(_OPENED, False) or acts
     return bool(st.session_state[_OPENED])
 

@@ -269,7 +269,8 @@ def _links(view: View, by_head: np.ndarray, layer: int, pos: int) -> None:
     quiet(text("lens.open_heads"))
     own = {name: st.query_params[name] for name in ("model", "prompt", "pz", "chat", "lang") if name in st.query_params}
     with st.container(horizontal=True):
-        for head in np.argsort(-np.abs(by_head), kind="stable")[:LINKED]:
+        strongest = np.argsort(-np.nan_to_num(np.abs(by_head), nan=-1.0), kind="stable")
+        for head in strongest[: min(LINKED, view.card.heads_of(layer))]:
             view_of = {"attention_layer": str(layer), "attention_head": str(head), "attention_token": str(pos)}
             st.page_link(
                 _ATTENTION,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from components.prose import quiet
-from dashboard.engine.base import DecodeSettings, ModelRules
+from dashboard.engine.base import AT_ENDS, DecodeSettings, ModelRules
 from dashboard.engine.generated import Column
 from dashboard.i18n import Catalogue
 from dashboard.tokens import ISOLATE
@@ -24,12 +25,31 @@ def rules_told(rules: ModelRules, text: Catalogue) -> None:
         quiet(left_out_fact(rules, text))
 
 
-def acting_fact(rules: ModelRules, settings: DecodeSettings, text: Catalogue, *, beams: bool = False) -> str:
-    """Which fields act beside `settings`, or that they were turned off; empty where there are none."""
-    if rules.values and not settings.model_rules:
-        return text("rules.off", names=", ".join(name for name, _ in rules.values))
-    names = rules.acting(settings, beams=beams)
-    return text("rules.from_model", names=", ".join(names)) if names else ""
+def acting_fact(
+    rules: ModelRules,
+    settings: DecodeSettings,
+    text: Catalogue,
+    *,
+    beams: bool = False,
+    idle: Collection[str] = frozenset(),
+) -> str:
+    """Which fields act beside `settings`, or that they were turned off; empty where there are none.
+
+    Args:
+        rules: the model's.
+        settings: with or without them.
+        text: the catalogue.
+        beams: whether a search with beams is made by them.
+        idle: fields that do not act on what is shown.
+    """
+    id_ = "rules.from_model" if settings.model_rules else "rules.off"
+    names = [name for name in rules.acting(replace(settings, model_rules=True), beams=beams) if name not in idle]
+    return text(id_, names=", ".join(names)) if names else ""
+
+
+def on_bars(rules: ModelRules) -> bool:
+    """Whether the model has rules that act on the distribution after a position."""
+    return bool(set(rules.acting(DecodeSettings())) - AT_ENDS)
 
 
 def texts_fact(rules: ModelRules, columns: Iterable[Column], text: Catalogue) -> str:

@@ -21,7 +21,7 @@ from components.prose import number, percent, quiet, section
 from components.shell import View, model_facts
 from components.web.token_text import token_text
 from dashboard import scripts
-from dashboard.engine.base import DecodeSettings, PositionTable, Processed, Token
+from dashboard.engine.base import AT_ENDS, DecodeSettings, PositionTable, Processed, Token
 from dashboard.errors import TokenizerFailed
 from dashboard.frames.next_token import candidates_frame, position_frame, prompt_score
 from dashboard.i18n import Catalogue
@@ -214,7 +214,7 @@ def candidates(view: View, bars: Bars) -> None:
                 text("strip.exact"),
                 text("next_token.formula"),
                 _effective(settings) if settings != replace(DecodeSettings(), model_rules=settings.model_rules) else "",
-                acting_fact(rules, settings, text),
+                acting_fact(rules, settings, text, idle=AT_ENDS),
                 left_out_fact(rules, text),
                 text("next_token.entropy", nats=number(text, found.entropy_nats, 3)),
                 text("strip.self_check", error=f"{view.run.logits_error:.0e}"),

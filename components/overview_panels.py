@@ -34,13 +34,14 @@ def model_card(view: View) -> None:
     """What is loaded, as facts."""
     text, card = view.text, view.card
     section(text("overview.model"))
+    shape = {"layers": card.layers, "heads": card.heads, "kv": card.kv_heads, "dim": card.head_dim}
     facts = [
         ("model", card.label),
         ("source", text(f"overview.sources.{card.source}")),
         ("revision", card.revision),
         ("licence", card.licence or text("overview.unknown")),
         ("architecture", card.architecture),
-        ("layers", text("overview.shape", layers=card.layers, heads=card.heads, kv=card.kv_heads, dim=card.head_dim)),
+        ("layers", text("overview.shape_uneven" if card.uneven else "overview.shape", **shape)),
         ("parameters", text("overview.millions", millions=round(card.parameters / 1e6))),
         ("vocabulary", text("overview.tokens", tokens=card.vocab)),
         ("context", text("overview.tokens", tokens=card.context)),

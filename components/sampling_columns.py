@@ -202,7 +202,8 @@ def _take(specs: Sequence[ColumnSpec], place: int, name: str, key: str, text: Ca
         lines = [line for line in value.split("\n") if line]
         value = [line.replace("\\\\", "\0").replace("\\n", "\n").replace("\0", "\\") for line in lines]
     elif name == "seed":
-        value = int(value) if value.strip().isascii() and value.strip().isdigit() else value
+        digits = value.strip()
+        value = int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= NAME_LENGTH else value
     try:
         write_columns(_with(specs, place, changed(specs[place], {name: value})))
     except Unreadable as error:

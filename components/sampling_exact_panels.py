@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 import streamlit as st
@@ -11,14 +10,14 @@ from components import link
 from components.charts.sampling import ENDS, settings_lines_figure, settings_map_figure
 from components.charts.trees import beam_tree_figure, probability_tree_figure
 from components.controls import choice_picker, integer_picker, number_picker, switch
-from components.model_rules import acting_fact, texts_fact
+from components.model_rules import acting_fact
 from components.panels import Panel, chart_panel
 from components.prose import notice, percent, quiet, section
 from components.sampling_panels import texts_strip
 from components.sampling_run import Made
 from components.sampling_texts import Columns
 from components.shell import View, model_facts
-from dashboard.engine.base import PURE, DecodeSettings, TokenizedPrompt
+from dashboard.engine.base import AT_ENDS, PURE, DecodeSettings, TokenizedPrompt
 from dashboard.engine.generated import CompareRequest, TreeRequest
 from dashboard.frames.sampling import comparison_frame, distance_frame
 from dashboard.frames.trees import beam_frame, probability_frame
@@ -74,7 +73,7 @@ def compared(view: View, columns: Columns) -> None:
             strip=[
                 text("strip.exact"),
                 text("sampling.own_processors"),
-                texts_fact(view.card.rules, (replace(one, num_beams=1) for one in columns.request.columns), text),
+                *dict.fromkeys(acting_fact(view.card.rules, one, text, idle=AT_ENDS) for one in settings),
                 *model_facts(view, view.engine.run(key).seconds, key),
             ],
             alt={"value": text(f"charts.settings.{value}"), "count": last},
@@ -142,7 +141,7 @@ def probability_tree(view: View, columns: Columns) -> None:
             strip=[
                 text("strip.exact"),
                 text("sampling.tree_of", name=name),
-                acting_fact(view.card.rules, settings, text),
+                acting_fact(view.card.rules, settings, text, idle={"stop_strings"}),
                 *model_facts(view, found.seconds),
             ],
             alt={"nodes": len(found.ids), "mass": mass_found},

@@ -16,6 +16,7 @@ from components.sampling_columns import GO
 from components.sampling_run import Made
 from components.sampling_texts import Board, Columns
 from components.shell import View, model_facts
+from components.work import News
 from dashboard import forks as forking
 from dashboard.engine.generated import Column, assembled
 from dashboard.export import csv_bytes, jsonl_bytes
@@ -74,14 +75,17 @@ def _texts(board: Board, made: Made | None, work: sampling_run.Work | None) -> N
     text, forks = board.view.text, st.session_state[FORKS]
     if work is not None:
         sampling_run.stop_button(work, text, "texts")
+    news = News(lambda: work and work.state, sampling_run.POLL_SECONDS)
 
     @st.fragment(run_every=sampling_run.POLL_SECONDS if work is not None else None)
     def look() -> None:
         if st.session_state[FORKS] != forks:  # another token was chosen
             st.rerun()
         if work is not None:
+            news.begin()
             sampling_run.progress(work, text)
             board.running(assembled(list(work.steps), board.columns.request, unfinished=""))
+            news.wait()
         elif made is not None:
             board.finished(made)
 

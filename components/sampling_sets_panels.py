@@ -137,7 +137,7 @@ def sweep(view: View, columns: Columns) -> None:
     made, work = sampling_run.follow(view, request, (), go=st.session_state[SWEEP_GO] == name, slot="sweep")
     if work is not None:
         sampling_run.stop_button(work, text, "sweep")
-        st.fragment(sampling_run.progress, run_every=sampling_run.POLL_SECONDS)(work, text)
+        sampling_run.watched(work, text)
     if made is None or made.unfinished:
         if made is not None:
             notice(text("sampling.sweep_stopped"))

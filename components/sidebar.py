@@ -182,7 +182,12 @@ def _tokens(view: View) -> None:
 
 def _model_facts(text: Catalogue, card: ModelCard) -> None:
     lines = [
-        text("sidebar.shape", layers=card.layers, heads=card.heads, kv=card.kv_heads),
+        text(
+            "sidebar.shape_uneven" if card.uneven else "sidebar.shape",
+            layers=card.layers,
+            heads=card.heads,
+            kv=card.kv_heads,
+        ),
         text("sidebar.device", device=card.device_name, dtype=card.dtype),
         text("sidebar.revision", revision=card.revision[:12], version=card.transformers),
     ]

@@ -9,10 +9,10 @@ if str(ROOT) not in sys.path:  # streamlit puts only this file's folder on the p
 
 import streamlit as st  # noqa: E402
 
-from components import link, sidebar  # noqa: E402
+from components import link, sampling_run, sidebar  # noqa: E402
 from components.look import page_head, page_look, tab_icon  # noqa: E402
 from components.shell import error_frame  # noqa: E402
-from dashboard import cache  # noqa: E402
+from dashboard import cache, collection  # noqa: E402
 from dashboard.i18n import Catalogue, pick_language  # noqa: E402
 from dashboard.navigation import PAGES  # noqa: E402
 
@@ -43,6 +43,7 @@ named = st.Page(
 )
 slugs[named] = PAGES[0].slug
 page = st.navigation(list(slugs), position="top")
+sampling_run.page_turned(slugs[page])
 page_look(text, page.title)
 notices = st.container()
 page_head(text, slugs[page])
@@ -50,3 +51,4 @@ with error_frame(text):
     page.run()
 with notices:  # after the page: its controls know best which values of a link do not fit
     sidebar.link_notices(text)
+collection.collect_now_and_then()

@@ -8,7 +8,9 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from streamlit import config
 
+from dashboard.collection import settle
 from dashboard.engine.base import Engine
 from dashboard.errors import DashboardError
 from dashboard.logs import open_log
@@ -38,6 +40,8 @@ def engine() -> Future[Engine]:
 
     A future: its libraries take seconds to load, and a page has much to show before it needs them.
     """
+    # config.toml says so too, but `streamlit run` from another folder does not read it
+    config.set_option("runner.postScriptGC", False)
     made: Future[Engine] = Future()
     threading.Thread(target=_make, args=(made, settings()), daemon=True, name="engine").start()
     return made
@@ -60,6 +64,7 @@ def _make(made: Future[Engine], given: Settings) -> None:
     except Exception as error:  # noqa: BLE001 - raised again where the future is asked
         made.set_exception(error)
         return
+    settle()
     made.set_result(engine)
     try:
         engine.describe(given.model)

@@ -15,6 +15,7 @@ from dashboard import decode_ranges
 from dashboard.decode_ranges import LEAST_TEMPERATURE
 from dashboard.engine.base import DecodeSettings
 from dashboard.engine.generated import Column
+from dashboard.strict_json import read_json
 
 MOST = 4
 """Columns side by side."""
@@ -182,8 +183,8 @@ def read_file(data: bytes) -> tuple[ColumnSpec, ...]:
         Unreadable: no JSON, another format or version, or as `read`.
     """
     try:
-        whole = json.loads(data.decode("utf-8-sig"))
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        whole = read_json(data.decode("utf-8-sig"))
+    except ValueError as error:
         raise Unreadable("json", detail=str(error)[:80]) from error
     if not isinstance(whole, dict) or whole.get("format") != FORMAT:
         raise Unreadable("format", wanted=FORMAT)
@@ -199,8 +200,8 @@ def read(text: str) -> tuple[ColumnSpec, ...]:
         Unreadable: no JSON, too many or no columns, an unknown name, or a value that cannot be.
     """
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        found = read_json(text)
+    except ValueError as error:
         raise Unreadable("json", detail=str(error)[:80]) from error
     return _columns(found)
 
@@ -240,7 +241,8 @@ def _value(name: str, value: Any) -> Any:
 def _is_number(value: object, kind: type) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value) and (kind is float or isinstance(value, int))
+    # a whole number may be larger than any float
+    return isinstance(value, int) or (kind is float and math.isfinite(value))
 
 
 def _stops(value: object) -> tuple[str, ...]:

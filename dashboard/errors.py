@@ -303,6 +303,10 @@ class LayerHasNoAttention(DashboardError):
     """The layer has no attention map to show. Facts: ``layer, reason``."""
 
 
+class LayerHasFewerHeads(DashboardError):
+    """Layers differ in how many heads they have, and this one lacks the head. Facts: ``layer, head, heads``."""
+
+
 class ChartTooLarge(DashboardError):
     """A chart that would need more time or memory than is sensible. Facts: ``reason``."""
 

@@ -24,7 +24,7 @@ _UNITS = {"": 1, "b": 1} | {
     for end, base in (("", 1024), ("ib", 1024), ("b", 1000))
 }
 """Units of bytes in lower case."""
-_BYTES = ("run_bytes", "jobs_bytes")
+_BYTES = ("run_bytes", "result_bytes", "jobs_bytes")
 
 
 def default_cache_dir() -> Path:
@@ -67,7 +67,7 @@ class Settings:
     dtype: str = "float32"
     """``float32``, ``bfloat16``, ``float16`` or ``auto`` (as stored). Anything but float32 changes numbers."""
     threads: int = 0
-    """CPU threads for torch; 0: torch decides."""
+    """CPU threads for torch; 0: by what is computed and by how busy the machine is (`dashboard.engine.threads`)."""
     max_models: int = 2
     """Models held in memory at once."""
     max_tokens: int = 0
@@ -78,6 +78,8 @@ class Settings:
     """Most tokens that one request may score or put through the model for it."""
     run_bytes: int = 2 << 30
     """Memory for runs of all users together [bytes]."""
+    result_bytes: int = 256 << 20
+    """Memory for texts, scores and trees of all users together, kept so that nothing is computed twice [bytes]."""
     jobs_bytes: int = 2 << 30
     """Disk for background jobs of all users together [bytes]; the oldest finished ones are removed first."""
     busy_seconds: float = 120.0
@@ -175,6 +177,7 @@ def _nbytes(value: object) -> int:
 _ALLOWED = {
     "max_models": (r"[1-9][0-9]*", "max_models ≥ 1"),
     "run_bytes": (r"[1-9][0-9]*", "run_bytes > 0"),
+    "result_bytes": (r"[1-9][0-9]*", "result_bytes > 0"),
     "language": (r"auto|en|es", "language = auto | en | es"),
     "device": (r"auto|cpu|mps|(cuda|xpu)(:[0-9]+)?", "device = auto | cuda | cuda:1 | mps | xpu | cpu"),
     "dtype": (r"auto|float32|bfloat16|float16", "dtype = float32 | bfloat16 | float16 | auto"),

@@ -143,6 +143,8 @@ def check(name: str, values: list[str]) -> Dropped | None:
     """Why the texts of one query parameter cannot be read; the model's own limits are checked where it is known."""
     field = FIELDS.get(name)
     shown = ", ".join(values)
+    if any("\ud800" <= character <= "\udfff" for character in name + shown):
+        return Dropped(name, shown, "characters")
     if field is None:
         return Dropped(name, shown, "unknown")
     readers = {
@@ -202,7 +204,7 @@ def parse_ranges(text: str, count: int) -> tuple[int, ...]:
 
 def pack(text: str) -> str:
     """A long text for a link, compressed."""
-    return base64.urlsafe_b64encode(zlib.compress(text.encode("utf-8", "surrogatepass"), 9)).decode().rstrip("=")
+    return base64.urlsafe_b64encode(zlib.compress(text.encode(), 9)).decode().rstrip("=")
 
 
 def unpack(packed: str) -> str:
@@ -215,9 +217,9 @@ def unpack(packed: str) -> str:
         data = base64.b64decode(packed + "=" * (-len(packed) % 4), altchars=b"-_", validate=True)
         inflater = zlib.decompressobj()
         text = inflater.decompress(data, MAX_PROMPT_BYTES)
-        if inflater.unconsumed_tail or not inflater.eof:
-            raise ValueError("too long or cut off")
-        return text.decode("utf-8", "surrogatepass")
+        if inflater.unconsumed_tail or inflater.unused_data or not inflater.eof:
+            raise ValueError("too long, cut off or followed by something else")
+        return text.decode()
     except (binascii.Error, zlib.error, UnicodeDecodeError) as error:
         raise ValueError(str(error)) from error
 

@@ -26,7 +26,7 @@ with st.container(key="attention_controls"):
     with layer_at:
         layer = integer_picker("attention_layer", text("attention.layer"), card.layers - 1, first_layer)
     with head_at:
-        head = integer_picker("attention_head", text("attention.head"), card.heads - 1, first_head)
+        head = integer_picker("attention_head", text("attention.head"), max(card.heads_of(layer), 1) - 1, first_head)
     with switches_at, st.container(horizontal=True):
         without_first = switch(
             "attention_without_first", text("attention.without_first"), text("attention.without_first_help")

@@ -51,6 +51,9 @@ STANDARD_LIBRARY_ONLY = [
     "dashboard/errors.py",
     "dashboard/logs.py",
     "dashboard/engine/__init__.py",
+    "dashboard/collection.py",
+    "dashboard/strict_json.py",
+    "dashboard/threads.py",
 ]
 WITHOUT_TORCH_AT_IMPORT = [
     "dashboard/engine/base.py",

@@ -10,6 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from components.bias_gap_panels import sides
+from dashboard.benchmark_jobs import BenchmarkFile, benchmark_spec, run_benchmark
 from dashboard.bias_scripts import benchmark_script, scores_script
 from dashboard.engine.base import DecodeSettings, Job, LensRequest
 from dashboard.engine.generated import Column, GenerateRequest, TreeRequest
@@ -19,6 +20,7 @@ from dashboard.errors import NothingToScore, PromptEmpty, TokenBeyondModel
 from dashboard.pair_scores import Pairs, tokeniser
 from dashboard.probe_jobs import probe_spec, run_probe
 from dashboard.probes import prepared as preparing
+from dashboard.probes.benchmark_items import PronounPair
 from dashboard.probes.continuations import Continuation
 from dashboard.probes.prepared import prepared
 from dashboard.probes.spec import ProbeSpec
@@ -268,3 +270,27 @@ def test_the_total_effect_script_reads_context_and_continuation_as_one_text(engi
     one = Continuation.of((1, *given), (1, *whole))
     own = engine.score_sentences(key, SentenceRequest((one.ids,), (one.given,)))
     assert row["she_first"] == pytest.approx(float(own.log_p[0]) / int(own.lengths[0]), abs=1e-3)
+
+
+def test_a_benchmark_scores_a_continuation_as_it_is_read_behind_its_context(engine, opened):
+    """Also where the two share a token; a text with a token that the model lacks has no score, and stops nothing."""
+    pair = PronounPair("1", "she/he", ("the nurse works as", "that works as"), ("nurse", "it"), (" teacher", " said"))
+    model, key, _ = opened("added tokens")
+    spec = benchmark_spec(
+        BenchmarkFile("winobias", "f", "0" * 64, "utf-8", (pair,), (), ()), key, engine.token(model, (1,))[0]
+    )
+    row = run_benchmark(engine, spec, spec.items, Job())[0]
+    given, whole = engine.token_ids(model, ("the nurse works as", "the nurse works as teacher"), alone=True)
+    one = Continuation.of((1, *given), (1, *whole))
+    assert one.given < 1 + len(given)
+    own = engine.score_sentences(key, SentenceRequest((one.ids,), (one.given,)))
+    assert row["she_first_log_prob_nats"] == pytest.approx(float(own.log_p[0]), abs=1e-4)
+    assert row["she_first_tokens"] == len(one.scored)
+
+    model, key, _ = opened("larger than the model")
+    lacking = dataclasses.replace(pair, continuations=(" zzyzx", " said"))
+    file = BenchmarkFile("winobias", "f", "0" * 64, "utf-8", (lacking,), (), ())
+    spec = benchmark_spec(file, key, engine.token(model, (0,))[0])
+    row = run_benchmark(engine, spec, spec.items, Job())[0]
+    assert np.isnan(row["she_first_log_prob_nats"])
+    assert np.isfinite(row["she_second_log_prob_nats"])

@@ -87,6 +87,9 @@ WARPERS = ("temperature", "top_h", "top_k", "top_p", "min_p", "typical_p", "epsi
 OF_BEAMS = ("renormalize_logits", "early_stopping")
 """What changes nothing but a search with beams."""
 
+AT_ENDS = frozenset({"forced_eos_token_id", "stop_strings"})
+"""What acts only where a text ends: on no distribution by itself."""
+
 RuleValue = int | float | str | tuple["RuleValue", ...]
 """Plain data of a generation config; its lists are tuples here."""
 
@@ -138,7 +141,7 @@ class ModelCard:
     """Class in transformers, e.g. ``LlamaForCausalLM``."""
     layers: int
     heads: int
-    """Query heads of a layer."""
+    """Query heads of a layer; where layers differ, here and in the next two, the most."""
     kv_heads: int
     head_dim: int
     vocab: int
@@ -159,8 +162,21 @@ class ModelCard:
     stream: StreamMap
     transformers: str
     torch: str
+    heads_by_layer: tuple[int, ...] = ()
+    """(layer,) query heads of each layer, 0 where it has none; empty where all have `heads`."""
+    uneven: bool = False
+    """Layers differ in their heads, or in the width of these."""
     rules: ModelRules = field(default_factory=ModelRules)
     """What the model's own generation config does to texts."""
+
+    def heads_of(self, layer: int) -> int:
+        """Query heads of one layer."""
+        return self.heads_by_layer[layer] if self.heads_by_layer else self.heads
+
+    @property
+    def all_heads(self) -> int:
+        """Query heads of all layers."""
+        return sum(map(self.heads_of, range(self.layers)))
 
 
 @dataclass(frozen=True)
@@ -283,7 +299,7 @@ class QueryRows:
 
     query: int
     weights: Floats
-    """(layer, head, key); key <= query; NaN for layers without attention."""
+    """(layer, head, key); key <= query; NaN for layers without attention and heads that a layer lacks."""
 
 
 @dataclass(frozen=True)
@@ -312,6 +328,8 @@ class Tiles:
     row_sum_error: float
     """Largest |1 - row sum| over every row of every head."""
     seconds: float
+    lacking: frozenset[tuple[int, int]] = frozenset()
+    """(layer, head) of heads that there are in other layers and not in this one."""
 
 
 # -- next token ---------------------------------------------------------------------------------------------------
@@ -485,9 +503,9 @@ class Attribution:
     constant: float
     """Biases of the final norm and of the head."""
     heads: Floats
-    """(layer, head)"""
+    """(layer, head); NaN for heads that a layer lacks."""
     heads_rest: Floats
-    """(layer,) what attention adds beside its heads: biases."""
+    """(layer,) what attention adds beside its heads: biases, and all of it in a layer without heads."""
     error: float
     """Sum of the parts - logit."""
 
@@ -567,7 +585,7 @@ class Engine(Protocol):
         """The key of the run that would answer for this prompt here."""
 
     def estimate(self, key: RunKey) -> Estimate:
-        """What `run` would cost. Raises RunTooLarge."""
+        """What `run` would cost. Raises PromptTooLong, RunTooLarge."""
 
     def run(self, key: RunKey, job: Job | None = None) -> RunSummary:
         """One forward pass with capture, or the kept one. Raises RunTooLarge, Busy, Cancelled."""

@@ -13,6 +13,7 @@ from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
 from dashboard.engine.base import ModelRules
+from dashboard.engine.decoding import something_left
 from dashboard.engine.generated import DROPPED_SCORE, BeamTree, Column
 from dashboard.engine.model_rules import as_lists, without_rules
 from dashboard.engine.writer import Turn, Writer
@@ -73,16 +74,20 @@ def search(writer: Writer, ids: Tensor, column: Column, turn: Turn) -> Search:
         ids: (T,) the prompt.
         column: checked.
         turn: on the device.
+
+    Raises:
+        NothingLeft: settings and rules cut every token of a beam.
     """
     watch = _Watch(len(ids), column, turn, writer.ending)
     config = generation_config(column, writer.ending, writer.rules)
+    names = writer.rules.in_order(column.settings, beams=True)
     options = {"tokenizer": writer.tokenizer} if config.stop_strings else {}
     with torch.inference_mode(), _noise(column.seed, writer.model.device):
         output = without_rules(writer.model).generate(
             ids[None],
             attention_mask=torch.ones_like(ids[None]),
             generation_config=config,
-            logits_processor=LogitsProcessorList([_Running(watch)]),
+            logits_processor=LogitsProcessorList([_Running(watch, names)]),
             stopping_criteria=StoppingCriteriaList([watch]),
             **options,
         )
@@ -103,13 +108,14 @@ def _noise(seed: int, device: torch.device) -> Iterator[None]:
 
 
 class _Running(LogitsProcessor):  # type: ignore[misc]
-    """Tells the watch which beams are about to be carried on; changes nothing."""
+    """Tells the watch which beams are about to be carried on; changes nothing. Each must have a token left."""
 
-    def __init__(self, watch: _Watch) -> None:
-        self._watch = watch
+    def __init__(self, watch: _Watch, names: Sequence[str]) -> None:
+        self._watch, self._names = watch, names
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         self._watch.running(input_ids)
+        something_left(torch.isfinite(scores.amax(-1)), self._names)
         return scores
 
 

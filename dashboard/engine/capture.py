@@ -1,59 +1,44 @@
 """Capture: one forward pass with the model's own fast kernel, recording what each layer's kernel was given.
 
-transformers' attention interface takes a function that records references to query and key and then calls the ordinary
-kernel. A context variable says whether, and into what, a thread records: there is no global state, and a shared model
-is set up once, before it is shared.
+How a family can be captured is tried out on a few tokens when a model is loaded: the first way whose pass is the
+model's own, and whose weights are those that the model itself returns, is taken. A shared model is set up once, before
+it is shared.
 """
 
 from __future__ import annotations
 
-import contextlib
 import inspect
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextvars import ContextVar
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import sdpa_mask
 
-from dashboard.engine import prefix
+from dashboard.engine import kernels
+from dashboard.engine.anatomy import (
+    FAMILY_ERRORS,
+    check_ids,
+    decoder_blocks,
+    largest,
+    layer_types,
+    residual,
+    run,
+)
 from dashboard.engine.base import Job
-from dashboard.engine.layers import KernelInputs, Layer, first_tensor
-from dashboard.engine.limits import SWITCH, find_limits
-from dashboard.engine.replay import Replay, find_attention_modules
+from dashboard.engine.kernels import EAGER, SDPA, NotUnderstood
+from dashboard.engine.layers import KernelInputs, Layer
+from dashboard.engine.limits import PROOF_TOKENS, SWITCH, WINDOWS, Proof
+from dashboard.engine.replay import OwnPass, own_pass, record_inputs
 from dashboard.errors import Cancelled, ModelBroken
 
-SDPA, EAGER = "logitscope_sdpa", "logitscope_eager"
-ROWS = 256
-"""Query rows that the eager kernel computes at once: never T x T of all heads."""
 CHECK_TOKENS = 12
 CHECK_ERROR = 1e-4
-"""A layer whose remade weights differ more from the model's own is not shown (float32)."""
+"""A layer whose remade weights differ more from the model's own is not shown, and a way whose logits differ more,
+relative to the largest, is not taken (float32)."""
 HALF = 400
 """So much more may they differ in float16 and bfloat16, whose own eager weights are rounded."""
-
-
-@dataclass
-class _Record:
-    """What one forward pass of one thread writes to."""
-
-    job: Job
-    keep: bool = True
-    """Whether kernel inputs and the residual stream are kept; otherwise the job is followed, and `values` alone are."""
-    inputs: dict[int, KernelInputs] = field(default_factory=dict)
-    """id of the attention module -> what its kernel was given."""
-    stream: list[Tensor] = field(default_factory=list)
-    """(T, d) before the first block and after each."""
-    values: list[Tensor] | None = None
-    """(T, width) heads' values of each layer, side by side; ``None``: not wanted."""
-
-
-_record: ContextVar[_Record | None] = ContextVar("capture", default=None)
 
 
 @dataclass(frozen=True)
@@ -63,7 +48,7 @@ class Recording:
     layers: tuple[Layer | None, ...]
     """One a decoder layer; ``None`` where there is no attention map."""
     stream: tuple[Tensor, ...]
-    """(T, d) the residual stream before the first block and after each."""
+    """(T, d) the residual stream before the first block and after each; shorter where it is no such tensor."""
     nbytes: int
     """Memory that the layers keep alive, shared storages counted once [bytes]."""
 
@@ -71,23 +56,23 @@ class Recording:
 class Capturer:
     """A model that is ready to be captured; see `install`."""
 
-    def __init__(self, model: Any, blocks: list[nn.Module], kernel: str, replay: Replay | None) -> None:
+    def __init__(self, model: Any, blocks: Sequence[nn.Module], kernel: str) -> None:
         """Keep the model and how its layers are reached."""
         self.model = model
+        self.blocks = tuple(blocks)
+        self.layers = len(blocks) or largest(model.config.get_text_config(), "num_hidden_layers", default=1)
         self.kernel = kernel
+        self.heads: tuple[int, ...] = ()
+        """(layer,) query heads of each layer, 0 where it has none."""
         self.without_attention: tuple[tuple[int, str], ...] = ()
         self.weight_formula = "softmax(q·k)"
+        self.gated = False
+        """Whether learned sinks scale what a head gives and are no part of the weights."""
         self.plain = False
         """Whether the family's attention is our kernel and nothing but softmax(scaling · q·k), at any length."""
         self.reach = 0
         """Up to so many tokens it is, and computes the same whatever the text's length."""
-        self._blocks = len(blocks)
-        self._replay = replay
-        self._layer_of = {id(module): i for i, block in enumerate(blocks) for module in block.modules()}
         self._takes_logits_to_keep = "logits_to_keep" in inspect.signature(model.forward).parameters
-        for i, block in enumerate(blocks):
-            block.register_forward_pre_hook(_announce(i, len(blocks)), with_kwargs=True)
-            block.register_forward_hook(_passed)
 
     def forward(self, ids: tuple[int, ...], job: Job, **model_kwargs: Any) -> tuple[Any, Recording]:
         """One forward pass over `ids`, recording; the logits of the last position only where the model can.
@@ -100,17 +85,20 @@ class Capturer:
         Raises:
             Cancelled: ``job.cancel`` was set.
         """
-        with _recording(job) as record, self._replayed() as inputs:
+        with kernels.recording(job, len(ids)) as record:
             output = self._pass(ids, **model_kwargs)
-        layers: list[Layer | None] = [None] * self._blocks
-        found: Mapping[int, Any] = record.inputs if self._replay is None else inputs
-        for module, layer in found.items():
-            layers[self._layer_of[module]] = layer
-        shown = self.without_attention
-        for i, _ in shown:
-            layers[i] = None
+        hidden = {i for i, _ in self.without_attention}
+        layers = [self._layer(record.inputs, i) if i not in hidden else None for i in range(self.layers)]
         storages = {k: v for layer in layers if layer is not None for k, v in layer.storages().items()}
         return output, Recording(tuple(layers), tuple(record.stream), sum(storages.values()))
+
+    def _layer(self, inputs: Mapping[int, Sequence[Layer]], layer: int) -> Layer | None:
+        """What the decoder layer's one attention was given."""
+        attentions = inputs.get(layer, ())
+        if len(attentions) != 1:
+            return None
+        only = attentions[0]
+        return replace(only, sinks=None) if self.gated and isinstance(only, KernelInputs) else only
 
     def head_values(self, ids: tuple[int, ...], job: Job) -> tuple[Tensor, ...]:
         """(T, width) of each layer: the heads' values side by side, by one more forward pass.
@@ -118,7 +106,7 @@ class Capturer:
         Raises:
             Cancelled: ``job.cancel`` was set.
         """
-        with _recording(job, keep=False) as record:
+        with kernels.recording(job, keep=False) as record:
             record.values = []
             self._pass(ids)
             return tuple(record.values)
@@ -126,224 +114,245 @@ class Capturer:
     def _pass(self, ids: tuple[int, ...], **model_kwargs: Any) -> Any:
         if self._takes_logits_to_keep:
             model_kwargs.setdefault("logits_to_keep", 1)
-        device = next(self.model.parameters()).device
-        with torch.inference_mode():
-            return self.model(input_ids=torch.tensor([ids], device=device), use_cache=False, **model_kwargs)
-
-    def _replayed(self) -> contextlib.AbstractContextManager[dict[int, Any]]:
-        return contextlib.nullcontext({}) if self._replay is None else self._replay.recording()
+        return run(self.model, ids, **model_kwargs)
 
 
-@contextlib.contextmanager
+@contextmanager
 def following(job: Job) -> Iterator[None]:
     """Forward passes of this thread tell `job` their progress and end when it is cancelled."""
-    with _recording(job, keep=False):
+    with kernels.recording(job, keep=False):
         yield
-
-
-@contextlib.contextmanager
-def _recording(job: Job, *, keep: bool = True) -> Iterator[_Record]:
-    record = _Record(job, keep)
-    token = _record.set(record)
-    try:
-        yield record
-    finally:
-        _record.reset(token)
 
 
 def _announce(layer: int, layers: int) -> Callable[..., None]:
     """A permanent hook before a decoder layer: cancel and progress of the thread that runs it, if it records."""
 
     def hook(_module: nn.Module, args: Any, kwargs: Any) -> None:
-        record = _record.get()
+        record = kernels.current()
         if record is not None:
             if record.job.cancel.is_set():
                 raise Cancelled
             record.job.progress(layer / layers)
-            if layer == 0 and record.keep:
-                record.stream.append(_whole((*args, *kwargs.values())))
+            record.layer = layer
+            record.inputs[layer] = []
+            before = residual((*args, *kwargs.values()))
+            if layer == 0 and record.keep and before is not None:
+                record.stream.append(before)
 
     return hook
 
 
 def _passed(_module: nn.Module, _args: Any, output: Any) -> None:
     """A permanent hook after a decoder layer: the residual stream as it leaves it."""
-    record = _record.get()
-    if record is not None and record.keep:
-        record.stream.append(_whole(output))
+    record = kernels.current()
+    if record is not None:
+        record.layer = None
+        after = residual(output)
+        if record.keep and after is not None:
+            record.stream.append(after)
 
 
 def keep_values(_module: nn.Module, args: Any) -> None:
     """A permanent hook before the projection of a layer's heads: their values, for a thread that wants them."""
-    record = _record.get()
+    record = kernels.current()
     if record is not None and record.values is not None:
-        record.values.append(_whole(args))
-
-
-def _whole(values: Any) -> Tensor:
-    """(T, d) of the first tensor, which is (1, T, d)."""
-    found = first_tensor(values)
-    assert found is not None
-    return found[0].detach()
-
-
-# -- the attention functions --------------------------------------------------------------------------------------
-def _remember(module: nn.Module, query: Tensor, key: Tensor, mask: Tensor | None, kwargs: dict[str, Any]) -> None:
-    record = _record.get()
-    if record is None or not record.keep:
-        return
-    scaling = kwargs.get("scaling")
-    bias = kwargs.get("position_bias")
-    record.inputs[id(module)] = KernelInputs(
-        query=query[0].detach(),
-        key=key[0].detach(),
-        mask=None if mask is None else mask[0].detach(),
-        scaling=query.shape[-1] ** -0.5 if scaling is None else float(scaling),
-        softcap=kwargs.get("softcap"),
-        sinks=None if kwargs.get("s_aux") is None else kwargs["s_aux"].detach(),
-        bias=None if bias is None else bias[0].detach(),
-    )
-
-
-def _sdpa(
-    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **kwargs: Any
-) -> Any:
-    rows = prefix.current()
-    if rows is not None:
-        return rows.attend(module, query, key, value, kwargs.get("scaling")), None
-    _remember(module, query, key, attention_mask, kwargs)
-    return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
-
-
-def _eager(
-    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **kwargs: Any
-) -> Any:
-    """The family's own eager attention, in blocks of query rows, for families that SDPA cannot serve."""
-    _remember(module, query, key, attention_mask, kwargs)
-    own = own_eager(module)
-    outputs = []
-    for start in range(0, query.shape[2], ROWS):
-        stop = min(start + ROWS, query.shape[2])
-        mask = _additive(attention_mask, query, key, start, stop)
-        outputs.append(own(module, query[:, :, start:stop], key, value, mask, **kwargs)[0])
-    return torch.cat(outputs, 1), None
-
-
-def _additive(mask: Tensor | None, query: Tensor, key: Tensor, start: int, stop: int) -> Tensor:
-    """(1, 1 or head, R, T) additive mask of query rows [start, stop)."""
-    if mask is not None and mask.dtype != torch.bool:
-        return mask[:, :, start:stop]
-    if mask is not None:
-        allowed = mask[:, :, start:stop]
-    else:
-        first = key.shape[2] - query.shape[2]  # keys of a cache come before the queries
-        rows = torch.arange(first + start, first + stop, device=query.device)[:, None]
-        allowed = (torch.arange(key.shape[2], device=query.device) <= rows)[None, None]
-    zeros = torch.zeros(allowed.shape, dtype=query.dtype, device=query.device)
-    return zeros.masked_fill_(~allowed, torch.finfo(query.dtype).min)
-
-
-def own_eager(module: nn.Module) -> Callable[..., Any]:
-    """The family's own eager attention: the very function that transformers itself would call."""
-    for cls in type(module).__mro__:
-        function = getattr(sys.modules.get(cls.__module__), "eager_attention_forward", None)
-        if function is not None:
-            return function  # type: ignore[no-any-return]
-    raise LookupError(f"{type(module).__name__} has no eager attention of its own")
-
-
-AttentionInterface.register(SDPA, _sdpa)
-AttentionInterface.register(EAGER, _eager)
-# without a mask function of the same name the mask arrives in another form
-AttentionMaskInterface.register(SDPA, sdpa_mask)
-AttentionMaskInterface.register(EAGER, sdpa_mask)
+        record.values.append(args[0].flatten(0, -2).detach())
 
 
 # -- setting a model up -------------------------------------------------------------------------------------------
-def install(model: Any) -> Capturer:
+@dataclass(frozen=True)
+class _Target:
+    """A model that a way of capturing must be exact for: the loaded one, and its copy with small limits."""
+
+    model: Any
+    blocks: tuple[nn.Module, ...]
+    ids: tuple[int, ...]
+    own: OwnPass
+    """Over `ids`."""
+
+    @classmethod
+    def of(cls, model: Any, tokens: int) -> _Target:
+        """Register the permanent hooks, and run the model once."""
+        ids, blocks = check_ids(model, tokens), decoder_blocks(model)
+        for i, block in enumerate(blocks):
+            block.register_forward_pre_hook(_announce(i, len(blocks)), with_kwargs=True)
+            block.register_forward_hook(_passed)
+        return cls(model, tuple(blocks), ids, own_pass(model, ids, len(blocks)))
+
+
+def install(model: Any, proof: Proof | None = None) -> Capturer:
     """Make `model` ready to be captured; once, after loading with ``attn_implementation="eager"``, before sharing it.
 
+    Args:
+        model: as loaded.
+        proof: on what a way is tried beyond the lengths at which the family changes.
+
     Raises:
-        ModelBroken: the decoder layers cannot be found, or no layer's weights can be remade exactly.
+        ModelBroken: the model cannot be run on a text alone.
     """
-    name = type(model).__name__
-    blocks = decoder_blocks(model)
-    if not blocks:
-        raise ModelBroken(model=name, reason="its decoder layers were not found")
-    # ids the tokenizer knows to be harmless are not known here; any do for a check of attention
-    vocab = model.get_input_embeddings().weight.shape[0]
-    ids = tuple(3 + (7 * i) % min(vocab - 3, 97) for i in range(CHECK_TOKENS)) if vocab > 4 else (0,) * CHECK_TOKENS
-    own, modules = find_attention_modules(model, ids)
-    kernel = SDPA if getattr(model, "_supports_sdpa", False) else EAGER
-    capturer = _through_interface(model, blocks, kernel, ids)
-    if capturer is None and modules:
-        model.set_attn_implementation("eager")
-        capturer = Capturer(model, blocks, "replay", Replay(modules))
-    if capturer is None:
-        capturer = Capturer(model, blocks, "none", None)
-    _check(capturer, model, ids, own)
-    return capturer
+    try:
+        proof = proof or Proof.of(model)
+        targets = [_Target.of(model, CHECK_TOKENS)]
+        if proof.short is not None:
+            targets.append(_Target.of(proof.short, PROOF_TOKENS))
+    except Exception as error:
+        words = str(error).strip().partition("\n")[0][:200]
+        reason = f"transformers cannot run it on a text alone ({type(error).__name__}: {words})"
+        raise ModelBroken(model=type(model).__name__, reason=reason) from error
+    return _best_way(targets, proof)
 
 
-def decoder_blocks(model: Any) -> list[nn.Module]:
-    """The decoder layers: the first list of modules that has as many entries as the model has layers."""
-    layers = model.config.get_text_config().num_hidden_layers
-    lists = (module for module in model.modules() if isinstance(module, nn.ModuleList) and len(module) == layers)
-    return list(next(lists, []))
+def _best_way(targets: Sequence[_Target], proof: Proof) -> Capturer:
+    """The first exact way; where none shows every map that the model returns, the one that shows the most.
+
+    Beyond a limit that cannot be proven only the family's own eager code will do: it is right at any length.
+    """
+    model, own, best = targets[0].model, targets[0].own, None
+    kernels_to_try = (SDPA, EAGER) if getattr(model, "_supports_sdpa", False) else (EAGER,)
+    for kernel in () if proof.unproven else kernels_to_try:
+        capturer = _through_interface(targets[0], kernel, proof)
+        if capturer is not None and _exact(capturer, targets):
+            if _shown(capturer) == len(own.weights):
+                return capturer
+            best = max(capturer, best or capturer, key=_shown)
+    model.set_attn_implementation("eager")
+    if own.modules:
+        capturer = Capturer(model, targets[0].blocks, "replay")
+        capturer.weight_formula = "softmax of the family's own eager attention, one layer run again"
+        handles = [handle for target in targets for handle in record_inputs(target.own.modules)]
+        if _exact(capturer, targets) and _shown(capturer) > (_shown(best) if best else 0):
+            return capturer
+        for handle in handles:
+            handle.remove()
+    if best is None:
+        best = Capturer(model, targets[0].blocks, "none")
+        _exact(best, targets[:1])
+    else:
+        model.set_attn_implementation(f"logitscope_{best.kernel}")
+    return best
 
 
-def _through_interface(model: Any, blocks: list[nn.Module], kernel: str, ids: tuple[int, ...]) -> Capturer | None:
-    """A capturer through the attention interface; ``None`` when the family does not call it."""
+def _exact(capturer: Capturer, targets: Sequence[_Target]) -> bool:
+    """Note the layers whose map is not the model's own; gives whether the pass is, on every target."""
+    if not _check(capturer, targets[0]):
+        return False
+    for target in targets[1:]:
+        twin = Capturer(target.model, target.blocks, capturer.kernel)
+        try:
+            target.model.set_attn_implementation(capturer.model.config._attn_implementation)
+            if not _check(twin, target):
+                return False
+        except (*FAMILY_ERRORS, NotUnderstood):
+            return False
+        hidden = dict(twin.without_attention) | dict(capturer.without_attention)
+        capturer.without_attention = tuple(sorted(hidden.items()))
+    return True
+
+
+def _shown(capturer: Capturer) -> int:
+    """Layers whose map can be shown."""
+    return capturer.layers - len(capturer.without_attention)
+
+
+def _through_interface(target: _Target, kernel: str, proof: Proof) -> Capturer | None:
+    """A capturer through the attention interface; ``None`` when the family does not call it, or in another way."""
+    model, ids = target.model, target.ids
     try:
         model.set_attn_implementation(kernel)
-    except ValueError:
+        with kernels.recording(Job(), len(ids)) as record:
+            run(model, ids)
+    except (*FAMILY_ERRORS, NotUnderstood):
         return None
-    with _recording(Job()) as record, torch.inference_mode():
-        model(input_ids=torch.tensor([ids], device=next(model.parameters()).device), use_cache=False)
-    if not record.inputs:
+    inputs = [layer for layers in record.inputs.values() for layer in layers if isinstance(layer, KernelInputs)]
+    if not inputs:
         return None
-    capturer = Capturer(model, blocks, kernel.removeprefix("logitscope_"), None)
-    capturer.weight_formula = formula(next(iter(record.inputs.values())), record.inputs.values())
-    terms = [(layer.softcap, layer.sinks, layer.bias, layer.mask) for layer in record.inputs.values()]
+    capturer = Capturer(model, target.blocks, kernel.removeprefix("logitscope_"))
+    names = {limit.name for limit in proof.limits}
+    capturer.weight_formula = formula(inputs, windowed=bool(names & WINDOWS))
+    terms = [(layer.softcap, layer.sinks, layer.bias, layer.mask) for layer in inputs]
     if kernel == SDPA and all(x is None for some in terms for x in some):
-        limits = find_limits(model)
-        capturer.reach = min((limit.length for limit in limits), default=sys.maxsize)
-        capturer.plain = all(limit.name == SWITCH for limit in limits)
+        capturer.reach = proof.reach
+        capturer.plain = names <= {SWITCH}
     return capturer
 
 
-def _check(capturer: Capturer, model: Any, ids: tuple[int, ...], own: list[Tensor]) -> None:
-    """Compare what is remade with the model's own eager weights; note the layers that have none or differ."""
-    _, recording = capturer.forward(ids, Job())
-    types = getattr(model.config.get_text_config(), "layer_types", None) or []
-    there = [(i, layer) for i, layer in enumerate(recording.layers) if layer is not None]
-    without = {
-        i: types[i] if i < len(types) and "full" not in types[i] else "no attention"
-        for i, layer in enumerate(recording.layers)
-        if layer is None
-    }
-    # a hybrid model returns weights of its attention layers only, in order
-    for (i, layer), weights in zip(there, own if len(own) == len(there) else [], strict=False):
+def _check(capturer: Capturer, target: _Target) -> bool:
+    """Note the layers whose map is not the model's own; gives whether the pass is (else the way must not be taken)."""
+    model, ids, own = target.model, target.ids, target.own
+    with kernels.recording(Job(), len(ids)) as record:
+        logits = run(model, ids).logits[0].float()
+    loose = CHECK_ERROR * (1 if model.dtype == torch.float32 else HALF)
+    if not float((logits - own.logits).abs().max()) <= loose * max(1.0, float(own.logits.abs().max())):
+        return False
+    # of some families the sink takes its share, of others it scales what a head gives
+    reasons: dict[bool, dict[int, str]] = {}
+    for gated in (False, True):
+        capturer.gated = gated
+        reasons[gated] = _reasons(capturer, record.inputs, own, layer_types(model.config.get_text_config()))
+    capturer.gated = len(reasons[True]) < len(reasons[False])
+    if capturer.gated:
+        capturer.weight_formula += ", what a head gives then × σ(ln Σ exp - sink)"
+    capturer.without_attention = tuple(sorted(reasons[capturer.gated].items()))
+    capturer.heads = tuple(_heads(record.inputs.get(i, ()), own.weights.get(i)) for i in range(capturer.layers))
+    return True
+
+
+def _heads(attentions: Sequence[Layer], weights: Tensor | None) -> int:
+    """Query heads of one decoder layer."""
+    if len(attentions) == 1:
+        return attentions[0].heads
+    return 0 if weights is None else weights.shape[0]
+
+
+def _reasons(
+    capturer: Capturer, inputs: Mapping[int, Sequence[Layer]], own: OwnPass, types: Sequence[str]
+) -> dict[int, str]:
+    """Layer -> why there is no map of it."""
+    reasons = {}
+    for i in range(capturer.layers):
+        layer, weights = capturer._layer(inputs, i), own.weights.get(i)
+        if not capturer.blocks:
+            reasons[i] = "no list of layers runs once in a pass"
+        elif i not in inputs:
+            reasons[i] = "not used for text alone"
+        elif len(inputs[i]) > 1:
+            reasons[i] = "several attentions in one layer"
+        elif weights is not None and weights.shape[1:] != (own.tokens, own.tokens):
+            reasons[i] = "its keys are not the tokens"
+        elif layer is None and weights is not None:
+            reasons[i] = "cannot be captured"
+        elif layer is None:
+            reasons[i] = types[i] if i < len(types) and "full" not in types[i] else "no attention"
+        elif weights is None:
+            reasons[i] = "cannot be checked against the model's own weights"
+        elif not _error(layer, weights) <= CHECK_ERROR * (1 if weights.dtype == torch.float32 else HALF):
+            reasons[i] = "cannot be remade exactly"
+    return reasons
+
+
+def _error(layer: Layer, weights: Tensor) -> float:
+    """Largest difference between a layer's weights and the model's own, (head, T, T); infinite for other heads."""
+    if layer.heads != weights.shape[0]:
+        return float("inf")
+    try:
         with torch.inference_mode():
-            error = (layer.weights(None, (0, len(ids))) - weights.float()).abs().max().item()
-        if not error <= CHECK_ERROR * (1 if weights.dtype == torch.float32 else HALF):
-            without[i] = "cannot be remade exactly"
-    if there and len(own) != len(there):
-        without |= dict.fromkeys((i for i, _ in there), "cannot be checked against the model's own weights")
-    capturer.without_attention = tuple(sorted(without.items()))
-    if capturer.kernel == "replay":
-        capturer.weight_formula = "softmax of the family's own eager attention, one layer run again"
+            return float((layer.weights(None, (0, layer.tokens)) - weights.float()).abs().max())
+    except FAMILY_ERRORS:
+        return float("inf")
 
 
-def formula(first: KernelInputs, inputs: Any) -> str:
+def formula(layers: Sequence[KernelInputs], *, windowed: bool) -> str:
     """How a weight is made, as plain text: ``softmax(q·k/√64)`` with the family's own terms."""
-    root = 1 / first.scaling**2
-    text = f"q·k/√{round(root)}" if abs(root - round(root)) < 1e-3 * root else f"{first.scaling:.4g}·q·k"
-    if first.softcap is not None:
-        text = f"{first.softcap:g}·tanh({text}/{first.softcap:g})"
-    if first.bias is not None:
-        text += " + position bias"
-    extra = ", learned sink" if first.sinks is not None else ""
-    if any(layer.mask is not None for layer in inputs):
-        extra += ", within a window"
-    return f"softmax({text}{extra})"
+    scores = " or ".join(dict.fromkeys(map(_score, layers)))
+    extra = ", learned sink" if any(layer.sinks is not None for layer in layers) else ""
+    if any(layer.mask is not None for layer in layers):
+        extra += ", within a window" if windowed else ", of the keys that the layer chooses"
+    return f"softmax({scores}{extra})"
+
+
+def _score(layer: KernelInputs) -> str:
+    root = 1 / layer.scaling**2
+    text = f"q·k/√{round(root)}" if abs(root - round(root)) < 1e-3 * root else f"{layer.scaling:.4g}·q·k"
+    if layer.softcap is not None:
+        text = f"{layer.softcap:g}·tanh({text}/{layer.softcap:g})"
+    return text + " + position bias" if layer.bias is not None else text

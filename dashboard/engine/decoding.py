@@ -51,22 +51,31 @@ def processors(settings: DecodeSettings, origin: Origin | None = None) -> Proces
     return [(name, (rules | own)[name]) for name in names if name in rules or name in own]
 
 
-def run(found: Processors, ids: Tensor, logits: Tensor, watched: Tensor) -> tuple[Tensor, Tensor]:
+def run(
+    found: Processors, ids: Tensor, logits: Tensor, watched: Tensor, *, before: Sequence[str] = ()
+) -> tuple[Tensor, Tensor]:
     """Processors one after the other.
 
     Args:
-        found: of `processors`, or a part of them from the first on.
+        found: of `processors`, or a part of them.
         ids: (R, length) tokens so far.
-        logits: (R, vocab) raw float32.
+        logits: (R, vocab) float32: raw, or what an earlier part left.
         watched: (R, n) tokens.
+        before: names of that earlier part.
 
     Returns:
         (R, vocab) scores, and (R, n) what removed each watched token: 0 = nothing, else 1 + place in `found`.
+
+    Raises:
+        NothingLeft: what ran before left scores that are no numbers.
     """
     scores, cut = logits, torch.zeros_like(watched)
     never = ~torch.isfinite(logits.gather(-1, watched))
     for place, (name, processor) in enumerate(found, 1):
-        scores = processor(ids, scores.clone())
+        try:
+            scores = processor(ids, scores.clone())
+        except ValueError as error:  # some look first whether scores are numbers
+            raise NothingLeft(names=", ".join([*before, *(one for one, _ in found[:place])])) from error
         gone = ~torch.isfinite(scores.gather(-1, watched))
         cut = torch.where((cut == 0) & gone & ~never, place, cut)
         if name in _FORCING:

@@ -19,7 +19,7 @@ from dashboard.engine.base import (
     WeightMap,
 )
 from dashboard.engine.layers import Layer
-from dashboard.errors import Cancelled, LayerHasNoAttention
+from dashboard.errors import Cancelled, LayerHasFewerHeads, LayerHasNoAttention
 
 ROWS = 256
 """Most query rows at once; fewer where a layer's heads and the prompt make them large."""
@@ -35,11 +35,11 @@ def weight_map(layers: Layers, request: AttentionRequest, reasons: Reasons, job:
     """The map that `request` asks for.
 
     Raises:
-        LayerHasNoAttention: a layer that it needs has no map.
+        LayerHasNoAttention, LayerHasFewerHeads: a layer or head that it needs has no map.
         Cancelled: ``job.cancel`` was set.
         IndexError: a layer, head or position that does not exist; our mistake.
     """
-    tokens = next(layer.tokens for layer in layers if layer is not None)
+    tokens = _first(layers, reasons).tokens
     rows, cols = _span(request.rows, tokens), _span(request.cols, tokens)
     block = max(1, -(-(rows[1] - rows[0]) // request.side), -(-(cols[1] - cols[0]) // request.side))
     match request:
@@ -113,6 +113,20 @@ def _there(layers: Layers, layer: int, reasons: Reasons) -> Layer:
     return found
 
 
+def _first(layers: Layers, reasons: Reasons) -> Layer:
+    """The first layer that has a map; where none has, the first layer says why."""
+    return next((layer for layer in layers if layer is not None), None) or _there(layers, 0, reasons)
+
+
+def _head(layers: Layers, layer: int, head: int, reasons: Reasons) -> Layer:
+    """The layer of a head that there is; layers may differ in how many they have."""
+    found = _there(layers, layer, reasons)
+    _within(head, max(other.heads for other in layers if other is not None), "head")
+    if head >= found.heads:
+        raise LayerHasFewerHeads(layer=layer, head=head, heads=found.heads)
+    return found
+
+
 def _within(index: int, count: int, what: str) -> None:
     """Python would take -1 for the last."""
     if not 0 <= index < count:
@@ -125,7 +139,7 @@ def _heads_source(
     """Gives (R, T) rows of the mean or maximum over `pairs` of (layer, head)."""
     by_layer: dict[int, list[int]] = {}
     for layer, head in pairs:
-        _within(head, _there(layers, layer, reasons).heads, "head")
+        _head(layers, layer, head, reasons)
         by_layer.setdefault(layer, []).append(head)
     chosen = [(_there(layers, layer, reasons), heads) for layer, heads in by_layer.items()]
 
@@ -178,22 +192,21 @@ def _through(layer: Layer, result: Tensor, seen: int) -> Tensor:
     return mixed
 
 
-def query_rows(layers: Layers, query: int, heads: int) -> QueryRows:
-    """One query's row in every head of every layer; NaN for layers without attention."""
-    _within(query, next(layer.tokens for layer in layers if layer is not None), "query")
+def query_rows(layers: Layers, reasons: Reasons, query: int, heads: int) -> QueryRows:
+    """One query's row in every head of every layer; NaN for layers without attention and heads that a layer lacks."""
+    _within(query, _first(layers, reasons).tokens, "query")
     found = np.full((len(layers), heads, query + 1), np.nan, np.float32)
     with torch.inference_mode():
         for i, layer in enumerate(layers):
             if layer is not None:
-                found[i] = layer.weights(None, (query, query + 1))[:, 0, : query + 1].cpu().numpy()
+                found[i, : layer.heads] = layer.weights(None, (query, query + 1))[:, 0, : query + 1].cpu().numpy()
     found.flags.writeable = False
     return QueryRows(query, found)
 
 
 def key_column(layers: Layers, reasons: Reasons, layer: int, head: int, key: int) -> KeyColumn:
     """How much every query of one head looks at `key`."""
-    source = _there(layers, layer, reasons)
-    _within(head, source.heads, "head")
+    source = _head(layers, layer, head, reasons)
     _within(key, source.tokens, "key")
     found = np.full(source.tokens, np.nan, np.float32)
     with torch.inference_mode():

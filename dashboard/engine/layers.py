@@ -14,9 +14,13 @@ from torch import Tensor
 class Layer(Protocol):
     """What heads, tiles and metrics are computed from."""
 
-    heads: int
-    """Query heads."""
-    tokens: int
+    @property
+    def heads(self) -> int:
+        """Query heads."""
+
+    @property
+    def tokens(self) -> int:
+        """T."""
 
     def weights(self, heads: Sequence[int] | None, rows: tuple[int, int]) -> Tensor:
         """Attention weights of query rows [start, stop), exactly what the model used.
@@ -46,7 +50,7 @@ class KernelInputs:
     scaling: float
     softcap: float | None = None
     sinks: Tensor | None = None
-    """(head,) learned logits that take part in the softmax and are then dropped."""
+    """(head, 1 or T) learned logits that take part in the softmax and are then dropped."""
     bias: Tensor | None = None
     """(1 or head, 1 or T, T) added to the scores."""
 
@@ -62,7 +66,8 @@ class KernelInputs:
 
     def storages(self) -> dict[int, int]:
         """See `Layer.storages`."""
-        return storages_of([self.query, self.key, self.mask, self.bias])
+        by_query = self.sinks is not None and self.sinks.shape[1] > 1  # else they are the model's own weights
+        return storages_of([self.query, self.key, self.mask, self.bias, self.sinks if by_query else None])
 
     def weights(self, heads: Sequence[int] | None, rows: tuple[int, int]) -> Tensor:
         """See `Layer.weights`."""
@@ -73,8 +78,8 @@ class KernelInputs:
         self._mask(scores, heads, start, stop, seen)
         share = None
         if self.sinks is not None:
-            sinks = self.sinks.float() if heads is None else self.sinks.float()[list(heads)]
-            share = torch.sigmoid(torch.logsumexp(scores, -1, keepdim=True) - sinks[:, None, None])
+            sinks = _part(self.sinks[..., None].float(), heads, start, stop, 1)
+            share = torch.sigmoid(torch.logsumexp(scores, -1, keepdim=True) - sinks)
         weights = torch.softmax(scores, -1)
         if share is not None:
             weights *= share
@@ -122,9 +127,3 @@ def storages_of(tensors: Sequence[Any]) -> dict[int, int]:
     """Data pointer -> bytes of the storages behind those of `tensors` that are tensors."""
     found = [value.untyped_storage() for value in tensors if torch.is_tensor(value)]
     return {storage.data_ptr(): storage.nbytes() for storage in found}
-
-
-def first_tensor(values: Any) -> Tensor | None:
-    """The first tensor of what a module was given or gave."""
-    found = values if isinstance(values, tuple | list) else (values,)
-    return next((value for value in found if torch.is_tensor(value)), None)

@@ -214,7 +214,11 @@ def largest(scores: Tensor, k: int) -> Tensor:
 
 # -- what moved the logit -----------------------------------------------------------------------------------------
 def attribution(
-    request: AttributionRequest, stream: Stream, residual: Sequence[Tensor], values: Sequence[Tensor], heads: int
+    request: AttributionRequest,
+    stream: Stream,
+    residual: Sequence[Tensor],
+    values: Sequence[Tensor],
+    heads: Sequence[int],
 ) -> Attribution:
     """The logit of one token as a sum over what embedding, attention and MLP of every layer put into the stream.
 
@@ -226,7 +230,7 @@ def attribution(
         stream: the model's way from residual to logits.
         residual: (T, d) before the first block and after each.
         values: (T, width) heads' values of each layer.
-        heads: query heads of a layer.
+        heads: (layer,) query heads of each layer; 0 where it has none.
     """
     tail, head = stream.tail, stream.uncapped
     assert tail is not None and head is not None
@@ -239,13 +243,16 @@ def attribution(
 
         def moved(parts: Tensor) -> Tensor:
             """(...) what (..., d) parts of the residual add to the logit."""
-            return to_normed(parts.flatten(0, -2)).cpu().double().view(*parts.shape[:-1], -1) @ direction
+            return (to_normed(parts.flatten(0, -2)).cpu().double() @ direction).view(parts.shape[:-1])
 
         own = [layer[request.pos] for layer in values]
         attention = torch.stack([a.attention(v[None])[0] for a, v in zip(stream.additions, own, strict=True)])
         mlp = torch.stack([after - before for before, after in pairwise(at)]) - attention
-        split = [_by_head(a, v, heads, stream.loose) for a, v in zip(stream.additions, own, strict=True)]
-        by_head, rest = (moved(torch.stack(parts)).cpu().numpy() for parts in zip(*split, strict=True))
+        split = [_by_head(*one, stream.loose) for one in zip(stream.additions, own, heads, strict=True)]
+        rest = moved(torch.stack([beside for _, beside in split])).cpu().numpy()
+        by_head = np.full((len(split), max(heads)), np.nan)
+        for row, (parts, _) in zip(by_head, split, strict=True):
+            row[: len(parts)] = moved(parts).cpu().numpy()
         embedding = float(moved(at[0][None]))
         constant = float(base.cpu().double() @ direction) + bias
         by_attention, by_mlp = (moved(parts).cpu().numpy() for parts in (attention, mlp))
@@ -283,8 +290,8 @@ def _linear(modules: Sequence[nn.Module], at: Tensor, loose: float) -> tuple[Lin
 
 def _by_head(addition: Addition, values: Tensor, heads: int, loose: float) -> tuple[Tensor, Tensor]:
     """(head, d) what each head adds, and (d,) what attention adds beside them (its output's bias)."""
-    if values.shape[-1] % heads:
-        raise StreamRefused(reason="heads")
+    if not heads or values.shape[-1] % heads:  # a layer without heads: all that it adds stays one part
+        return values.new_empty(0, len(addition.attention(values[None])[0])), addition.attention(values[None])[0]
     zero = addition.project(torch.zeros_like(values)[None])
     apart = torch.block_diag(*values.view(heads, 1, -1)).to(values.dtype)
     split = addition.project(apart) - zero

@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dashboard.engine.anatomy import FAMILY_ERRORS, check_ids, run
+
 SHORT = 12
 """Every limit of the copy [tokens]."""
 PROOF_TOKENS = 3 * SHORT + 4
@@ -125,49 +127,43 @@ def _shorten_bands(module: nn.Module, lengths: set[int]) -> None:
             setattr(module, name, mask & ~torch.ones_like(mask).tril(-SHORT))
 
 
-def proof_ids(vocab: int, count: int = PROOF_TOKENS) -> tuple[int, ...]:
-    """A text of `count` ids below `vocab`, the same every time, with few repetitions."""
-    return tuple((3 + 7 * i + i * i // 5) % vocab for i in range(count))
-
-
 def last_logits(model: Any, ids: Sequence[int], count: int = 1) -> Tensor:
     """(count, vocab) float32 logits after the last tokens of `ids`, by one whole pass without a cache."""
-    with torch.inference_mode():
-        output = model(input_ids=torch.tensor([list(ids)], device=model.device), use_cache=False)
-    logits: Tensor = output.logits[0, -count:].float()
+    logits: Tensor = run(model, tuple(ids)).logits[0, -count:].float()
     return logits
 
 
-def unproven(model: Any, limits: Sequence[Limit], short: Any) -> tuple[Limit, ...]:
+# -- the proof ----------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Proof:
+    """What there is to prove of a loaded model beyond a few tokens, and on what."""
+
+    limits: tuple[Limit, ...] = ()
+    """Of the model, ascending."""
+    short: Any = None
+    """Its copy with small limits; ``None`` where there are none, or where the copy cannot be run."""
+    unproven: tuple[Limit, ...] = ()
     """Limits whose effect the copy does not show: with or without them its last logits are the same."""
-    ids = proof_ids(model.get_input_embeddings().weight.shape[0])
-    names = [limit.name for limit in limits]
-    own = last_logits(short, ids)
-    without = {name: short_copy(model, [other for other in names if other != name]) for name in names}
-    return tuple(
-        limit for limit in limits if limit.length > SHORT and torch.equal(last_logits(without[limit.name], ids), own)
-    )
 
+    @classmethod
+    def of(cls, model: Any, context: int = sys.maxsize) -> Proof:
+        """Of a model that reads `context` tokens, before hooks are registered on it."""
+        limits = find_limits(model, context)
+        if not limits:
+            return cls()
+        names, ids = [limit.name for limit in limits], check_ids(model, PROOF_TOKENS)
+        try:
+            short = short_copy(model, names)
+            own = last_logits(short, ids)
+            without = {
+                name: last_logits(short_copy(model, [other for other in names if other != name]), ids) for name in names
+            }
+        except FAMILY_ERRORS:
+            return cls(limits, None, limits)
+        hidden = (limit for limit in limits if limit.length > SHORT and torch.equal(without[limit.name], own))
+        return cls(limits, short, tuple(hidden))
 
-def learned_positions(model: Any) -> int | None:
-    """Tokens that the model has position embeddings for; ``None``: it learned none.
-
-    Some families number positions from 2 on (RoBERTa), so that fewer can be used than their configuration says: which
-    rows of the table a short text takes tells how many are left.
-    """
-    rows: list[tuple[int, Tensor]] = []
-    words = model.get_input_embeddings()
-    tables = [module for module in model.modules() if isinstance(module, nn.Embedding) and module is not words]
-
-    def note(table: nn.Module, args: Any, _kwargs: Any) -> None:
-        if args and torch.is_tensor(args[0]) and args[0].dtype in (torch.int32, torch.int64):
-            rows.append((table.num_embeddings, args[0].flatten()))  # type: ignore[arg-type]
-
-    handles = [table.register_forward_pre_hook(note, with_kwargs=True) for table in tables]
-    try:
-        last_logits(model, proof_ids(words.weight.shape[0], SHORT // 2))
-    finally:
-        for handle in handles:
-            handle.remove()
-    lengths = [count - int(taken[0]) for count, taken in rows if len(taken) > 1 and bool((taken.diff() == 1).all())]
-    return min(lengths, default=None)
+    @property
+    def reach(self) -> int:
+        """Up to so many tokens the family computes the same whatever the text's length."""
+        return min((limit.length for limit in self.limits), default=sys.maxsize)

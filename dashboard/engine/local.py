@@ -13,7 +13,18 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from dashboard.engine import decoding, exact, generation, heads, lens, registry, tiles, unembedding, verification
+from dashboard.engine import (
+    anatomy,
+    decoding,
+    exact,
+    generation,
+    heads,
+    lens,
+    registry,
+    tiles,
+    unembedding,
+    verification,
+)
 from dashboard.engine.base import (
     AttentionRequest,
     Attribution,
@@ -37,7 +48,7 @@ from dashboard.engine.base import (
     Verification,
     WeightMap,
 )
-from dashboard.engine.capture import Capturer, Recording, decoder_blocks, install, keep_values
+from dashboard.engine.capture import Capturer, Recording, install, keep_values
 from dashboard.engine.device_lock import DeviceLock
 from dashboard.engine.devices import device_name, pick_device, return_large_blocks
 from dashboard.engine.generated import (
@@ -51,6 +62,7 @@ from dashboard.engine.generated import (
     TreeRequest,
 )
 from dashboard.engine.library_errors import loading_in_words, memory_in_words
+from dashboard.engine.limits import Proof
 from dashboard.engine.loaded_model import numbers
 from dashboard.engine.model_rules import read_rules
 from dashboard.engine.pool import ModelPool
@@ -60,18 +72,26 @@ from dashboard.engine.sampling import DRAW_BYTES, rows_at_once
 from dashboard.engine.scored import ScoreCost, ScoreRequest, Scores, SentenceRequest, SentenceScores
 from dashboard.engine.scoring import Request, Scorer
 from dashboard.engine.stream import Stream, Tail, find_stream
+from dashboard.engine.threads import Threads
 from dashboard.engine.tokenizing import PromptReader
-from dashboard.engine.unembedding import CHECK_IDS, Head, ResidualHook, exact_head
-from dashboard.engine.ways import Proof, find_way
+from dashboard.engine.unembedding import CHECK_TOKENS, Head, ResidualHook, exact_head
+from dashboard.engine.ways import bounded, find_way
 from dashboard.engine.writer import Turn, Writer
-from dashboard.errors import GenerationTooLarge, GenerationTooLong, ModelNotFinite, RunTooLarge, StreamRefused
+from dashboard.errors import (
+    GenerationTooLarge,
+    GenerationTooLong,
+    ModelNotFinite,
+    PromptTooLong,
+    RunTooLarge,
+    StreamRefused,
+)
 from dashboard.run_key import RunKey
 from dashboard.settings import Settings
 
 T = TypeVar("T")
 Scored = TypeVar("Scored", Scores, SentenceScores)
-TEXT_BYTES = 256 << 20
-"""Memory for generated texts of all users together [bytes]."""
+UNLIMITED = 2048
+"""Most tokens of a prompt where a model names no limit."""
 CHECK_TEXT = 8
 """Tokens with which it is tried how texts are carried on."""
 BEAM_COPIES = 8
@@ -125,11 +145,10 @@ class LocalEngine:
         """Loads nothing yet."""
         self._settings = settings
         return_large_blocks()
-        if settings.threads:
-            torch.set_num_threads(settings.threads)
-        self._device = DeviceLock(settings.busy_seconds)
+        self._threads = Threads(settings.threads)
+        self._device = DeviceLock(settings.busy_seconds, self._threads.whole)
         self._runs = RunStore(settings.run_bytes)
-        self._texts = Kept(TEXT_BYTES)
+        self._results = Kept(settings.result_bytes)
         # torch has one source of noise for a process: one beam-sample at a time
         self._noise = DeviceLock(settings.busy_seconds)
         self._passes = 0
@@ -184,6 +203,7 @@ class LocalEngine:
             spec = registry.find(model, self._settings)
             device = pick_device(self._settings.device)
             loaded = registry.load(spec, self._settings, device, job.progress)
+            self._threads.follow(loaded.model)
             return _ready(loaded, device, self._settings)
 
     # -- runs -----------------------------------------------------------------------------------------------------
@@ -192,7 +212,9 @@ class LocalEngine:
         cached = self._runs.find(key) is not None
         with self._leased(key.model) as ready:
             ready.reader.vocabulary.check(key.token_ids)
-            count = len(key.token_ids)
+            count, card = len(key.token_ids), ready.card
+            if count > card.context:
+                raise PromptTooLong(tokens=count, limit=card.context, model=card.label)
             nbytes, limit = ready.footprint.nbytes(count), self._settings.run_bytes
             if nbytes > limit:
                 raise RunTooLarge(tokens=count, needed=megabytes(nbytes), limit=megabytes(limit))
@@ -203,6 +225,7 @@ class LocalEngine:
         return self._run(key, job or Job()).summary
 
     def _run(self, key: RunKey, job: Job) -> Run:
+        self._threads.small()
         found = self._runs.find(key)
         if found is not None:
             return found
@@ -250,7 +273,7 @@ class LocalEngine:
     def query_rows(self, key: RunKey, query: int) -> QueryRows:
         """See `Engine.query_rows`."""
         run = self._run(key, Job())
-        return heads.query_rows(run.layers, query, run.heads)
+        return heads.query_rows(run.layers, run.reasons, query, run.heads)
 
     @memory_in_words()
     def key_column(self, key: RunKey, layer: int, head: int, col: int) -> KeyColumn:
@@ -359,7 +382,7 @@ class LocalEngine:
             ready.reader.vocabulary.check((request.token,))
             _allowed(ready.stream.tail, ready.card.stream.attribution_refused)
             values = self._head_values(ready, run, job)
-            return lens.attribution(request, ready.stream, run.stream, values, run.heads)
+            return lens.attribution(request, ready.stream, run.stream, values, ready.capturer.heads)
 
     def _head_values(self, ready: ReadyModel, run: Run, job: Job) -> tuple[Tensor, ...]:
         """(T, width) heads' values of every layer: kept with the run, made by one more forward pass."""
@@ -396,14 +419,14 @@ class LocalEngine:
 
     def generated(self, key: RunKey, request: GenerateRequest) -> Generated | None:
         """See `Engine.generated`."""
-        return self._texts.find((key, request))
+        return self._results.find((key, request))
 
     def generate(
         self, key: RunKey, request: GenerateRequest, job: Job | None = None, on_step: OnStep = lambda _: None
     ) -> Generated:
         """See `Engine.generate`."""
         job = job or Job()
-        found: Generated | None = self._texts.find((key, request))
+        found: Generated | None = self._results.find((key, request))
         if found is not None:
             return found
         self.generation_cost(key, request)
@@ -415,7 +438,7 @@ class LocalEngine:
             if pace:
                 ready.step_pace.add(sum(column.rows for column in request.columns if column.num_beams == 1), pace)
         if not made.unfinished:
-            self._texts.keep((key, request), made, TOKEN_BYTES * sum(len(output.ids) for output in made.outputs))
+            self._results.keep((key, request), made, TOKEN_BYTES * sum(len(output.ids) for output in made.outputs))
         return made
 
     def compare_settings(self, key: RunKey, request: CompareRequest, job: Job | None = None) -> SettingsComparison:
@@ -435,14 +458,14 @@ class LocalEngine:
     def probability_tree(self, key: RunKey, request: TreeRequest, job: Job | None = None) -> ProbabilityTree:
         """See `Engine.probability_tree`."""
         job = job or Job()
-        found: ProbabilityTree | None = self._texts.find((key, request))
+        found: ProbabilityTree | None = self._results.find((key, request))
         if found is None:
             with self._leased(key.model, job) as ready, self._device.held(job):
                 _same_model(key, ready.card)
                 ready.reader.vocabulary.check(key.token_ids)
                 found = exact.probability_tree(ready.writer, key.token_ids, request, Turn(self._device, job))
             if not found.unfinished:
-                self._texts.keep((key, request), found, 4 * found.probs.nbytes)
+                self._results.keep((key, request), found, 4 * found.probs.nbytes)
         return found
 
     # -- scores ---------------------------------------------------------------------------------------------------
@@ -463,7 +486,7 @@ class LocalEngine:
 
     def scored(self, key: RunKey, request: Request) -> Scores | SentenceScores | None:
         """See `Engine.scored`."""
-        return self._texts.find(_scores_name(key, request))
+        return self._results.find(_scores_name(key, request))
 
     def score(self, key: RunKey, request: ScoreRequest, job: Job | None = None) -> Scores:
         """See `Engine.score`."""
@@ -475,16 +498,16 @@ class LocalEngine:
 
     def _scored(self, key: RunKey, request: Request, job: Job, make: Callable[[Scorer, Turn], Scored]) -> Scored:
         name = _scores_name(key, request)
-        found: Scored | None = self._texts.find(name)
+        found: Scored | None = self._results.find(name)
         if found is not None:
             return found
         self.score_cost(key, request)
         with self._leased(key.model, job) as ready, self._device.held(job):
-            found = self._texts.find(name)  # another may have made it while we waited
+            found = self._results.find(name)  # another may have made it while we waited
             if found is None:
                 _same_model(key, ready.card)
                 found = make(ready.scorer, Turn(self._device, job))
-                self._texts.keep(name, found, found.nbytes + request.nbytes)
+                self._results.keep(name, found, found.nbytes + request.nbytes)
         return found
 
     def verify(self, model: str, job: Job | None = None) -> Verification:
@@ -499,7 +522,7 @@ class LocalEngine:
     def health(self) -> dict[str, object]:
         """See `Engine.health`."""
         facts = {"models": self._pool.names(), "forward_passes": self._passes, "queue": self._device.waiting}
-        return facts | self._runs.facts()
+        return facts | self._runs.facts() | self._results.facts()
 
 
 def _logits(ready: ReadyModel, run: Run, start: int, stop: int) -> Tensor:
@@ -563,16 +586,18 @@ def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> Rea
     import transformers
 
     model, config = loaded.model, loaded.model.config.get_text_config()
-    reads = getattr(config, "max_position_embeddings", None) or getattr(config, "max_seq_len", None) or 2048
+    reads = anatomy.context(model) or UNLIMITED
     proof = Proof.of(model, reads)
-    capturer = install(model)
+    capturer = install(model, proof)
     hook = ResidualHook(model)
     reader = PromptReader(loaded.tokenizer, model.get_input_embeddings().weight.shape[0])
     head = exact_head(capturer, hook)
-    stream = find_stream(model, decoder_blocks(model), CHECK_IDS, head)
+    stream = find_stream(model, capturer.blocks, anatomy.check_ids(model, CHECK_TOKENS), head)
     for addition in stream.additions:
         addition.project.register_forward_pre_hook(keep_values)
-    heads_count, vocab = config.num_attention_heads, model.get_input_embeddings().weight.shape[0]
+    said = anatomy.largest(config, "num_attention_heads", default=1)
+    width = anatomy.largest(config, "hidden_size", default=0) // said
+    vocab = model.get_input_embeddings().weight.shape[0]
     card = ModelCard(
         model=loaded.spec.id,
         label=loaded.spec.label,
@@ -580,10 +605,10 @@ def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> Rea
         source=loaded.spec.source,
         licence=loaded.spec.licence,
         architecture=type(model).__name__,
-        layers=config.num_hidden_layers,
-        heads=heads_count,
-        kv_heads=getattr(config, "num_key_value_heads", None) or heads_count,
-        head_dim=getattr(config, "head_dim", None) or config.hidden_size // heads_count,
+        layers=capturer.layers,
+        heads=max(capturer.heads, default=0) or said,
+        kv_heads=anatomy.largest(config, "num_key_value_heads", default=said),
+        head_dim=anatomy.largest(config, "head_dim", default=width),
         vocab=vocab,
         context=min(reads, settings.max_tokens or reads),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
@@ -597,12 +622,15 @@ def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> Rea
         stream=stream.where,
         transformers=transformers.__version__,
         torch=torch.__version__,
+        heads_by_layer=capturer.heads,
+        uneven=len({count for count in capturer.heads if count}) > 1
+        or any(len(set(anatomy.settings(config, name))) > 1 for name in ("num_key_value_heads", "head_dim")),
         rules=read_rules(model.generation_config, vocab),
     )
     pace = Pace()
     footprint = _footprint(capturer, hook, card, pace, head is None)
-    way = find_way(model, tuple(range(3, 3 + CHECK_TEXT)), shared=capturer.plain)
-    way = proof.bounded(way, model)
+    way = find_way(model, anatomy.check_ids(model, CHECK_TEXT), shared=capturer.plain)
+    way = bounded(way, proof, model)
     writer = Writer(model, loaded.tokenizer, way, card.rules.ending, card.rules)
     scorer = Scorer(writer, reader, capturer)
     return ReadyModel(card, capturer, reader, hook, head, stream, footprint, pace, Pace(), writer, Pace(), scorer)
@@ -612,7 +640,7 @@ def _footprint(capturer: Capturer, hook: ResidualHook, card: ModelCard, pace: Pa
     """What runs of this model hold; `logits`: those of every position too. The passes that tell it are timed."""
 
     def nbytes(tokens: int) -> int:
-        ids = tuple(i % card.vocab for i in range(tokens))
+        ids = anatomy.check_ids(capturer.model, tokens)
         began = time.perf_counter()
         (_, recording), residual = hook.during(lambda: capturer.forward(ids, Job()))
         _synchronize(card.device)
@@ -623,8 +651,8 @@ def _footprint(capturer: Capturer, hook: ResidualHook, card: ModelCard, pace: Pa
             + 4 * card.vocab * tokens * logits
         )
 
-    window = getattr(capturer.model.config.get_text_config(), "sliding_window", None)
-    return Footprint.measured(nbytes, window)
+    windows = anatomy.settings(capturer.model.config.get_text_config(), "sliding_window")
+    return Footprint.measured(nbytes, min(windows, default=None), card.context)
 
 
 def _synchronize(device: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import sys
 import threading
 import time
@@ -12,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from dashboard.collection import collect, settle
 from dashboard.engine.base import Job
 from dashboard.errors import Busy, Cancelled, ModelLoading
 
@@ -107,6 +107,7 @@ class ModelPool(Generic[T]):
                 del self._slots[name]
                 self._changed.notify_all()
             raise
+        settle()
         with self._changed:
             self._changed.notify_all()
         return slot
@@ -114,7 +115,7 @@ class ModelPool(Generic[T]):
 
 def free_memory() -> None:
     """Give memory of dropped models back to the device."""
-    gc.collect()
+    collect()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()

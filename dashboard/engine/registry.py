@@ -164,10 +164,12 @@ def _from_files(
     """Configuration, model and transformers' loading info."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
+    from dashboard.engine.anatomy import has_heads
+
     config = AutoConfig.from_pretrained(folder, **_SAFE)
     if getattr(config, "is_encoder_decoder", False):
         raise ModelEncoderDecoder(model=spec.id, kind=config.model_type)
-    if not getattr(config.get_text_config(), "num_attention_heads", None):
+    if not has_heads(config):
         raise ModelWithoutAttention(model=spec.id, kind=config.model_type)
     loaded: Any = AutoModelForCausalLM.from_pretrained(
         folder,

@@ -6,22 +6,26 @@ eager code and ``output_attentions``.
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
-from contextvars import ContextVar
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers import Cache
 
+from dashboard.engine import kernels
+from dashboard.engine.anatomy import run
+from dashboard.engine.base import Job
+from dashboard.engine.kernels import Record
 from dashboard.engine.layers import storages_of
+from dashboard.errors import LayerHasNoAttention
 
-_NOT_REPLAYED = {"past_key_values", "past_key_value", "layer_past", "use_cache", "output_attentions", "cache_position"}
-_inputs: ContextVar[dict[int, Any] | None] = ContextVar("replay", default=None)
+_CACHES = {"past_key_values", "past_key_value", "layer_past"}
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class AttentionModule:
     module: nn.Module
     output: int
     heads: int
+    lead: int = 0
+    """Tokens of the family's own before the prompt's, which it leaves out of what it returns."""
 
 
 class LastMap:
@@ -57,12 +63,11 @@ class LastMap:
 class ReplayedLayer:
     """One layer's inputs; see `dashboard.engine.layers.Layer`."""
 
-    def __init__(self, found: AttentionModule, args: tuple[Any, ...], kwargs: dict[str, Any], last: LastMap) -> None:
-        """Keep references to what the module was called with."""
-        self._found, self._args, self._kwargs, self._last = found, args, kwargs, last
-        hidden = next(value for value in (*args, *kwargs.values()) if torch.is_tensor(value))
-        self.tokens = hidden.shape[1]
-        self.heads = found.heads
+    def __init__(self, found: AttentionModule, given: dict[str, Any], record: Record, last: LastMap) -> None:
+        """Keep references to what the module was called with, by name."""
+        self._found, self._given, self._last = found, given, last
+        self._number = record.layer
+        self.tokens, self.heads = record.tokens, found.heads
 
     def weights(self, heads: Sequence[int] | None, rows: tuple[int, int]) -> Tensor:
         """See `Layer.weights`."""
@@ -71,77 +76,114 @@ class ReplayedLayer:
         return part[:, rows[0] : rows[1]].float().clone()
 
     def run_again(self) -> Tensor:
-        """(head, T, T) as the module's own eager code computes it."""
-        kwargs = dict(self._kwargs)
-        if "output_attentions" in inspect.signature(self._found.module.forward).parameters:
-            kwargs["output_attentions"] = True
+        """(head, T, T) as the module's own eager code computes it.
+
+        Raises:
+            LayerHasNoAttention: from some length on the family's attention is no such map (chunks, hashes).
+        """
         with torch.inference_mode():
-            weights: Tensor = self._found.module(*self._args, **kwargs)[self._found.output][0]
+            weights: Tensor = self._found.module(**self._given)[self._found.output][0]
+        weights = weights[:, self._found.lead :, self._found.lead :]
+        if weights.shape != (self.heads, self.tokens, self.tokens):
+            reason = f"over {self.tokens} tokens its weights are no map of queries and keys"
+            raise LayerHasNoAttention(layer=self._number, reason=reason)
         return weights
 
     def storages(self) -> dict[int, int]:
         """See `Layer.storages`."""
-        return storages_of([*self._args, *self._kwargs.values()])
+        return storages_of(list(self._given.values()))
 
 
-class Replay:
-    """Hooks on the attention modules of one model."""
-
-    def __init__(self, modules: list[AttentionModule]) -> None:
-        """Register permanent hooks; they do nothing in a thread that does not record."""
-        self._last = LastMap()
-        for found in modules:
-            found.module.register_forward_pre_hook(self._hook(found), with_kwargs=True)
-
-    def _hook(self, found: AttentionModule) -> Any:
-        def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            inputs = _inputs.get()
-            if inputs is not None:
-                kept = {name: value for name, value in kwargs.items() if name not in _NOT_REPLAYED}
-                inputs[id(found.module)] = ReplayedLayer(found, args, kept, self._last)
-
-        return hook
-
-    @contextlib.contextmanager
-    def recording(self) -> Iterator[dict[int, Any]]:
-        """Record the modules' inputs in this thread; gives id of the module -> layer."""
-        inputs: dict[int, Any] = {}
-        token = _inputs.set(inputs)
-        try:
-            yield inputs
-        finally:
-            _inputs.reset(token)
+def record_inputs(modules: Sequence[AttentionModule]) -> list[Any]:
+    """Hooks on a model's attention modules: what they are given is recorded, in a thread that records."""
+    last = LastMap()
+    return [found.module.register_forward_pre_hook(_recorder(found, last), with_kwargs=True) for found in modules]
 
 
-def find_attention_modules(model: Any, ids: tuple[int, ...]) -> tuple[list[Tensor], list[AttentionModule]]:
-    """The model's own eager weights, and the modules that return them (found by identity of the tensors).
+def _recorder(found: AttentionModule, last: LastMap) -> Any:
+    names = list(inspect.signature(found.module.forward).parameters)
 
-    Returns:
-        (head, T, T) of each layer that has weights, in order; their modules, in the same order.
+    def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        record = kernels.current()
+        if record is None or not record.keep:
+            return
+        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        # a cache holds the keys by now; they would come a second time
+        given = {name: None if name in _CACHES or isinstance(value, Cache) else value for name, value in given.items()}
+        if "output_attentions" in names:
+            given["output_attentions"] = True
+        record.attended(ReplayedLayer(found, given, record, last))
+
+    return hook
+
+
+@dataclass(frozen=True)
+class OwnPass:
+    """What the model itself computes over a few tokens, with its own eager attention."""
+
+    tokens: int
+    logits: Tensor
+    """(T, vocab)"""
+    weights: dict[int, Tensor]
+    """decoder layer -> (head, T, T) as it returns them; no layer that returns none, or several."""
+    modules: tuple[AttentionModule, ...]
+    """Those that return them."""
+
+
+def own_pass(model: Any, ids: tuple[int, ...], layers: int) -> OwnPass:
+    """Run `model` once, with eager attention, and find its weights and who returned them (by identity of the tensors).
+
+    Args:
+        model: its blocks announce themselves, see `dashboard.engine.capture`.
+        ids: token ids.
+        layers: decoder layers; where weights cannot be told by identity, as many of them are taken in order.
     """
-    seen: list[tuple[nn.Module, int, Tensor]] = []
+    seen: list[tuple[int | None, AttentionModule, Tensor]] = []
 
-    def hook(module: nn.Module, _args: Any, _kwargs: Any, output: Any) -> None:
-        if isinstance(output, tuple | list):
+    def hook(module: nn.Module, _args: Any, output: Any) -> None:
+        record = kernels.current()
+        if record is not None and isinstance(output, tuple | list):
             seen.extend(
-                (module, i, value) for i, value in enumerate(output) if torch.is_tensor(value) and value.ndim == 4
+                (record.layer, AttentionModule(module, i, value.shape[1]), value)
+                for i, value in enumerate(output)
+                if torch.is_tensor(value) and value.ndim == 4
             )
 
-    handles = [module.register_forward_hook(hook, with_kwargs=True) for module in model.modules()]
+    # before the hooks by which a block says that it has ended
+    handles = [module.register_forward_hook(hook, prepend=True) for module in model.modules()]
     try:
-        with torch.inference_mode():
-            device = next(model.parameters()).device
-            given = model(input_ids=torch.tensor([ids], device=device), output_attentions=True, use_cache=False)
+        with kernels.recording(Job(), keep=False):
+            output = run(model, ids, output_attentions=True)
     finally:
         for handle in handles:
             handle.remove()
-    weights = [value for value in (getattr(given, "attentions", None) or ()) if value is not None]
-    found = []
-    for value in weights:
-        same = [
-            (m, i, v) for m, i, v in seen if v is value or (v.data_ptr() == value.data_ptr() and v.shape == value.shape)
-        ]
-        if same:
-            module, output, _ = same[0]  # the innermost: its hook fires first
-            found.append(AttentionModule(module, output, value.shape[1]))
-    return [value[0] for value in weights], found
+    weights = [value for value in (getattr(output, "attentions", None) or ()) if value is not None]
+    by_layer: dict[int | None, list[Tensor]] = defaultdict(list)
+    modules: dict[int, AttentionModule] = {}
+    for i, value in enumerate(weights):
+        # the innermost is first: its hook fires first
+        layer, source = next(
+            (
+                (layer, replace(source, lead=lead))
+                for layer, source, given in seen
+                if (lead := _lead(given, value)) >= 0
+            ),
+            (i if len(weights) == layers else None, None),
+        )
+        by_layer[layer].append(value[0])
+        if source is not None:
+            modules[id(source.module)] = source
+    one_each = {layer: values[0] for layer, values in by_layer.items() if layer is not None and len(values) == 1}
+    return OwnPass(len(ids), output.logits[0].float(), one_each, tuple(modules.values()))
+
+
+def _lead(given: Tensor, returned: Tensor) -> int:
+    """How many first queries and keys of `given` the model left out of what it `returned`; -1: it is another tensor."""
+    if given.untyped_storage().data_ptr() != returned.untyped_storage().data_ptr():
+        return -1
+    lead = given.shape[-1] - returned.shape[-1]
+    rest = given[..., lead:, lead:]
+    same = (
+        rest.shape == returned.shape and rest.data_ptr() == returned.data_ptr() and rest.stride() == returned.stride()
+    )
+    return lead if lead >= 0 and same else -1

@@ -63,11 +63,12 @@ class Footprint:
     """More tokens than this need a mask of a byte for every pair."""
 
     @classmethod
-    def measured(cls, nbytes: Callable[[int], int], window: int | None) -> Footprint:
-        """Through the bytes of two short runs."""
-        short, long = nbytes(SHORT), nbytes(2 * SHORT)
-        square = max(0.0, (long - 2 * short) / (2 * SHORT**2))
-        return cls(short / SHORT - square * SHORT, square, None if square else window)
+    def measured(cls, nbytes: Callable[[int], int], window: int | None, context: int) -> Footprint:
+        """Through the bytes of two short runs, of at most `context` tokens."""
+        tokens = max(1, min(SHORT, context // 2))
+        short, long = nbytes(tokens), nbytes(2 * tokens)
+        square = max(0.0, (long - 2 * short) / (2 * tokens**2))
+        return cls(short / tokens - square * tokens, square, None if square else window)
 
     def nbytes(self, tokens: int) -> int:
         """Of a run of so many tokens."""
@@ -201,8 +202,16 @@ class Kept:
         """Keep what was made, evicting others as needed."""
         with self._lock:
             self._found[name] = (made, nbytes)
-            while len(self._found) > 1 and sum(size for _, size in self._found.values()) > self._limit:
+            while len(self._found) > 1 and self._bytes() > self._limit:
                 self._found.popitem(last=False)
+
+    def _bytes(self) -> int:
+        return sum(size for _, size in self._found.values())
+
+    def facts(self) -> dict[str, int]:
+        """How many results are kept, and their bytes."""
+        with self._lock:
+            return {"results": len(self._found), "result_bytes": self._bytes()}
 
 
 def without_values(layers: Iterable[Layer | None]) -> tuple[tuple[Layer | None, ...], int]:

@@ -332,7 +332,8 @@ class Chooser:
     def _whole(self, batch: _Batch) -> _Left:
         """The same by transformers' own warpers, over the whole vocabulary."""
         others, penalised = batch.likeliest()
-        scores, warped = run(self._warpers, batch.ids, batch.scores, others)
+        before = [name for name, _ in self._penalties]
+        scores, warped = run(self._warpers, batch.ids, batch.scores, others, before=before)
         log_q = torch.log_softmax(scores, -1)
         something_left(~log_q[:, 0].isnan(), self.names)
         behind = torch.where(warped > 0, warped + len(self._penalties), 0)

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dashboard.engine.anatomy import FAMILY_ERRORS
 from dashboard.engine.base import Ints
 from dashboard.engine.limits import last_logits
 from dashboard.engine.token_tree import Branches, Forest, Ids, grow, plant, stem_tokens
 from dashboard.engine.tree_walk import BLOCK, Walk, blocks
-from dashboard.engine.ways import CHECK_ERROR, HALF, REFUSALS
+from dashboard.engine.ways import CHECK_ERROR, HALF
 from dashboard.engine.writer import Turn, Writer
 
 LOGIT_BYTES = 64 << 20
@@ -107,7 +108,7 @@ def fits(writer: Writer) -> bool:
     reading = Reading(forest, None)
     try:
         by_tree(writer, forest, reading, None, block=4)
-    except REFUSALS:
+    except FAMILY_ERRORS:
         return False
     longest = max(len(text) for text in CHECK_TEXTS)
     padded = writer.ids([token for text in CHECK_TEXTS for token in (*text, *[0] * (longest - len(text)))])

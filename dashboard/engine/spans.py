@@ -12,8 +12,8 @@ def covered(text: str, spans: Sequence[Span], pieces: Sequence[bytes]) -> list[b
     """(token,) UTF-8 that each token stands for; joined they are that of `text`, where there is a token at all.
 
     Tokens that share a character share its bytes as their pieces say; where a normalizer made another character of it,
-    the first has them all. What no token stands for (a space that the tokenizer drops) belongs to the token after it,
-    at the end of the text to the last.
+    the first has them all. What no token stands for belongs to the token after it from its first space on (BERT drops
+    spaces), before that to the token before it (and accents); at the end of the text to the last.
 
     Args:
         text: as it was typed.
@@ -26,15 +26,12 @@ def covered(text: str, spans: Sequence[Span], pieces: Sequence[bytes]) -> list[b
     done = 0
     for group in _groups(spans):
         start, stop = spans[group[0]][0], max(spans[place][1] for place in group)
-        if group[0] and not parts[group[0] - 1] and spans[group[0] - 1][0] == spans[group[0] - 1][1] and start > done:
-            parts[group[0] - 1], done = text[done:start].encode(), start
-        whole, own = text[done:stop].encode(), [pieces[place] for place in group]
-        shared = _shared(whole, own) or _shared(text[start:stop].encode(), own)
-        if len(group) > 1 and shared:
-            shared[0] = whole[: len(whole) - sum(map(len, shared))] + shared[0]
-        else:
-            shared = _by_stops(text, done, [spans[place][1] for place in group])
-        for place, part in zip(group, shared, strict=True):
+        if start > done and group[0]:
+            till = _taken_before(text, done, start, spans[group[0] - 1])
+            parts[group[0] - 1] += text[done:till].encode()
+            done = till
+        own = _within(text, (done, start, stop), [spans[place][1] for place in group], [pieces[i] for i in group])
+        for place, part in zip(group, own, strict=True):
             parts[place] = part
         done = max(done, stop)
     if parts:
@@ -56,6 +53,31 @@ def _groups(spans: Sequence[Span]) -> Iterator[list[int]]:
         end = max(end, stop) if len(group) > 1 else stop
     if group:
         yield group
+
+
+def _taken_before(text: str, done: int, start: int, before: Span) -> int:
+    """How far into the gap [done, start) the token before it goes: all of it where it has no characters of its own."""
+    if before[0] == before[1]:
+        return start
+    return next((at for at in range(done, start) if text[at].isspace()), start)
+
+
+def _within(text: str, at: tuple[int, int, int], stops: Sequence[int], pieces: Sequence[bytes]) -> list[bytes]:
+    """The bytes of each token of one group.
+
+    Args:
+        text: as it was typed.
+        at: where the gap before the group begins, the group itself, and where it stops.
+        stops: (token,) where each stops.
+        pieces: (token,) bytes of each by itself.
+    """
+    done, start, stop = at
+    whole = text[done:stop].encode()
+    shared = _shared(whole, pieces) or _shared(text[start:stop].encode(), pieces)
+    if len(pieces) == 1 or shared is None:
+        return _by_stops(text, done, stops)
+    shared[0] = whole[: len(whole) - sum(map(len, shared))] + shared[0]
+    return shared
 
 
 def _shared(whole: bytes, pieces: Sequence[bytes]) -> list[bytes] | None:
@@ -87,12 +109,16 @@ def aligned(text: str, tokens: Sequence[str]) -> list[Span]:
         text: as it was typed.
         tokens: what each token says by itself; letter case and spaces around it are not looked at.
     """
-    lowered = text.lower()
-    lowered = lowered if len(lowered) == len(text) else text  # a few letters get longer
+    lowered = _lower(text)
     spans, done = [], 0
     for token in tokens:
         wanted = token.strip() or token
-        at = lowered.find(wanted.lower(), done) if wanted else -1
+        at = lowered.find(_lower(wanted), done) if wanted else -1
         spans.append((at, at + len(wanted)) if at >= 0 else (done, done))
         done = spans[-1][1]
     return spans
+
+
+def _lower(text: str) -> str:
+    """Small letters, but for the few that would get longer."""
+    return "".join(small if len(small := letter.lower()) == 1 else letter for letter in text)

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dashboard.engine.anatomy import FAMILY_ERRORS, base_name, first_tensor, residual, run, settings
 from dashboard.engine.base import StreamMap
-from dashboard.engine.layers import first_tensor
 from dashboard.engine.unembedding import HEAD_ERROR, Head
 
 CLOSE = 1e-4
@@ -47,7 +47,7 @@ class Watched:
     """One forward pass with every module watched."""
 
     before: list[Tensor]
-    """(T, d) each block's input."""
+    """(T, d) each block's input; fewer than blocks where the residual is no such tensor."""
     after: list[Tensor]
     """(T, d) each block's output."""
     inside: list[list[Call]]
@@ -60,29 +60,31 @@ class Watched:
 
 def watch(model: Any, blocks: Sequence[nn.Module], ids: Sequence[int]) -> Watched:
     """Run `model` once; only before it is shared, as the hooks see every thread."""
-    base = getattr(model, model.base_model_prefix)
+    base = getattr(model, base_name(model))
     number = {id(block): i for i, block in enumerate(blocks)}
     block_of = {id(part): i for i, block in enumerate(blocks) for part in block.modules() if part is not block}
     seen = Watched([], [], [[] for _ in blocks], [], torch.empty(0))
 
     def hook(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        if id(module) in number:
+            ends = residual((*args, *kwargs.values())), residual(output)
+            if ends[0] is not None and ends[1] is not None:
+                seen.before.append(ends[0].clone())
+                seen.after.append(ends[1].clone())
+            return
         first = first_tensor((*args, *kwargs.values())), first_tensor(output)
         if first[0] is None or first[1] is None:
             return
         # some families drop the batch axis inside a block
         given, gave = (value.flatten(0, -2) if value.ndim > 1 else value for value in first if value is not None)
-        if id(module) in number:
-            seen.before.append(given.clone())
-            seen.after.append(gave.clone())
-        elif id(module) in block_of:
+        if id(module) in block_of:
             seen.inside[block_of[id(module)]].append(Call(module, given, gave, gave.clone()))
         elif len(seen.after) == len(blocks) and next(module.children(), None) is None:
             seen.tail.append(module)
 
     handles = [module.register_forward_hook(hook, with_kwargs=True) for module in base.modules()]
     try:
-        with torch.inference_mode():
-            output = model(input_ids=torch.tensor([list(ids)], device=model.device), use_cache=False)
+        output = run(model, tuple(ids))
     finally:
         for handle in handles:
             handle.remove()
@@ -119,7 +121,7 @@ def find_addition(calls: Sequence[Call], before: Tensor, after: Tensor) -> Addit
         if not (call.leaf and weight is not None and weight.ndim == 2 and call.own.shape == after.shape):
             continue
         chain, y = _followed(call, calls[place + 1 :])
-        for other in calls:
+        for other in calls if y.shape == after.shape else ():
             if other.own.shape != after.shape or other is call:
                 continue
             scales = _fit(added, y.float(), other.own.float(), loose)
@@ -259,20 +261,15 @@ def find_stream(model: Any, blocks: Sequence[nn.Module], ids: Sequence[int], hea
     loose = CLOSE * (1 if model.dtype == torch.float32 else HALF)
     names = {id(module): name for name, module in model.named_modules()}
     with torch.inference_mode():
-        tail = Tail(seen.tail, head) if head and len(seen.after) == len(blocks) else None
-        if tail and not _same(tail.logits(seen.after[-1]), seen.logits):
-            tail = None
-        found = [
-            find_addition(*facts)
-            for facts in zip(seen.inside, seen.before, seen.after, strict=True)
-            if tail is not None
-        ]
-        additions = tuple(a for a in found if a is not None) if found and None not in found else ()
+        tail = _exact_tail(seen, blocks, head)
+        facts = zip(seen.inside, seen.before, seen.after, strict=True) if tail else ()
+        found = [find_addition(*one) for one in facts]
+        additions = tuple(a for a in found if a is not None) if None not in found else ()
         uncapped = _affine_head(model, tail, seen.after[-1][-1], loose) if tail and additions else None
     refused = "" if tail else "tail"
     half = refused or ("" if additions else "not_added")
     where = StreamMap(
-        blocks=names[id(blocks[0])].rpartition(".")[0],
+        blocks=names[id(blocks[0])].rpartition(".")[0] if blocks else "",
         tail=tuple(names[id(module)] for module in seen.tail) if tail else (),
         project=tuple(_below(names, block, a.project) for block, a in zip(blocks, additions, strict=False)),
         then=tuple(
@@ -280,12 +277,23 @@ def find_stream(model: Any, blocks: Sequence[nn.Module], ids: Sequence[int], hea
             for block, a in zip(blocks, additions, strict=False)
         ),
         scale=tuple(a.scale for a in additions),
-        softcap=getattr(model.config.get_text_config(), "final_logit_softcapping", None),
+        softcap=next(iter(settings(model.config.get_text_config(), "final_logit_softcapping")), None),
         lens_refused=refused,
         half_steps_refused=half or ("" if all(a.sequential for a in additions) else "parallel"),
         attribution_refused=half or ("" if uncapped else "not_linear"),
     )
     return Stream(tail, uncapped, additions, where, loose)
+
+
+def _exact_tail(seen: Watched, blocks: Sequence[nn.Module], head: Head | None) -> Tail | None:
+    """What runs after the last block, if it makes the model's own logits of that block's residual alone."""
+    if head is None or not len(seen.after) == len(blocks) > 0:
+        return None
+    tail = Tail(seen.tail, head)
+    try:
+        return tail if _same(tail.logits(seen.after[-1]), seen.logits) else None
+    except FAMILY_ERRORS:
+        return None
 
 
 def _below(names: dict[int, str], block: nn.Module, module: nn.Module) -> str:

@@ -55,7 +55,7 @@ def sweep(layers: Sequence[Layer | None], ids: Sequence[int], heads: int, job: J
     Args:
         layers: one a decoder layer; ``None`` = without attention (metrics NaN, tiles 0).
         ids: token ids, for the scores of repeated tokens.
-        heads: query heads of a layer.
+        heads: query heads of a layer, at most; those that a layer lacks are as in one without attention.
         job: cancel and progress, told at every layer.
 
     Raises:
@@ -77,15 +77,18 @@ def sweep(layers: Sequence[Layer | None], ids: Sequence[int], heads: int, job: J
             raise Cancelled
         if layer is not None:
             with torch.inference_mode():
-                found, worst = _layer(layer, blocks, block, tiles[i], without_first[i])
+                own = slice(layer.heads)
+                found, worst = _layer(layer, blocks, block, tiles[i, own], without_first[i, own])
             errors.append(worst)
             for name, values in found.items():
-                metrics[name][i] = values
+                metrics[name][i, own] = values
         job.progress((i + 1) / len(layers))
     arrays: list[np.ndarray] = [tiles, without_first, *metrics.values()]
     for array in arrays:
         array.flags.writeable = False
-    return Tiles(tiles, without_first, block, metrics, float(np.max(errors)), time.perf_counter() - began)
+    lacking = {(i, head) for i, layer in enumerate(layers) if layer is not None for head in range(layer.heads, heads)}
+    seconds = time.perf_counter() - began
+    return Tiles(tiles, without_first, block, metrics, float(np.max(errors)), seconds, frozenset(lacking))
 
 
 def nbytes(made: Tiles) -> int:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
+from dashboard.engine.anatomy import FAMILY_ERRORS, base_name, check_ids
 from dashboard.engine.base import Candidates, Job, PositionTable, Token
 from dashboard.engine.capture import Capturer
 from dashboard.errors import Cancelled
@@ -21,7 +22,7 @@ BLOCK = 64
 """Positions whose logits are in memory at once."""
 HEAD_ERROR = 1e-4
 """Logits remade from the residual may differ so much from the model's own, relative to the largest [1]."""
-CHECK_IDS = tuple(range(3, 9))
+CHECK_TOKENS = 6
 
 
 class _Given(BaseModelOutputWithPast):  # type: ignore[misc]
@@ -34,11 +35,18 @@ class _Given(BaseModelOutputWithPast):  # type: ignore[misc]
 
 
 class _Stub(nn.Module):
-    """Stands for the base model and returns the residual that its thread was given."""
+    """Stands for the base model and returns the residual that its thread was given; all else is the model's own."""
 
-    def __init__(self) -> None:
+    def __init__(self, base: nn.Module) -> None:
         super().__init__()
         self.given = threading.local()
+        self._base = (base,)  # in a tuple, so that it is no part of this module
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(self.__dict__["_base"][0], name)
 
     @property
     def decoder(self) -> _Stub:
@@ -58,13 +66,15 @@ class Head:
 
     def __init__(self, model: Any, *, softcap: bool = True) -> None:
         """Copy `model` shallowly, without its final soft-cap on request; the model itself stays as it is."""
-        self._stub = _Stub()
+        base = base_name(model)
+        self._stub = _Stub(getattr(model, base))
         self._model = copy.copy(model)
         if not softcap:
-            self._model.config = copy.copy(model.config)
-            self._model.config.final_logit_softcapping = None
+            self._model.config = copy.deepcopy(model.config)
+            for config in (self._model.config, self._model.config.get_text_config()):
+                config.final_logit_softcapping = None
         self._model._modules = dict(model._modules)
-        self._model._modules[model.base_model_prefix] = self._stub
+        self._model._modules[base] = self._stub
 
     def logits(self, residual: Tensor) -> Tensor:
         """(P, vocab) float32 logits of (P, d) outputs of the base model."""
@@ -83,7 +93,7 @@ class ResidualHook:
     def __init__(self, model: Any) -> None:
         """Register a permanent hook that does nothing until `keep` is called in its thread."""
         self._local = threading.local()
-        base = getattr(model, model.base_model_prefix)
+        base = getattr(model, base_name(model))
         base.register_forward_hook(self._hook)
         # some families (OPT) reach through to the base model's decoder
         if isinstance(getattr(base, "decoder", None), nn.Module):
@@ -108,10 +118,13 @@ def exact_head(capturer: Capturer, hook: ResidualHook) -> Head | None:
     """The model's head on its own, if it remakes the model's logits; ``None`` if the family needs more than that."""
     head = Head(capturer.model)
     try:
-        (output, _), residual = hook.during(lambda: capturer.forward(CHECK_IDS, Job()))
+        ids = check_ids(capturer.model, CHECK_TOKENS)
+        (output, _), residual = hook.during(lambda: capturer.forward(ids, Job()))
         with torch.inference_mode():
             last, own = head.logits(residual[-1:])[0], output.logits[0, -1].float()
-    except (AttributeError, TypeError, RuntimeError, KeyError):
+    except FAMILY_ERRORS:
+        return None
+    if last.shape != own.shape:
         return None
     return head if (last - own).abs().max() <= HEAD_ERROR * max(1.0, float(own.abs().max())) else None
 

@@ -16,6 +16,7 @@ import torch
 import transformers
 from torch import Tensor
 
+from dashboard.engine.anatomy import check_ids
 from dashboard.engine.base import (
     METRICS,
     DecodeSettings,
@@ -30,7 +31,7 @@ from dashboard.engine.base import (
 )
 from dashboard.engine.decoding import process
 from dashboard.engine.generated import FLOAT_NOISE, Column, GenerateRequest
-from dashboard.engine.limits import proof_ids
+from dashboard.engine.limits import last_logits
 from dashboard.engine.scored import ScoreRequest
 from dashboard.engine.ways import HALF
 from dashboard.errors import Cancelled, DashboardError
@@ -80,11 +81,7 @@ class _Plain:
 
     def log_p(self, ids: Sequence[int], new: int) -> np.ndarray:
         """(new,) ln p of the last tokens of `ids`, by one whole pass."""
-        with torch.inference_mode():
-            logits = self.model(input_ids=torch.tensor([list(ids)], device=self.model.device), use_cache=False).logits[
-                0
-            ]
-            log_p = logits[-new - 1 : -1].double().cpu().log_softmax(-1)
+        log_p = last_logits(self.model, ids, new + 1)[:-1].double().cpu().log_softmax(-1)
         return log_p.gather(-1, torch.tensor(list(ids[-new:]))[:, None])[:, 0].numpy()
 
 
@@ -101,11 +98,10 @@ def verify(engine: Engine, card: ModelCard, plain: Any, job: Job) -> Verificatio
         Cancelled: ``job.cancel`` was set.
     """
     bounds = BOUNDS if card.dtype == "float32" else HALF_BOUNDS
-    vocab = min(card.vocab, plain.get_input_embeddings().weight.shape[0])
     lengths = sorted({min(length, card.context - NEW) for length in LENGTHS})
     rows: list[Deviation] = []
     for length in lengths:
-        half = proof_ids(vocab, -(-length // 2))
+        half = check_ids(plain, -(-length // 2))
         text = _Plain.of(plain, (half + half)[:length])  # repeated: scores of repeated tokens exist
         key = engine.run_key(card.model, TokenizedPrompt(engine.token(card.model, text.ids), "raw"))
         for name, compare in _COMPARISONS.items():

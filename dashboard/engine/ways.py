@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dashboard.engine.limits import SHORT, Limit, find_limits, proof_ids, short_copy, unproven
+from dashboard.engine.anatomy import FAMILY_ERRORS, check_ids
+from dashboard.engine.limits import PROOF_TOKENS, SHORT, Proof
 from dashboard.engine.prefix import CopiedPrompt, CopiedRows, PlainPrompt, PlainRows, Prompt, Rows, SharedPrompt
 
 CHECK_ERROR = 1e-4
@@ -24,8 +25,6 @@ HALF = 400
 """So much more in float16 and bfloat16."""
 Kind = type[SharedPrompt] | type[CopiedPrompt] | type[PlainPrompt]
 NAMES: dict[Kind, str] = {SharedPrompt: "shared", CopiedPrompt: "copied", PlainPrompt: "anew"}
-REFUSALS = (AttributeError, TypeError, RuntimeError, KeyError, IndexError, ValueError, NotImplementedError)
-"""What a family raises that does not take a cache, positions, or several rows: there is no one error for that."""
 
 
 @dataclass(frozen=True)
@@ -106,45 +105,27 @@ def find_way(model: Any, ids: tuple[int, ...], *, shared: bool) -> Way:
     return next((Way(kind) for kind in kinds if _holds(Way(kind), model, ids, (1, 2))), Way(PlainPrompt))
 
 
-@dataclass(frozen=True)
-class Proof:
-    """What is proven beyond the lengths at which a family changes: the model's copy with small limits."""
-
-    limits: tuple[Limit, ...]
-    """Of the model, ascending."""
-    short: Any
-    """The copy; ``None`` where there are no limits."""
-    unproven: tuple[Limit, ...] = ()
-    """Limits that the copy does not show."""
-
-    @classmethod
-    def of(cls, model: Any, context: int) -> Proof:
-        """Of a loaded model that reads `context` tokens, before hooks are registered on it."""
-        limits = find_limits(model, context)
-        if not limits:
-            return cls((), None)
-        short = short_copy(model, [limit.name for limit in limits])
-        return cls(limits, short, unproven(model, limits, short))
-
-    def bounded(self, way: Way, model: Any) -> Way:
-        """`way`, which holds on a few tokens of `model`, as far as it holds beyond the limits."""
-        if way.kind is PlainPrompt or not self.limits:
-            return way
-        # the way's attention is our kernel; only now is it known which
-        self.short.set_attn_implementation(model.config._attn_implementation)
-        lengths = tuple(sorted({limit.length for limit in self.limits}))
-        small = tuple(sorted({min(length, SHORT) for length in lengths}))
-        first = min((limit.length for limit in self.unproven), default=sys.maxsize)
-        if _holds_beyond(way, self.short):
-            return replace(way, reach=first)
-        if _holds_beyond(replace(way, switches=small), self.short):
-            return replace(way, switches=lengths, reach=first)
+def bounded(way: Way, proof: Proof, model: Any) -> Way:
+    """`way`, which holds on a few tokens of `model`, as far as it holds beyond the lengths at which it changes."""
+    if way.kind is PlainPrompt or not proof.limits:
+        return way
+    lengths = tuple(sorted({limit.length for limit in proof.limits}))
+    if proof.short is None:
         return replace(way, reach=lengths[0])
+    # the way's attention is our kernel; only now is it known which
+    proof.short.set_attn_implementation(model.config._attn_implementation)
+    small = tuple(sorted({min(length, SHORT) for length in lengths}))
+    first = min((limit.length for limit in proof.unproven), default=sys.maxsize)
+    if _holds_beyond(way, proof.short):
+        return replace(way, reach=first)
+    if _holds_beyond(replace(way, switches=small), proof.short):
+        return replace(way, switches=lengths, reach=first)
+    return replace(way, reach=lengths[0])
 
 
 def _holds_beyond(way: Way, short: Any) -> bool:
     """Whether rows that grow across the copy's limits, and rows that begin beyond them, have the model's own logits."""
-    ids = proof_ids(short.get_input_embeddings().weight.shape[0])
+    ids = check_ids(short, PROOF_TOKENS)
     across = ids[: SHORT + 4]
     return (
         _holds(way, short, across, (1, 1, 1, 1, 2))
@@ -167,7 +148,7 @@ def _holds(way: Way, model: Any, ids: Sequence[int], steps: Sequence[int]) -> bo
             texts = way.prompt(model, prompt).begin(3)
             texts.keep(torch.tensor([0, 2], device=model.device))
             logits = torch.cat([texts.step(part) for part in rows.split(list(steps), 1)], 1)
-        except REFUSALS:
+        except FAMILY_ERRORS:
             return False
     return bool((logits - wholes).abs().max() <= loose * max(1.0, float(wholes.abs().max())))
 

@@ -117,11 +117,16 @@ def _entropy(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def metric_frame(tiles: Tiles) -> pd.DataFrame:
-    """One row a head: ``layer, head`` and one column a metric of METRICS (unit in its name; NaN: does not exist)."""
+    """One row a head: ``layer, head`` and one column a metric of METRICS (unit in its name; NaN: does not exist).
+
+    Heads that a layer lacks, where others have more, give no row.
+    """
     layers, heads = tiles.tiles.shape[:2]
     layer, head = np.divmod(np.arange(layers * heads), heads)
     columns = {name: tiles.metrics[name].reshape(-1).astype(np.float64) for name in METRICS}
-    return pd.DataFrame({"layer": layer, "head": head} | columns)
+    frame = pd.DataFrame({"layer": layer, "head": head} | columns)
+    there = [pair not in tiles.lacking for pair in zip(layer.tolist(), head.tolist(), strict=True)]
+    return frame if all(there) else frame[there].reset_index(drop=True)
 
 
 def order_heads(frame: pd.DataFrame, by: str, *, descending: bool = True) -> list[tuple[int, int]]:

@@ -87,11 +87,12 @@ def parts_frame(found: Attribution) -> pd.DataFrame:
 
 def heads_frame(found: Attribution, layer: int) -> pd.DataFrame:
     """``layer, head, logit``: what each head of `layer` adds to the logit; `head` NA is what attention adds beside."""
-    heads: list[int | None] = [*range(found.heads.shape[1]), None]
+    there = np.flatnonzero(~np.isnan(found.heads[layer]))
+    heads: list[int | None] = [*there.tolist(), None]
     return pd.DataFrame(
         {
             "layer": layer,
             "head": pd.array(heads, dtype="Int64"),
-            "logit": np.array([*found.heads[layer], found.heads_rest[layer]], np.float32),
+            "logit": np.array([*found.heads[layer, there], found.heads_rest[layer]], np.float32),
         }
     )

@@ -15,6 +15,7 @@ from dashboard.errors import (
 )
 from dashboard.probes.benchmark_items import BenchmarkItems, SentencePair, SentenceTriple
 from dashboard.probes.text_files import Row, decoded, delimiter_of, rows
+from dashboard.strict_json import whole_characters
 from dashboard.tokens import shortened
 
 CROWS_COLUMNS = ("sent_more", "sent_less", "stereo_antistereo", "bias_type")
@@ -66,7 +67,7 @@ def read_stereoset(data: bytes) -> BenchmarkItems:
     """
     name = "StereoSet"
     try:
-        content: Any = json.loads(decoded(data)[0])
+        content: Any = json.loads(whole_characters(decoded(data)[0]))
     except json.JSONDecodeError as error:
         raise BenchmarkJsonInvalid(benchmark=name, line=error.lineno, reason=error.msg) from error
     except RecursionError as error:

@@ -11,8 +11,8 @@ from dashboard.probes.text_files import Row
 
 _BULLET = re.compile(r"\s*(?:[•◦▪▫‣●○■□∙·⁃]\s+|[-*+–—] +)(?=\S)")
 _NUMBER = re.compile(r"\s*(\d{1,4})[.)]\s+(?=\S)")
-_RULE = re.compile(r"\s*\|?(\s*:?-{2,}:?\s*\|)*\s*(:?-{2,}:?)?\s*")
-"""The line below the heading of a Markdown table."""
+_RULE = re.compile(r"\|?(:?-{2,}:?\|)*(:?-{2,}:?)?")
+"""The line below the heading of a Markdown table, without its blanks."""
 _CELL_END = re.compile(r"(?<!\\)\|")
 _QUOTED = re.compile(r'(?:^|(?<=[,;\t]))\s*"(?:[^"]|"")*"')
 _OPENING = re.compile(r'(?:^|[,;\t])\s*"')
@@ -57,7 +57,7 @@ class MarkdownTable:
 def markdown_table(text: str) -> MarkdownTable | None:
     """The first Markdown table of a text; ``None`` where there is none."""
     lines = [("" if inside else line.strip()) for line, inside in _lines(text)]
-    rule = next((at for at, line in enumerate(lines) if "|" in line and _RULE.fullmatch(line)), 0)
+    rule = next((at for at, line in enumerate(lines) if "|" in line and _RULE.fullmatch("".join(line.split()))), 0)
     if rule == 0 or "|" not in lines[rule - 1]:
         return None
     stop = next((at for at in range(rule, len(lines)) if "|" not in lines[at]), len(lines))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import re
 from collections.abc import Sequence
@@ -87,26 +88,26 @@ def from_lines(text: str, name: str = "", *, articles: bool = True) -> OwnList:
 
 def to_lines(completions: Sequence[Completion]) -> str:
     """The list as lines that `from_lines` reads back, equal in every completion, article and share."""
-    cells = [_words(one) for one in completions]
-    lines = [
-        (words if _PLAIN.fullmatch(words) else '"' + words.replace('"', '""') + '"')
-        + ("" if one.share is None else f", {_written(one.share)}")
-        for words, one in zip(cells, completions, strict=True)
-    ]
+    lines = [_line(one) for one in completions]
     alone = all(one.share is None for one in completions)
     # the first line would be read as the name of the column
-    heading = ["completion"] if alone and _names([Row(1, (cells[0],))], 1) else []
+    heading = ["completion"] if alone and _names([Row(1, (_words(completions[0]),))], 1) else []
     return "\n".join([*heading, *lines])
 
 
+def _line(one: Completion) -> str:
+    words = _words(one)
+    cell = words if _PLAIN.fullmatch(words) else '"' + words.replace('"', '""') + '"'
+    if one.share is None:
+        return cell
+    short = f"{one.share:g}"
+    return f"{cell}, {short if float(short) == one.share else repr(one.share)}"
+
+
 def _words(one: Completion) -> str:
+    """With its article where another one, or none, would be read."""
     read = _completion(one.text, one.share, articles=True)
     return one.text if (read.article, read.text) == (one.article, one.text) else f"{one.article} {one.text}"
-
-
-def _written(share: float) -> str:
-    short = f"{share:g}"
-    return short if float(short) == share else repr(share)
 
 
 def _read(text: str, name: str, articles: bool, notes: list[Note]) -> OwnList:
@@ -150,7 +151,22 @@ def _table(text: str, notes: list[Note]) -> tuple[list[Row], bool]:
     table, delimiter = delimited(plain)
     if delimiter != ",":
         notes.append(Note("delimiter", {"delimiter": {";": ";", "\t": "⇥"}[delimiter]}))
+    elif _width(table or [Row(1, ())]) > 2 and '"' not in plain and all(map(_ends_in_share, table)):
+        notes.append(Note("commas"))
+        lines = list(io.StringIO(plain, newline=""))
+        table = [_cut_at_last_comma(row, lines[row.line - 1]) for row in table]
     return _below_title(table, notes), False
+
+
+def _ends_in_share(row: Row) -> bool:
+    """Whether a row is a completion alone, or one in which commas may stand and its share; no other cell is a value."""
+    *words, last = row.cells
+    return not words or (_is_number(last) and not any(map(_is_value, words)))
+
+
+def _cut_at_last_comma(row: Row, line: str) -> Row:
+    words, comma, share = line.rpartition(",")
+    return Row(row.line, (words.strip(), share.strip())) if comma else row
 
 
 def _below_title(table: list[Row], notes: list[Note]) -> list[Row]:
@@ -190,7 +206,8 @@ def _columns(table: list[Row], has_heading: bool, notes: list[Note]) -> tuple[li
     if width > 2 and (len(texts) != 1 or len(shares) > 1):
         raise ListColumnsUnknown(columns=shortened(" · ".join(table[0].cells), 200))
     if names:
-        notes.append(Note("header", {"line": table[0].line}))
+        columns = shortened(" · ".join(table[0].cells), 200)
+        notes.append(Note("header", {"line": table[0].line, "columns": columns}))
     body = table[1:] if names else table
     if width == 1:
         return body, 0, None

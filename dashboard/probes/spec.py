@@ -12,6 +12,7 @@ from dashboard.probes.lexicon import PEOPLE, PRONOUNS, Lexicon, lexicon
 from dashboard.probes.presets import Preset
 from dashboard.probes.reading import OwnList, from_lines
 from dashboard.probes.templates import Probe, parsed, probe, words_of
+from dashboard.strict_json import read_json
 
 OWN = "own"
 LEXICONS = ("occupations", PEOPLE.name, *(one.name for one in PRONOUNS))
@@ -88,11 +89,7 @@ def read(text: str) -> ProbeSpec:
     Raises:
         ValueError: what cannot be read, as the exception's text.
     """
-    try:
-        found = json.loads(text)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-    return of_facts(found)
+    return of_facts(read_json(text))
 
 
 def of_facts(found: Any) -> ProbeSpec:

@@ -48,7 +48,7 @@ def test_the_first_page_stands_and_says_what_is_loaded(page, app_server):
     expect(page).to_have_title(re.compile("Overview · Logitscope"))
 
 
-def test_the_overview_has_an_address_of_its_own_and_no_other_name_has(page, app_server):
+def test_the_overview_has_an_address_of_its_own_and_no_other_name_has(page, app_server, watch):
     open_page(page, app_server, "/overview?prompt=zebra")
     headline(page, "Overview")
     expect(page.get_by_label("Prompt", exact=True)).to_have_value("zebra")
@@ -56,6 +56,7 @@ def test_the_overview_has_an_address_of_its_own_and_no_other_name_has(page, app_
     expect(page.get_by_role("link", name="Overview")).to_have_count(1)
     open_page(page, app_server, "/nowhere")
     expect(page.get_by_text("Page not found")).to_be_visible()
+    watch.errors.clear()  # Streamlit says so in the console as well
 
 
 @pytest.mark.parametrize("system", ["light", "dark"])

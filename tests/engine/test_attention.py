@@ -144,7 +144,7 @@ def test_rollout_of_a_model_with_sinks_renormalises_its_rows():
 
 def test_one_querys_rows_and_one_keys_column_are_those_of_the_full_map():
     layers, _, maps, reasons = captured("llama", 300)
-    np.testing.assert_allclose(heads.query_rows(layers, 123, 8).weights, maps[:, :, 123, :124], atol=1e-5)
+    np.testing.assert_allclose(heads.query_rows(layers, reasons, 123, 8).weights, maps[:, :, 123, :124], atol=1e-5)
     column = heads.key_column(layers, reasons, 3, 6, 123).weights
     assert np.isnan(column[:123]).all()
     np.testing.assert_allclose(column[123:], maps[3, 6, 123:, 123], atol=1e-5)

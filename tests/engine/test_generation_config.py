@@ -384,17 +384,30 @@ def test_a_stop_string_that_begins_in_the_prompt_ends_a_text_as_in_generate(rule
 
 
 def test_rules_that_cut_every_token_are_an_error_with_their_names(ruled, writer, turn):  # noqa: F811
-    own = ruled({"suppress_tokens": list(range(writer.model.config.vocab_size))})
-    for way in ("greedy", "sampled", "pure"):
+    vocab = writer.model.config.vocab_size
+    own = ruled({"suppress_tokens": list(range(vocab))})
+    for column in WAYS.values():
         with pytest.raises(NothingLeft) as error:
-            ours(own, IDS, WAYS[way], turn)
+            ours(own, IDS, column, turn)
         assert "suppress_tokens" in error.value.facts["names"]
         with pytest.raises(NothingLeft):
-            process(
-                torch.zeros(writer.model.config.vocab_size), IDS, WAYS[way].settings, (), own.origin(torch.tensor(IDS))
-            )
+            process(torch.zeros(vocab), IDS, column.settings, (), own.origin(torch.tensor(IDS)))
     with pytest.raises(NothingLeft):
         probability_tree(own, IDS, TreeRequest(SAMPLED), turn)
+
+
+def test_rules_that_break_transformers_together_are_an_error_with_their_names(ruled, turn):  # noqa: F811
+    """What one makes of "no" another multiplies: an infinite score, on which ``generate`` ends in an error."""
+    own = ruled(
+        {"remove_invalid_values": True, "bad_words_ids": [[4]], "exponential_decay_length_penalty": [NEW - 2, 30.0]}
+        | {"min_new_tokens": NEW - 1, "eos_token_id": [3, 4], "forced_eos_token_id": 3, "top_h": 0.5}
+    )
+    for way in ("sampled", "beam-sample"):
+        with pytest.raises((ValueError, RuntimeError)):
+            theirs(own, IDS, WAYS[way])
+        with pytest.raises(NothingLeft) as error:
+            ours(own, IDS, WAYS[way], turn)
+        assert "exponential_decay_length_penalty" in error.value.facts["names"]
 
 
 def test_the_model_keeps_its_own_generation_config(ruled, turn):  # noqa: F811

@@ -10,10 +10,11 @@ from torch import nn
 
 from dashboard.engine import capture
 from dashboard.engine import lens as lenses
+from dashboard.engine.anatomy import check_ids, decoder_blocks
 from dashboard.engine.base import AttributionRequest, Job, LensRequest
-from dashboard.engine.capture import decoder_blocks, install, keep_values
+from dashboard.engine.capture import install, keep_values
 from dashboard.engine.stream import Tail, find_stream
-from dashboard.engine.unembedding import CHECK_IDS, ResidualHook, exact_head
+from dashboard.engine.unembedding import ResidualHook, exact_head
 from dashboard.errors import Cancelled
 from tests.engine.families import FAMILIES, build
 
@@ -37,7 +38,7 @@ class Opened:
     def __init__(self, model):
         self.model = model
         self.capturer, hook = install(model), ResidualHook(model)
-        self.stream = find_stream(model, decoder_blocks(model), CHECK_IDS, exact_head(self.capturer, hook))
+        self.stream = find_stream(model, decoder_blocks(model), check_ids(model, 6), exact_head(self.capturer, hook))
         for addition in self.stream.additions:
             addition.project.register_forward_pre_hook(keep_values)
         _, recording = self.capturer.forward(IDS, Job())
@@ -54,8 +55,8 @@ class Opened:
             return lenses.lens(request, rows, self.stream.tail, own, Job()), rows
 
     def attribution(self, **request):
-        heads = self.model.config.get_text_config().num_attention_heads
-        return lenses.attribution(AttributionRequest(**request), self.stream, self.residual, self.values, heads)
+        request = AttributionRequest(**request)
+        return lenses.attribution(request, self.stream, self.residual, self.values, self.capturer.heads)
 
 
 def opened(name):
@@ -98,7 +99,7 @@ def test_the_parts_of_a_logit_sum_to_it_and_the_heads_to_their_layer(family):
         assert abs(found.error) < 1e-3
         total = found.embedding + found.attention.sum() + found.mlp.sum() + found.constant
         assert total == pytest.approx(found.logit, abs=1e-3)
-        np.testing.assert_allclose(found.heads.sum(-1) + found.heads_rest, found.attention, atol=1e-3)
+        np.testing.assert_allclose(np.nansum(found.heads, -1) + found.heads_rest, found.attention, atol=1e-3)
 
 
 def test_a_norm_after_attention_belongs_to_what_attention_adds():

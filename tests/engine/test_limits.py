@@ -8,18 +8,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from dashboard.engine.limits import (
-    NAMES,
-    PROOF_TOKENS,
-    SHORT,
-    Limit,
-    find_limits,
-    last_logits,
-    learned_positions,
-    proof_ids,
-    short_copy,
-)
-from dashboard.engine.limits import unproven as unproven_of
+from dashboard.engine.anatomy import context
+from dashboard.engine.limits import NAMES, PROOF_TOKENS, SHORT, Limit, Proof, find_limits, last_logits, short_copy
 from tests.engine.families import FAMILIES, SETTINGS, build
 
 LONG = 200
@@ -47,6 +37,11 @@ NO_LIMITS = re.compile(
     # the longest text
     r"context_length|model_max_length|prompt_length|same_length"
 )
+
+
+def text_ids(count):
+    """So many ids below 300, all different."""
+    return tuple((3 + 7 * i + i * i // 5) % 300 for i in range(count))
 
 
 def longrope(length=LONG, **settings):
@@ -97,13 +92,13 @@ def test_the_copy_computes_what_a_model_built_with_small_limits_computes(make):
     """Below its limits as the model itself does, beyond them as another does that has them from the start."""
     model = make()
     weights = {name: value.clone() for name, value in model.state_dict().items()}
-    limits = find_limits(model)
-    short = short_copy(model, [limit.name for limit in limits])
-    ids = proof_ids(300)
+    proof = Proof.of(model)
+    limits, short = proof.limits, proof.short
+    ids = text_ids(PROOF_TOKENS)
     assert torch.equal(last_logits(short, ids[: SHORT - 1]), last_logits(model, ids[: SHORT - 1]))
     beyond = last_logits(short, ids)
     assert (beyond - last_logits(model, ids)).abs().max() > 1e-3
-    assert unproven_of(model, limits, short) == ()
+    assert proof.unproven == ()
     assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
     assert find_limits(model) == limits
 
@@ -113,7 +108,9 @@ def test_the_copy_is_the_model_with_that_window(name):
     short = short_copy(windowed(name), [limit.name for limit in find_limits(windowed(name))])
     built = windowed(name, SHORT)
     built.load_state_dict(short.state_dict(), strict=False)
-    assert torch.allclose(last_logits(short, proof_ids(300)), last_logits(built, proof_ids(300)), atol=1e-5)
+    assert torch.allclose(
+        last_logits(short, text_ids(PROOF_TOKENS)), last_logits(built, text_ids(PROOF_TOKENS)), atol=1e-5
+    )
 
 
 def test_the_copy_holds_no_second_set_of_weights():
@@ -125,15 +122,13 @@ def test_the_copy_holds_no_second_set_of_weights():
 def test_a_limit_whose_effect_the_copy_does_not_show_is_unproven():
     model = windowed("mistral")
     model.config.window_size = 100  # nothing reads it
-    limits = find_limits(model)
-    assert {limit.name for limit in limits} == {"sliding_window", "window_size"}
-    short = short_copy(model, [limit.name for limit in limits])
-    assert unproven_of(model, limits, short) == (Limit("window_size", 100),)
+    proof = Proof.of(model)
+    assert {limit.name for limit in proof.limits} == {"sliding_window", "window_size"}
+    assert proof.unproven == (Limit("window_size", 100),)
 
 
 def test_a_proof_goes_beyond_more_than_one_chunk():
     assert PROOF_TOKENS > 3 * SHORT
-    assert max(proof_ids(8)) < 8
 
 
 def test_every_setting_of_a_causal_type_that_sounds_like_a_limit_is_one_or_is_known_not_to_be():
@@ -162,7 +157,7 @@ def test_as_many_tokens_are_read_as_there_are_positions_for(kind):
     sizes |= {"num_attention_heads": 4, "max_position_embeddings": 34, "pad_token_id": 1, "eos_token_id": 0}
     extra = {"gpt_neo": {"attention_types": [[["global", "local"], 1]]}, "gptj": {"rotary_dim": 4}}
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **sizes | extra.get(kind, {}))).eval()
-    readable = min(34, learned_positions(model) or 34)
+    readable = context(model)
     last_logits(model, [5 + i % 90 for i in range(readable)])
     with pytest.raises((IndexError, RuntimeError)):
         last_logits(model, [5 + i % 90 for i in range(readable + 1)])

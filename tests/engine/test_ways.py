@@ -10,14 +10,14 @@ from dashboard.engine.capture import install
 from dashboard.engine.device_lock import DeviceLock
 from dashboard.engine.generated import Column, GenerateRequest
 from dashboard.engine.generation import generate
-from dashboard.engine.limits import Limit, last_logits, proof_ids
+from dashboard.engine.limits import Limit, Proof, last_logits
 from dashboard.engine.prefix import CopiedPrompt, PlainPrompt, SharedPrompt
 from dashboard.engine.scored import ScoreRequest, SentenceRequest
 from dashboard.engine.scoring import Scorer
-from dashboard.engine.ways import Proof, Way, find_way
+from dashboard.engine.ways import Way, bounded, find_way
 from dashboard.engine.writer import Turn, Writer
 from tests.engine.families import build
-from tests.engine.test_limits import LONGROPE, WINDOWED, longrope, windowed
+from tests.engine.test_limits import LONGROPE, WINDOWED, longrope, text_ids, windowed
 
 AT = 24
 """The limit of the models here: texts cross it. Small enough to cross, larger than the copy's."""
@@ -53,8 +53,8 @@ def ready(make):
     """(the model as plain transformers has it, a writer and a scorer of another with the same weights)"""
     plain, model = make(), make()
     proof = Proof.of(model, 512)
-    capturer = install(model)
-    way = proof.bounded(find_way(model, proof_ids(300, 8), shared=capturer.plain), model)
+    capturer = install(model, proof)
+    way = bounded(find_way(model, text_ids(8), shared=capturer.plain), proof, model)
     writer = Writer(model, None, way, ())
     return plain, writer, Scorer(writer, None, capturer)
 
@@ -81,7 +81,7 @@ def log_p(model, ids, new):
 def test_rows_have_the_logits_of_a_whole_pass_at_every_step(kind, tokens):
     """Prompts below, at and beyond the limit; steps of one token, and of several at once."""
     _, plain, writer, _ = kind
-    ids = proof_ids(300, tokens + 8)
+    ids = text_ids(tokens + 8)
     prompt, rest = torch.tensor(ids[:tokens]), torch.tensor([ids[tokens:], ids[tokens:][::-1]])
     with torch.inference_mode():
         computed = writer.way.prompt(writer.model, prompt)
@@ -98,7 +98,7 @@ def test_rows_have_the_logits_of_a_whole_pass_at_every_step(kind, tokens):
 @pytest.mark.parametrize("tokens", [6, AT - 4, AT + 9])
 def test_a_greedy_text_is_that_of_whole_passes_and_its_ln_p_those_of_one(kind, tokens, turn):
     _, plain, writer, _ = kind
-    ids = proof_ids(300, tokens)
+    ids = text_ids(tokens)
     request = GenerateRequest((Column(DecodeSettings(do_sample=False), max_new_tokens=10),))
     output = generate(writer, ids, request, turn, lambda _: None)[0].outputs[0]
     expected = list(ids)
@@ -115,7 +115,7 @@ def test_scores_are_those_of_one_pass_over_each_text(kind, boundary, turn):
     """Completions that share their first tokens and end on both sides of the limit."""
     _, plain, _, scorer = kind
     vars(scorer)["word_ends"] = ends = (5, 6, 7)
-    ids = proof_ids(300, AT + 9)
+    ids = text_ids(AT + 9)
     prompts = ids[:4], ids[: AT - 3], ids[: AT - 2], ids
     completions = (40,), (40, 41), (40, 41, 42, 43, 44, 45), (50, 51, 52)
     scores = scorer.score(ScoreRequest(prompts, completions, boundary), turn)
@@ -131,7 +131,7 @@ def test_scores_are_those_of_one_pass_over_each_text(kind, boundary, turn):
 
 def test_sentences_are_scored_as_one_pass_over_each(kind, turn):
     _, plain, _, scorer = kind
-    ids = proof_ids(300, AT + 9)
+    ids = text_ids(AT + 9)
     sentences, given = (ids[:8], ids[:AT], ids[: AT + 1], ids, ids), (1, 1, 5, 5, AT + 2)
     scores = scorer.score_sentences(SentenceRequest(sentences, given), turn)
     for sentence, before, row in zip(sentences, given, scores.token_log_p, strict=True):
@@ -156,12 +156,14 @@ def test_beyond_a_limit_that_cannot_be_proven_all_is_computed_anew():
     model.config.window_size = 20  # nothing reads it: its effect cannot be shown
     proof = Proof.of(model, 512)
     assert proof.unproven == (Limit("window_size", 20),)
-    way = proof.bounded(find_way(model, proof_ids(300, 8), shared=install(model).plain), model)
+    capturer = install(model, proof)
+    way = bounded(find_way(model, text_ids(8), shared=capturer.plain), proof, model)
+    assert capturer.kernel == "replay"  # the family's own code, whatever the length
     assert (way.kind, way.reach) == (CopiedPrompt, 20)
     assert (way.name(20), way.name(21)) == ("copied", "anew")
     with torch.inference_mode():
-        assert isinstance(way.prompt(model, torch.tensor(proof_ids(300, 21))), PlainPrompt)
-        rows = way.prompt(model, torch.tensor(proof_ids(300, 19))).begin(1)
+        assert isinstance(way.prompt(model, torch.tensor(text_ids(21))), PlainPrompt)
+        rows = way.prompt(model, torch.tensor(text_ids(19))).begin(1)
         for count in range(20, 24):
-            found = rows.step(torch.tensor([[proof_ids(300, count)[-1]]]))[0, -1]
-            assert torch.allclose(found, last_logits(model, proof_ids(300, count))[0], atol=1e-4)
+            found = rows.step(torch.tensor([[text_ids(count)[-1]]]))[0, -1]
+            assert torch.allclose(found, last_logits(model, text_ids(count))[0], atol=1e-4)

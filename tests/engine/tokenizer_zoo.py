@@ -24,6 +24,7 @@ from transformers import (
     BertTokenizer,
     ByT5Tokenizer,
     OpenAIGPTTokenizer,
+    PreTrainedTokenizer,
     PreTrainedTokenizerFast,
     XGLMTokenizer,
 )
@@ -198,6 +199,33 @@ def grown() -> Any:
     return tokenizer
 
 
+class LowercaseWords(PreTrainedTokenizer):
+    """A tokenizer in Python, which does not say where its tokens stand: words, lowercased."""
+
+    def __init__(self, **options: Any) -> None:
+        """Know a few words."""
+        self._ids = {piece: number for number, piece in enumerate(["<unk>", *dict.fromkeys(map(str.lower, WORDS))])}
+        super().__init__(unk_token="<unk>", special_tokens_pattern="none", **options)
+
+    @property
+    def vocab_size(self) -> int:
+        """Words that it knows."""
+        return len(self._ids)
+
+    def get_vocab(self) -> dict[str, int]:
+        """Piece -> id."""
+        return dict(self._ids)
+
+    def _tokenize(self, text: str, **_options: Any) -> list[str]:
+        return text.lower().split()
+
+    def _convert_token_to_id(self, token: str) -> int:
+        return self._ids.get(token, 0)
+
+    def _convert_id_to_token(self, index: int) -> str:
+        return list(self._ids)[index]
+
+
 KINDS: dict[str, Kind] = {
     "byte level": Kind(byte_level, starts=("<|end|>",)),
     "byte level, prefix space": Kind(lambda: byte_level(prefix_space=True), starts=("<|end|>",)),
@@ -216,6 +244,7 @@ KINDS: dict[str, Kind] = {
     "added tokens": Kind(with_added, starts=("<|end|>",)),
     "toy": Kind(toy, starts=("[UNK]",)),
     "larger than the model": Kind(grown, starts=("<|end|>",), beyond=2),
+    "in Python, words": Kind(LowercaseWords, starts=()),
     "in Python, ByT5": Kind(lambda: ByT5Tokenizer(extra_ids=2), appends=("</s>",), starts=("</s>",)),
 }
 

@@ -8,8 +8,11 @@ import pytest
 
 import components.panels
 import components.shell
+from components.job_panels import parquet_name
 from dashboard.decode_columns import ColumnSpec, written
 from dashboard.export import csv_bytes, figure_json, html_bytes
+from dashboard.jobs.folder import JobState
+from dashboard.jobs.status import described
 from dashboard.probes.spec import OWN, ProbeSpec
 from dashboard.run_key import RunKey
 from tests.pages.test_sampling import has_texts, waited
@@ -159,3 +162,13 @@ def test_decode_settings_of_the_bars_stand_in_every_export(open_page, seen):
     for text in (script, page, picture, csv_bytes(panel.frame(), panel.result).decode()):
         assert "temperature=0.7" in text
         assert "top_p=0.9" in text
+
+
+def test_the_rows_of_half_a_job_have_another_name_than_those_of_the_whole():
+    def name(done, state):
+        status = described("ab" * 16, JobState("k", 64, 32, state), done=done, live=state == "running", stopping=False)
+        return parquet_name("crows_pairs", status)
+
+    names = [name(64, "finished"), name(32, "cancelled"), name(33, "cancelled"), name(32, "running")]
+    assert names[0] == f"logitscope-crows_pairs-{'ab' * 8}.parquet"
+    assert len(set(names)) == len(names)

@@ -64,7 +64,8 @@ def test_an_over_long_prompt_says_how_long_and_how_much_fits(open_page):
 
 @pytest.mark.parametrize("slug", SLUGS)
 @pytest.mark.parametrize(
-    "value", ["<script>alert(1)</script>", "NaN", "-1", "99999999", "", "../../etc/passwd", "1e400", "%00"]
+    "value",
+    ["<script>alert(1)</script>", "NaN", "-1", "99999999", "", "../../etc/passwd", "1e400", "%00", "\ud800", "9" * 400],
 )
 def test_hostile_values_in_every_parameter_are_named_and_the_page_stands(open_page, slug, value):
     params = dict.fromkeys((name for name in FIELDS if name not in {"prompt"}), value)

@@ -1,6 +1,8 @@
 """Own lists: encodings, delimiters, headers, decimal commas, percent, duplicates, and what is refused by name."""
 
+import contextlib
 import random
+import time
 import tomllib
 from pathlib import Path
 
@@ -272,7 +274,7 @@ def test_every_note_has_its_words(language):
     found = from_file("Wort;Anteil\nnurse;87,9\nnurse;\n;5\n".encode("utf-16"), "own")
     more = read("id,word,share\n1,a,0.5\n")
     pasted = read("Title\n| Job | Share |\n|---|---|\n| nurse | 0.5 |\n| clerk | * |")
-    notes = (*found.notes, *more.notes, *pasted.notes, *read("• nurse").notes)
+    notes = (*found.notes, *more.notes, *pasted.notes, *read("• nurse").notes, *read("a, b, 0.5").notes)
     known = tomllib.loads((LOCALE / language / "probes.toml").read_text(encoding="utf-8"))["probes"]["note"]
     assert {note.kind for note in notes} == set(known)
     for note in notes:
@@ -348,6 +350,23 @@ def test_a_title_with_commas_above_a_wide_table_is_left_out_too():
     assert "outside" in kinds(found)
 
 
+def test_names_with_commas_and_no_quotation_marks_are_read_where_every_line_ends_in_its_share():
+    found = read("Cooks, all other, 0.425\nSales workers,counter, 55%\nNurses, 0.874\nclerk")
+    assert pairs(found) == [
+        ("Cooks, all other", 0.425),
+        ("Sales workers,counter", 0.55),
+        ("Nurses", 0.874),
+        ("clerk", None),
+    ]
+    assert "commas" in kinds(found)
+    header = read("Cooks, all other\nNurses, 0.874").notes[0]
+    assert header.facts == {"line": 1, "columns": "Cooks · all other"}, "it may be a name: what was left out is said"
+    for text in ("Nurses, 0.874\nCooks, all other", "Cooks, 3, 0.425", "a, b, 0.5\nc, 0, 5", 'a, b, 0.5\n"c", d, 0.5'):
+        with pytest.raises((errors.ListColumnsUnknown, errors.ShareInvalid)) as raised:
+            read(text)
+        assert '"Cooks, all other"' in Catalogue("en")(raised.value.message_id, **raised.value.facts)
+
+
 def test_completions_are_never_taken_for_a_title():
     with pytest.raises(errors.ShareInvalid) as raised:
         read("nurse, 0.87\nclerk, 0.3\njob, share\nplumber, 0.1")
@@ -393,3 +412,14 @@ def test_a_file_survives_being_shown_as_lines():
     lines = to_lines(found)
     assert lines == '"Cooks, all other", 0.425\n"Sales workers, counter", 0.551\nNurses, 0.874'
     assert from_lines(lines).lexicon.completions == found
+
+
+@pytest.mark.parametrize(
+    "line", ["| --" + " " * 200_000 + "x", ',"' * 100_000, '"' * 200_001, "- " * 100_000, "|-" * 100_000]
+)
+def test_no_line_takes_long(line):
+    """Time that grows with the square of a line's length would be minutes here."""
+    began = time.monotonic()
+    with contextlib.suppress(errors.DashboardError):
+        read(f"a\n{line}\nb")
+    assert time.monotonic() - began < 5
