@@ -251,7 +251,11 @@ class DeviceUnavailable(DashboardError):
 
 
 class SettingInvalid(DashboardError):
-    """An operator's setting that cannot be read. Facts: ``setting, value, reason``."""
+    """An operator's setting that cannot be read. Facts: ``setting, value, reason``, and ``variable``."""
+
+    def __init__(self, **facts: object) -> None:
+        """Keep the facts; the variable follows from the setting."""
+        super().__init__(**facts, variable=f"LOGITSCOPE_{str(facts['setting']).upper()}")
 
 
 # -- a run --------------------------------------------------------------------------------------------------------

@@ -148,7 +148,7 @@ def _convert(name: str, value: object, default: object) -> Any:
         return tuple(str(part).strip() for part in parts if str(part).strip())
     if isinstance(default, bool):
         if str(value).strip().lower() not in _ANSWERS:
-            raise ValueError("it can be " + ", ".join(filter(None, _ANSWERS)))
+            raise ValueError(f"{name} = " + " | ".join(filter(None, _ANSWERS)))
         return _ANSWERS[str(value).strip().lower()]
     if isinstance(default, Path):
         return Path(str(value)).expanduser()
@@ -159,10 +159,10 @@ def _convert(name: str, value: object, default: object) -> Any:
 
 def _number(name: str, value: object, kind: type[int] | type[float]) -> int | float:
     if isinstance(value, bool) or (kind is int and isinstance(value, float)):
-        raise ValueError("it must be a whole number")
+        raise ValueError(f"{name} = 0 | 1 | 2 | …")
     converted = _nbytes(value) if name in _BYTES else kind(str(value))
     if not (math.isfinite(converted) and converted >= 0):
-        raise ValueError("it must be 0 or more")
+        raise ValueError(f"{name} ≥ 0")
     return converted
 
 
@@ -170,16 +170,16 @@ def _nbytes(value: object) -> int:
     """Bytes, as a number or with a unit: ``4 GiB``, ``512 MB``, ``1.5g``."""
     found = re.fullmatch(r"([0-9][0-9_]*(?:\.[0-9]+)?)\s*([a-z]*)", str(value).strip().lower())
     if found is None or found[2] not in _UNITS or ("." in found[1] and _UNITS[found[2]] == 1):
-        raise ValueError("it must be a number of bytes, for example 2147483648, 2 GiB or 512 MB")
+        raise ValueError("2147483648 | 2 GiB | 512 MB")
     return round(float(found[1]) * _UNITS[found[2]]) if "." in found[1] else int(found[1]) * _UNITS[found[2]]
 
 
 _ALLOWED = {
-    "max_models": (r"[1-9][0-9]*", "it must be 1 or more"),
-    "result_bytes": (r"[1-9][0-9]*", "it must be more than 0"),
-    "run_bytes": (r"[1-9][0-9]*", "it must be more than 0"),
-    "language": (r"auto|en|es", "it can be auto, en or es"),
-    "device": (r"auto|cpu|mps|(cuda|xpu)(:[0-9]+)?", "it can be auto, cuda, cuda:1, mps, xpu or cpu"),
-    "dtype": (r"auto|float32|bfloat16|float16", "it can be float32, bfloat16, float16 or auto"),
+    "max_models": (r"[1-9][0-9]*", "max_models ≥ 1"),
+    "run_bytes": (r"[1-9][0-9]*", "run_bytes > 0"),
+    "result_bytes": (r"[1-9][0-9]*", "result_bytes > 0"),
+    "language": (r"auto|en|es", "language = auto | en | es"),
+    "device": (r"auto|cpu|mps|(cuda|xpu)(:[0-9]+)?", "device = auto | cuda | cuda:1 | mps | xpu | cpu"),
+    "dtype": (r"auto|float32|bfloat16|float16", "dtype = float32 | bfloat16 | float16 | auto"),
 }
-"""What some settings can be, as a pattern and in words."""
+"""What some settings can be, as a pattern and for people of any language."""

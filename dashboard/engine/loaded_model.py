@@ -45,7 +45,18 @@ def check_weights(
         ModelIncomplete: weights are missing, have another shape, or have no place.
     """
     missing, mismatched = sorted(info["missing_keys"]), sorted(key for key, *_ in info["mismatched_keys"])
-    unexpected = sorted(key for key in info["unexpected_keys"] if not _may_be_left(key, model, config, stored))
+    expected = model.state_dict().keys()
+    several = bool(getattr(config, "sub_configs", None))
+    quantised = any(getattr(part, "quantization_config", None) for part in (config, config.get_text_config()))
+    unexpected = sorted(
+        key
+        for key in info["unexpected_keys"]
+        if not (
+            _may_be_left(key, model.config.get_text_config(), stored)
+            or (quantised and _SCALES.search(key))
+            or (several and _is_another_part(key, expected))
+        )
+    )
     if not (missing or mismatched or unexpected):
         return
     named = getattr(config, "architectures", None)
@@ -69,13 +80,9 @@ def _head_names(model: Any) -> set[str]:
     return {key for key in model.state_dict() if not key.startswith(prefix)}
 
 
-def _may_be_left(key: str, model: Any, config: Any, stored: Mapping[str, StoredTensor]) -> bool:
-    """Whether transformers computes the same with and without that tensor of the files."""
-    if _TABLES.search(key) or _FURTHER.search(key) or _predicts_further(key, model.config) or _is_mask(key, stored):
-        return True
-    if hasattr(model, "hf_quantizer") and _SCALES.search(key):
-        return True
-    return bool(getattr(config, "sub_configs", None)) and _is_another_part(key, model.state_dict())
+def _may_be_left(key: str, config: Any, stored: Mapping[str, StoredTensor]) -> bool:
+    """Whether every family computes the same with and without that tensor of the files."""
+    return bool(_TABLES.search(key) or _FURTHER.search(key)) or _predicts_further(key, config) or _is_mask(key, stored)
 
 
 def _is_mask(key: str, stored: Mapping[str, StoredTensor]) -> bool:

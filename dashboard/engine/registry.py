@@ -61,10 +61,14 @@ def listed(settings: Settings) -> tuple[ModelSpec, ...]:
 
 
 def _local(folders: tuple[str, ...]) -> tuple[ModelSpec, ...]:
-    """Local folders, each named by as much of the end of its path as tells it from the others."""
+    """Local folders by their names; of several with one name, all but the first by more of the end of their paths."""
     paths = list(dict.fromkeys(Path(os.path.normpath(Path(folder).expanduser().absolute())) for folder in folders))
-    names = [_distinct_end(path, [other for other in paths if other != path]) for path in paths]
-    return tuple(ModelSpec(LOCAL + name, name, "local", "", path) for name, path in zip(names, paths, strict=True))
+    specs: dict[str, ModelSpec] = {}
+    for path in paths:
+        label = _distinct_end(path, [other for other in paths if other != path])
+        model = LOCAL + (label if LOCAL + path.name in specs else path.name)
+        specs[model] = ModelSpec(model, label, "local", "", path)
+    return tuple(specs.values())
 
 
 def _distinct_end(path: Path, others: list[Path]) -> str:
@@ -88,10 +92,8 @@ def find(model: str, settings: Settings) -> ModelSpec:
         ModelNotAllowed: the operator's list does not have it, or it is not an id at all.
     """
     there = {spec.id: spec for spec in listed(settings)}
-    # of several folders with one name, the first is also found by that name alone
-    by_name = {LOCAL + spec.folder.name: spec for spec in reversed(there.values()) if spec.folder}
-    if model in there or model in by_name:
-        return there.get(model) or by_name[model]
+    if model in there:
+        return there[model]
     if "*" in settings.models and HUB_ID.fullmatch(model) and not model.startswith(LOCAL):
         return ModelSpec(model, model, "hub")
     raise ModelNotAllowed(model=model[:100], allowed=", ".join(there))

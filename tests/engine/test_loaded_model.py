@@ -145,7 +145,11 @@ def test_logits_are_numbers_where_their_softmax_is(logits, expected):
 def test_a_pictures_tower_is_left_where_the_text_model_alone_is_taken():
     """What transformers leaves out of a model of several parts is no fault; what lies in the text model is."""
     model = build("llama")
-    whole = SimpleNamespace(architectures=["XForConditionalGeneration"], sub_configs={"text_config": 0})
+    whole = SimpleNamespace(
+        architectures=["XForConditionalGeneration"],
+        sub_configs={"text_config": 0},
+        get_text_config=lambda: model.config,
+    )
 
     def check(config, *unexpected):
         info = {"missing_keys": set(), "mismatched_keys": set(), "unexpected_keys": set(unexpected)}

@@ -148,6 +148,22 @@ def both(*changes):
     return change
 
 
+def in_eight_bits(folder):
+    """The weights as fp8 with the scales that such checkpoints hold, those of inputs too."""
+
+    def change(tensors):
+        small = {}
+        for name, tensor in tensors.items():
+            scale = tensor.abs().max().reshape(1, 1) / 448
+            eight = {name: (tensor / scale).to(torch.float8_e4m3fn), f"{name}_scale_inv": scale}
+            small |= eight | {name.replace("weight", "input_scale"): scale} if "proj" in name else {name: tensor}
+        return small
+
+    weights(change)(folder)
+    block = {"quant_method": "fp8", "weight_block_size": [128, 128], "activation_scheme": "dynamic"}
+    config(quantization_config=block)(folder)
+
+
 def sentencepiece_only(folder):
     delete("tokenizer*")(folder)
     (folder / "tokenizer.model").write_bytes(b"\x00\x01")
@@ -259,6 +275,18 @@ def test_an_odd_folder_loads_with_the_numbers_of_the_clean_one(folder, right, ki
     assert probabilities(folder) == pytest.approx(right, abs=1e-6)
 
 
+def test_weights_in_eight_bits_load_as_transformers_unpacks_them(folder, right):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    in_eight_bits(folder)
+    ids = AutoTokenizer.from_pretrained(folder)(PROMPT, return_tensors="pt")["input_ids"]
+    with torch.inference_mode():
+        plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)(ids).logits[0, -1].softmax(-1)
+    found = probabilities(folder)
+    assert found == pytest.approx(plain.topk(5).values.tolist(), abs=1e-6)
+    assert found != pytest.approx(right, abs=1e-6)
+
+
 @pytest.mark.parametrize("kind", REFUSED)
 def test_a_broken_folder_is_refused_by_its_own_name_in_every_language(folder, kind):
     change, expected = REFUSED[kind]
@@ -311,11 +339,11 @@ def test_the_memory_that_is_needed_follows_what_is_stored_not_the_configuration(
 # -- names --------------------------------------------------------------------------------------------------------
 def test_folders_of_one_name_are_told_apart_and_the_first_keeps_its_old_id():
     settings = settings_for("/runs/a/checkpoint-500", "/runs/b/checkpoint-500", "/runs/c/x", "/runs/c/x/")
-    ids = [spec.id for spec in registry.listed(settings)]
-    assert ids == ["local/a/checkpoint-500", "local/b/checkpoint-500", "local/x"]
-    assert str(registry.find("local/checkpoint-500", settings).folder) == str(Path("/runs/a/checkpoint-500"))
-    for model in ids:
-        assert registry.find(model, settings).id == model
+    specs = registry.listed(settings)
+    assert [spec.id for spec in specs] == ["local/checkpoint-500", "local/b/checkpoint-500", "local/x"]
+    assert [spec.label for spec in specs] == ["a/checkpoint-500", "b/checkpoint-500", "x"]
+    assert registry.find("local/checkpoint-500", settings).folder == Path("/runs/a/checkpoint-500").absolute()
+    assert [registry.find(spec.id, settings) for spec in specs] == list(specs)
 
 
 def test_a_folder_named_by_a_dot_has_the_name_of_where_it_is(tmp_path, monkeypatch):
