@@ -566,7 +566,7 @@ def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> Rea
         stream=stream.where,
         transformers=transformers.__version__,
         torch=torch.__version__,
-        rules=read_rules(model.generation_config, vocab),
+        rules=read_rules(getattr(model, "generation_config", None), vocab),
     )
     pace = Pace()
     footprint = _footprint(capturer, hook, card, pace, head is None)
