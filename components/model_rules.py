@@ -70,4 +70,5 @@ def left_out_fact(rules: ModelRules, text: Catalogue) -> str:
 
 def _shortened(value: object) -> str:
     shown = json.dumps(value, ensure_ascii=False)
+    shown = shown if shown.isprintable() else json.dumps(value)
     return ISOLATE.format(shown if len(shown) <= LONGEST else shown[:LONGEST] + " …")

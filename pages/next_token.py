@@ -33,7 +33,8 @@ with error_frame(text):
 pins = panels.pin_picker(view)
 settings = decode_settings(text, view.card.rules)
 bars = panels.Bars(pos, k, pins, settings, value, log)
-panels.candidates(view, bars)
+with error_frame(text):
+    panels.candidates(view, bars)
 
 if view.card.stream.lens_refused:
     advice(text(f"lens.refused.{view.card.stream.lens_refused}"))

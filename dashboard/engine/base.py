@@ -606,7 +606,10 @@ class Engine(Protocol):
         """The k likeliest after position `pos`, and the tokens with the ids `pins`."""
 
     def processed(self, key: RunKey, pos: int, ids: tuple[int, ...], settings: DecodeSettings) -> Processed:
-        """What `settings` make of the distribution after `pos`, for the tokens `ids`; no forward pass."""
+        """What `settings` make of the distribution after `pos`, for the tokens `ids`; no forward pass.
+
+        The text up to `pos` is the prompt that the model's rules count from. Raises NothingLeft.
+        """
 
     def token(self, model: str, ids: tuple[int, ...]) -> tuple[Token, ...]:
         """Ids of the vocabulary as tokens."""
@@ -640,14 +643,18 @@ class Engine(Protocol):
     ) -> Generated:
         """Texts that go on from the prompt; `on_step` is told each token of the sampled columns as it comes.
 
-        Cancelled after the first token, it gives what came. Raises as `generation_cost`, and Busy, Cancelled.
+        Cancelled, or without the device for too long, after the first token, it gives what came. Raises as
+        `generation_cost`, and NothingLeft, Busy, Cancelled.
         """
 
     def compare_settings(self, key: RunKey, request: CompareRequest, job: Job | None = None) -> SettingsComparison:
-        """What decode settings leave at each position, and how far apart they are; kept with the run."""
+        """What decode settings leave at each position, and how far apart they are; kept with the run.
+
+        Each position is the end of a prompt that the model's rules count from. Raises NothingLeft, Cancelled.
+        """
 
     def probability_tree(self, key: RunKey, request: TreeRequest, job: Job | None = None) -> ProbabilityTree:
-        """Continuations of the prompt with their exact probabilities. Raises Cancelled."""
+        """Continuations of the prompt with their exact probabilities. Raises NothingLeft, Busy, Cancelled."""
 
     def word_ends(self, model: str) -> tuple[int, ...]:
         """Tokens that cannot carry a word on: they begin a new word, punctuation, a new line or the end.

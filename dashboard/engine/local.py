@@ -625,7 +625,7 @@ def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> Rea
         heads_by_layer=capturer.heads,
         uneven=len({count for count in capturer.heads if count}) > 1
         or any(len(set(anatomy.settings(config, name))) > 1 for name in ("num_key_value_heads", "head_dim")),
-        rules=read_rules(model.generation_config, vocab),
+        rules=read_rules(getattr(model, "generation_config", None), vocab),
     )
     pace = Pace()
     footprint = _footprint(capturer, hook, card, pace, head is None)

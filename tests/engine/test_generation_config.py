@@ -159,6 +159,9 @@ def test_texts_with_the_models_own_rules_are_those_of_generate(ruled, greedy, tu
         assert text.stopped in {"end", "limit", "stop"}
         if column.num_beams == 1:
             assert len(whole) == len(text.ids)
+            cut = text.alternative_cut_by
+            np.testing.assert_array_equal(cut > 0, np.exp(text.alternative_log_q) == 0)
+            assert cut.max() <= len(made.names[0])
         else:
             assert text.score == pytest.approx(float(output.sequences_scores[row]), abs=1e-5)
 

@@ -73,6 +73,19 @@ def test_the_bars_obey_them_and_name_them_until_they_are_turned_off(open_ruled):
     assert "Left to draw from" not in words(linked)
 
 
+def test_rules_that_leave_no_token_are_told_where_the_bars_would_be_and_the_rest_stands(open_ruled, tmp_path):
+    every = {"suppress_tokens": list(range(305))}
+    (tmp_path / "ruled" / "tiny" / "generation_config.json").write_text(json.dumps(every))
+    at = open_ruled("next_token", {"prompt": PROMPT})
+    assert not at.exception
+    text = Catalogue("en")
+    assert text("error.NothingLeft", names="suppress_tokens") in words(at)
+    assert text("next_token.table") in words(at)
+    at.toggle(key="next_token_without_rules").set_value(True).run()
+    assert "error.NothingLeft" not in words(at)
+    assert len(at.get("plotly_chart")) > 1
+
+
 def test_a_model_without_rules_shows_none_of_it(open_page):
     for slug in ("sampling", "next_token"):
         at = open_page(slug, {"prompt": PROMPT})
