@@ -143,8 +143,6 @@ def check(name: str, values: list[str]) -> Dropped | None:
     """Why the texts of one query parameter cannot be read; the model's own limits are checked where it is known."""
     field = FIELDS.get(name)
     shown = ", ".join(values)
-    if any("\ud800" <= character <= "\udfff" for character in name + shown):
-        return Dropped(name, shown, "characters")
     if field is None:
         return Dropped(name, shown, "unknown")
     readers = {
