@@ -28,7 +28,6 @@ WINDOWS = frozenset(
         "sliding_window_size",
         "window_size",
         "attention_window_size",
-        "local_attention",
         "local_attention_window_len",
         "local_attn_chunk_length",
         "attention_chunk_size",

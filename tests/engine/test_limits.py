@@ -34,6 +34,8 @@ NO_LIMITS = re.compile(
     # families without a causal map that could be shown, or counted in blocks of one that is listed
     r"block_size|num_random_blocks|local_num_chunks_(before|after)|lsh_.*|local_attention_probs_dropout_prob|"
     r"index_topk_blocks|index_local_blocks|max_patch_length|pooling|compress_rates|"
+    # half of it is the window, which is a setting too
+    r"local_attention|"
     # the longest text
     r"context_length|model_max_length|prompt_length|same_length"
 )
