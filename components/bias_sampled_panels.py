@@ -232,7 +232,8 @@ def _charts(of: Drawn) -> None:
     common: dict[str, Any] = {"key": key, "text": text, "script": script, "strip": strip}
     shown = partial(sampled_figure, frame, text=text, theme=view.theme)
     alt: dict[str, object] = {"completions": len(completions), "groups": len(names)}
-    asked = (of.request, {"template": of.template, "exact": probs is not None})
+    drawn = (of.request, {"template": of.template})
+    asked = (*drawn, {"exact": probs is not None})
     chart_panel(Panel(name="sampled", asked=asked, figure=shown, frame=lambda: frame, alt=alt, **common))
     words_at, pair_at = st.columns(2)
     with words_at:
@@ -240,8 +241,8 @@ def _charts(of: Drawn) -> None:
     labels = [f"{names[a]} – {names[b]}" for a, b in pairs]
     with pair_at:
         pair = pairs[place_picker("bias_tested", text("bias.tested"), labels) if len(labels) > 1 else 0]
-    common["asked"] = (of.request, {"template": of.template, "pair": pair, "pairs": pairs})
-    _differences(pair, comparison_frame(of.counts, of.drawn, pairs, names, completions), common, of)
+    tests = comparison_frame(of.counts, of.drawn, pairs, names, completions)
+    _differences(pair, tests, {**common, "asked": (*drawn, {"pair": pair, "pairs": pairs})}, of)
 
 
 def _differences(pair: tuple[int, int], tests: pd.DataFrame, common: dict[str, Any], of: Drawn) -> None:

@@ -257,10 +257,16 @@ def test_a_link_to_a_job_that_is_not_there_says_so_and_the_page_lives(open_app, 
         ("crows_pairs", "dev.json", b'{"version": "1.1", "data": {"intrasentence": []}}', "BenchmarkColumnsMissing"),
         ("stereoset", "x.csv", CROWS.encode(), "BenchmarkJsonInvalid"),
         ("crows_pairs", "x.xlsx", b"PK\x03\x04\x00\x01\x02\xff", "FileNotText"),
-        ("crows_pairs", "x.csv", CROWS.replace(",", ";").encode(), "BenchmarkColumnsMissing"),
+        ("crows_pairs", "x.csv", CROWS.replace(",", "|").encode(), "BenchmarkColumnsMissing"),
         ("winogender", "x.tsv", CROWS.encode(), "BenchmarkColumnsMissing"),
         ("winobias", "x.txt", b"1 [The nurse] slept.", "BenchmarkSideUnknown"),
         ("winobias", "pro_stereotyped_type1.txt.dev", b"\n\n", "BenchmarkEmpty"),
+        (
+            "winobias",
+            "pro_stereotyped_type2.txt.dev",
+            b"1 [The nurse] met the guard and thanked [her].",
+            "BenchmarkUnpaired",
+        ),
     ],
 )
 def test_a_file_of_another_format_is_named_and_can_be_replaced(open_app, slug, name, data, error):
@@ -278,6 +284,7 @@ FACTS = {
     "BenchmarkJsonInvalid": ("benchmark", "reason", "line"),
     "BenchmarkSideUnknown": ("name", "benchmark"),
     "BenchmarkEmpty": ("benchmark", "example"),
+    "BenchmarkUnpaired": ("file",),
 }
 
 
