@@ -74,7 +74,7 @@ def context(model: Any) -> int | None:
 
     def noted(table: nn.Embedding, args: Any) -> None:
         given = first_tensor(args)
-        rows = [] if given is None else given.flatten().tolist()
+        rows = [] if given is None or given.is_floating_point() else given.flatten().tolist()
         if len(rows) == len(ids) and rows == list(range(rows[0], rows[0] + len(rows))):
             limits.append(table.num_embeddings - rows[0])
 
