@@ -17,6 +17,7 @@ from dashboard.engine.base import (
     Token,
     WeightMap,
 )
+from dashboard.run_key import result_key
 
 MAP_SIDE = 512
 """The detail chart shows at most so many rows and columns; beyond it is pooled."""
@@ -61,6 +62,12 @@ class Detail:
         """Names the map in a file's name."""
         return f"L{self.layer}H{self.head}" if self.what == "head" else f"{self.what}{len(self.pairs)}"
 
+    @property
+    def asked(self) -> dict[str, object]:
+        """What changes a chart of this detail beside the engine's request."""
+        shown = {"token": self.token, "without_first": self.without_first, "own_scale": self.own_scale}
+        return {"what": self.what, **shown}
+
     def request(self, rows: tuple[int, int], cols: tuple[int, int], side: int) -> AttentionRequest:
         """The engine's request for this map's part."""
         if self.what == "head":
@@ -73,7 +80,7 @@ class Detail:
         """The map's part, with progress; key 0 is emptied (NaN) when it is hidden."""
         view, request = self.view, self.request(rows, cols, side)
         label = view.text("work.rollout" if self.what == "rollout" else "work.combining")
-        name = f"{self.what} {self.pairs} {rows} {cols} {view.key.digest}"
+        name = result_key(view.key, self.what, request).digest
         found = view.wait(lambda job: view.engine.weights(view.key, request, job), label, name)
         if not self.without_first or found.col_start > 0 or found.block > 1:
             return found

@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from components.attention_detail import LINES_SIDE, Detail
+from components.attention_detail import LINES_SIDE, MAP_SIDE, Detail
 from components.charts import attention as charts
 from components.controls import choice_picker
 from components.next_token_panels import run_facts
@@ -24,6 +24,7 @@ from dashboard import scripts
 from dashboard.engine.base import Tiles, Token
 from dashboard.frames import attention as frames
 from dashboard.i18n import Catalogue
+from dashboard.run_key import RunKey
 from dashboard.tokens import visible
 
 WINDOW_FROM = 64
@@ -95,6 +96,7 @@ def mosaic(
         Panel(
             name="mosaic",
             key=view.key,
+            asked=({"order": order, "without_first": without_first},),
             text=text,
             draw=draw,
             figure=partial(
@@ -108,7 +110,7 @@ def mosaic(
             ),
             frame=lambda: frames.mosaic_frame(found, view.tokens.tokens),
             table=lambda: metrics,
-            script=lambda: scripts.mosaic_script(card, view.key),
+            script=lambda key: scripts.mosaic_script(card, key),
             strip=[
                 text("strip.exact"),
                 card.weight_formula,
@@ -191,6 +193,7 @@ def weight_map(detail: Detail) -> None:
         Panel(
             name="head",
             key=view.key,
+            asked=(detail.request(detail.queries, detail.keys, MAP_SIDE), detail.asked),
             text=text,
             figure=partial(
                 charts.head_figure,
@@ -205,7 +208,7 @@ def weight_map(detail: Detail) -> None:
             ),
             frame=lambda: frames.head_frame(found, tokens),
             table=lambda: frames.weight_table(found, tokens) if found.block == 1 else frames.head_frame(found, tokens),
-            script=lambda: map_script(detail, detail.queries, detail.keys),
+            script=lambda key: map_script(detail, key, detail.queries, detail.keys),
             strip=[
                 text("strip.exact"),
                 view.card.weight_formula,
@@ -230,14 +233,16 @@ def _take_box() -> None:
             st.session_state[key] = (start, max(round(high) + 1, start + 1))
 
 
-def map_script(detail: Detail, rows: tuple[int, int], cols: tuple[int, int], chart: str | None = None) -> str:
+def map_script(
+    detail: Detail, key: RunKey, rows: tuple[int, int], cols: tuple[int, int], chart: str | None = None
+) -> str:
     """The script that makes this part of the map again, as a map, bars (of one row or column) or lines."""
-    view = detail.view
+    card = detail.view.card
     if detail.what == "head":
-        return scripts.head_script(view.card, view.key, detail.layer, detail.head, rows=rows, cols=cols, chart=chart)
+        return scripts.head_script(card, key, detail.layer, detail.head, rows=rows, cols=cols, chart=chart)
     if detail.what == "rollout":
-        return scripts.rollout_script(view.card, view.key, rows=rows, cols=cols, chart=chart)
-    return scripts.combine_script(view.card, view.key, detail.pairs, detail.what, rows=rows, cols=cols, chart=chart)
+        return scripts.rollout_script(card, key, rows=rows, cols=cols, chart=chart)
+    return scripts.combine_script(card, key, detail.pairs, detail.what, rows=rows, cols=cols, chart=chart)
 
 
 def token_bars(detail: Detail) -> None:
@@ -259,13 +264,14 @@ def token_bars(detail: Detail) -> None:
 
 
 def _bars(
-    detail: Detail, name: str, frame: pd.DataFrame, figure: Callable[..., go.Figure], script: Callable[[], str]
+    detail: Detail, name: str, frame: pd.DataFrame, figure: Callable[..., go.Figure], script: Callable[[RunKey], str]
 ) -> None:
     view, text = detail.view, detail.view.text
     chart_panel(
         Panel(
             name=name,
             key=view.key,
+            asked=({"pairs": detail.pairs}, detail.asked),
             text=text,
             figure=partial(figure, frame, text=text, theme=view.theme),
             frame=lambda: frame,
@@ -280,25 +286,21 @@ def _bars(
 def _row_panel(detail: Detail) -> None:
     frame = frames.row_frame(detail.chosen_row(), 0, 0, detail.tokens)
     whole = (0, len(detail.tokens))
-    _bars(detail, "row", frame, charts.row_figure, lambda: map_script(detail, (detail.token, detail.token + 1), whole))
+    one = (detail.token, detail.token + 1)
+    _bars(detail, "row", frame, charts.row_figure, lambda key: map_script(detail, key, one, whole))
 
 
 def _column_panel(detail: Detail) -> None:
     frame = frames.column_frame(detail.chosen_column(), detail.tokens)
     whole = (0, len(detail.tokens))
-    _bars(
-        detail,
-        "column",
-        frame,
-        charts.column_figure,
-        lambda: map_script(detail, whole, (detail.token, detail.token + 1)),
-    )
+    one = (detail.token, detail.token + 1)
+    _bars(detail, "column", frame, charts.column_figure, lambda key: map_script(detail, key, whole, one))
 
 
 def _all_heads_panel(detail: Detail) -> None:
     view = detail.view
     frame = frames.query_rows_frame(view.engine.query_rows(view.key, detail.token), detail.tokens)
-    script = partial(scripts.query_rows_script, view.card, view.key, detail.token)
+    script = partial(scripts.query_rows_script, view.card, query=detail.token)
     _bars(detail, "query_rows", frame, charts.query_rows_figure, script)
 
 
@@ -320,10 +322,11 @@ def lines(detail: Detail) -> None:
         Panel(
             name="lines",
             key=view.key,
+            asked=(detail.request(span, span, MAP_SIDE), detail.asked),
             text=text,
             figure=partial(charts.lines_figure, found, tokens, text=text, theme=view.theme, chosen=detail.token),
             frame=lambda: frames.head_frame(found, tokens),
-            script=lambda: map_script(detail, span, span, chart="lines"),
+            script=lambda key: map_script(detail, key, span, span, chart="lines"),
             strip=[text("strip.exact"), *run_facts(view)],
             alt={"tokens": span[1] - span[0]},
             on_select=None,
@@ -342,10 +345,11 @@ def metric_map(view: View, metrics: pd.DataFrame) -> None:
         Panel(
             name="metric_map",
             key=view.key,
+            asked=({"metric": metric},),
             text=text,
             figure=partial(charts.metric_map_figure, metrics, metric, text=text, theme=view.theme),
             frame=lambda: metrics,
-            script=lambda: scripts.metric_script(view.card, view.key, metric),
+            script=lambda key: scripts.metric_script(view.card, key, metric),
             strip=[text("strip.exact"), *run_facts(view)],
             alt={"metric": text(f"metrics.{metric}")},
             suffix=metric,

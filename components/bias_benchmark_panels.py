@@ -33,6 +33,7 @@ from dashboard.jobs.spec import JobSpec
 from dashboard.jobs.status import JobStatus
 from dashboard.probes.benchmark_files import BENCHMARKS, MAX_BYTES, Benchmark
 from dashboard.probes.text_files import checked_size
+from dashboard.run_key import RunKey
 from dashboard.tokens import shortened
 from dashboard.view_state import FIELDS
 
@@ -219,10 +220,11 @@ def _results(spec: JobSpec, status: JobStatus, other: bool, view: View) -> None:
     panel = Panel(
         name="benchmark",
         key=key,
+        asked=(),
         text=text,
         figure=partial(benchmark_figure, found.scores, text=text, theme=view.theme),
         frame=lambda: found.scores,
-        script=lambda: _script(spec, key, other, view),
+        script=lambda key: _script(spec, key, other, view),
         strip=_strip(spec, status, len(found.items), key, view),
         alt={"categories": found.scores["category"].nunique() - 1},
         suffix=spec.request["benchmark"],
@@ -232,7 +234,7 @@ def _results(spec: JobSpec, status: JobStatus, other: bool, view: View) -> None:
     chart_panel(replace(panel, name="benchmark_items", figure=None, frame=lambda: found.items))
 
 
-def _script(spec: JobSpec, key: JobKey, other: bool, view: View) -> str:
+def _script(spec: JobSpec, key: RunKey, other: bool, view: View) -> str:
     """The code of the job's own model, which need not be the page's."""
     card = view.card
     if other:

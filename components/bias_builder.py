@@ -11,14 +11,14 @@ from typing import Any
 import streamlit as st
 
 from components import link
-from components.prose import advice, number, quiet
+from components.prose import advice, literal_label, number, quiet
 from components.shell import View
-from dashboard.engine.scored import ScoreRequest
 from dashboard.errors import DashboardError
+from dashboard.pair_scores import Pairs, tokeniser
 from dashboard.probes import spec as specs
 from dashboard.probes.prepared import Prepared, prepared
 from dashboard.probes.presets import preset, presets
-from dashboard.probes.reading import MAX_BYTES, from_file
+from dashboard.probes.reading import MAX_BYTES, from_file, to_lines
 from dashboard.probes.spec import LEXICONS, OWN, ProbeSpec
 from dashboard.probes.templates import parsed
 from dashboard.probes.text_files import checked_size
@@ -142,7 +142,7 @@ def _words(spec: ProbeSpec, slot: str, view: View) -> None:
         _write(replace(spec, words=tuple({**dict(spec.words), slot: st.session_state[key]}.items())))
 
     st.session_state[key] = dict(spec.words).get(slot, "")
-    label = view.text("bias.words", slot=shortened(slot, 30)).replace("[", "\\[")
+    label = view.text("bias.words", slot=literal_label(shortened(slot, 30)))
     st.text_input(label, key=key, help=view.text("bias.words_help"), on_change=take)
 
 
@@ -209,8 +209,7 @@ def _upload(spec: ProbeSpec, view: View) -> None:
     except DashboardError as error:
         st.session_state[_NOTES] = (spec.own, [(text(error.message_id, **error.facts), advice)])
         return
-    lines = [f"{one.text}, {one.share:g}" if one.share is not None else one.text for one in found.lexicon.completions]
-    own = "\n".join(lines)
+    own = to_lines(found.lexicon.completions)
     st.session_state[_NOTES] = (own, [(text(f"probes.note.{note.kind}", **note.facts), quiet) for note in found.notes])
     _write(replace(spec, own=own))
 
@@ -231,29 +230,31 @@ def _switch(spec: ProbeSpec, name: str, view: View) -> None:
 class _Kept:
     """The last probe of this person, tokenised."""
 
-    name: tuple[str, str]
+    name: tuple[str, ...]
     made: Prepared
 
 
 def tokenised(spec: ProbeSpec, view: View) -> Prepared:
     """The probe's prompts and completions as tokens. Raises DashboardError."""
-    name = (view.model, spec.written())
+    name = (view.model, view.card.revision, spec.written())
     held: _Kept | None = st.session_state.get(_PREPARED)
     if held is None or held.name != name:
-        made = prepared(spec, lambda texts, alone: view.engine.token_ids(view.model, tuple(texts), alone=alone))
+        made = prepared(spec, tokeniser(view.engine, view.model))
         held = st.session_state[_PREPARED] = _Kept(name, made)
     return held.made
 
 
 def seconds(made: Prepared, view: View) -> float:
     """About how long its scores take; 0 where they are kept. Raises DashboardError."""
-    return seconds_of(ScoreRequest(made.prompt_ids, made.completion_ids, made.spec.boundary), view)
+    return seconds_of(Pairs.of_probe(made), view)
 
 
-def seconds_of(request: ScoreRequest, view: View) -> float:
-    """About how long the scores of `request` take; 0 where they are kept. Raises DashboardError."""
-    found = view.engine.score_cost(view.key, request).seconds
-    return 0.0 if math.isnan(found) or view.engine.scored(view.key, request) is not None else found
+def seconds_of(pairs: Pairs, view: View) -> float:
+    """About how long the scores of `pairs` take; 0 where they are kept. Raises DashboardError."""
+    if pairs.request is None:
+        return 0.0
+    found = pairs.cost(view.engine, view.key).seconds
+    return 0.0 if math.isnan(found) or view.engine.scored(view.key, pairs.request) is not None else found
 
 
 def told(made: Prepared, view: View, seconds: float) -> None:

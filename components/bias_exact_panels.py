@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,6 @@ from components.panels import Panel, chart_panel
 from components.prose import percent, quiet, section
 from components.shell import View, model_facts
 from dashboard.bias_scripts import scores_script
-from dashboard.engine.scored import ScoreRequest
 from dashboard.frames.bias import (
     ProbeScores,
     completion_frame,
@@ -35,10 +34,12 @@ from dashboard.frames.bias import (
     score_frame,
 )
 from dashboard.frames.bias_groups import distance_frame, group_frame, lorenz_frame
+from dashboard.job_keys import raw_key
+from dashboard.pair_scores import Pairs
 from dashboard.probes.lexicon import occupations
 from dashboard.probes.prepared import Prepared
 from dashboard.probes.spec import OWN
-from dashboard.run_key import RunKey
+from dashboard.run_key import RunKey, result_key
 from dashboard.stats.agreement import agreement
 
 REFERENCE = "bias_reference"
@@ -57,7 +58,7 @@ class Exact:
     way: str
     """As in `dashboard.engine.scored.Scores`; empty likewise."""
 
-    @property
+    @cached_property
     def key(self) -> RunKey:
         """The run that these scores are of."""
         return probe_key(self.view, self.made)
@@ -77,28 +78,22 @@ class Exact:
 
 
 def probe_key(view: View, made: Prepared) -> RunKey:
-    """A run that stands for all prompts and completions of a probe."""
+    """What stands for a probe's scores: all tokens in their prompts and completions, and all of its words."""
     ids = tuple(token for sequence in (*made.prompt_ids, *made.completion_ids) for token in sequence)
-    return replace(view.key, template="raw", token_ids=ids)
-
-
-def request_of(made: Prepared) -> ScoreRequest:
-    """What the engine scores for a probe."""
-    return ScoreRequest(made.prompt_ids, made.completion_ids, made.spec.boundary)
+    run = replace(raw_key(view.key), token_ids=ids)
+    request = Pairs.of_probe(made).request
+    return result_key(run, "probe", *([request] if request else []), {"probe": made.spec.facts()})
 
 
 def exact(view: View, made: Prepared) -> Exact:
     """Score the probe, with progress on the page. Raises DashboardError, Cancelled."""
-    request = request_of(made)
+    pairs = Pairs.of_probe(made)
     found = view.wait(
-        lambda job: view.engine.score(view.key, request, job),
+        lambda job: pairs.scores(view.engine, view.key, job),
         view.text("work.scores", count=len(made.prompts) * len(made.completions)),
-        f"scores {view.model} {hash(request)}",
+        probe_key(view, made).digest,
     )
-    log_p = found.log_p.astype(np.float64)
-    if found.boundary_log_mass is not None:
-        log_p = log_p + found.boundary_log_mass
-    return Exact(view, made, probe_scores(made, log_p), found.seconds, found.way)
+    return Exact(view, made, probe_scores(made, found.total), found.seconds, found.way)
 
 
 # -- what is shown -------------------------------------------------------------------------------------------------
@@ -120,16 +115,20 @@ def panels(of: Exact) -> None:
         _scores(of)
 
 
-def _panel(of: Exact, name: str, frame: pd.DataFrame, figure: Callable[..., Any], alt: dict[str, object]) -> None:
+def _panel(
+    of: Exact, name: str, frame: pd.DataFrame, figure: Callable[..., Any], alt: dict[str, object], **asked: object
+) -> None:
+    """A chart of the scores; `asked` is what tells it from others of its name."""
     view = of.view
     chart_panel(
         Panel(
             name=name,
             key=of.key,
+            asked=(asked,),
             text=view.text,
             figure=lambda: figure(text=view.text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda: scores_script(view.card, of.key, of.made),
+            script=lambda key: scores_script(view.card, key, of.made),
             strip=of.strip(),
             alt=alt,
         )
@@ -146,13 +145,14 @@ def _pair(of: Exact, pair: Pair) -> None:
     completions = len(pair.scores.completions)
     left, right = st.columns(2, gap="medium") if pair.scores.world is not None else (st.container(), None)
     with left:
-        _panel(of, "dumbbell", frame, partial(dumbbell_figure, frame, value="prob"), {"completions": completions})
+        figure = partial(dumbbell_figure, frame, value="prob")
+        _panel(of, "dumbbell", frame, figure, {"completions": completions}, **pair.asked)
     if right is not None:
         with right:
             found = agreement(frame["share"].to_numpy(), frame["world_share"].to_numpy())
             world = _world(of)
             figure = partial(against_world_figure, frame, found, world=world)
-            _panel(of, "against_world", frame, figure, {"completions": completions})
+            _panel(of, "against_world", frame, figure, {"completions": completions}, **pair.asked)
 
 
 def _world(of: Exact) -> str:
@@ -169,10 +169,11 @@ def _templates(of: Exact, pair: Pair) -> None:
     title = text("charts.bias.axis", first=first, second=second)
     section(text("bias.templates_title"), text("bias.templates_note"))
     by_template = forest_frame(pair.scores, pair.first, pair.second, by="template")
-    _panel(of, "forest", by_template, partial(forest_figure, by_template, title=title), {"rows": len(by_template)})
+    figure = partial(forest_figure, by_template, title=title)
+    _panel(of, "forest", by_template, figure, {"rows": len(by_template)}, by="template", **pair.asked)
     strip = delta_frame(pair.scores, pair.first, pair.second)
     alt: dict[str, object] = {"templates": len(pair.scores.templates), "completions": len(pair.scores.completions)}
-    _panel(of, "strip", strip, partial(strip_figure, strip), alt)
+    _panel(of, "strip", strip, partial(strip_figure, strip), alt, **pair.asked)
 
 
 def _groups(of: Exact) -> None:
@@ -190,7 +191,7 @@ def _groups(of: Exact) -> None:
     chosen = link.choice_written(REFERENCE, MEAN)
     frame = map_frame(scores, None if chosen == MEAN else int(chosen))
     alt: dict[str, object] = {"completions": len(scores.completions), "groups": len(scores.groups)}
-    _panel(of, "bias_map", frame, partial(bias_map_figure, frame), alt)
+    _panel(of, "bias_map", frame, partial(bias_map_figure, frame), alt, reference=chosen)
     if is_turned(of.made):
         quiet(text("bias.no_distribution"))
         return
@@ -225,7 +226,8 @@ def _intersection(of: Exact) -> None:
     names = {name: name_label(of.scores.groups[group], TITLE_LENGTH) for name, group in places.items()}
     title = text("bias.intersection_axis", **names)
     section(text("bias.intersection_title"), text("bias.intersection_note"))
-    _panel(of, "forest", frame, partial(forest_figure, frame, title=title), {"rows": len(frame)})
+    figure = partial(forest_figure, frame, title=title)
+    _panel(of, "forest", frame, figure, {"rows": len(frame)}, by="completion", intersection=places)
 
 
 def _scores(of: Exact) -> None:
@@ -241,10 +243,11 @@ def _table(of: Exact, name: str, frame: pd.DataFrame) -> None:
         Panel(
             name=name,
             key=of.key,
+            asked=(),
             text=view.text,
             figure=None,
             frame=lambda: frame,
-            script=lambda: scores_script(view.card, of.key, of.made),
+            script=lambda key: scores_script(view.card, key, of.made),
             strip=of.strip(),
         )
     )

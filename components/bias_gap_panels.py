@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -21,8 +21,11 @@ from components.prose import advice, quiet, section
 from components.shell import View, model_facts
 from dashboard.bias_scripts import gap_script, head_gap_script
 from dashboard.engine.base import LensRequest
+from dashboard.errors import NothingToScore
 from dashboard.frames.bias_gap import gap_frame, head_gap_frame
+from dashboard.pair_scores import tokeniser
 from dashboard.probes.articles import split_article
+from dashboard.probes.continuations import Tokenise, continuations
 from dashboard.probes.prepared import Prepared
 from dashboard.run_key import RunKey
 from dashboard.tokens import ISOLATE, visible
@@ -40,25 +43,45 @@ def differing_spans(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[tu
     return (start, len(first) - same), (start, len(second) - same)
 
 
-def behind_article(
-    completion: tuple[int, ...], text: str, token_ids: Callable[[str], tuple[int, ...]]
-) -> tuple[str, tuple[int, ...]]:
-    """The article that a completion begins with, and its tokens, none where nothing comes after it.
+@dataclass(frozen=True)
+class Side:
+    """One of two prompts, and where behind it the completion's first telling token is asked for."""
+
+    given: tuple[int, ...]
+    """Ids of what comes before that token."""
+    token: int
+
+
+def sides(
+    prompts: Sequence[str], prompt_ids: Sequence[tuple[int, ...]], completion: str, tokenise: Tokenise
+) -> tuple[str, tuple[Side, ...]]:
+    """Where the gap of a completion is asked for behind each prompt: behind its article, where it brings one.
 
     Nearly all completions begin with the same two articles: a gap at their first token is one of " a" and " an".
 
     Args:
-        completion: its tokens.
-        text: as it stands behind a prompt: `` a nurse``.
-        token_ids: of a text alone.
+        prompts: their texts.
+        prompt_ids: of each by itself.
+        completion: as it stands behind a prompt: `` a nurse``.
+        tokenise: reads prompt and completion as one text.
 
     Returns:
-        `` a`` and its ids, or an empty text and no ids.
+        The article, `` a``, and (prompt,) sides; an empty text where there is none, or its tokens are not the first of
+        the completion behind every prompt.
+
+    Raises:
+        NothingToScore: behind one of the prompts the completion has no probability.
     """
-    article, _ = split_article(text.strip())
-    ids = token_ids(f" {article}") if article else ()
-    begins = bool(ids) and len(completion) > len(ids) and completion[: len(ids)] == ids
-    return (f" {article}", ids) if begins else ("", ())
+    article, _ = split_article(completion.strip())
+    wholes = [row[0] for row in continuations(prompt_ids, prompts, [completion], tokenise)]
+    if not all(one.scorable for one in wholes):
+        raise NothingToScore(place=1)
+    if article:
+        begun = [row[0] for row in continuations(prompt_ids, prompts, [f" {article}"], tokenise)]
+        pairs = list(zip(wholes, begun, strict=True))
+        if all(one.scored and whole.ids[: len(one.ids)] == one.ids != whole.ids for whole, one in pairs):
+            return f" {article}", tuple(Side(one.ids, whole.ids[len(one.ids)]) for whole, one in pairs)
+    return "", tuple(Side(one.ids[: one.given], one.ids[one.given]) for one in wholes)
 
 
 def panels(view: View, made: Prepared) -> None:
@@ -78,18 +101,18 @@ def panels(view: View, made: Prepared) -> None:
     if made.prompt_ids[places[0]] == made.prompt_ids[places[1]]:
         advice(text("bias.gap_same", **told))
         return
-    article, ids = behind_article(
-        made.completion_ids[completion],
-        made.texts[completion],
-        lambda one: view.engine.token_ids(view.model, (one,), alone=True)[0],
-    )
+    prompts, prompt_ids = [made.prompts[place] for place in places], [made.prompt_ids[place] for place in places]
+    article, both = sides(prompts, prompt_ids, made.texts[completion], tokeniser(view.engine, view.model))
     keys = [
-        replace(key, token_ids=(*key.token_ids, *ids)) for key in (prompt_key(view, made, place) for place in places)
+        replace(prompt_key(view, made, place), token_ids=side.given) for place, side in zip(places, both, strict=True)
     ]
-    prompt = made.prompts[places[0]] + article
-    token = made.completion_ids[completion][len(ids)]
+    prompt, token = prompts[0] + article, both[0].token
     told |= {"token": ISOLATE.format(visible(view.engine.token(view.model, (token,))[0]))}
     told |= {"completion": ISOLATE.format(made.texts[completion].strip()), "prompt": ISOLATE.format(prompt)}
+    if token != both[1].token:
+        other = ISOLATE.format(visible(view.engine.token(view.model, (both[1].token,))[0]))
+        advice(text("bias.gap_tokens_differ", **told, other=other))
+        return
     quiet(text("bias.gap_of", **told))
     if view.card.stream.lens_refused:
         advice(text(f"lens.refused.{view.card.stream.lens_refused}"))
@@ -119,17 +142,17 @@ def _layers(view: View, keys: tuple[RunKey, RunKey], token: int, names: tuple[st
         )
         for key in keys
     ]
-    with np.errstate(divide="ignore"):
-        first, second = (np.log(one.pin_probs[0, :, 0].astype(np.float64)) for one in found)
+    first, second = (one.pin_log_probs[0, :, 0].astype(np.float64) for one in found)
     frame = gap_frame(found[0].steps, first, second)
     chart_panel(
         Panel(
             name="gap",
             key=keys[0],
+            asked=({"token": token, "second": keys[1].token_ids, "names": names},),
             text=text,
             figure=partial(gap_figure, frame, first=names[0], second=names[1], text=text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda: gap_script(view.card, keys[0], (keys[0].token_ids, keys[1].token_ids), token, names=names),
+            script=lambda key: gap_script(view.card, key, (keys[0].token_ids, keys[1].token_ids), token, names=names),
             strip=[
                 text("strip.exact"),
                 text("lens.tail"),
@@ -154,11 +177,12 @@ def _heads(view: View, prompt: str, keys: tuple[RunKey, RunKey], names: tuple[st
         Panel(
             name="head_gap",
             key=keys[0],
+            asked=({"spans": spans, "second": keys[1].token_ids, "names": names},),
             text=text,
             figure=partial(head_gap_figure, frame, first=names[0], second=names[1], text=text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda: head_gap_script(
-                view.card, keys[0], (keys[0].token_ids, keys[1].token_ids), spans, names=names
+            script=lambda key: head_gap_script(
+                view.card, key, (keys[0].token_ids, keys[1].token_ids), spans, names=names
             ),
             strip=[
                 text("strip.exact"),

@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from components.bias_exact_panels import probe_key
 from components.bias_sampled_panels import prompt_key, template_picker
 from components.controls import place_picker
+from components.model_rules import texts_fact
 from components.panels import Panel, chart_panel
 from components.prose import quiet, section
 from components.shell import View, model_facts
@@ -19,7 +21,7 @@ from dashboard.engine.base import Job
 from dashboard.engine.generated import Column, Generated, GenerateRequest, TreeRequest
 from dashboard.probes.matching import merged
 from dashboard.probes.prepared import Prepared
-from dashboard.run_key import RunKey
+from dashboard.run_key import RunKey, result_key
 from dashboard.sampling_scripts import texts_script
 from dashboard.tokens import ISOLATE
 
@@ -58,7 +60,7 @@ def panels(view: View, made: Prepared) -> None:
             _called(view, prompt_key(view, made, template * groups + g), g, groups, job) for g in range(groups)
         ],
         text("work.calling", count=groups),
-        f"call {hash((made.prompt_ids, template))}",
+        result_key(probe_key(view, made), "call", column(), {"template": template}).digest,
     )
     names = made.group_names
     for name, call in zip(names, calls, strict=True):
@@ -78,7 +80,7 @@ def _called(view: View, key: RunKey, group: int, groups: int, job: Job) -> _Call
     for number in range(SEEDS):
         job.progress((group + number / SEEDS) / groups)
         request = GenerateRequest((replace(column_, seed=column_.seed + number),))
-        found = view.engine.generate(key, request, Job(job.cancel))
+        found = view.engine.generate(key, request, Job(job.cancel)).whole()
         made = made or found
         seeds.update(tuple(output.ids.tolist()) for output in found.outputs)
     assert made is not None
@@ -130,10 +132,15 @@ def _table(view: View, key: RunKey, call: _Call) -> None:
         Panel(
             name="notebook",
             key=key,
+            asked=(column(), {"seeds": SEEDS, "nodes": TREE_NODES}),
             text=text,
             figure=None,
             frame=lambda: frame,
-            script=lambda: texts_script(view.card, key, GenerateRequest((column(),))),
-            strip=[text("bias.ranked_list"), *model_facts(view, call.made.seconds, key)],
+            script=lambda key: texts_script(view.card, key, GenerateRequest((column(),))),
+            strip=[
+                text("bias.ranked_list"),
+                texts_fact(view.card.rules, [column()], text),
+                *model_facts(view, call.made.seconds, key),
+            ],
         )
     )

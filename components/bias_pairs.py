@@ -38,6 +38,11 @@ class Pair:
         """Of first and second."""
         return self.scores.groups[self.first], self.scores.groups[self.second]
 
+    @property
+    def asked(self) -> dict[str, object]:
+        """What tells its charts from those of other pairs."""
+        return {"pair": self.names, "groups": self.groups}
+
 
 def probe_scores(made: Prepared, log_p: NDArray[np.float64]) -> ProbeScores:
     """The scores with their names, and the completions' shares in the world."""

@@ -17,23 +17,23 @@ from components.bias_exact_panels import probe_key
 from components.bias_pairs import groups_picker
 from components.charts.bias_sampled import differences_figure, sampled_figure
 from components.controls import integer_picker, number_picker, place_picker
+from components.model_rules import acting_fact
 from components.panels import Panel, chart_panel
 from components.prose import advice, number, percent, quiet, section
 from components.shell import View, model_facts
 from dashboard.bias_scripts import sampled_script
-from dashboard.engine.base import DecodeSettings, Job
+from dashboard.engine.base import PURE, Job
 from dashboard.engine.generated import Column, GenerateRequest
-from dashboard.engine.scored import ScoreRequest
 from dashboard.frames.bias_sampled import comparison_frame, missing_frame, sampled_frame
 from dashboard.i18n import Catalogue
+from dashboard.pair_scores import Pairs, tokeniser
+from dashboard.probes.continuations import continuations
 from dashboard.probes.matching import Matcher
 from dashboard.probes.prepared import Prepared
-from dashboard.run_key import RunKey
+from dashboard.run_key import RunKey, result_key
 from dashboard.stats.counts import independence
 from dashboard.tokens import ISOLATE
 
-PURE = DecodeSettings()
-"""Draws from these have the model's own probabilities."""
 MOST_RATES = 8
 """Of more groups the least and the largest rate are told, not each."""
 EXAMPLES = 3
@@ -94,7 +94,7 @@ def panels(view: View, made: Prepared) -> None:
     texts, seconds = view.wait(
         lambda job: _drawn(view, made, template, request, job),
         text("work.drawing", count=groups * column.rows),
-        f"draw {hash((made.prompt_ids, template, request))}",
+        result_key(probe_key(view, made), "draw", request, {"template": template}).digest,
     )
     of = Drawn(view, made, template, request, texts, seconds)
     _told(of)
@@ -115,7 +115,7 @@ def template_picker(made: Prepared, view: View) -> int:
 def _column(view: View, made: Prepared) -> Column:
     """How texts are drawn: every setting in the link."""
     text = view.text
-    longest = max(len(ids) for ids in made.completion_ids) + 1
+    longest = max(made.lengths) + 1
     rows_at, new_at, t_at, k_at, p_at, seed_at = st.columns(6, vertical_alignment="bottom")
     with rows_at:
         rows = integer_picker("bias_rows", text("bias.rows"), 2000, 100, low=10)
@@ -131,7 +131,7 @@ def _column(view: View, made: Prepared) -> Column:
         top_p = number_picker("bias_top_p", "top_p", 0.05, 1.0, 1.0, help_text=text("parameter.top_p.meaning"))
     with seed_at:
         seed = integer_picker("bias_seed", "seed", 999_999_999, 42, help_text=text("parameter.seed.meaning"))
-    settings = DecodeSettings(temperature=temperature, top_k=int(top_k), top_p=top_p)
+    settings = replace(PURE, temperature=temperature, top_k=int(top_k), top_p=top_p)
     return Column(settings, rows=rows, max_new_tokens=new, seed=seed)
 
 
@@ -144,7 +144,7 @@ def _drawn(
         within = Job(job.cancel, lambda share, group=group: job.progress((group + share) / groups), job.waits)  # type: ignore[misc]
         key = prompt_key(view, made, template * groups + group)
         own = replace(request, first_row=group * request.columns[0].rows)
-        generated = view.engine.generate(key, own, within)
+        generated = view.engine.generate(key, own, within).whole()
         seconds += generated.seconds
         # decoded behind the prompt and cut off from it: some decoders drop a text's leading space
         before, *whole = view.engine.texts(
@@ -157,7 +157,7 @@ def _drawn(
 def _told(of: Drawn) -> None:
     """What can be said of all draws in a line each."""
     text, names = of.view.text, of.made.group_names
-    short = sum(len(ids) > of.column.max_new_tokens for ids in of.made.completion_ids)
+    short = sum(length > of.column.max_new_tokens for length in of.made.lengths)
     if short:
         advice(text("bias.short", tokens=of.column.max_new_tokens, count=short, of=len(of.made.completions)))
     rows = missing_frame(of.counts.sum(1), of.drawn, names).to_dict("records")
@@ -181,25 +181,32 @@ def _rate(row: Mapping[Any, Any], text: Catalogue) -> str:
 
 
 def _exact_probs(of: Drawn) -> NDArray[np.float64] | None:
-    """(group, completion) what the draws should give; ``None`` where settings, or too few tokens, change that."""
-    longest = max(len(ids) for ids in of.made.completion_ids)
-    # the last token shows where the word ends
-    if of.column.settings != PURE or not of.made.spec.boundary or of.column.max_new_tokens <= longest:
+    """(group, completion) what the draws should give; ``None`` where it is not what is scored.
+
+    Settings or too few tokens change it, and where the end of a prompt is read otherwise the score is given less than
+    the prompt behind which was drawn.
+    """
+    if of.column.settings != PURE or not of.made.spec.boundary:
         return None
     view, made, groups = of.view, of.made, len(of.texts)
-    own = made.prompt_ids[of.template * groups : (of.template + 1) * groups]
-    request = ScoreRequest(own, made.completion_ids, made.spec.boundary)
-    seconds = seconds_of(request, view)
+    own = slice(of.template * groups, (of.template + 1) * groups)
+    rows = continuations(made.prompt_ids[own], made.prompts[own], made.texts, tokeniser(view.engine, view.model))
+    # the last token shows where the word ends
+    if of.column.max_new_tokens <= max(len(one.scored) for row in rows for one in row):
+        return None
+    if any(one.given < len(ids) for ids, row in zip(made.prompt_ids[own], rows, strict=True) for one in row):
+        return None
+    pairs = Pairs.of(made.prompt_ids[own], rows, made.spec.boundary)
+    seconds = seconds_of(pairs, view)
     if seconds > MOST_SECONDS:
         quiet(view.text("bias.not_covered", seconds=number(view.text, seconds, 0)))
         return None
     found = view.wait(
-        lambda job: view.engine.score(view.key, request, job),
+        lambda job: pairs.scores(view.engine, view.key, job),
         view.text("work.scores", count=groups * len(made.completions)),
-        f"scores {view.model} {hash(request)}",
+        result_key(probe_key(view, made), "scores", {"template": of.template}).digest,
     )
-    assert found.boundary_log_mass is not None
-    return np.exp(found.log_p.astype(np.float64) + found.boundary_log_mass)
+    return np.exp(found.total)
 
 
 def _charts(of: Drawn) -> None:
@@ -216,19 +223,24 @@ def _charts(of: Drawn) -> None:
         text("bias.drawn", n=rows),
         text("sampling.noise"),
         text("sampling.order", names=", ".join(of.column.settings.acting) or text("sampling.nothing_acts")),
+        acting_fact(view.card.rules, of.column.settings, text),
         *model_facts(view, of.seconds, key),
     ]
-    script = lambda: sampled_script(view.card, key, made, of.request, of.template, first_rows=first_rows)  # noqa: E731
+    script = partial(
+        sampled_script, view.card, made=made, request=of.request, template=of.template, first_rows=first_rows
+    )
     common: dict[str, Any] = {"key": key, "text": text, "script": script, "strip": strip}
     shown = partial(sampled_figure, frame, text=text, theme=view.theme)
     alt: dict[str, object] = {"completions": len(completions), "groups": len(names)}
-    chart_panel(Panel(name="sampled", figure=shown, frame=lambda: frame, alt=alt, **common))
+    asked = (of.request, {"template": of.template, "exact": probs is not None})
+    chart_panel(Panel(name="sampled", asked=asked, figure=shown, frame=lambda: frame, alt=alt, **common))
     words_at, pair_at = st.columns(2)
     with words_at:
         _, pairs = groups_picker(made, view)
     labels = [f"{names[a]} – {names[b]}" for a, b in pairs]
     with pair_at:
         pair = pairs[place_picker("bias_tested", text("bias.tested"), labels) if len(labels) > 1 else 0]
+    common["asked"] = (of.request, {"template": of.template, "pair": pair, "pairs": pairs})
     _differences(pair, comparison_frame(of.counts, of.drawn, pairs, names, completions), common, of)
 
 

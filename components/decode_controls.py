@@ -9,30 +9,37 @@ import streamlit as st
 
 from components import link
 from components.controls import number_picker, switch
+from components.model_rules import on_bars, rules_told
 from components.prose import advice, quiet
-from dashboard.engine.base import DecodeSettings
+from dashboard import decode_ranges
+from dashboard.decode_ranges import one_left
+from dashboard.engine.base import DecodeSettings, ModelRules
 from dashboard.i18n import Catalogue
 
 _SETTING = "next_token_"
 _OPENED = "_decode_settings_opened"
-RANGES: dict[str, tuple[float, float, float]] = {
-    "temperature": (0.0, 10.0, 1.0),
-    "top_k": (0, 100_000, 0),
-    "top_p": (0.0, 1.0, 1.0),
-    "min_p": (0.0, 1.0, 0.0),
-    "typical_p": (0.01, 1.0, 1.0),
-    "repetition_penalty": (0.1, 10.0, 1.0),
-}
-"""Setting -> lowest, highest, default (off)."""
-LEAST_TEMPERATURE = 1e-30
-"""A logit divided by less may be more than float32 can hold."""
+_WITHOUT_RULES = f"{_SETTING}without_rules"
+OFF = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "typical_p": 1.0, "repetition_penalty": 1.0}
+"""Setting -> its value without effect, which is the default."""
+RANGES: dict[str, tuple[float, float, float]] = {name: (*decode_ranges.RANGES[name], off) for name, off in OFF.items()}
+"""Setting -> lowest, highest, default."""
 
 
-def decode_settings(text: Catalogue) -> DecodeSettings:
-    """The settings that act on the bars, every one explicit."""
-    with st.expander(text("next_token.settings"), expanded=_open()):
+def decode_settings(text: Catalogue, rules: ModelRules) -> DecodeSettings:
+    """The settings that act on the bars, every one explicit.
+
+    Args:
+        text: the catalogue.
+        rules: the model's own; they can be turned off where there are any.
+    """
+    with st.expander(text("next_token.settings"), expanded=_open(rules)):
         quiet(text("next_token.settings_note"))
-        greedy = switch(f"{_SETTING}greedy", text("next_token.greedy"), text("next_token.greedy_help"))
+        with st.container(horizontal=True):
+            greedy = switch(f"{_SETTING}greedy", text("next_token.greedy"), text("next_token.greedy_help"))
+            without_rules = on_bars(rules) and switch(
+                _WITHOUT_RULES, text("rules.without"), text("parameter.model_rules.meaning")
+            )
+        rules_told(rules, text)
         alone = "do_sample" if greedy else one_left({name: _expected(name) for name in RANGES})
         values: dict[str, Any] = {}
         for place, (name, (low, high, default)) in zip(st.columns(len(RANGES)), RANGES.items(), strict=True):
@@ -48,22 +55,14 @@ def decode_settings(text: Catalogue) -> DecodeSettings:
                 )
         with st.container(horizontal=True):
             st.button(text("next_token.bare"), on_click=_bare, help=text("next_token.bare_help"), key="bare_sample")
-            st.button(text("next_token.all_off"), on_click=_all_off, key="settings_off")
+            st.button(
+                text("next_token.all_off"), on_click=_all_off, kwargs={"rules": on_bars(rules)}, key="settings_off"
+            )
         _explained(alone, values, text)
     if alone == "temperature":
         greedy, values["temperature"] = True, 1.0
-    return DecodeSettings(do_sample=not greedy, top_k=int(values.pop("top_k")), **values)
-
-
-def one_left(values: Mapping[str, float]) -> str:
-    """The first setting that by itself leaves only the likeliest token; empty when none does."""
-    leaves = {
-        "temperature": values["temperature"] < LEAST_TEMPERATURE,
-        "top_k": values["top_k"] == 1,
-        "top_p": values["top_p"] == 0,
-        "min_p": values["min_p"] == 1,
-    }
-    return next((name for name, alone in leaves.items() if alone), "")
+    top_k = int(values.pop("top_k"))
+    return DecodeSettings(do_sample=not greedy, top_k=top_k, model_rules=not without_rules, **values)
 
 
 def _explained(alone: str, values: Mapping[str, float], text: Catalogue) -> None:
@@ -82,9 +81,10 @@ def _expected(name: str) -> float:
     return link.expected(f"{_SETTING}{name}", *RANGES[name])
 
 
-def _open() -> bool:
-    """Whether the settings are laid open: once one has acted they stay so, whatever it is set to."""
-    st.session_state[_OPENED] = st.session_state.get(_OPENED, False) or _acts()
+def _open(rules: ModelRules) -> bool:
+    """Whether the settings are laid open: once one, or a rule, has acted they stay so, whatever it is set to."""
+    acts = on_bars(rules) or _acts()
+    st.session_state[_OPENED] = st.session_state.get(_OPENED, False) or acts
     return bool(st.session_state[_OPENED])
 
 
@@ -94,10 +94,12 @@ def _acts() -> bool:
     return bool(greedy) or any(_expected(name) != default for name, (*_, default) in RANGES.items())
 
 
-def _all_off() -> None:
-    for name, (*_, default) in RANGES.items():
+def _all_off(*, rules: bool = False) -> None:
+    """Every setting without effect; `rules`: those of the model too."""
+    for name, default in OFF.items():
         st.session_state[f"{_SETTING}{name}"] = default
     st.session_state[f"{_SETTING}greedy"] = False
+    st.session_state[_WITHOUT_RULES] = rules
 
 
 def _bare() -> None:

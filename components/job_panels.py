@@ -10,6 +10,7 @@ import streamlit as st
 
 from components.prose import advice, notice, number, quiet
 from components.shell import View, error_frame
+from components.work import News
 from dashboard import cache
 from dashboard.bias_jobs import register_all
 from dashboard.engine.scored import ScoreCost
@@ -63,7 +64,16 @@ def job_box(job_id: str, view: View, *, name: str, on_remove: Callable[[], None]
     status = job_runner().status(job_id)
     with st.container(border=True, key=f"job_{status.kind}"):
         if status.live:
-            st.fragment(_live, run_every=POLL_SECONDS)(status, view)
+            _followed(status, view)
+            if status.state != "stopping":
+                # outside of what is drawn again and again, or it would not be heard at once
+                st.button(
+                    text("bias_jobs.cancel"),
+                    key=f"cancel_{status.kind}",
+                    icon=":material/stop_circle:",
+                    on_click=_cancel,
+                    args=(job_id,),
+                )
         else:
             _ended(status, view)
         with st.container(horizontal=True):
@@ -76,22 +86,32 @@ def job_box(job_id: str, view: View, *, name: str, on_remove: Callable[[], None]
     return status
 
 
+def _followed(drawn: JobStatus, view: View) -> None:
+    """A job that waits or runs, drawn again whenever there is something new."""
+    news = News(lambda: _state(drawn.id), POLL_SECONDS)
+
+    def look() -> None:
+        with error_frame(view.text):
+            news.begin()
+            _live(drawn, view)
+            news.wait()
+
+    st.fragment(look, run_every=POLL_SECONDS)()
+
+
+def _state(job_id: str) -> tuple[object, ...]:
+    """What `_live` shows; another one when there is something new. Raises JobUnknown, JobDamaged."""
+    status = job_runner().status(job_id)
+    return status.live, status.state, status.share, status.done, status.before
+
+
 def _live(drawn: JobStatus, view: View) -> None:
     """One look at a job that waits or runs; all anew when its first items are done, and at its end."""
     text = view.text
-    with error_frame(text):
-        status = job_runner().status(drawn.id)
-        if not status.live or (status.done and not drawn.done):
-            st.rerun()
-        st.progress(status.share, text=_line(status, text))
-        if status.state != "stopping":
-            st.button(
-                text("bias_jobs.cancel"),
-                key=f"cancel_{status.kind}",
-                icon=":material/stop_circle:",
-                on_click=_cancel,
-                args=(drawn.id,),
-            )
+    status = job_runner().status(drawn.id)
+    if not status.live or (status.done and not drawn.done):
+        st.rerun()
+    st.progress(status.share, text=_line(status, text))
 
 
 def _cancel(job_id: str) -> None:
@@ -136,12 +156,18 @@ def _download(status: JobStatus, text: Catalogue, name: str) -> None:
     st.download_button(
         text("bias_jobs.parquet", done=status.done),
         data=data,
-        file_name=f"logitscope-{name}-{status.id[:16]}.parquet",
+        file_name=parquet_name(name, status),
         mime=PARQUET,
         key=f"parquet_{status.kind}",
         on_click="ignore",
         icon=":material/download:",
     )
+
+
+def parquet_name(name: str, status: JobStatus) -> str:
+    """Of the file of a job's rows; one of some items says of how many, or at least how many while more come."""
+    part = f"-{'from-' if status.live else ''}{status.done}-of-{status.items}"
+    return f"logitscope-{name}-{status.id[:16]}{'' if status.done == status.items else part}.parquet"
 
 
 def _remove(status: JobStatus, text: Catalogue, on_remove: Callable[[], None]) -> None:

@@ -20,6 +20,7 @@ from components.shell import View
 from dashboard import scripts
 from dashboard.engine.base import AttributionRequest, Lens, LensRequest, Token
 from dashboard.frames.lens import heads_frame, lens_frame, parts_frame, trajectory_frame
+from dashboard.run_key import result_key
 from dashboard.tokens import visible
 
 FOLLOW = "next_token_follow"
@@ -86,10 +87,11 @@ def trajectories(view: View, pos: int, pins: tuple[int, ...], *, value: str, hal
         Panel(
             name="trajectories",
             key=view.key,
+            asked=(request, {"value": value}),
             text=text,
             figure=partial(trajectories_figure, frame, value=value, text=text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda: scripts.lens_script(view.card, view.key, request, chart="trajectories"),
+            script=lambda key: scripts.lens_script(view.card, key, request, chart="trajectories"),
             strip=_strip(view, found.error),
             alt={"pos": pos, "count": len(shown.ids)},
             suffix=f"pos{pos}",
@@ -102,7 +104,7 @@ def _found(view: View, request: LensRequest) -> Lens:
     return view.wait(
         lambda job: view.engine.lens(view.key, request, job),
         view.text("work.lens", count=len(request.positions)),
-        f"lens {view.key.digest} {hash(request)}",
+        result_key(view.key, "lens", request).digest,
     )
 
 
@@ -143,12 +145,13 @@ def lens_map(view: View, pos: int, followed: Token, *, half: bool) -> None:
             Panel(
                 name="lens",
                 key=view.key,
+                asked=(request, {"value": value, "pos": pos}),
                 text=text,
                 figure=partial(
                     lens_figure, frame, value=value, vocab=view.card.vocab, text=text, theme=view.theme, pos=pos
                 ),
                 frame=lambda: frame,
-                script=lambda: scripts.lens_script(view.card, view.key, request, chart="lens"),
+                script=lambda key: scripts.lens_script(view.card, key, request, chart="lens"),
                 strip=_strip(view, found.error),
                 alt={"count": len(positions), "layers": view.card.layers},
                 suffix=f"pos{positions[0]}-{positions[-1]}",
@@ -213,7 +216,7 @@ def moved(view: View, pos: int, followed: Token) -> None:
     found = view.wait(
         lambda job: view.engine.attribution(view.key, request, job),
         text("work.attribution"),
-        f"attribution {view.key.digest}",
+        result_key(view.key, "attribution", request).digest,
     )
     parts = parts_frame(found)
     strip = [
@@ -223,15 +226,15 @@ def moved(view: View, pos: int, followed: Token) -> None:
         text("lens.uncapped") if view.card.stream.softcap else "",
         *run_facts(view),
     ]
-    script = lambda: scripts.attribution_script(view.card, view.key, pos, followed.id)  # noqa: E731
     chart_panel(
         Panel(
             name="parts",
             key=view.key,
+            asked=(request,),
             text=text,
             figure=partial(parts_figure, parts, text=text, theme=view.theme),
             frame=lambda: parts,
-            script=script,
+            script=lambda key: scripts.attribution_script(view.card, key, pos, followed.id),
             strip=strip,
             alt={"pos": pos},
             suffix=f"pos{pos}-id{followed.id}",
@@ -245,10 +248,11 @@ def moved(view: View, pos: int, followed: Token) -> None:
         Panel(
             name="heads_moved",
             key=view.key,
+            asked=(request, {"layer": layer}),
             text=text,
             figure=partial(heads_moved_figure, heads, text=text, theme=view.theme),
             frame=lambda: heads,
-            script=lambda: scripts.attribution_script(view.card, view.key, pos, followed.id, layer=layer),
+            script=lambda key: scripts.attribution_script(view.card, key, pos, followed.id, layer=layer),
             strip=strip,
             alt={"pos": pos, "layer": layer},
             suffix=f"pos{pos}-id{followed.id}-L{layer}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,12 +15,14 @@ from components import link
 from components.charts.axes import probability
 from components.charts.next_token import candidates_figure
 from components.controls import choice_picker
+from components.model_rules import acting_fact, left_out_fact
 from components.panels import Panel, chart_panel
 from components.prose import number, percent, quiet, section
 from components.shell import View, model_facts
 from components.web.token_text import token_text
 from dashboard import scripts
-from dashboard.engine.base import DecodeSettings, PositionTable, Processed, Token
+from dashboard.engine.base import AT_ENDS, DecodeSettings, PositionTable, Processed, Token
+from dashboard.errors import TokenizerFailed
 from dashboard.frames.next_token import candidates_frame, position_frame, prompt_score
 from dashboard.i18n import Catalogue
 from dashboard.tokens import ISOLATE, visible, visible_text
@@ -141,12 +143,17 @@ def pin_picker(view: View) -> tuple[int, ...]:
 def _explained(view: View, typed: str, found: tuple[Token, ...]) -> None:
     """What stands in the way of pinning what was typed: it is several tokens, or none holds it."""
     text = view.text
-    pieces = [token for token in view.engine.tokenize(view.model, typed, chat=False).tokens if not token.special]
-    meant = any(token.text in {typed, f" {typed}"} or visible(token) == typed for token in found)
     shown = ISOLATE.format(visible_text(typed))
     if not found:
         quiet(text("next_token.none_found", typed=shown))
-    elif len(pieces) > 1 and not meant:
+        return
+    if any(token.text in {typed, f" {typed}", f"{typed} "} or visible(token) == typed for token in found):
+        return
+    try:
+        pieces = view.engine.token(view.model, view.engine.token_ids(view.model, (typed,), alone=True)[0])
+    except TokenizerFailed:  # it has no pieces; what was found only contains it
+        return
+    if len(pieces) > 1:
         names = ", ".join(ISOLATE.format(visible(token)) for token in pieces)
         quiet(text("next_token.several", typed=shown, count=len(pieces), pieces=names))
 
@@ -163,6 +170,11 @@ class Bars:
     """``prob`` or ``logit``."""
     log: bool
 
+    @property
+    def asked(self) -> dict[str, object]:
+        """What changes the chart beside the settings."""
+        return {"pos": self.pos, "k": self.k, "pins": self.pins, "value": self.value, "log": self.log}
+
 
 def candidates(view: View, bars: Bars) -> None:
     """Bars of the likeliest and the pinned tokens after one position, before and after the decode settings."""
@@ -170,7 +182,7 @@ def candidates(view: View, bars: Bars) -> None:
     found = view.engine.next_token(view.key, bars.pos, bars.k, bars.pins)
     processed = view.engine.processed(view.key, bars.pos, tuple(int(i) for i in found.ids), settings)
     frame = candidates_frame(found, processed)
-    acts = settings != DecodeSettings()
+    acts, rules = bool(processed.names), view.card.rules
     here = visible(view.tokens.tokens[bars.pos])
     likeliest = frame["prob"].iloc[: bars.k].sum()
     section(
@@ -183,6 +195,7 @@ def candidates(view: View, bars: Bars) -> None:
         Panel(
             name="candidates",
             key=view.key,
+            asked=(bars.asked, settings),
             text=text,
             figure=partial(
                 candidates_figure,
@@ -194,13 +207,15 @@ def candidates(view: View, bars: Bars) -> None:
                 settings=acts,
             ),
             frame=lambda: frame,
-            script=lambda: scripts.candidates_script(
-                view.card, view.key, bars.pos, bars.k, pins=bars.pins, settings=settings
+            script=lambda key: scripts.candidates_script(
+                view.card, key, bars.pos, bars.k, pins=bars.pins, settings=settings
             ),
             strip=[
                 text("strip.exact"),
                 text("next_token.formula"),
-                _effective(settings) if acts else "",
+                _effective(settings) if settings != replace(DecodeSettings(), model_rules=settings.model_rules) else "",
+                acting_fact(rules, settings, text, idle=AT_ENDS),
+                left_out_fact(rules, text),
                 text("next_token.entropy", nats=number(text, found.entropy_nats, 3)),
                 text("strip.self_check", error=f"{view.run.logits_error:.0e}"),
                 *run_facts(view),
@@ -233,7 +248,8 @@ def _effect(view: View, processed: Processed) -> str:
 def _effective(settings: DecodeSettings) -> str:
     """The settings as a call of ``generate`` would state them."""
     named = {"no_repeat_ngram": "no_repeat_ngram_size"}
-    return ", ".join(f"{named.get(name, name)}={value!r}" for name, value in asdict(settings).items())
+    own = {name: value for name, value in asdict(settings).items() if name != "model_rules"}
+    return ", ".join(f"{named.get(name, name)}={value!r}" for name, value in own.items())
 
 
 def positions(view: View, table: PositionTable) -> None:
@@ -245,10 +261,11 @@ def positions(view: View, table: PositionTable) -> None:
         Panel(
             name="positions",
             key=view.key,
+            asked=(),
             text=text,
             figure=None,
             frame=lambda: frame,
-            script=lambda: scripts.position_script(view.card, view.key),
+            script=lambda key: scripts.position_script(view.card, key),
             strip=[text("strip.exact"), *run_facts(view)],
         )
     )

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from components.prose import section
+from components.prose import advice, notice, section
 from components.shell import View
+from components.work import allow
 from dashboard.decode_columns import PRESETS, written
+from dashboard.engine.base import Deviation, Verification
+from dashboard.i18n import Catalogue
 
 PARAMETERS = ("temperature", "top_k", "top_p", "beams", "do_sample")
 EXAMPLE_VIEWS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
@@ -22,6 +25,8 @@ EXAMPLE_VIEWS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
     ("templates", "worked", "bias", {"bias_look": "templates"}),
 )
 """Words (``overview.view.<name>``), example prompt (``examples.<name>``), page, the page's own query parameters."""
+_VERIFIED = "_verification"
+"""Where a session keeps what it was told last."""
 _PAGES = Path(__file__).resolve().parents[1] / "pages"
 
 
@@ -48,6 +53,42 @@ def model_card(view: View) -> None:
         f"<dt>{html.escape(text(f'overview.fact.{name}'))}</dt><dd>{html.escape(value)}</dd>" for name, value in facts
     )
     st.html(f'<dl class="ls-facts">{rows}</dl>')
+
+
+def verification(view: View) -> None:
+    """The loaded model against plain transformers, on request."""
+    text, card = view.text, view.card
+    section(text("verify.title"), text("verify.note"))
+    if st.button(text("verify.button"), key="verify", icon=":material/rule:", on_click=allow):
+        label = text("verify.working", model=card.label)
+        st.session_state[_VERIFIED] = view.wait(
+            lambda job: view.engine.verify(view.model, job), label, f"verify {card.model} {card.revision}"
+        )
+    result: Verification | None = st.session_state.get(_VERIFIED)
+    if result is None or result.card != card:
+        return
+    (notice if result.ok else advice)(text("verify.all_ok" if result.ok else "verify.some_off"))
+    st.html(_verification_table(result, text))
+
+
+def _verification_table(result: Verification, text: Catalogue) -> str:
+    heads = [text("verify.column_quantity"), *(text("verify.column_tokens", tokens=t) for t in result.lengths)]
+    rows = [[*heads, text("verify.column_bound"), ""]]
+    for name, bound, deviations in result.quantities:
+        fine = all(row is None or row.ok for row in deviations)
+        errors = [_error(row, text) for row in deviations]
+        rows.append(
+            [text(f"verify.quantity.{name}"), *errors, f"{bound:.0e}", text(f"verify.{'ok' if fine else 'off'}")]
+        )
+    lines = ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows]
+    body = "".join(f"<tr>{line}</tr>" for line in lines[1:])
+    return f'<table class="ls-table"><thead><tr>{lines[0]}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _error(row: Deviation | None, text: Catalogue) -> str:
+    if row is None:
+        return text("verify.missing")
+    return text("verify.refused") if row.refused else f"{row.error:.1e}"
 
 
 def first_steps(view: View) -> None:

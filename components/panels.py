@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any
 
 import pandas as pd
@@ -15,7 +16,7 @@ from components.prose import quiet
 from components.web.chart_download import chart_download
 from dashboard.export import csv_bytes, figure_json, file_stem, html_bytes
 from dashboard.i18n import Catalogue
-from dashboard.run_key import RunKey
+from dashboard.run_key import ResultKey, RunKey, result_key
 
 DIGITS = "%.6g"
 """Of a number in a table: six digits of any size; 1e-9 is not rounded away, and no row of noughts fills the cell."""
@@ -30,7 +31,8 @@ class File:
     label: str
     ending: str
     mime: str
-    data: Callable[[], bytes]
+    data: Callable[[RunKey], bytes]
+    """Makes the file, given the key of what it holds."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,16 @@ class Panel:
     name: str
     """Chart's name in the catalogue: ``charts.<name>.title/.reading/.careful/.alt``."""
     key: RunKey
+    """What is shown: the run, the job, or the scores of a probe."""
+    asked: Sequence[object]
+    """Requests and mappings of all else that changes the chart, its table or its files, but theme and language."""
     text: Catalogue
     figure: Callable[[], go.Figure] | None
     """The Plotly figure: on screen, and what every export contains. ``None``: the table is the chart."""
     frame: Callable[[], pd.DataFrame]
     """The chart's numbers, one row a mark."""
-    script: Callable[[], str]
-    """Code that makes the chart again."""
+    script: Callable[[RunKey], str]
+    """Code that makes the chart again, given the key of the result."""
     strip: Sequence[str]
     """Facts for the honesty strip."""
     alt: dict[str, object] = field(default_factory=dict)
@@ -61,6 +66,16 @@ class Panel:
     """Tells two files of one chart apart, e.g. ``L9H0``."""
     files: Sequence[File] = ()
     """Downloads besides those that every panel has."""
+
+    @cached_property
+    def result(self) -> ResultKey:
+        """What every export of this panel says of itself, and is named after."""
+        return result_key(self.key, self.name, *self.asked)
+
+    @property
+    def stem(self) -> str:
+        """The name of its files, without their ending."""
+        return file_stem(self.result, self.name, self.suffix)
 
 
 def chart_panel(panel: Panel) -> None:
@@ -81,7 +96,7 @@ def chart_panel(panel: Panel) -> None:
     if tabs["code"].open:
         with tabs["code"]:
             quiet(text("panel.code_note"))
-            st.code(panel.script(), language="python", height=420)
+            st.code(panel.script(panel.result), language="python", height=420)
     if tabs["download"].open:
         with tabs["download"]:
             _downloads(panel)
@@ -95,7 +110,7 @@ def _chart(panel: Panel) -> None:
     options: dict[str, Any] = {}
     if panel.on_select is not None:
         options = {"on_select": panel.on_select, "selection_mode": ("points", "box")}
-    image = {"format": "svg", "filename": file_stem(panel.key, panel.name, panel.suffix)}
+    image = {"format": "svg", "filename": panel.stem}
     st.plotly_chart(
         panel.figure(),
         theme=None,
@@ -121,22 +136,22 @@ def _numbers(panel: Panel) -> None:
 
 
 def _downloads(panel: Panel) -> None:
-    text, name, key = panel.text, panel.name, panel.key
-    stem = file_stem(key, name, panel.suffix)
+    text, name, result = panel.text, panel.name, panel.result
     figure = panel.figure() if panel.figure else None
     files = [
-        File(text("panel.csv"), "csv", "text/csv", lambda: csv_bytes(panel.frame(), key)),
-        File(text("panel.py"), "py", "text/x-python", lambda: panel.script().encode()),
+        File(text("panel.csv"), "csv", "text/csv", lambda key: csv_bytes(panel.frame(), key)),
+        File(text("panel.py"), "py", "text/x-python", lambda key: panel.script(key).encode()),
         *panel.files,
     ]
     if figure is not None:
-        files.insert(1, File(text("panel.html"), "html", "text/html", lambda: html_bytes(figure, key.provenance())))
+        page = File(text("panel.html"), "html", "text/html", lambda key: html_bytes(figure, key.provenance()))
+        files.insert(1, page)
     with st.container(horizontal=True):
         for file in files:
             st.download_button(
                 file.label,
-                data=file.data,
-                file_name=f"{stem}.{file.ending}",
+                data=partial(file.data, result),
+                file_name=f"{panel.stem}.{file.ending}",
                 mime=file.mime,
                 key=f"{file.ending}_{name}",
                 on_click="ignore",
@@ -144,8 +159,8 @@ def _downloads(panel: Panel) -> None:
     if figure is not None:
         chart_download(
             figure_json=figure_json(figure),
-            stem=stem,
-            provenance={k: str(v) for k, v in key.provenance().items()},
+            stem=panel.stem,
+            provenance={name: str(value) for name, value in result.provenance().items()},
             sizes=(int(figure.layout.width or 900), int(figure.layout.height or 600)),
             text=text,
             key=f"image_{name}",
@@ -154,7 +169,8 @@ def _downloads(panel: Panel) -> None:
 
 def foot(panel: Panel) -> None:
     """Below a chart: the honesty strip, how to read it, and how it misleads."""
-    facts = " · ".join(html.escape(fact) for fact in panel.strip if fact)
+    shown = [*panel.strip, panel.text("strip.result", result=panel.result.digest)]
+    facts = " · ".join(html.escape(fact) for fact in shown if fact)
     notes = "".join(
         f'<p class="ls-note"><b>{html.escape(panel.text(f"panel.{word}"))}</b> '
         f"{html.escape(panel.text(f'charts.{panel.name}.{word}'))}</p>"

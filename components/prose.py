@@ -7,10 +7,26 @@ from __future__ import annotations
 
 import html
 import math
+import re
 
 import streamlit as st
 
 from dashboard.i18n import Catalogue
+
+_MARKDOWN = re.compile(r"[!-/:-@\[-`{-~]")
+_SHORTCUT = re.compile(r"[:@<>~-]|ww(?=w\.)", re.IGNORECASE)
+_WORD_JOINER = "\u2060"
+"""Has no width and breaks no line."""
+
+
+def literal_label(text: str) -> str:
+    """`text` as typed, for a widget's label, tooltip or button, which Streamlit reads as Markdown.
+
+    A backslash keeps each sign from being Markdown. What Streamlit looks for in the text afterwards (``:smile:``,
+    ``->``, addresses) is not recognised with a word joiner inside.
+    """
+    joined = _SHORTCUT.sub(rf"\g<0>{_WORD_JOINER}", " ".join(text.split()))
+    return _MARKDOWN.sub(r"\\\g<0>", joined)
 
 
 def quiet(message: str) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import streamlit as st
 
 from components import link
-from components.charts.theme import ChartTheme
-from components.prose import advice, quiet
+from components.model_rules import acting_fact, rules_told
+from components.prose import advice, literal_label, quiet
+from components.shell import View
 from dashboard.decode_columns import (
     DEFAULT,
     MOST,
@@ -29,6 +30,7 @@ from dashboard.decode_columns import (
     without_effect,
     written,
 )
+from dashboard.engine.base import ModelRules
 from dashboard.i18n import Catalogue
 
 COLUMNS, GO = "sampling_columns", "sampling_go"
@@ -45,8 +47,6 @@ _FIELDS = (
 _STEPS = {"temperature": 0.1, "top_p": 0.05, "min_p": 0.01, "typical_p": 0.05, "repetition_penalty": 0.05}
 _PROBLEM = "_sampling_problem"
 FILE_BYTES = 100_000
-TINY = 1e-6
-"""Scores divided by a temperature below this leave float32's range of use."""
 
 
 def opening() -> tuple[ColumnSpec, ...]:
@@ -76,27 +76,31 @@ def write_columns(specs: Sequence[ColumnSpec]) -> None:
 
 
 # -- cards ---------------------------------------------------------------------------------------------------------
-def cards(specs: Sequence[ColumnSpec], names: Sequence[str], text: Catalogue, theme: ChartTheme) -> None:
-    """Each column's name, marker and effective settings, and what transformers would refuse."""
+def cards(specs: Sequence[ColumnSpec], names: Sequence[str], view: View) -> None:
+    """Each column's name, marker and effective settings, and what transformers would refuse; the model's own rules."""
+    text, theme, rules = view.text, view.theme, view.card.rules
     for place, (holder, spec) in enumerate(zip(st.columns(len(specs)), specs, strict=True)):
         with holder:
             mark = f'<span style="color:{theme.categories[place]}" aria-hidden="true">{MARKERS[place]}</span>'
-            lines = html.escape(_effective(spec, text))
+            lines = html.escape(_effective(spec, rules, text))
             title = html.escape(names[place])
             st.html(f'<p class="ls-card">{mark} {title}</p><p class="ls-note">{lines}</p>')
             for problem in impossible(spec):
                 advice(text(f"sampling.impossible.{problem}", rows=spec.num_return_sequences, beams=spec.num_beams))
+    rules_told(rules, text)
 
 
-def _effective(spec: ColumnSpec, text: Catalogue) -> str:
-    """What acts, in the order in which it acts."""
-    acting = ", ".join(spec.settings().acting) or text("sampling.nothing_acts")
+def _effective(spec: ColumnSpec, rules: ModelRules, text: Catalogue) -> str:
+    """What acts, in the order in which it acts, and which of it is the model's own."""
+    settings, beams = spec.settings(), spec.num_beams > 1
+    acting = ", ".join(rules.in_order(settings, beams=beams)) or text("sampling.nothing_acts")
     rows = text("sampling.rows", rows=spec.num_return_sequences, tokens=spec.max_new_tokens)
     if spec.num_beams > 1:
         kind = text("sampling.beam_sample" if spec.do_sample else "sampling.beam_search", beams=spec.num_beams)
     else:
         kind = text("sampling.drawn", seed=str(spec.seed)) if spec.do_sample else text("sampling.likeliest")
-    return f"{rows} · {kind} · {text('sampling.order', names=acting)}"
+    facts = [rows, kind, text("sampling.order", names=acting), acting_fact(rules, settings, text, beams=beams)]
+    return " · ".join(fact for fact in facts if fact)
 
 
 def names_of(specs: Sequence[ColumnSpec]) -> tuple[str, ...]:
@@ -106,8 +110,9 @@ def names_of(specs: Sequence[ColumnSpec]) -> tuple[str, ...]:
 
 
 # -- the editor ----------------------------------------------------------------------------------------------------
-def editor(specs: Sequence[ColumnSpec], names: Sequence[str], text: Catalogue) -> None:
+def editor(specs: Sequence[ColumnSpec], names: Sequence[str], view: View) -> None:
     """All settings of one column, and what is done with columns as a whole."""
+    text, rules = view.text, view.card.rules
     with st.expander(text("sampling.edit"), expanded=True):
         _toolbar(specs, text)
         if st.session_state.get(EDITED) not in range(len(specs)):
@@ -118,23 +123,23 @@ def editor(specs: Sequence[ColumnSpec], names: Sequence[str], text: Catalogue) -
                 text("sampling.edited"),
                 range(len(specs)),
                 key=EDITED,
-                format_func=lambda at: f"{MARKERS[at]} {names[at]}",
+                format_func=lambda at: f"{MARKERS[at]} {literal_label(names[at])}",
                 required=True,
             )
         place = chosen or 0
-        spec, idle = specs[place], without_effect(specs[place])
+        idle = without_effect(specs[place])
         with preset_at:
             _preset(specs, place, text)
         for row in _FIELDS:
             for holder, name in zip(st.columns(len(row), vertical_alignment="top"), row, strict=True):
                 with holder:
                     _field(specs, place, name, text, idle.get(name))
+        if rules.values:
+            _field(specs, place, "model_rules", text, None)
         reasons = [
             text(f"sampling.idle.{reason}", fields=", ".join(name for name, why in idle.items() if why == reason))
             for reason in dict.fromkeys(idle.values())
         ]
-        if spec.do_sample and spec.temperature and spec.temperature < TINY:
-            reasons.append(text("sampling.tiny_temperature"))
         quiet(" ".join(reasons))
     problem = st.session_state.pop(_PROBLEM, "")
     if problem:
@@ -197,7 +202,8 @@ def _take(specs: Sequence[ColumnSpec], place: int, name: str, key: str, text: Ca
         lines = [line for line in value.split("\n") if line]
         value = [line.replace("\\\\", "\0").replace("\\n", "\n").replace("\0", "\\") for line in lines]
     elif name == "seed":
-        value = int(value) if value.strip().isascii() and value.strip().isdigit() else value
+        digits = value.strip()
+        value = int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= NAME_LENGTH else value
     try:
         write_columns(_with(specs, place, changed(specs[place], {name: value})))
     except Unreadable as error:

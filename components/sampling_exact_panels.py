@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 import streamlit as st
@@ -11,17 +10,18 @@ from components import link
 from components.charts.sampling import ENDS, settings_lines_figure, settings_map_figure
 from components.charts.trees import beam_tree_figure, probability_tree_figure
 from components.controls import choice_picker, integer_picker, number_picker, switch
+from components.model_rules import acting_fact
 from components.panels import Panel, chart_panel
-from components.prose import percent, quiet, section
+from components.prose import notice, percent, quiet, section
 from components.sampling_panels import texts_strip
 from components.sampling_run import Made
 from components.sampling_texts import Columns
 from components.shell import View, model_facts
-from dashboard.engine.base import DecodeSettings, TokenizedPrompt
+from dashboard.engine.base import AT_ENDS, PURE, DecodeSettings, TokenizedPrompt
 from dashboard.engine.generated import CompareRequest, TreeRequest
 from dashboard.frames.sampling import comparison_frame, distance_frame
 from dashboard.frames.trees import beam_frame, probability_frame
-from dashboard.run_key import RunKey
+from dashboard.run_key import RunKey, result_key
 from dashboard.sampling_scripts import beam_tree_script, probability_tree_script, settings_script
 
 REFERENCE = "sampling_reference"
@@ -52,7 +52,7 @@ def compared(view: View, columns: Columns) -> None:
     found = view.wait(
         lambda job: view.engine.compare_settings(key, request, job),
         text("work.settings", count=last),
-        f"settings {key.digest} {hash(request)}",
+        result_key(key, "settings", request).digest,
     )
     made_frame = distance_frame if value in PAIRS else comparison_frame
     frame = made_frame(found, columns.names, prompt.tokens, count - last)
@@ -65,13 +65,15 @@ def compared(view: View, columns: Columns) -> None:
         Panel(
             name=name,
             key=key,
+            asked=(request, {"names": columns.names, "value": value}),
             text=text,
             figure=partial(chart, frame, value=value, text=text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda: settings_script(view.card, key, request, name, names=columns.names, value=value),
+            script=lambda key: settings_script(view.card, key, request, name, names=columns.names, value=value),
             strip=[
                 text("strip.exact"),
                 text("sampling.own_processors"),
+                *dict.fromkeys(acting_fact(view.card.rules, one, text, idle=AT_ENDS) for one in settings),
                 *model_facts(view, view.engine.run(key).seconds, key),
             ],
             alt={"value": text(f"charts.settings.{value}"), "count": last},
@@ -95,11 +97,8 @@ def _reference(view: View) -> tuple[RunKey, TokenizedPrompt]:
     link.text_written(REFERENCE, "")
     if not pasted:
         return view.key, view.tokens
-    if view.tokens.template == "raw":
-        whole = view.engine.tokenize(view.model, view.prompt + pasted, chat=False)
-    else:  # behind the template, where the answer would stand
-        ids = view.engine.token_ids(view.model, (pasted,), alone=True)[0]
-        whole = replace(view.tokens, tokens=view.tokens.tokens + view.engine.token(view.model, ids))
+    # in a chat behind the template, where the answer would stand
+    whole = view.engine.tokenize(view.model, view.prompt, chat=view.chat, answer=pasted)
     return view.engine.run_key(view.model, whole), whole
 
 
@@ -109,7 +108,7 @@ def probability_tree(view: View, columns: Columns) -> None:
     section(text("sampling.tree"), text("sampling.tree_note"))
     of_at, depth_at, mass_at, nodes_at = st.columns([1.4, 1, 1, 1], vertical_alignment="bottom")
     with of_at:
-        settings, name = _tree_settings(view, columns)
+        settings, limit, name = _tree_settings(view, columns)
     with depth_at:
         depth = integer_picker("sampling_depth", text("sampling.depth"), 12, 3, low=1)
     with mass_at:
@@ -118,12 +117,14 @@ def probability_tree(view: View, columns: Columns) -> None:
         nodes = integer_picker("sampling_nodes", text("sampling.nodes"), 500, 60, low=5)
     if not switch("sampling_tree_go", text("sampling.tree_go"), text("sampling.tree_help")):
         return
-    request = TreeRequest(settings, depth, float(mass), nodes)
+    request = TreeRequest(settings, depth, float(mass), nodes, limit)
     found = view.wait(
         lambda job: view.engine.probability_tree(view.key, request, job),
         text("work.tree"),
-        f"tree {view.key.digest} {hash(request)}",
+        result_key(view.key, "tree", request).digest,
     )
+    if found.unfinished:
+        notice(text("sampling.tree_busy"))
     ids = tuple(sorted(set(found.ids.tolist())))
     frame = probability_frame(found, dict(zip(ids, view.engine.token(view.model, ids), strict=True)))
     mass_found = percent(text, found.finished_mass)
@@ -132,25 +133,34 @@ def probability_tree(view: View, columns: Columns) -> None:
         Panel(
             name="probability_tree",
             key=view.key,
+            asked=(request, {"stopped_at": len(found.ids)} if found.unfinished else {}),
             text=text,
             figure=partial(probability_tree_figure, frame, text=text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda: probability_tree_script(view.card, view.key, request),
-            strip=[text("strip.exact"), text("sampling.tree_of", name=name), *model_facts(view, found.seconds)],
+            script=lambda key: probability_tree_script(view.card, key, request),
+            strip=[
+                text("strip.exact"),
+                text("sampling.tree_of", name=name),
+                acting_fact(view.card.rules, settings, text, idle={"stop_strings"}),
+                *model_facts(view, found.seconds),
+            ],
             alt={"nodes": len(found.ids), "mass": mass_found},
         )
     )
 
 
-def _tree_settings(view: View, columns: Columns) -> tuple[DecodeSettings, str]:
-    """Whose probabilities: the model's own, or those of a column."""
+def _tree_settings(view: View, columns: Columns) -> tuple[DecodeSettings, int, str]:
+    """Whose probabilities: the model's own, or those of a column; with most tokens of its texts, and its name."""
     text, key = view.text, "sampling_tree_of"
     options = [OWN, *(str(place) for place, spec in enumerate(columns.specs) if spec.num_beams == 1)]
     link.choice_state(key, options, OWN)
     names = {OWN: text("charts.settings.own")} | {o: columns.names[int(o)] for o in options[1:]}
     st.selectbox(text("sampling.tree_whose"), options, key=key, format_func=lambda o: names[o], persist_state="session")
     chosen = link.choice_written(key, OWN)
-    return (DecodeSettings() if chosen == OWN else columns.specs[int(chosen)].settings()), names[chosen]
+    if chosen == OWN:
+        return PURE, 0, names[chosen]
+    spec = columns.specs[int(chosen)]
+    return spec.settings(), spec.max_new_tokens, names[chosen]
 
 
 def beam_tree(view: View, columns: Columns, made: Made) -> None:
@@ -178,11 +188,12 @@ def beam_tree(view: View, columns: Columns, made: Made) -> None:
         Panel(
             name="beam_tree",
             key=view.key,
+            asked=(column,),
             text=text,
             figure=partial(beam_tree_figure, frame, text=text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda: beam_tree_script(view.card, view.key, column),
-            strip=texts_strip(view, made),
+            script=lambda key: beam_tree_script(view.card, key, column),
+            strip=texts_strip(view, made, [column]),
             alt={"nodes": len(tree.ids), "steps": int(tree.steps.max()) + 1 if len(tree.steps) else 0},
             suffix=f"column{place}",
         )

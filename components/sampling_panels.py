@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import streamlit as st
 
 from components import link, sampling_run
 from components.controls import choice_picker
+from components.model_rules import texts_fact
 from components.panels import File, Panel, chart_panel
 from components.prose import notice, number, quiet, section
 from components.sampling_columns import GO
 from components.sampling_run import Made
 from components.sampling_texts import Board, Columns
 from components.shell import View, model_facts
+from components.work import News
 from dashboard import forks as forking
-from dashboard.engine.generated import assembled
+from dashboard.engine.generated import Column, assembled
 from dashboard.export import csv_bytes, jsonl_bytes
 from dashboard.frames.sampling import generated_ids, sequence_frame, token_frame, token_records
 from dashboard.i18n import Catalogue
@@ -57,8 +60,8 @@ def made_texts(view: View, columns: Columns) -> Made | None:
     made, work = sampling_run.follow(view, request, forks, go=go)
     if made is None and work is None and not go:
         quiet(text("sampling.not_yet"))
-    if made is not None and made.cancelled:
-        notice(text("sampling.stopped"))
+    if made is not None and made.unfinished:
+        notice(text("sampling.stopped_busy" if made.unfinished == "busy" else "sampling.stopped"))
     for place, dropped in enumerate(made.generated.dropped if made else ()):
         if dropped:
             notice(text("sampling.dropped", count=dropped, name=columns.names[place]))
@@ -72,14 +75,17 @@ def _texts(board: Board, made: Made | None, work: sampling_run.Work | None) -> N
     text, forks = board.view.text, st.session_state[FORKS]
     if work is not None:
         sampling_run.stop_button(work, text, "texts")
+    news = News(lambda: work and work.state, sampling_run.POLL_SECONDS)
 
     @st.fragment(run_every=sampling_run.POLL_SECONDS if work is not None else None)
     def look() -> None:
         if st.session_state[FORKS] != forks:  # another token was chosen
             st.rerun()
         if work is not None:
+            news.begin()
             sampling_run.progress(work, text)
             board.running(assembled(list(work.steps), board.columns.request, unfinished=""))
+            news.wait()
         elif made is not None:
             board.finished(made)
 
@@ -148,35 +154,36 @@ def sequences(view: View, columns: Columns, made: Made) -> None:
         Panel(
             name="sequences",
             key=view.key,
+            asked=(columns.request, {"names": columns.names, "forks": forking.written(forks)}, made.cut_off),
             text=text,
             figure=None,
             frame=lambda: frame,
-            script=lambda: texts_script(view.card, view.key, columns.request, names=columns.names, forks=forks),
-            strip=texts_strip(view, made),
-            suffix=sampling_run.name_of(view.key, columns.request),
+            script=lambda key: texts_script(view.card, key, columns.request, names=columns.names, forks=forks),
+            strip=texts_strip(view, made, columns.request.columns),
             files=(
                 File(
                     text("sampling.tokens_csv"),
                     "tokens.csv",
                     "text/csv",
-                    lambda: csv_bytes(token_frame(found, columns.names, tokens), view.key),
+                    lambda key: csv_bytes(token_frame(found, columns.names, tokens), key),
                 ),
                 File(
                     text("sampling.tokens_jsonl"),
                     "tokens.jsonl",
                     "application/jsonl",
-                    lambda: jsonl_bytes(token_records(found, columns.names, tokens), view.key),
+                    lambda key: jsonl_bytes(token_records(found, columns.names, tokens), key),
                 ),
             ),
         )
     )
 
 
-def texts_strip(view: View, made: Made) -> list[str]:
-    """What texts are: drawn, how, how fast."""
+def texts_strip(view: View, made: Made, columns: Sequence[Column]) -> list[str]:
+    """What the texts of `columns` are: drawn, how, by which rules of the model, how fast."""
     text, found = view.text, made.generated
     count = sum(len(output.ids) for output in found.outputs)
     pace = number(text, count / max(found.seconds, 1e-9), 1)
     way = text(f"sampling.ways.{found.way}") if found.way else ""
     facts = model_facts(view, found.seconds)
-    return [text("sampling.exact_numbers"), text("sampling.noise"), way, text("sampling.pace", pace=pace), *facts]
+    told = [text("sampling.exact_numbers"), text("sampling.noise"), texts_fact(view.card.rules, columns, text)]
+    return [*told, way, text("sampling.pace", pace=pace), *facts]

@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from components.prose import notice, number
 from components.shell import View
+from components.work import News
 from dashboard.engine.base import Engine, Job
 from dashboard.engine.generated import Generated, GenerateRequest, Output, Step
-from dashboard.errors import Cancelled
+from dashboard.errors import Busy, Cancelled
 from dashboard.forks import Fork, fork_request, left_by, written
 from dashboard.i18n import Catalogue
 from dashboard.run_key import RunKey
@@ -26,8 +29,9 @@ POLL_SECONDS = 0.4
 QUIET_SECONDS = 0.5
 """Work shorter than this is waited for: a flash would only distract."""
 ALONE_SECONDS = 10.0
-"""Work that nobody has looked at for so long is stopped: its page was left or closed."""
+"""Work whose page was left or closed for so long is stopped."""
 _WORK = "_sampling_work_"
+_PAGE = "_sampling_page"
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,13 @@ class Made:
     generated: Generated
     forks: dict[int, Output]
     """Place of the fork -> its text, with the column of its row; one whose step is not there any more is missing."""
-    cancelled: bool = False
+    unfinished: str = ""
+    """``cancelled`` or ``busy`` where not all came, as in `Generated.unfinished`."""
+
+    @property
+    def cut_off(self) -> dict[str, object]:
+        """Where texts were stopped: (text,) its tokens; empty where nothing was, as a request says all then."""
+        return {"stopped_at": [len(output.ids) for output in self.with_forks().outputs]} if self.unfinished else {}
 
     def with_forks(self) -> Generated:
         """All texts: in each column the forks stand behind the rows, numbered on."""
@@ -55,11 +65,13 @@ class Work:
     """Texts that are being made."""
 
     name: str
+    connected: Callable[[], bool] = lambda: True
+    """Whether the person's browser is still there."""
     job: Job = field(init=False)
     thread: threading.Thread = field(init=False)
     began: float = field(default_factory=time.monotonic)
-    seen: float = field(default_factory=time.monotonic)
-    """When the page last looked."""
+    shown: bool = True
+    """Whether the page that the person is on shows it; that page may itself wait for as long as it takes."""
     share: float = 0.0
     before: int = 0
     """So many others come first."""
@@ -81,6 +93,11 @@ class Work:
         """Whether it goes on."""
         return self.thread.is_alive()
 
+    @property
+    def state(self) -> tuple[object, ...]:
+        """What a page shows of it; another one when there is something new."""
+        return self.running, self.share, self.before, len(self.steps)
+
     def start(self, call: Callable[[Work], Made]) -> None:
         """Begin, with somebody who stops it when nobody looks."""
         self.thread = threading.Thread(target=self._run, args=(call,), daemon=True, name="texts")
@@ -94,10 +111,28 @@ class Work:
             self.error = error
 
     def _watch(self) -> None:
+        seen = time.monotonic()
         while self.running:
-            if time.monotonic() - self.seen > ALONE_SECONDS:
+            if self.shown and self.connected():
+                seen = time.monotonic()
+            elif time.monotonic() - seen > ALONE_SECONDS:
                 self.job.cancel.set()
             self.thread.join(0.5)
+
+
+def _connection() -> Callable[[], bool]:
+    """Whether this session's browser is connected, to be asked from any thread; where there is no server, always."""
+    context = get_script_run_ctx()
+    session = context.session_id if context else ""
+    return lambda: not runtime.exists() or runtime.get_instance().is_active_session(session)
+
+
+def page_turned(slug: str) -> None:
+    """The person is on this page now: what another page follows is not shown any more."""
+    if st.session_state.get(_PAGE, slug) != slug:
+        for name in [name for name in st.session_state if str(name).startswith(_WORK)]:
+            st.session_state[name].shown = False
+    st.session_state[_PAGE] = slug
 
 
 def name_of(key: RunKey, request: GenerateRequest) -> str:
@@ -110,12 +145,18 @@ def make(engine: Engine, key: RunKey, request: GenerateRequest, forks: Sequence[
     """All texts, the forks one after the other; what is kept already is not made again."""
     made = engine.generate(key, request, work.job, work.steps.append)
     texts: dict[int, Output] = {}
+    unfinished = made.unfinished
     for place, wanted in _fork_requests(request, forks, made, texts):
-        if work.job.cancel.is_set():
+        if unfinished or work.job.cancel.is_set():
             break
-        output = engine.generate(key, wanted, work.job).outputs[0]
-        texts[place] = replace(output, column=forks[place].column)
-    return Made(made, texts, work.job.cancel.is_set())
+        try:
+            fork = engine.generate(key, wanted, work.job)
+        except Busy:
+            unfinished = "busy"
+            break
+        texts[place] = replace(fork.outputs[0], column=forks[place].column)
+        unfinished = fork.unfinished
+    return Made(made, texts, unfinished or ("cancelled" if work.job.cancel.is_set() else ""))
 
 
 def kept(engine: Engine, key: RunKey, request: GenerateRequest, forks: Sequence[Fork]) -> Made | None:
@@ -158,20 +199,21 @@ def follow(
     Raises:
         DashboardError: the engine's.
     """
+    name = name_of(view.key, request) + written(forks)
+    work: Work | None = st.session_state.get(_WORK + slot)
+    if work is not None:
+        work.shown = work.name == name
     found = kept(view.engine, view.key, request, forks)
     if found is not None:
         return found, None
-    name = name_of(view.key, request) + written(forks)
-    work: Work | None = st.session_state.get(_WORK + slot)
     if work is None or work.name != name:
         if not go:
             return None, None
         if work is not None:
             work.job.cancel.set()
         engine, key = view.engine, view.key
-        work = st.session_state[_WORK + slot] = Work(name)
+        work = st.session_state[_WORK + slot] = Work(name, _connection())
         work.start(lambda own: make(engine, key, request, forks, own))
-    work.seen = time.monotonic()
     work.thread.join(QUIET_SECONDS)
     if work.running:
         return None, work
@@ -195,9 +237,20 @@ def stop_button(work: Work, text: Catalogue, slot: str) -> None:
     st.button(text("sampling.stop"), key=f"{slot}_stop", icon=":material/stop_circle:", on_click=work.job.cancel.set)
 
 
+def watched(work: Work, text: Catalogue) -> None:
+    """How far work is, in a fragment of its own until its end."""
+    news = News(lambda: work.state, POLL_SECONDS)
+
+    def look() -> None:
+        news.begin()
+        progress(work, text)
+        news.wait()
+
+    st.fragment(look, run_every=POLL_SECONDS)()
+
+
 def progress(work: Work, text: Catalogue) -> None:
     """One look at work that goes on, in a fragment that runs every POLL_SECONDS: how far it is; all anew at its end."""
-    work.seen = time.monotonic()
     if not work.running:
         st.rerun()
     st.progress(min(max(work.share, 0.0), 1.0), text=_told(work, text))

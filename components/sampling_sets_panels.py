@@ -72,13 +72,16 @@ def _panel(
         Panel(
             name=name,
             key=view.key,
+            asked=(columns.request, {"names": columns.names}, made.cut_off),
             text=view.text,
             figure=lambda: figure(text=view.text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda: sets_script(view.card, view.key, columns.request, name, names=columns.names),
-            strip=[view.text("sampling.sampled", n=_least(columns)), *texts_strip(view, made)],
+            script=lambda key: sets_script(view.card, key, columns.request, name, names=columns.names),
+            strip=[
+                view.text("sampling.sampled", n=_least(columns)),
+                *texts_strip(view, made, columns.request.columns),
+            ],
             alt={"columns": len(columns.specs)},
-            suffix=sampling_run.name_of(view.key, columns.request),
         )
     )
 
@@ -134,8 +137,8 @@ def sweep(view: View, columns: Columns) -> None:
     made, work = sampling_run.follow(view, request, (), go=st.session_state[SWEEP_GO] == name, slot="sweep")
     if work is not None:
         sampling_run.stop_button(work, text, "sweep")
-        st.fragment(sampling_run.progress, run_every=sampling_run.POLL_SECONDS)(work, text)
-    if made is None or made.cancelled:
+        sampling_run.watched(work, text)
+    if made is None or made.unfinished:
         if made is not None:
             notice(text("sampling.sweep_stopped"))
         return
@@ -144,13 +147,17 @@ def sweep(view: View, columns: Columns) -> None:
         Panel(
             name="sweep",
             key=view.key,
+            asked=(request, {"knob": knob, "values": values}),
             text=text,
             figure=lambda: sweep_figure(frame, knob=knob, text=text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda: sweep_script(view.card, view.key, request, knob, values),
-            strip=[text("sampling.sampled", n=specs[0].num_return_sequences), *texts_strip(view, made)],
+            script=lambda key: sweep_script(view.card, key, request, knob, values),
+            strip=[
+                text("sampling.sampled", n=specs[0].num_return_sequences),
+                *texts_strip(view, made, request.columns),
+            ],
             alt={"values": len(values)},
-            suffix=f"{knob}-{name}",
+            suffix=knob,
         )
     )
 

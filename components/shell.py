@@ -15,7 +15,7 @@ from components.charts.theme import ChartTheme
 from components.prose import advice, notice, number
 from components.work import allow, wait_for
 from dashboard.engine.base import Engine, Job, ModelCard, RunSummary, TokenizedPrompt
-from dashboard.errors import Cancelled, DashboardError
+from dashboard.errors import Cancelled, DashboardError, OutOfMemory
 from dashboard.i18n import Catalogue
 from dashboard.run_key import RunKey
 
@@ -84,7 +84,8 @@ def error_frame(text: Catalogue, *, last: bool = False) -> Iterator[None]:
     """Show what a person can mend as advice, and let the rest of the page live, or (`last`) end it there."""
     try:
         yield
-    except DashboardError as error:
+    except (DashboardError, MemoryError) as raised:
+        error = OutOfMemory(reason=type(raised).__name__) if isinstance(raised, MemoryError) else raised
         advice(text(error.message_id, **error.facts))
         if last:
             st.stop()

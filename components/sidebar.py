@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import html
+from collections import Counter
+from collections.abc import Sequence
 
 import streamlit as st
 
 from components import link
 from components.charts.theme import ChartTheme
-from components.prose import notice, number
+from components.prose import notice, number, quiet
 from components.shell import View, current
 from components.web.copy_link import copy_link
 from components.web.token_text import token_text
 from components.work import allow
 from dashboard import cache
 from dashboard.engine.base import ModelCard, TokenizedPrompt
-from dashboard.engine.registry import find, listed
+from dashboard.engine.registry import ModelSpec, find, listed
 from dashboard.errors import DashboardError
 from dashboard.i18n import LANGUAGES, Catalogue, pick_language
 from dashboard.tokens import visible, visible_text
@@ -72,18 +74,25 @@ def _model_picker(text: Catalogue) -> str:
         except DashboardError as error:
             link.drop(link.Dropped("model", wanted, "model", (("why", text(error.message_id, **error.facts)),)))
             st.query_params.pop("model", None)
+    names = model_names(tuple(specs.values()))
     link.choice_state("model", options, settings.model)
     st.selectbox(
         text("sidebar.model"),
         options,
         key="model",
-        format_func=lambda model: specs[model].label if model in specs else model,
+        format_func=lambda model: names.get(model, model),
         accept_new_options="*" in settings.models,
         help=text("sidebar.model_help"),
         persist_state="session",
         on_change=allow,
     )
     return link.choice_written("model", settings.model)
+
+
+def model_names(specs: Sequence[ModelSpec]) -> dict[str, str]:
+    """Id -> what the picker shows: the label, with the id where another model has the same label."""
+    labels = Counter(spec.label for spec in specs)
+    return {spec.id: spec.label if labels[spec.label] == 1 else f"{spec.label} ({spec.id})" for spec in specs}
 
 
 def _prompt_form(text: Catalogue) -> tuple[str, bool]:
@@ -130,6 +139,7 @@ def loaded_view() -> View:
     _compare_made(view.card)
     with place:
         _token_count(view.text, view.tokens, view.card)
+        _template_notes(view)
         with st.expander(view.text("sidebar.tokens")):
             _tokens(view)
         _model_facts(view.text, view.card)
@@ -144,6 +154,15 @@ def _token_count(text: Catalogue, tokens: TokenizedPrompt, card: ModelCard) -> N
     near = count >= NEAR_LIMIT * card.context
     line = text("sidebar.near_limit" if near else "sidebar.count", tokens=count, limit=card.context)
     st.html(f'<p class="ls-count{" ls-warn" if near else ""}">{html.escape(line)}</p>')
+
+
+def _template_notes(view: View) -> None:
+    """What the tokenizer would append and is left out, and which of its chat templates is used."""
+    tokens = view.tokens
+    if tokens.left_out:
+        quiet(view.text("sidebar.left_out", tokens=" ".join(map(visible, tokens.left_out))))
+    if tokens.chat_template:
+        quiet(view.text("sidebar.chat_template", name=visible_text(tokens.chat_template)))
 
 
 def _tokens(view: View) -> None:

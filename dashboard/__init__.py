@@ -1,6 +1,10 @@
 """Logitscope: what every head attends to and what the model would say next, exactly.
 
-Nothing is imported here: ``python -m dashboard`` starts with the standard library alone.
+Hardly anything is imported here: ``python -m dashboard`` starts with the standard library alone.
 """
 
-__version__ = "0.1.0"
+from dashboard.threads import wait_quietly
+
+__version__ = "0.1.1"
+# here, as torch reads it once, when it is imported: server, pages, jobs, tests and benchmarks all come by
+wait_quietly()

@@ -9,10 +9,10 @@ if str(ROOT) not in sys.path:  # streamlit puts only this file's folder on the p
 
 import streamlit as st  # noqa: E402
 
-from components import link, sidebar  # noqa: E402
+from components import link, sampling_run, sidebar  # noqa: E402
 from components.look import page_head, page_look, tab_icon  # noqa: E402
 from components.shell import error_frame  # noqa: E402
-from dashboard import cache  # noqa: E402
+from dashboard import cache, collection  # noqa: E402
 from dashboard.i18n import Catalogue, pick_language  # noqa: E402
 from dashboard.navigation import PAGES  # noqa: E402
 
@@ -28,12 +28,22 @@ slugs = {
         ROOT / "pages" / f"{entry.slug}.py",
         title=text(f"{entry.slug}.title"),
         icon=entry.icon,
-        url_path=entry.slug,
+        url_path="" if entry is PAGES[0] else entry.slug,
         default=entry is PAGES[0],
     ): entry.slug
     for entry in PAGES
 }
+# the default page is served at the root alone: at its own name Streamlit would say "Page not found" above it
+named = st.Page(
+    ROOT / "pages" / f"{PAGES[0].slug}.py",
+    title=text(f"{PAGES[0].slug}.title"),
+    icon=PAGES[0].icon,
+    url_path=PAGES[0].slug,
+    visibility="hidden",
+)
+slugs[named] = PAGES[0].slug
 page = st.navigation(list(slugs), position="top")
+sampling_run.page_turned(slugs[page])
 page_look(text, page.title)
 notices = st.container()
 page_head(text, slugs[page])
@@ -41,3 +51,4 @@ with error_frame(text):
     page.run()
 with notices:  # after the page: its controls know best which values of a link do not fit
     sidebar.link_notices(text)
+collection.collect_now_and_then()

@@ -20,6 +20,7 @@ from dashboard.jobs.spec import JobSpec, run_facts
 from dashboard.probes import benchmark_files
 from dashboard.probes.benchmark_items import Item, PronounPair, SentencePair, SentenceTriple, Skipped
 from dashboard.probes.benchmark_pronouns import women_first
+from dashboard.probes.continuations import Continuation
 from dashboard.probes.lexicon import occupations
 from dashboard.probes.text_files import decoded
 from dashboard.run_key import RunKey
@@ -128,8 +129,8 @@ def benchmark_cost(engine: Engine, spec: JobSpec) -> ScoreCost:
 def run_benchmark(engine: Engine, spec: JobSpec, plain: Sequence[Mapping[str, Any]], job: Job) -> list[dict[str, Any]]:
     """One row an item: ``item`` (its place), ``id, category``, and of each role its text, ln p [nats] and tokens.
 
-    NaN and 0 tokens where a text cannot be scored: it is longer than the model reads, or its first token is shared with
-    what is given before it.
+    Scored are the tokens that are not those of what is given, the two read as one text. NaN and 0 tokens where a text
+    cannot be scored: it is longer than the model reads, adds no token, or has one that the model has no embedding for.
     """
     tokens = _tokens(engine, spec, plain)
     kept = [at for at, one in enumerate(tokens) if one is not None]
@@ -158,15 +159,14 @@ Tokens = tuple[tuple[int, ...], int]
 def _tokens(engine: Engine, spec: JobSpec, plain: Sequence[Mapping[str, Any]]) -> list[Tokens | None]:
     """Text by text of all items, the prefix token in front; ``None`` where it cannot be scored."""
     model, prefix = spec.run["model"], spec.request["prefix_id"]
-    longest = engine.describe(model).context - 1
+    card = engine.describe(model)
     texts = [text for one in plain for text in texts_of(item_of(spec, one))]
     givens = engine.token_ids(model, tuple(given for given, _ in texts), alone=True)
     wholes = engine.token_ids(model, tuple(given + text for given, text in texts), alone=True)
+    both = [Continuation.of((prefix, *given), (prefix, *whole)) for given, whole in zip(givens, wholes, strict=True)]
     return [
-        ((prefix, *whole), 1 + len(given))
-        if len(given) < len(whole) <= longest and whole[: len(given)] == given
-        else None
-        for given, whole in zip(givens, wholes, strict=True)
+        (one.ids, one.given) if one.scorable and len(one.ids) <= card.context and max(one.ids) < card.vocab else None
+        for one in both
     ]
 
 

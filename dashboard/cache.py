@@ -8,10 +8,13 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from streamlit import config
 
+from dashboard.collection import settle
 from dashboard.engine.base import Engine
 from dashboard.errors import DashboardError
-from dashboard.settings import Settings
+from dashboard.logs import open_log
+from dashboard.settings import Settings, unknown
 
 if TYPE_CHECKING:
     from dashboard.jobs.runner import JobRunner
@@ -21,8 +24,14 @@ _LOG = logging.getLogger(__name__)
 
 @st.cache_resource(show_spinner=False, max_entries=1)
 def settings() -> Settings:
-    """The operator's settings, read once a process."""
-    return Settings.load()
+    """The operator's settings, read once a process; the log is opened where they say."""
+    given = Settings.load()
+    # a page's errors then go to Python's logging, whatever folder Streamlit was started in
+    st.set_option("logger.enableRich", False)
+    open_log(given.cache_dir)
+    for name in unknown():
+        _LOG.warning("there is no such setting: %s", name)
+    return given
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
@@ -31,6 +40,8 @@ def engine() -> Future[Engine]:
 
     A future: its libraries take seconds to load, and a page has much to show before it needs them.
     """
+    # config.toml says so too, but `streamlit run` from another folder does not read it
+    config.set_option("runner.postScriptGC", False)
     made: Future[Engine] = Future()
     threading.Thread(target=_make, args=(made, settings()), daemon=True, name="engine").start()
     return made
@@ -53,6 +64,7 @@ def _make(made: Future[Engine], given: Settings) -> None:
     except Exception as error:  # noqa: BLE001 - raised again where the future is asked
         made.set_exception(error)
         return
+    settle()
     made.set_result(engine)
     try:
         engine.describe(given.model)

@@ -16,7 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dashboard.environment import Environment, SetupFailed
+from dashboard.errors import SettingInvalid
 from dashboard.i18n import LANGUAGES, Catalogue
+from dashboard.logs import log_file
+from dashboard.settings import Settings, unknown
 
 ROOT = Path(__file__).resolve().parents[1]
 PORT = 8501
@@ -33,13 +36,14 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if test:
             return _test(arguments[1:], text)
-        if options.command == "benchmark":
-            return _benchmark(options, text)
-        return _start(options, text)
+        return {"benchmark": _benchmark, "verify": _verify, "start": _start}[options.command](options, text)
     except SetupFailed as failure:
         print(
             "\n" + text(f"launcher.{failure.message_id}", **{"detail": "", "folder": "", "python": ""} | failure.facts)
         )
+        return 1
+    except SettingInvalid as error:
+        print("\n" + text(error.message_id, **error.facts))
         return 1
     except KeyboardInterrupt:
         print("\n" + text("launcher.interrupted"))
@@ -49,11 +53,11 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m dashboard",
-        description="Logitscope: start the dashboard (no command), run its tests, or a benchmark.",
+        description="Logitscope: start the dashboard (no command), run its tests or a benchmark, or verify a model.",
         epilog="Arguments after 'test' go to pytest, for example: python -m dashboard test -m 'not browser'",
     )
-    parser.add_argument("command", nargs="?", choices=["start", "test", "benchmark"], default="start")
-    parser.add_argument("name", nargs="?", help="which benchmark (see tests/benchmarks)")
+    parser.add_argument("command", nargs="?", choices=["start", "test", "benchmark", "verify"], default="start")
+    parser.add_argument("name", nargs="?", help="which benchmark (see tests/benchmarks), or the model to verify")
     parser.add_argument("--port", type=int, help=f"port of the dashboard (default {PORT}, or the next free one)")
     parser.add_argument("--host", default="localhost", help="address to serve on; 0.0.0.0 for all (default localhost)")
     parser.add_argument("--model", help="model that pages open with: bundled id, hub id, or local/<folder>")
@@ -87,6 +91,9 @@ def surroundings(options: argparse.Namespace | None = None) -> dict[str, str]:
 
 # -- start --------------------------------------------------------------------------------------------------------
 def _start(options: argparse.Namespace, text: Catalogue) -> int:
+    settings = Settings.load(surroundings(options))
+    for name in unknown():
+        print(text("launcher.unknown_setting", name=name))
     port = pick_port(options.host, options.port)
     if port is None:
         print(text("launcher.port_taken", port=str(options.port)))
@@ -101,16 +108,16 @@ def _start(options: argparse.Namespace, text: Catalogue) -> int:
         return 1
     command = [python, "-m", "dashboard.server"]
     command += ["--server.port", str(port), "--server.address", options.host, "--server.headless", "true"]
-    with subprocess.Popen(command, cwd=ROOT, env=surroundings(options), stdout=subprocess.DEVNULL) as server:
+    with subprocess.Popen(command, cwd=ROOT, env=surroundings(options)) as server:
         # a service manager's stop must reach the server too
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         try:
-            return _serve(server, options, port, text)
+            return _serve(server, options, port, text, log_file(settings.cache_dir))
         finally:
             _end(server)
 
 
-def _serve(server: subprocess.Popen[bytes], options: argparse.Namespace, port: int, text: Catalogue) -> int:
+def _serve(server: subprocess.Popen[bytes], options: argparse.Namespace, port: int, text: Catalogue, log: Path) -> int:
     host = "localhost" if options.host in {"0.0.0.0", "::", ""} else options.host
     url = f"http://{host}:{port}"
     end = time.monotonic() + START_SECONDS
@@ -120,9 +127,16 @@ def _serve(server: subprocess.Popen[bytes], options: argparse.Namespace, port: i
             return 1
         time.sleep(0.1)
     print(text("launcher.running", url=url), flush=True)
+    print(text("launcher.log", path=log) if _writable(log) else text("launcher.no_log", path=log), flush=True)
     if not options.headless:
         webbrowser.open(url)
     return server.wait()
+
+
+def _writable(log: Path) -> bool:
+    """Whether the server can write its log there; else it goes to stderr."""
+    there = next(path for path in (log, *log.parents) if path.exists())
+    return os.access(there, os.W_OK)
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
@@ -178,4 +192,17 @@ def _benchmark(options: argparse.Namespace, text: Catalogue) -> int:
     environment = _prepared(text, tests=True)
     flags = [f"--{name}" for name in ("quick", "check") if getattr(options, name)]
     command = [str(environment.python), "-m", f"tests.benchmarks.{options.name}", *flags]
+    return subprocess.run(command, cwd=ROOT, env=surroundings(options), check=False).returncode
+
+
+# -- verify -------------------------------------------------------------------------------------------------------
+def _verify(options: argparse.Namespace, text: Catalogue) -> int:
+    """Compare a model's numbers with plain transformers; the exit code is 1 where some are off."""
+    environment = _prepared(text, tests=False)
+    command = [
+        str(environment.python),
+        "-m",
+        "dashboard.engine.verification",
+        *([options.name] if options.name else []),
+    ]
     return subprocess.run(command, cwd=ROOT, env=surroundings(options), check=False).returncode

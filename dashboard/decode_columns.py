@@ -11,8 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from dashboard import decode_ranges
+from dashboard.decode_ranges import LEAST_TEMPERATURE
 from dashboard.engine.base import DecodeSettings
 from dashboard.engine.generated import Column
+from dashboard.strict_json import read_json
 
 MOST = 4
 """Columns side by side."""
@@ -22,14 +25,7 @@ STOPS = 4
 STOP_LENGTH = 40
 FORMAT, VERSION = "logitscope-sampling", 1
 
-RANGES: dict[str, tuple[float, float]] = {
-    "temperature": (0.0, 100.0),
-    "top_k": (0, 1_000_000),
-    "top_p": (0.0, 1.0),
-    "min_p": (0.0, 1.0),
-    "typical_p": (0.0, 1.0),
-    "repetition_penalty": (0.01, 10.0),
-    "no_repeat_ngram_size": (0, 20),
+RANGES: dict[str, tuple[float, float]] = decode_ranges.RANGES | {
     "num_beams": (1, 20),
     "length_penalty": (-10.0, 10.0),
     "max_new_tokens": (1, 2000),
@@ -61,6 +57,8 @@ class ColumnSpec:
     """Rows."""
     stop_strings: tuple[str, ...] = ()
     seed: int = 42
+    model_rules: bool = True
+    """Whether the rules of the model's own generation config act too, as they do in ``generate``."""
 
     @property
     def label(self) -> str:
@@ -77,6 +75,7 @@ class ColumnSpec:
             for name, short in shown.items()
             if getattr(self, name) != getattr(default, name) and name not in without_effect(self)
         ]
+        parts += [] if self.model_rules else ["without model rules"]
         return " · ".join([kind, *parts] if kind else parts) or "T 1"
 
     def settings(self) -> DecodeSettings:
@@ -90,6 +89,7 @@ class ColumnSpec:
             typical_p=self.typical_p,
             repetition_penalty=self.repetition_penalty,
             no_repeat_ngram=self.no_repeat_ngram_size,
+            model_rules=self.model_rules,
         )
 
     def column(self) -> Column:
@@ -126,10 +126,8 @@ DEFAULT = (PRESETS["greedy"], PRESETS["nucleus"], PRESETS["pure"])
 def impossible(spec: ColumnSpec) -> tuple[str, ...]:
     """Why transformers would refuse the column or give nothing: ids below ``sampling.impossible.``."""
     found = []
-    if spec.do_sample and spec.temperature == 0:
-        found.append("temperature_zero")
-    if spec.do_sample and spec.typical_p == 0:
-        found.append("typical_p_zero")
+    if spec.do_sample and spec.temperature < LEAST_TEMPERATURE:
+        found.append("temperature_tiny" if spec.temperature else "temperature_zero")
     if 1 < spec.num_beams < spec.num_return_sequences:
         found.append("rows_over_beams")
     if spec.num_beams == 1 and not spec.do_sample and spec.num_return_sequences > 1:
@@ -185,8 +183,8 @@ def read_file(data: bytes) -> tuple[ColumnSpec, ...]:
         Unreadable: no JSON, another format or version, or as `read`.
     """
     try:
-        whole = json.loads(data.decode("utf-8-sig"))
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        whole = read_json(data.decode("utf-8-sig"))
+    except ValueError as error:
         raise Unreadable("json", detail=str(error)[:80]) from error
     if not isinstance(whole, dict) or whole.get("format") != FORMAT:
         raise Unreadable("format", wanted=FORMAT)
@@ -202,8 +200,8 @@ def read(text: str) -> tuple[ColumnSpec, ...]:
         Unreadable: no JSON, too many or no columns, an unknown name, or a value that cannot be.
     """
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        found = read_json(text)
+    except ValueError as error:
         raise Unreadable("json", detail=str(error)[:80]) from error
     return _columns(found)
 
@@ -243,7 +241,8 @@ def _value(name: str, value: Any) -> Any:
 def _is_number(value: object, kind: type) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value) and (kind is float or isinstance(value, int))
+    # a whole number may be larger than any float
+    return isinstance(value, int) or (kind is float and math.isfinite(value))
 
 
 def _stops(value: object) -> tuple[str, ...]:

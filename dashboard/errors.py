@@ -38,6 +38,18 @@ class PromptTooLarge(DashboardError):
     """More characters than are worth tokenising. Facts: ``characters, limit``."""
 
 
+class TokenizerFailed(DashboardError):
+    """The model's tokenizer cannot read a text. Facts: ``reason``, in its own words."""
+
+
+class ChatTemplateFailed(DashboardError):
+    """The model's chat template refuses the message. Facts: ``reason``, in its own words."""
+
+
+class TokenBeyondModel(DashboardError):
+    """A token that was added to the tokenizer alone: the model has no embedding for it. Facts: ``token, id, size``."""
+
+
 # -- the residual stream ------------------------------------------------------------------------------------------
 class StreamRefused(DashboardError):
     """This family's residual stream cannot be read exactly. Facts: ``reason``, an id below ``lens.refused.``."""
@@ -149,6 +161,10 @@ class BenchmarkSideUnknown(DashboardError):
     """The name does not say on which side of the stereotype the file is. Facts: ``benchmark, name``."""
 
 
+class BenchmarkUnpaired(DashboardError):
+    """No neighbouring lines are the same up to the pronoun, as in WinoBias' type 2. Facts: ``file``."""
+
+
 # -- the model ----------------------------------------------------------------------------------------------------
 class ModelNotAllowed(DashboardError):
     """The operator's list does not have this model. Facts: ``model, allowed``."""
@@ -163,7 +179,19 @@ class ModelUnreachable(DashboardError):
 
 
 class ModelNotCausal(DashboardError):
-    """An encoder, an encoder-decoder or something else that does not predict a next token. Facts: ``model, kind``."""
+    """Measured: earlier logits move when the last token changes. Facts: ``model, kind, moved`` (the largest move)."""
+
+
+class ModelEncoderDecoder(DashboardError):
+    """It translates one text into another. Facts: ``model, kind``."""
+
+
+class ModelWithoutHead(DashboardError):
+    """A class without a language-model head that transformers knows. Facts: ``model, kind``."""
+
+
+class ModelTypeUnknown(DashboardError):
+    """This transformers does not know the model's type. Facts: ``model, kind, version``."""
 
 
 class ModelWithoutAttention(DashboardError):
@@ -182,12 +210,52 @@ class ModelBroken(DashboardError):
     """The files are there and do not load. Facts: ``model, reason``."""
 
 
+class ModelIncomplete(DashboardError):
+    """Weights and architecture do not match. Facts: ``model, missing, mismatched, unexpected`` (count and names)."""
+
+
+class ModelNotFinite(DashboardError):
+    """Weights or logits that are no numbers. Facts: ``model, where``."""
+
+
+class ModelQuantized(DashboardError):
+    """Quantised in a way that cannot be read here. Facts: ``model, method, reason``."""
+
+
+class ModelAdapter(DashboardError):
+    """An adapter without the model that it belongs to. Facts: ``model, base``."""
+
+
+class ModelFailed(DashboardError):
+    """A library raised what nobody expected while the model was made ready. Facts: ``model, kind, reason``."""
+
+
+class ModelLoading(DashboardError):
+    """The model is still being loaded for somebody else. Facts: ``model, seconds``."""
+
+
+class TokenizerMissing(DashboardError):
+    """No file of the folder has a vocabulary. Facts: ``model``."""
+
+
+class TokenizerUnreadable(DashboardError):
+    """The vocabulary is there and cannot be read. Facts: ``model, files, reason``."""
+
+
+class CacheUnwritable(DashboardError):
+    """The cache folder refuses to be written. Facts: ``folder, reason``."""
+
+
 class DeviceUnavailable(DashboardError):
     """The operator asked for a device that this machine does not have. Facts: ``device, available``."""
 
 
 class SettingInvalid(DashboardError):
-    """An operator's setting that cannot be read. Facts: ``setting, value, reason``."""
+    """An operator's setting that cannot be read. Facts: ``setting, value, reason``, and ``variable``."""
+
+    def __init__(self, **facts: object) -> None:
+        """Keep the facts; the variable follows from the setting."""
+        super().__init__(**facts, variable=f"LOGITSCOPE_{str(facts['setting']).upper()}")
 
 
 # -- a run --------------------------------------------------------------------------------------------------------
@@ -201,6 +269,14 @@ class GenerationTooLong(DashboardError):
 
 class GenerationTooLarge(DashboardError):
     """More rows and tokens than one run may make. Facts: ``tokens, limit, needed, allowed``."""
+
+
+class NothingLeft(DashboardError):
+    """Settings and the model's rules cut every token, so that none can be taken. Facts: ``names``."""
+
+
+class TextsUnfinished(DashboardError):
+    """Others took the device before texts that are counted were whole."""
 
 
 class NothingToScore(DashboardError):
@@ -233,6 +309,10 @@ class LayerHasFewerHeads(DashboardError):
 
 class ChartTooLarge(DashboardError):
     """A chart that would need more time or memory than is sensible. Facts: ``reason``."""
+
+
+class OutOfMemory(DashboardError):
+    """An allocation failed. Facts: ``reason``, in the allocator's words."""
 
 
 class Busy(DashboardError):

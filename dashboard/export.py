@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import html
 import json
 import re
@@ -12,7 +13,7 @@ import plotly.graph_objects as go
 
 from dashboard.run_key import RunKey
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 
 def file_stem(key: RunKey, chart: str, suffix: str = "") -> str:
@@ -27,18 +28,20 @@ def caption(provenance: Mapping[str, object]) -> str:
 
 
 def csv_bytes(frame: pd.DataFrame, key: RunKey) -> bytes:
-    """The table as CSV (RFC 4180) in UTF-8, with the columns ``model, revision, run`` behind.
+    """The table as CSV (RFC 4180) in UTF-8, with the columns of `key` behind: ``model, revision, run``, and its result.
 
-    Texts that a spreadsheet would run as a formula get a ``'`` in front; a single sign (the token ``-``) stays.
+    With a byte order mark, by which spreadsheets know UTF-8. Every text stands in quotes, the token ``NA`` as well;
+    missing values are empty. Texts that a spreadsheet would run as a formula get a ``'`` in front, and so do those that
+    look like one with it, so that both can be told apart; a single sign (the token ``-``) stays.
     """
-    origin = {"model": key.model, "revision": key.revision, "run": key.digest}
-    safe = frame.assign(**{name: pd.Categorical([value] * len(frame)) for name, value in origin.items()})
-    return safe.apply(_without_formulas).to_csv(index=False, lineterminator="\r\n").encode()
+    safe = frame.assign(**{name: pd.Categorical([value] * len(frame)) for name, value in key.columns().items()})
+    text = safe.apply(_without_formulas).to_csv(index=False, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC)
+    return text.encode("utf-8-sig", "replace")
 
 
 def jsonl_bytes(records: Iterable[Mapping[str, object]], key: RunKey) -> bytes:
-    """One JSON object a line (JSON Lines, UTF-8), each with ``model, revision, run``."""
-    origin = {"model": key.model, "revision": key.revision, "run": key.digest}
+    """One JSON object a line (JSON Lines, UTF-8), each with the columns of `key`."""
+    origin = key.columns()
     lines = (json.dumps({**record, **origin}, ensure_ascii=False, allow_nan=False) for record in records)
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")
 
@@ -50,7 +53,7 @@ def _without_formulas(column: pd.Series) -> pd.Series:
 
 
 def _quoted(value: object) -> object:
-    if isinstance(value, str) and len(value) > 1 and value.startswith(_FORMULA_STARTS):
+    if isinstance(value, str) and len(value) > 1 and _FORMULA.match(value):
         return "'" + value
     return value
 
@@ -85,4 +88,4 @@ footer {{ margin-top: 0.8rem; font-size: 12px; overflow-wrap: anywhere; }}
 </body>
 </html>
 """
-    return page.encode()
+    return page.encode("utf-8", "replace")

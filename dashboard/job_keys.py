@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dashboard.engine.base import Engine, Job
+from dashboard.engine.base import Engine, Job, TokenizedPrompt
 from dashboard.engine.scored import ScoreCost
 from dashboard.jobs.spec import JobSpec, run_facts
 from dashboard.run_key import RunKey
@@ -54,7 +54,7 @@ def current_run(engine: Engine, spec: JobSpec, job: Job) -> dict[str, str]:
     """What ``spec.run`` would say here and now. Raises the ``Model…`` errors, Cancelled."""
     model = spec.run["model"]
     engine.describe(model, job)
-    return run_facts(engine.run_key(model, engine.tokenize(model, ".", chat=False)))
+    return run_facts(engine.run_key(model, TokenizedPrompt((), "raw")))
 
 
 def sampled_cost(spec: JobSpec, cost: Callable[[Sequence[Any]], ScoreCost]) -> ScoreCost:

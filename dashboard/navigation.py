@@ -10,7 +10,7 @@ class PageEntry:
     """One page. Its title and its question are the catalogue's ``<slug>.title`` and ``<slug>.question``."""
 
     slug: str
-    """File below ``pages/`` and path in the URL."""
+    """File below ``pages/`` and path in the URL; the first page is at the root as well."""
     icon: str
 
 

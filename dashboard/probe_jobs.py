@@ -10,10 +10,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dashboard.engine.base import Engine, Job
-from dashboard.engine.scored import ScoreCost, ScoreRequest
+from dashboard.engine.scored import ScoreCost
 from dashboard.job_keys import sampled_cost, scoring_key
 from dashboard.jobs.runner import JobRunner
 from dashboard.jobs.spec import JobSpec, run_facts
+from dashboard.pair_scores import Pairs, tokeniser
+from dashboard.probes.continuations import continuations
 from dashboard.probes.prepared import Prepared
 from dashboard.run_key import RunKey
 
@@ -49,14 +51,15 @@ def probe_spec(made: Prepared, key: RunKey) -> JobSpec:
 
 def probe_cost(engine: Engine, spec: JobSpec) -> ScoreCost:
     """What the job would cost, from some of its chunks. Raises DashboardError."""
-    return sampled_cost(spec, lambda items: engine.score_cost(scoring_key(spec), _request(engine, spec, items)))
+    return sampled_cost(spec, lambda items: _pairs(engine, spec, items).cost(engine, scoring_key(spec)))
 
 
-def _request(engine: Engine, spec: JobSpec, items: Sequence[Mapping[str, Any]]) -> ScoreRequest:
-    model = spec.run["model"]
-    prompts = engine.token_ids(model, tuple(item["prompt"] for item in items))
-    completions = engine.token_ids(model, tuple(spec.request["completions"]), alone=True)
-    return ScoreRequest(prompts, completions, spec.request["boundary"])
+def _pairs(engine: Engine, spec: JobSpec, items: Sequence[Mapping[str, Any]]) -> Pairs:
+    tokenise = tokeniser(engine, spec.run["model"])
+    prompts = [item["prompt"] for item in items]
+    prompt_ids = tokenise(prompts, False)
+    rows = continuations(prompt_ids, prompts, spec.request["completions"], tokenise)
+    return Pairs.of(prompt_ids, rows, spec.request["boundary"])
 
 
 def run_probe(engine: Engine, spec: JobSpec, items: Sequence[Mapping[str, Any]], job: Job) -> pd.DataFrame:
@@ -64,10 +67,10 @@ def run_probe(engine: Engine, spec: JobSpec, items: Sequence[Mapping[str, Any]],
 
     Returns:
         ``item, template, group, prompt, place, completion, log_prob_nats, tokens``: the places of the prompt and of the
-        completion, L [nats] and the completion's tokens; `group` is empty behind a neutral prompt. Where the end of the
-        word counts also ``boundary_log_mass_nats``, to be added.
+        completion, L [nats] and the tokens scored; NaN and 0 where the two have no probability; `group` is empty behind
+        a neutral prompt. Where the end of the word counts also ``boundary_log_mass_nats``, to be added.
     """
-    found = engine.score(scoring_key(spec), _request(engine, spec, items), job)
+    found = _pairs(engine, spec, items).scores(engine, scoring_key(spec), job)
     completions = spec.request["completions"]
     each: dict[str, Any] = {
         "item": [item["place"] for item in items],
@@ -79,10 +82,10 @@ def run_probe(engine: Engine, spec: JobSpec, items: Sequence[Mapping[str, Any]],
     columns["item"] = columns["item"].astype(np.int64)
     columns["place"] = np.tile(np.arange(len(completions)), len(items))
     columns["completion"] = np.tile(np.array(completions, object), len(items))
-    columns["log_prob_nats"] = found.log_p.ravel().astype(np.float64)
-    columns["tokens"] = np.tile(found.lengths, len(items))
-    if found.boundary_log_mass is not None:
-        columns[_BOUNDARY] = found.boundary_log_mass.ravel().astype(np.float64)
+    columns["log_prob_nats"] = found.log_p.ravel()
+    columns["tokens"] = found.lengths.ravel()
+    if spec.request["boundary"]:
+        columns[_BOUNDARY] = (found.total - found.log_p).ravel()
     return pd.DataFrame(columns)
 
 

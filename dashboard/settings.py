@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+import math
 import os
+import re
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -14,6 +17,14 @@ from dashboard.errors import SettingInvalid
 
 PREFIX = "LOGITSCOPE_"
 BUNDLED = "smollm2-135m-instruct"
+_ANSWERS = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off", ""), False)
+_UNITS = {"": 1, "b": 1} | {
+    f"{letter}{end}": base**power
+    for power, letter in enumerate("kmgt", 1)
+    for end, base in (("", 1024), ("ib", 1024), ("b", 1000))
+}
+"""Units of bytes in lower case."""
+_BYTES = ("run_bytes", "result_bytes", "jobs_bytes")
 
 
 def default_cache_dir() -> Path:
@@ -56,7 +67,7 @@ class Settings:
     dtype: str = "float32"
     """``float32``, ``bfloat16``, ``float16`` or ``auto`` (as stored). Anything but float32 changes numbers."""
     threads: int = 0
-    """CPU threads for torch; 0: torch decides."""
+    """CPU threads for torch; 0: by what is computed and by how busy the machine is (`dashboard.engine.threads`)."""
     max_models: int = 2
     """Models held in memory at once."""
     max_tokens: int = 0
@@ -67,6 +78,8 @@ class Settings:
     """Most tokens that one request may score or put through the model for it."""
     run_bytes: int = 2 << 30
     """Memory for runs of all users together [bytes]."""
+    result_bytes: int = 256 << 20
+    """Memory for texts, scores and trees of all users together, kept so that nothing is computed twice [bytes]."""
     jobs_bytes: int = 2 << 30
     """Disk for background jobs of all users together [bytes]; the oldest finished ones are removed first."""
     busy_seconds: float = 120.0
@@ -89,7 +102,16 @@ class Settings:
             {f.name: environ[PREFIX + f.name.upper()] for f in fields(cls) if PREFIX + f.name.upper() in environ}
         )
         default = cls()
-        return replace(default, **{name: _convert(name, value, getattr(default, name)) for name, value in raw.items()})
+        return replace(default, **{name: _setting(name, value, getattr(default, name)) for name, value in raw.items()})
+
+
+def unknown(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Variables that look like settings and are none, each with the one that may have been meant."""
+    known = [name.upper() for name in ("config", *(f.name for f in fields(Settings)))]
+    given = (name for name in (os.environ if environ is None else environ) if name.startswith(PREFIX))
+    strange = sorted(name.removeprefix(PREFIX) for name in given if name.removeprefix(PREFIX) not in known)
+    meant = {name: difflib.get_close_matches(name, known, 1) for name in strange}
+    return tuple(PREFIX + name + (f" ({PREFIX}{near[0]}?)" if near else "") for name, near in meant.items())
 
 
 def _read_file(path: str) -> dict[str, object]:
@@ -102,20 +124,62 @@ def _read_file(path: str) -> dict[str, object]:
     return found
 
 
-def _convert(name: str, value: object, default: object) -> Any:
+def _setting(name: str, value: object, default: object) -> Any:
+    """The value of one setting.
+
+    Raises:
+        SettingInvalid: with what it should be.
+    """
+    if value == "" and not isinstance(default, tuple | bool):
+        return default  # set to nothing: as if it were not set
     try:
-        if isinstance(default, tuple):
-            parts = value.split(",") if isinstance(value, str) else list(value)  # type: ignore[call-overload]
-            return tuple(str(part).strip() for part in parts if str(part).strip())
-        if isinstance(default, bool):
-            return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}[
-                str(value).lower()
-            ]
-        if isinstance(default, Path):
-            return Path(str(value)).expanduser()
-        converted = type(default)(value)  # type: ignore[call-arg]
-        if isinstance(converted, int | float) and not converted >= 0:
-            raise ValueError("it must be 0 or more")
-        return converted
-    except (KeyError, TypeError, ValueError) as error:
+        converted = _convert(name, value, default)
+        if name in _ALLOWED and not re.fullmatch(_ALLOWED[name][0], str(converted)):
+            raise ValueError(_ALLOWED[name][1])
+    except (TypeError, ValueError, OverflowError) as error:
         raise SettingInvalid(setting=name, value=value, reason=str(error)) from error
+    return converted
+
+
+def _convert(name: str, value: object, default: object) -> Any:
+    """`value` as the kind of `default`."""
+    if isinstance(default, tuple):
+        parts = value.split(",") if isinstance(value, str) else list(value)  # type: ignore[call-overload]
+        return tuple(str(part).strip() for part in parts if str(part).strip())
+    if isinstance(default, bool):
+        if str(value).strip().lower() not in _ANSWERS:
+            raise ValueError(f"{name} = " + " | ".join(filter(None, _ANSWERS)))
+        return _ANSWERS[str(value).strip().lower()]
+    if isinstance(default, Path):
+        return Path(str(value)).expanduser()
+    if isinstance(default, int | float):
+        return _number(name, value, type(default))
+    return str(value).strip()
+
+
+def _number(name: str, value: object, kind: type[int] | type[float]) -> int | float:
+    if isinstance(value, bool) or (kind is int and isinstance(value, float)):
+        raise ValueError(f"{name} = 0 | 1 | 2 | …")
+    converted = _nbytes(value) if name in _BYTES else kind(str(value))
+    if not (math.isfinite(converted) and converted >= 0):
+        raise ValueError(f"{name} ≥ 0")
+    return converted
+
+
+def _nbytes(value: object) -> int:
+    """Bytes, as a number or with a unit: ``4 GiB``, ``512 MB``, ``1.5g``."""
+    found = re.fullmatch(r"([0-9][0-9_]*(?:\.[0-9]+)?)\s*([a-z]*)", str(value).strip().lower())
+    if found is None or found[2] not in _UNITS or ("." in found[1] and _UNITS[found[2]] == 1):
+        raise ValueError("2147483648 | 2 GiB | 512 MB")
+    return round(float(found[1]) * _UNITS[found[2]]) if "." in found[1] else int(found[1]) * _UNITS[found[2]]
+
+
+_ALLOWED = {
+    "max_models": (r"[1-9][0-9]*", "max_models ≥ 1"),
+    "run_bytes": (r"[1-9][0-9]*", "run_bytes > 0"),
+    "result_bytes": (r"[1-9][0-9]*", "result_bytes > 0"),
+    "language": (r"auto|en|es", "language = auto | en | es"),
+    "device": (r"auto|cpu|mps|(cuda|xpu)(:[0-9]+)?", "device = auto | cuda | cuda:1 | mps | xpu | cpu"),
+    "dtype": (r"auto|float32|bfloat16|float16", "dtype = float32 | bfloat16 | float16 | auto"),
+}
+"""What some settings can be, as a pattern and for people of any language."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import unicodedata
 from collections.abc import Sequence
 
@@ -14,10 +15,14 @@ ISOLATE = "\u2068{}\u2069"
 
 
 def visible(token: Token) -> str:
-    """The token's text with space as ``·``, newline as ``⏎``, broken bytes as hex, hidden characters by code point."""
+    """The token's text with space as ``·``, newline as ``⏎``, broken bytes as hex, hidden characters by code point.
+
+    So is a ``·`` or ``⏎`` of the text itself: it is no space.
+    """
     if token.text is None:
         return "".join(f"‹{byte:02X}›" for byte in token.raw) or "‹ ›"
-    return visible_text(token.text) or "‹ ›"
+    parts = re.split(f"([{''.join(_GLYPHS.values())}])", token.text)
+    return "".join(_code_point(part) if place % 2 else visible_text(part) for place, part in enumerate(parts)) or "‹ ›"
 
 
 def visible_text(text: str) -> str:
@@ -29,9 +34,11 @@ def visible_text(text: str) -> str:
 def _visible_character(character: str) -> str:
     if character in _GLYPHS:
         return _GLYPHS[character]
-    if unicodedata.category(character) in _HIDDEN_CATEGORIES:
-        return f"‹U+{ord(character):04X}›"
-    return character
+    return _code_point(character) if unicodedata.category(character) in _HIDDEN_CATEGORIES else character
+
+
+def _code_point(character: str) -> str:
+    return f"‹U+{ord(character):04X}›"
 
 
 def shortened(text: str, length: int = 14) -> str:

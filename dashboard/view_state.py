@@ -65,6 +65,7 @@ FIELDS: dict[str, Field] = {
     "next_token_log": Field("switch"),
     "next_token_pins": Field("ranges"),
     "next_token_greedy": Field("switch"),
+    "next_token_without_rules": Field("switch"),
     "next_token_temperature": Field("number"),
     "next_token_top_k": Field("integer"),
     "next_token_top_p": Field("number"),
@@ -201,7 +202,7 @@ def parse_ranges(text: str, count: int) -> tuple[int, ...]:
 
 def pack(text: str) -> str:
     """A long text for a link, compressed."""
-    return base64.urlsafe_b64encode(zlib.compress(text.encode("utf-8", "surrogatepass"), 9)).decode().rstrip("=")
+    return base64.urlsafe_b64encode(zlib.compress(text.encode(), 9)).decode().rstrip("=")
 
 
 def unpack(packed: str) -> str:
@@ -214,9 +215,9 @@ def unpack(packed: str) -> str:
         data = base64.b64decode(packed + "=" * (-len(packed) % 4), altchars=b"-_", validate=True)
         inflater = zlib.decompressobj()
         text = inflater.decompress(data, MAX_PROMPT_BYTES)
-        if inflater.unconsumed_tail or not inflater.eof:
-            raise ValueError("too long or cut off")
-        return text.decode("utf-8", "surrogatepass")
+        if inflater.unconsumed_tail or inflater.unused_data or not inflater.eof:
+            raise ValueError("too long, cut off or followed by something else")
+        return text.decode()
     except (binascii.Error, zlib.error, UnicodeDecodeError) as error:
         raise ValueError(str(error)) from error
 

@@ -34,7 +34,7 @@ else:
             gap.panels(view, made)
         elif block == "sampled":
             sampled.panels(view, made)
-        elif block == "jobs" or seconds > builder.MOST_SECONDS:
+        elif block == "jobs" or seconds > builder.MOST_SECONDS or not made.whole:
             log_p = jobs.probe_job(view, made)
             if log_p is not None:
                 exact.panels(exact.Exact(view, made, pairs.probe_scores(made, log_p), None, ""))

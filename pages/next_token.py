@@ -31,9 +31,10 @@ with error_frame(text):
     table = panels.predictions(view)
     panels.running_text(view, pos, table)
 pins = panels.pin_picker(view)
-settings = decode_settings(text)
+settings = decode_settings(text, view.card.rules)
 bars = panels.Bars(pos, k, pins, settings, value, log)
-panels.candidates(view, bars)
+with error_frame(text):
+    panels.candidates(view, bars)
 
 if view.card.stream.lens_refused:
     advice(text(f"lens.refused.{view.card.stream.lens_refused}"))

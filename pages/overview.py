@@ -12,4 +12,6 @@ with start:
     panels.first_steps(view)
 panels.parameters(view)
 with card:  # last: the rest needs no model
-    panels.model_card(loaded_view())
+    loaded = loaded_view()
+    panels.model_card(loaded)
+    panels.verification(loaded)

@@ -13,8 +13,8 @@ text = view.text
 
 specs = settings.columns_state(text)
 columns = Columns(specs, settings.names_of(specs))
-settings.cards(columns.specs, columns.names, text, view.theme)
-settings.editor(columns.specs, columns.names, text)
+settings.cards(columns.specs, columns.names, view)
+settings.editor(columns.specs, columns.names, view)
 made = None
 with error_frame(text):
     made = panels.made_texts(view, columns)

@@ -47,12 +47,21 @@ STANDARD_LIBRARY_ONLY = [
     "dashboard/commands.py",
     "dashboard/environment.py",
     "dashboard/i18n.py",
+    "dashboard/settings.py",
+    "dashboard/errors.py",
+    "dashboard/logs.py",
+    "dashboard/engine/__init__.py",
+    "dashboard/collection.py",
+    "dashboard/strict_json.py",
+    "dashboard/threads.py",
 ]
 WITHOUT_TORCH_AT_IMPORT = [
     "dashboard/engine/base.py",
     "dashboard/engine/bundled.py",
     "dashboard/engine/devices.py",
     "dashboard/engine/hub.py",
+    "dashboard/engine/library_errors.py",
+    "dashboard/engine/model_folder.py",
     "dashboard/engine/registry.py",
     "dashboard/engine/pool.py",
 ]
@@ -95,7 +104,8 @@ def test_imports_only_go_down(path):
 
 @pytest.mark.parametrize("name", STANDARD_LIBRARY_ONLY)
 def test_what_runs_before_anything_is_installed_needs_the_standard_library_alone(name):
-    ours = {"dashboard.commands", "dashboard.environment", "dashboard.i18n", "dashboard.engine.package"}
+    names = ("commands", "environment", "i18n", "settings", "errors", "logs", "engine.package")
+    ours = {f"dashboard.{part}" for part in names}
     for module in imported(ROOT / name):
         own = any(within(module, other) for other in ours)
         assert own or module.partition(".")[0] in sys.stdlib_module_names, f"{name} imports {module}"

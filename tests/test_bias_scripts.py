@@ -283,15 +283,16 @@ PAIRS = [
 ]
 
 
-def written_csv(folder, name="crows.csv"):
+def written_csv(folder, name="crows.csv", mark=","):
     with (folder / name).open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
+        writer = csv.writer(file, delimiter=mark)
         writer.writerow(["", "sent_more", "sent_less", "stereo_antistereo", "bias_type"])
         writer.writerows([i, more, less, "stereo", kind] for i, (kind, more, less) in enumerate(PAIRS))
 
 
-def test_crows_pairs_is_the_engines_overall_and_in_every_category(tiny, run, tiny_folder, scored_texts, capsys):
-    written_csv(tiny_folder.parent)
+@pytest.mark.parametrize("mark", [",", ";"])
+def test_crows_pairs_is_the_engines_overall_and_in_every_category(tiny, run, tiny_folder, scored_texts, capsys, mark):
+    written_csv(tiny_folder.parent, mark=mark)
     left = run(scripts.benchmark_script(tiny[1], tiny[2], "crows_pairs", "C:\\me/crows.csv", 0))
     kinds, more, less = zip(*PAIRS, strict=True)
     together = scored_texts([text.strip() for text in (*more, *less)], 0)

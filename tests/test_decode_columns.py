@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, replace
 
 import pytest
+import torch
 
 from dashboard.decode_columns import (
     DEFAULT,
@@ -22,6 +23,7 @@ from dashboard.decode_columns import (
     without_effect,
     written,
 )
+from dashboard.decode_ranges import LEAST_TEMPERATURE, one_left
 
 ODD = ColumnSpec(name='"<b>ñ', temperature=0.30000000000000004, top_p=0.1, stop_strings=("\n", '"'), seed=2**64 - 1)
 
@@ -57,7 +59,6 @@ def test_the_notebooks_calls_are_what_transformers_would_do():
 
 IMPOSSIBLE = {
     "temperature_zero": ColumnSpec(temperature=0.0),
-    "typical_p_zero": ColumnSpec(typical_p=0.0),
     "rows_over_beams": ColumnSpec(num_beams=3, num_return_sequences=5),
     "greedy_rows": ColumnSpec(do_sample=False, num_return_sequences=2),
 }
@@ -77,6 +78,28 @@ def test_what_transformers_refuses_is_found_before_the_run(problem):
         from dashboard.engine.decoding import processors
 
         processors(spec.settings())
+
+
+def test_a_temperature_that_float32_cannot_divide_by_is_found_before_the_run_on_both_pages():
+    spec = ColumnSpec(temperature=LEAST_TEMPERATURE / 10)
+    assert impossible(spec) == ("temperature_tiny",)
+    assert one_left(asdict(spec)) == "temperature"
+    enough = ColumnSpec(temperature=LEAST_TEMPERATURE)
+    assert impossible(enough) == ()
+    assert one_left(asdict(enough)) == ""
+    left = torch.tensor([40.0, -1e4]) / LEAST_TEMPERATURE
+    assert torch.isfinite(left).all()
+
+
+def test_both_pages_take_the_same_values():
+    """One definition of what a setting may be: the bars' controls and the columns read it."""
+    from components.decode_controls import RANGES as OF_BARS
+
+    assert {name: ends[:2] for name, ends in OF_BARS.items()} == {name: RANGES[name] for name in OF_BARS}
+    for name, (low, high, off) in OF_BARS.items():
+        assert getattr(ColumnSpec(), name) == off
+        for value in (low, high):
+            assert getattr(changed(ColumnSpec(), {name: value}), name) == value
 
 
 @pytest.mark.parametrize(
@@ -106,12 +129,14 @@ BAD = {
     "a number": ("[3]", "count"),
     "an unknown name": ('[{"top_q": 1}]', "unknown"),
     "a negative temperature": ('[{"temperature": -1}]', "range"),
-    "NaN": ('[{"temperature": NaN}]', "value"),
-    "infinity": ('[{"temperature": 1e999}]', "value"),
+    "NaN": ('[{"temperature": NaN}]', "json"),
+    "infinity": ('[{"temperature": 1e999}]', "json"),
     "a float for a whole number": ('[{"top_k": 1.5}]', "value"),
     "true for a number": ('[{"top_k": true}]', "value"),
     "a seed beyond 64 bit": (json.dumps([{"seed": 2**64}]), "range"),
     "an empty stop string": ('[{"stop_strings": [""]}]', "stops"),
+    "a typical_p that leaves no token": ('[{"typical_p": 0}]', "range"),
+    "a number for a switch": ('[{"model_rules": 0}]', "value"),
     "a long name": (json.dumps([{"name": "x" * 41}]), "value"),
     "deep nesting": ("[" * 100_000, "json"),
 }
@@ -147,6 +172,7 @@ def test_columns_name_themselves_by_what_acts():
     assert ColumnSpec(temperature=0.7, top_p=0.9).label == "T 0.7 · top_p 0.9"
     assert ColumnSpec(num_beams=5, temperature=0.3).label == "beams 5 · T 0.3"
     assert ColumnSpec(name="mine").label == "mine"
+    assert ColumnSpec(top_k=5, model_rules=False).label == "top_k 5 · without model rules"
 
 
 def test_a_changed_field_is_checked_and_nothing_else_moves():

@@ -1,5 +1,7 @@
 """Exports carry their origin, hide the prompt from names, and hold nothing that a reader would run."""
 
+import codecs
+import csv
 import io
 import json
 import re
@@ -36,30 +38,61 @@ def test_a_files_name_is_safe_whatever_is_in_it():
     assert len(stem) < 120
 
 
+def read(data, **options):
+    """A CSV as the README says to read it."""
+    return pd.read_csv(io.BytesIO(data), keep_default_na=False, na_values=[""], **options)
+
+
+def cells(data):
+    """Rows of a CSV as text, whatever a reader makes of them."""
+    return list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+
+
 def test_a_csv_says_where_its_numbers_come_from_and_reads_back():
     frame = head_frame(samples.weight_map(15), samples.tokens(15))
-    read = pd.read_csv(io.BytesIO(csv_bytes(frame, KEY)), keep_default_na=False)
-    assert list(read.columns) == [*frame.columns, "model", "revision", "run"]
-    assert set(read["run"]) == {KEY.digest}
-    np.testing.assert_array_equal(read["weight"].astype(np.float32), frame["weight"])
-    assert "שלום" in set(read["query_token"])
+    found = read(csv_bytes(frame, KEY))
+    assert list(found.columns) == [*frame.columns, "model", "revision", "run"]
+    assert set(found["run"]) == {KEY.digest}
+    np.testing.assert_array_equal(found["weight"].astype(np.float32), frame["weight"])
+    assert "שלום" in set(found["query_token"])
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+a", "-2+3", "@SUM(A1)", "\tx", "\r=1"])
+def test_a_spreadsheet_knows_a_csv_by_its_mark_as_utf_8():
+    data = csv_bytes(pd.DataFrame({"token": ["·nurse"]}), KEY)
+    assert data.startswith(codecs.BOM_UTF8)
+    assert not data.removeprefix(codecs.BOM_UTF8).startswith(codecs.BOM_UTF8)
+    assert next(iter(read(data).columns)) == "token"
+
+
+READERS = ["NA", "null", "NaN", "None", "n/a", "nan", "-", "#N/A", "1", "1e5", "TRUE", "", " ", "007", "a,b", 'q"x"']
+
+
+def test_a_text_that_readers_take_for_a_missing_value_or_a_number_stays_a_text():
+    frame = pd.DataFrame({"token": READERS, "prob": np.linspace(0, 1, len(READERS)), "n": range(len(READERS))})
+    data = csv_bytes(frame, KEY)
+    assert [row[0] for row in cells(data)[1:]] == READERS
+    assert all(line.startswith(b'"') for line in data.removeprefix(codecs.BOM_UTF8).splitlines())
+    found = read(data, dtype={"token": str})
+    assert found["token"].fillna("").tolist() == READERS
+    np.testing.assert_array_equal(found["prob"], frame["prob"])
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+a", "-2+3", "@SUM(A1)", "\tx", "\r=1", "'=1+1", "''-2"])
 def test_a_text_that_a_spreadsheet_would_run_is_quoted(text):
-    read = pd.read_csv(io.BytesIO(csv_bytes(pd.DataFrame({"token": [text, "b"]}), KEY)), dtype=str)
-    assert read["token"].tolist() == ["'" + text, "b"]
+    rows = cells(csv_bytes(pd.DataFrame({"token": [text, "b", "'b"]}), KEY))
+    assert [row[0] for row in rows[1:]] == ["'" + text, "b", "'b"]
 
 
 def test_a_text_column_of_categories_is_quoted_too_and_stays_apart_from_its_twin():
     frame = pd.DataFrame({"token": pd.Categorical(["=1", "'=1", "=1"])})
-    assert csv_bytes(frame, KEY).decode().splitlines()[1].startswith("'=1,")
+    assert [row[0] for row in cells(csv_bytes(frame, KEY))[1:]] == ["'=1", "''=1", "'=1"]
 
 
 def test_single_signs_numbers_and_missing_values_stay_as_they_are():
     frame = pd.DataFrame({"token": ["-", "=", None], "logit": [-1.5, -2.0, np.nan]})
-    lines = csv_bytes(frame, KEY).decode().splitlines()
-    assert [line.split(",")[:2] for line in lines[1:]] == [["-", "-1.5"], ["=", "-2.0"], ["", ""]]
+    rows = cells(csv_bytes(frame, KEY))
+    assert [row[:2] for row in rows[1:]] == [["-", "-1.5"], ["=", "-2.0"], ["", ""]]
+    assert read(csv_bytes(frame, KEY))["logit"].dtype == np.float64
 
 
 def test_a_models_own_name_cannot_be_a_formula():
@@ -68,7 +101,8 @@ def test_a_models_own_name_cannot_be_a_formula():
 
 def test_an_empty_table_still_has_its_heading():
     empty = head_frame(samples.weight_map(4, rows=(0, 1), cols=(2, 3)), samples.tokens(4))
-    assert csv_bytes(empty, KEY).decode().strip() == "query,query_token,key,key_token,weight,model,revision,run"
+    heading = ["query", "query_token", "key", "key_token", "weight", "model", "revision", "run"]
+    assert cells(csv_bytes(empty, KEY)) == [heading]
 
 
 def test_the_mosaics_csv_keeps_every_row():

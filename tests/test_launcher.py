@@ -259,3 +259,41 @@ def test_options_reach_what_is_started():
     given = commands.surroundings(argparse.Namespace(model="gpt2", language="es"))
     assert (given["LOGITSCOPE_MODEL"], given["LOGITSCOPE_LANGUAGE"]) == ("gpt2", "es")
     assert given["PYTHONPATH"].split(os.pathsep)[0] == str(ROOT)
+
+
+def test_settings_that_cannot_be_read_are_told_before_anything_starts():
+    done = run("--headless", "--language", "en", LOGITSCOPE_MAX_MODELS="0")
+    assert done.returncode == 1
+    assert "max_models" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_misspelt_settings_and_the_log_are_named_at_the_start(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("LOGITSCOPE_MODLES", "gpt2")
+    monkeypatch.setenv("LOGITSCOPE_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(commands, "_prepared", lambda text, tests: argparse.Namespace(python=sys.executable))
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: argparse.Namespace(returncode=0))
+    monkeypatch.setattr(commands, "healthy", lambda url: True)
+    started = {}
+
+    class Server:
+        def __init__(self, command, **options):
+            started.update(options)
+
+        __enter__ = lambda self: self  # noqa: E731
+        __exit__ = lambda *_: None  # noqa: E731
+        poll = terminate = wait = lambda *_: 0
+
+    monkeypatch.setattr(subprocess, "Popen", Server)
+    monkeypatch.setattr(commands.signal, "signal", lambda *_: None)
+    assert commands.main(["--headless", "--language", "en"]) == 0
+    printed = capsys.readouterr().out
+    assert "LOGITSCOPE_MODLES (LOGITSCOPE_MODELS?)" in printed
+    assert str(tmp_path / "cache" / "logs" / "logitscope.log") in printed
+    assert "stdout" not in started  # nothing that the server says is thrown away
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="needs a user whom permissions bind")
+def test_a_log_that_cannot_be_written_is_told(tmp_path):
+    tmp_path.chmod(0o500)
+    assert not commands._writable(tmp_path / "cache" / "logs" / "x.log")

@@ -199,7 +199,7 @@ def test_a_model_without_a_cache_gives_the_same_texts(tiny, run):
 
     class Forgetful:
         def __init__(self, model):
-            self.config, self.model = model.config, model
+            self.generation_config, self.model = model.generation_config, model
 
         def __call__(self, ids, **_):
             return self.model(ids, use_cache=False)

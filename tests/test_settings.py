@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.errors import SettingInvalid
-from dashboard.settings import BUNDLED, Settings
+from dashboard.settings import BUNDLED, Settings, unknown
 
 
 def test_without_anything_the_defaults_hold():
@@ -47,6 +47,16 @@ def test_the_environment_wins_over_the_file(tmp_path):
         ("OFFLINE", "maybe"),
         ("BUSY_SECONDS", "nan"),
         ("CONFIG", "no such file"),
+        ("BUSY_SECONDS", "inf"),
+        ("MAX_MODELS", "0"),
+        ("RUN_BYTES", "0"),
+        ("RUN_BYTES", "4 gibibytes"),
+        ("RUN_BYTES", "1.5"),
+        ("JOBS_BYTES", "-1 MB"),
+        ("LANGUAGE", "fr"),
+        ("DEVICE", "gpu"),
+        ("DEVICE", "cuda:x"),
+        ("DTYPE", "float8"),
     ],
 )
 def test_a_setting_that_cannot_be_read_is_named(name, value):
@@ -54,6 +64,43 @@ def test_a_setting_that_cannot_be_read_is_named(name, value):
         Settings.load({f"LOGITSCOPE_{name}": value})
     assert error.value.facts["setting"] == name.lower()
     assert error.value.facts["value"] == value
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("OFFLINE", "on", True),
+        ("OFFLINE", "Off", False),
+        ("OFFLINE", "", False),
+        ("RUN_BYTES", "4 GiB", 4 << 30),
+        ("RUN_BYTES", "4gib", 4 << 30),
+        ("RUN_BYTES", "2G", 2 << 30),
+        ("RUN_BYTES", "512 MB", 512_000_000),
+        ("RUN_BYTES", "1.5 GiB", 3 << 29),
+        ("JOBS_BYTES", "2147483648", 2 << 30),
+        ("DEVICE", "cuda:1", "cuda:1"),
+        ("LANGUAGE", " es ", "es"),
+        ("CACHE_DIR", "", Settings().cache_dir),
+        ("MAX_MODELS", "", 2),
+        ("LANGUAGE", "", "auto"),
+        ("MODELS", "", ()),
+    ],
+)
+def test_a_setting_is_understood_as_people_write_it(name, value, expected):
+    assert getattr(Settings.load({f"LOGITSCOPE_{name}": value}), name.lower()) == expected
+
+
+@pytest.mark.parametrize("line", ["max_models = true", "max_tokens = 2.5", "offline = 2", "local_models = 3"])
+def test_a_value_of_another_kind_in_the_file_is_named(tmp_path, line):
+    path = tmp_path / "settings.toml"
+    path.write_text(line)
+    with pytest.raises(SettingInvalid, match=re.escape(line.split()[0])):
+        Settings.load({"LOGITSCOPE_CONFIG": str(path)})
+
+
+def test_misspelt_variables_are_named_with_what_was_meant():
+    given = {"LOGITSCOPE_MODLES": "gpt2", "LOGITSCOPE_QX": "1", "LOGITSCOPE_MODEL": "gpt2", "LOGITSCOPE_CONFIG": "a"}
+    assert unknown(given | {"HOME": "/"}) == ("LOGITSCOPE_MODLES (LOGITSCOPE_MODELS?)", "LOGITSCOPE_QX")
 
 
 def test_a_setting_that_does_not_exist_is_named(tmp_path):

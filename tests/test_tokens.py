@@ -23,6 +23,7 @@ from tests.frames.samples import NASTY, token
         ("\u0301", "◌\u0301"),
         ("שלום", "שלום"),
         ("<b>", "<b>"),
+        ("a·b⏎", "a‹U+00B7›b‹U+23CE›"),
         ("", "‹ ›"),
     ],
 )

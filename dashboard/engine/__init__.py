@@ -1,1 +1,7 @@
 """The engine: the only code that knows torch and transformers. Plain arrays and frozen dataclasses in and out."""
+
+import os
+
+# Every visitor may choose models: the operator's own token, and with it private models, is used only where the operator
+# says so. huggingface_hub reads this when it is imported.
+os.environ.setdefault("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")

@@ -75,6 +75,56 @@ class StreamMap:
     attribution_refused: str
 
 
+PENALTIES = (
+    *("sequence_bias", "encoder_repetition_penalty", "repetition_penalty", "no_repeat_ngram"),
+    *("encoder_no_repeat_ngram_size", "bad_words_ids", "min_length", "min_new_tokens", "forced_bos_token_id"),
+    *("forced_eos_token_id", "remove_invalid_values", "exponential_decay_length_penalty", "suppress_tokens"),
+    "begin_suppress_tokens",
+)
+"""What acts whether or not tokens are drawn, in the order in which ``generate`` runs it."""
+WARPERS = ("temperature", "top_h", "top_k", "top_p", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff")
+"""What acts only when tokens are drawn, behind the penalties; in order."""
+OF_BEAMS = ("renormalize_logits", "early_stopping")
+"""What changes nothing but a search with beams."""
+
+AT_ENDS = frozenset({"forced_eos_token_id", "stop_strings"})
+"""What acts only where a text ends: on no distribution by itself."""
+
+RuleValue = int | float | str | tuple["RuleValue", ...]
+"""Plain data of a generation config; its lists are tuples here."""
+
+
+@dataclass(frozen=True)
+class ModelRules:
+    """What the model's own generation config does to texts, beside the settings that a column has itself.
+
+    Those (temperature, top_k, num_beams, max_new_tokens …) are always the column's: the model's value for them never
+    acts.
+    """
+
+    values: tuple[tuple[str, RuleValue], ...] = ()
+    """(field, value) of the rules that act unless `DecodeSettings.model_rules` is off, by transformers' names."""
+    left_out: tuple[tuple[str, str], ...] = ()
+    """(field, why) of what would change the texts of ``generate`` and cannot act here: ids below ``rules.why.``."""
+    ending: tuple[int, ...] = ()
+    """Tokens that end a text; not a rule, they always do."""
+
+    def acting(self, settings: DecodeSettings, *, beams: bool = False) -> tuple[str, ...]:
+        """Fields that act beside `settings`: on texts of a search with `beams`, or token by token."""
+        idle = (() if settings.do_sample else WARPERS) + (() if beams else OF_BEAMS)
+        return tuple(name for name, _ in self.values if settings.model_rules and name not in idle)
+
+    def in_order(self, settings: DecodeSettings, *, beams: bool = False) -> tuple[str, ...]:
+        """Settings and rules that change the distribution, in the order in which ``generate`` runs their processors."""
+        acts = {*settings.acting, *self.acting(settings, beams=beams)}
+        return tuple(name for name in (*PENALTIES, *WARPERS, OF_BEAMS[0]) if name in acts)
+
+    def stops(self, settings: DecodeSettings) -> tuple[str, ...]:
+        """Stop strings of the model that end a text made by `settings`."""
+        found = dict(self.values).get("stop_strings", ()) if settings.model_rules else ()
+        return tuple(map(str, found)) if isinstance(found, tuple) else ()
+
+
 @dataclass(frozen=True)
 class ModelCard:
     """What is loaded, as far as a person wants to know."""
@@ -116,6 +166,8 @@ class ModelCard:
     """(layer,) query heads of each layer, 0 where it has none; empty where all have `heads`."""
     uneven: bool = False
     """Layers differ in their heads, or in the width of these."""
+    rules: ModelRules = field(default_factory=ModelRules)
+    """What the model's own generation config does to texts."""
 
     def heads_of(self, layer: int) -> int:
         """Query heads of one layer."""
@@ -135,9 +187,11 @@ class Token:
     piece: str
     """As the tokenizer writes it (``Ġclass``, ``▁the``, ``<0x0A>``)."""
     text: str | None
-    """What it decodes to; ``None`` when its bytes alone are not valid UTF-8."""
+    """In a prompt the text that it stands for as it was typed, by itself what its piece says; a special token's is its
+    name. ``None`` when its bytes alone are not valid UTF-8."""
     raw: bytes
-    """Its bytes where they can be told, else the UTF-8 of `text`."""
+    """In a prompt the bytes of the typed text that it stands for: those of all tokens join to it, and a token that the
+    tokenizer adds has none. By itself those of its piece."""
     special: bool
 
 
@@ -148,6 +202,10 @@ class TokenizedPrompt:
     tokens: tuple[Token, ...]
     template: str
     """``raw`` or ``chat``."""
+    left_out: tuple[Token, ...] = ()
+    """What the tokenizer appends to every text (``</s>``, ``[SEP]``): not part of the prompt."""
+    chat_template: str = ""
+    """Which of the tokenizer's several chat templates it stands in; empty where there is one, or a default."""
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -316,6 +374,8 @@ class DecodeSettings:
     """> 0; 1 = off."""
     no_repeat_ngram: int = 0
     """A token that would complete an n-gram of this length for the second time is cut; 0 = off."""
+    model_rules: bool = True
+    """Whether the model's own rules (`ModelRules`) act too, as they do in ``generate``."""
 
     @property
     def acting(self) -> tuple[str, ...]:
@@ -333,6 +393,10 @@ class DecodeSettings:
             "typical_p": self.typical_p < 1,
         }
         return tuple(name for name, acts in (penalties | (warpers if self.do_sample else {})).items() if acts)
+
+
+PURE = DecodeSettings(model_rules=False)
+"""Leaves the model's own distribution p as it is."""
 
 
 @dataclass(frozen=True)
@@ -401,6 +465,8 @@ class Lens:
     """(step, pos) KL(p_final‖p_step) [nats]"""
     pin_probs: Floats
     """(pin, step, pos)"""
+    pin_log_probs: Floats
+    """(pin, step, pos) ln p [nats], also where p is too small for its own array."""
     pin_ranks: Ints
     """(pin, step, pos) 1 = likeliest; ties count those strictly likelier."""
     settled: Ints
@@ -444,6 +510,56 @@ class Attribution:
     """Sum of the parts - logit."""
 
 
+# -- against plain transformers -----------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Deviation:
+    """The largest difference of one kind of number from plain transformers, on one text."""
+
+    name: str
+    """An id below ``verify.quantity.``, which says the unit."""
+    tokens: int
+    """Of the text."""
+    error: float
+    """NaN where the engine refuses."""
+    bound: float
+    refused: str = ""
+    """Message id of the refusal; empty: the numbers were compared."""
+    facts: tuple[tuple[str, object], ...] = ()
+    """Of the refusal."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the difference is within its bound; what is refused is not wrong."""
+        return bool(self.refused) or self.error <= self.bound
+
+
+@dataclass(frozen=True)
+class Verification:
+    """A loaded model checked against plain transformers."""
+
+    card: ModelCard
+    rows: tuple[Deviation, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every difference is within its bound."""
+        return all(row.ok for row in self.rows)
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Tokens of the texts, ascending."""
+        return tuple(sorted({row.tokens for row in self.rows}))
+
+    @property
+    def quantities(self) -> tuple[tuple[str, float, tuple[Deviation | None, ...]], ...]:
+        """(name, bound, its deviation at each of `lengths`); ``None``: transformers gives nothing to compare with."""
+        there = {(row.name, row.tokens): row for row in self.rows}
+        bounds = {row.name: row.bound for row in self.rows}
+        return tuple(
+            (name, bound, tuple(there.get((name, tokens)) for tokens in self.lengths)) for name, bound in bounds.items()
+        )
+
+
 AttentionRequest = HeadRequest | CombineRequest | RolloutRequest
 
 
@@ -453,11 +569,17 @@ class Engine(Protocol):
     def describe(self, model: str, job: Job | None = None) -> ModelCard:
         """Load the model if need be and say what it is. Raises the ``Model…`` errors."""
 
-    def tokenize(self, model: str, prompt: str, *, chat: bool) -> TokenizedPrompt:
-        """Tokens of `prompt` as the model reads them. Raises PromptEmpty, PromptTooLarge, PromptTooLong."""
+    def tokenize(self, model: str, prompt: str, *, chat: bool, answer: str = "") -> TokenizedPrompt:
+        """Tokens of `prompt` as the model reads them, with `answer` behind it (in a chat behind the template).
+
+        Raises PromptEmpty, PromptTooLarge, PromptTooLong, TokenBeyondModel, TokenizerFailed, ChatTemplateFailed.
+        """
 
     def token_ids(self, model: str, texts: tuple[str, ...], *, alone: bool = False) -> tuple[tuple[int, ...], ...]:
-        """Ids of many texts, as raw prompts, or (`alone`) without the special tokens that a prompt begins with."""
+        """Ids of many texts, as raw prompts, or (`alone`) without the special tokens that a prompt begins with.
+
+        What the tokenizer appends is left out. Raises TokenizerFailed.
+        """
 
     def run_key(self, model: str, prompt: TokenizedPrompt) -> RunKey:
         """The key of the run that would answer for this prompt here."""
@@ -484,7 +606,10 @@ class Engine(Protocol):
         """The k likeliest after position `pos`, and the tokens with the ids `pins`."""
 
     def processed(self, key: RunKey, pos: int, ids: tuple[int, ...], settings: DecodeSettings) -> Processed:
-        """What `settings` make of the distribution after `pos`, for the tokens `ids`; no forward pass."""
+        """What `settings` make of the distribution after `pos`, for the tokens `ids`; no forward pass.
+
+        The text up to `pos` is the prompt that the model's rules count from. Raises NothingLeft.
+        """
 
     def token(self, model: str, ids: tuple[int, ...]) -> tuple[Token, ...]:
         """Ids of the vocabulary as tokens."""
@@ -493,7 +618,7 @@ class Engine(Protocol):
         """What sequences of ids say, special tokens included."""
 
     def vocabulary(self, model: str, text: str, limit: int) -> tuple[Token, ...]:
-        """Tokens that `text` means or that contain it: exact ones, its pieces, then others, at most `limit`."""
+        """Tokens of the model that `text` means or that contain it: exact ones, its pieces, others, at most `limit`."""
 
     def position_table(self, key: RunKey, job: Job | None = None) -> PositionTable:
         """Prediction and outcome at every position; kept with the run."""
@@ -518,14 +643,18 @@ class Engine(Protocol):
     ) -> Generated:
         """Texts that go on from the prompt; `on_step` is told each token of the sampled columns as it comes.
 
-        Cancelled after the first token, it gives what came. Raises as `generation_cost`, and Busy, Cancelled.
+        Cancelled, or without the device for too long, after the first token, it gives what came. Raises as
+        `generation_cost`, and NothingLeft, Busy, Cancelled.
         """
 
     def compare_settings(self, key: RunKey, request: CompareRequest, job: Job | None = None) -> SettingsComparison:
-        """What decode settings leave at each position, and how far apart they are; kept with the run."""
+        """What decode settings leave at each position, and how far apart they are; kept with the run.
+
+        Each position is the end of a prompt that the model's rules count from. Raises NothingLeft, Cancelled.
+        """
 
     def probability_tree(self, key: RunKey, request: TreeRequest, job: Job | None = None) -> ProbabilityTree:
-        """Continuations of the prompt with their exact probabilities. Raises Cancelled."""
+        """Continuations of the prompt with their exact probabilities. Raises NothingLeft, Busy, Cancelled."""
 
     def word_ends(self, model: str) -> tuple[int, ...]:
         """Tokens that cannot carry a word on: they begin a new word, punctuation, a new line or the end.
@@ -534,18 +663,19 @@ class Engine(Protocol):
         """
 
     def text_starts(self, model: str) -> tuple[int, ...]:
-        """Tokens after which a text may be said to begin: beginning and end of text, then the other special ones.
+        """Tokens after which a text may be said to begin.
 
-        Empty where the tokenizer has none.
+        What the tokenizer itself puts in front, beginning and end of text, then its other special ones, but never the
+        one for what is unknown. Empty where the tokenizer has none.
         """
 
     def score_cost(self, key: RunKey, request: ScoreRequest | SentenceRequest) -> ScoreCost:
         """What `score` or `score_sentences` would cost.
 
-        Raises PromptEmpty, NothingToScore, ScoresTooLong, ScoresTooLarge, WordsNotMarked.
+        Raises PromptEmpty, NothingToScore, TokenBeyondModel, ScoresTooLong, ScoresTooLarge, WordsNotMarked.
         """
 
-    def scored(self, key: RunKey, request: ScoreRequest) -> Scores | None:
+    def scored(self, key: RunKey, request: ScoreRequest | SentenceRequest) -> Scores | SentenceScores | None:
         """Scores that were computed and are still kept."""
 
     def score(self, key: RunKey, request: ScoreRequest, job: Job | None = None) -> Scores:
@@ -556,6 +686,9 @@ class Engine(Protocol):
 
     def score_sentences(self, key: RunKey, request: SentenceRequest, job: Job | None = None) -> SentenceScores:
         """Exact log-probabilities of the tokens of texts; the key's own take no part. Raises as `score`."""
+
+    def verify(self, model: str, job: Job | None = None) -> Verification:
+        """Compare the loaded model with plain transformers, loaded anew. Raises the ``Model…`` errors, Cancelled."""
 
     def health(self) -> dict[str, object]:
         """What an operator's probe wants: models loaded, runs kept, bytes, forward passes made, queue."""

@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
+from dashboard.engine.base import ModelRules
+from dashboard.engine.decoding import something_left
 from dashboard.engine.generated import DROPPED_SCORE, BeamTree, Column
+from dashboard.engine.model_rules import as_lists, without_rules
 from dashboard.engine.writer import Turn, Writer
-from dashboard.errors import Cancelled
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,16 @@ class Search:
     dropped: int
     """Returned rows that were padding, not texts."""
     tree: BeamTree
+    unfinished: str
+    """Why it ended early, as in `dashboard.engine.generated.Generated`; empty where it did not."""
 
 
-def generation_config(column: Column, ending: tuple[int, ...]) -> GenerationConfig:
-    """The column as a call of ``generate``, every setting explicit."""
+def generation_config(column: Column, ending: tuple[int, ...], rules: ModelRules | None = None) -> GenerationConfig:
+    """The column as a call of ``generate``, every setting explicit, with the model's rules where they act."""
     settings = column.settings
+    acting = rules.acting(settings, beams=column.num_beams > 1) if rules else ()
+    own = {name: as_lists(value) for name, value in (rules.values if rules else ()) if name in acting}
+    stops = [*column.stop, *own.pop("stop_strings", ())]
     drawn: dict[str, Any] = {
         "temperature": settings.temperature,
         "top_k": settings.top_k,
@@ -43,7 +50,7 @@ def generation_config(column: Column, ending: tuple[int, ...]) -> GenerationConf
         num_beams=column.num_beams,
         num_return_sequences=column.rows,
         length_penalty=column.length_penalty,
-        early_stopping=False,
+        early_stopping=own.pop("early_stopping", False),
         max_new_tokens=column.max_new_tokens,
         repetition_penalty=settings.repetition_penalty,
         no_repeat_ngram_size=settings.no_repeat_ngram,
@@ -51,7 +58,9 @@ def generation_config(column: Column, ending: tuple[int, ...]) -> GenerationConf
         pad_token_id=ending[0] if ending else 0,
         return_dict_in_generate=True,
         output_scores=True,
+        stop_strings=stops or None,
         **(drawn if settings.do_sample else dict.fromkeys(drawn)),
+        **own,
     )
 
 
@@ -65,17 +74,20 @@ def search(writer: Writer, ids: Tensor, column: Column, turn: Turn) -> Search:
         ids: (T,) the prompt.
         column: checked.
         turn: on the device.
+
+    Raises:
+        NothingLeft: settings and rules cut every token of a beam.
     """
     watch = _Watch(len(ids), column, turn, writer.ending)
-    options: dict[str, Any] = {}
-    if column.stop:
-        options = {"stop_strings": list(column.stop), "tokenizer": writer.tokenizer}
+    config = generation_config(column, writer.ending, writer.rules)
+    names = writer.rules.in_order(column.settings, beams=True)
+    options = {"tokenizer": writer.tokenizer} if config.stop_strings else {}
     with torch.inference_mode(), _noise(column.seed, writer.model.device):
-        output = writer.model.generate(
+        output = without_rules(writer.model).generate(
             ids[None],
             attention_mask=torch.ones_like(ids[None]),
-            generation_config=generation_config(column, writer.ending),
-            logits_processor=LogitsProcessorList([_Running(watch)]),
+            generation_config=config,
+            logits_processor=LogitsProcessorList([_Running(watch, names)]),
             stopping_criteria=StoppingCriteriaList([watch]),
             **options,
         )
@@ -83,7 +95,7 @@ def search(writer: Writer, ids: Tensor, column: Column, turn: Turn) -> Search:
     written = [row[len(ids) :][:length].tolist() for row, length in zip(output.sequences, lengths, strict=True)]
     rows = list(zip(written, output.sequences_scores.tolist(), strict=True))
     texts = [(text, score) for text, score in rows if score > DROPPED_SCORE and text]
-    return Search(texts, len(rows) - len(texts), watch.tree([text for text, _ in texts]))
+    return Search(texts, len(rows) - len(texts), watch.tree([text for text, _ in texts]), watch.unfinished)
 
 
 @contextlib.contextmanager
@@ -96,13 +108,14 @@ def _noise(seed: int, device: torch.device) -> Iterator[None]:
 
 
 class _Running(LogitsProcessor):  # type: ignore[misc]
-    """Tells the watch which beams are about to be carried on; changes nothing."""
+    """Tells the watch which beams are about to be carried on; changes nothing. Each must have a token left."""
 
-    def __init__(self, watch: _Watch) -> None:
-        self._watch = watch
+    def __init__(self, watch: _Watch, names: Sequence[str]) -> None:
+        self._watch, self._names = watch, names
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         self._watch.running(input_ids)
+        something_left(torch.isfinite(scores.amax(-1)), self._names)
         return scores
 
 
@@ -117,6 +130,7 @@ class _Watch(StoppingCriteria):  # type: ignore[misc]
         self._scores: list[float] = []
         self._kept: set[int] = set()
         self._rows: list[tuple[int, ...]] = []
+        self.unfinished = ""
 
     def running(self, texts: Tensor) -> None:
         """(beam, length) prompt and text of the beams that are carried on."""
@@ -139,13 +153,8 @@ class _Watch(StoppingCriteria):  # type: ignore[misc]
             self._ids.append(token)
             self._scores.append(total)
         self._turn.job.progress((input_ids.shape[1] - self._prompt) / self._column.max_new_tokens)
-        stop = self._turn.job.cancel.is_set()
-        if not stop:
-            try:
-                self._turn.give_way()
-            except Cancelled:
-                stop = True
-        return torch.full((len(input_ids),), stop, device=input_ids.device)
+        self.unfinished = self._turn.interrupted()
+        return torch.full((len(input_ids),), bool(self.unfinished), device=input_ids.device)
 
     def tree(self, texts: Sequence[Sequence[int]]) -> BeamTree:
         """All that was looked at; `texts` are those that were returned."""

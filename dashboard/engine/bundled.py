@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import locale
 import os
 import shutil
 import sys
@@ -16,8 +17,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from dashboard.engine.library_errors import loading_in_words
 from dashboard.engine.package import PACKAGE
-from dashboard.errors import ModelUnreachable
+from dashboard.errors import CacheUnwritable, DashboardError, ModelUnreachable
+from dashboard.i18n import Catalogue, pick_language
+from dashboard.logs import open_log
 from dashboard.settings import BUNDLED, Settings
 
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -27,6 +31,8 @@ FORMAT = 1
 """Raise it when the conversion changes what it writes."""
 MANIFEST = "manifest.json"
 Progress = Callable[[float], None]
+_verified: set[tuple[Path, tuple[tuple[str, int, int], ...]]] = set()
+"""Folders whose content this process has compared with its checksums: path, and (name, bytes, time) of each file."""
 
 
 def gguf_file() -> Path:
@@ -47,38 +53,60 @@ def prepared(settings: Settings) -> tuple[Path, str] | None:
     folder = _folder(settings)
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        sizes = {name: (folder / name).stat().st_size for name in manifest["files"]}
-    except (OSError, ValueError, KeyError, TypeError):
+        whole = all((folder / name).stat().st_size == entry["bytes"] for name, entry in manifest["files"].items())
+        same = manifest["format"] == FORMAT and all(entry["sha256"] for entry in manifest["files"].values())
+        return (folder, str(manifest["revision"])) if whole and same else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    whole = all(sizes[name] == entry["bytes"] for name, entry in manifest["files"].items())
-    return (folder, manifest["revision"]) if whole and manifest.get("format") == FORMAT else None
 
 
 def prepare(settings: Settings, progress: Progress = lambda _share: None) -> tuple[Path, str]:
-    """Folder and revision of the converted model; converts it first if need be.
+    """Folder and revision of the converted model; converts it first if need be, and again where it is damaged.
 
-    Safe when two processes start at once (the second waits) or one is killed half-way (what it left is removed).
-    The revision is the beginning of the GGUF file's SHA-256.
+    The first time in a process, and whenever a file changed, its content is compared with the checksums. Safe when two
+    processes start at once (the second waits) or one is killed half-way (what it left is removed). The revision is the
+    beginning of the GGUF file's SHA-256.
 
     Raises:
         ModelUnreachable: the package is not installed.
+        CacheUnwritable: there is nothing converted yet, and no place for it.
     """
+    found = _intact(settings)
+    if found is None:
+        try:
+            _convert_once(settings, progress)
+        except OSError as error:
+            raise CacheUnwritable(folder=settings.cache_dir, reason=error.strerror or str(error)) from error
+        found = _intact(settings)
+    assert found is not None
+    return found
+
+
+def _convert_once(settings: Settings, progress: Progress) -> None:
+    """Convert, unless another process did while this one waited."""
     import filelock
 
-    found = prepared(settings)
-    if found:
-        return found
     folder = _folder(settings)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(folder.parent / f"{folder.name}.lock"):
-        found = prepared(settings)
-        if found:
-            return found
+        if _intact(settings):
+            return
         for left in folder.parent.glob(f"{folder.name}.*.part"):
             shutil.rmtree(left, ignore_errors=True)
         _convert(gguf_file(), folder, progress)
+
+
+def _intact(settings: Settings) -> tuple[Path, str] | None:
+    """As `prepared`, with contents that are as they were written."""
     found = prepared(settings)
-    assert found is not None
+    if found is None:
+        return None
+    stats = [(path.name, path.stat()) for path in sorted(found[0].iterdir())]
+    state = (found[0], tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats))
+    if state not in _verified:
+        if not verify(found[0]):
+            return None
+        _verified.add(state)
     return found
 
 
@@ -147,7 +175,15 @@ def main() -> int:
             told[0] = int(share * 10)
             print(f"{BUNDLED}: {share:.0%}", flush=True)
 
-    folder, revision = prepare(Settings.load(), tell)
+    settings = Settings.load()
+    open_log(settings.cache_dir)
+    try:
+        with loading_in_words(BUNDLED):
+            folder, revision = prepare(settings, tell)
+    except DashboardError as error:
+        text = Catalogue(pick_language(None, locale.getlocale()[0], settings.language))
+        print(text(error.message_id, **error.facts), file=sys.stderr)
+        return 1
     print(f"{BUNDLED} {revision}: {folder}")
     return 0
 

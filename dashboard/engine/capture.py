@@ -8,7 +8,6 @@ it is shared.
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -26,11 +25,11 @@ from dashboard.engine.anatomy import (
     layer_types,
     residual,
     run,
-    settings,
 )
 from dashboard.engine.base import Job
 from dashboard.engine.kernels import EAGER, SDPA, NotUnderstood
 from dashboard.engine.layers import KernelInputs, Layer
+from dashboard.engine.limits import PROOF_TOKENS, SWITCH, WINDOWS, Proof
 from dashboard.engine.replay import OwnPass, own_pass, record_inputs
 from dashboard.errors import Cancelled, ModelBroken
 
@@ -41,8 +40,6 @@ relative to the largest, is not taken (float32)."""
 HALF = 400
 """So much more may they differ in float16 and bfloat16, whose own eager weights are rounded."""
 SINK = ", learned sink"
-WINDOWS = ("sliding_window", "sliding_window_size", "attention_chunk_size", "window_size", "local_attention")
-"""What configurations call the tokens beyond which a layer looks at less than all that came before."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,7 @@ class Capturer:
         self.plain = False
         """Whether the family's attention is our kernel and nothing but softmax(scaling · q·k), at any length."""
         self.reach = 0
-        """Up to so many tokens it is."""
+        """Up to so many tokens it is, and computes the same whatever the text's length."""
         self._takes_logits_to_keep = "logits_to_keep" in inspect.signature(model.forward).parameters
 
     def forward(self, ids: tuple[int, ...], job: Job, **model_kwargs: Any) -> tuple[Any, Recording]:
@@ -164,48 +161,93 @@ def keep_values(_module: nn.Module, args: Any) -> None:
 
 
 # -- setting a model up -------------------------------------------------------------------------------------------
-def install(model: Any) -> Capturer:
+@dataclass(frozen=True)
+class _Target:
+    """A model that a way of capturing must be exact for: the loaded one, and its copy with small limits."""
+
+    model: Any
+    blocks: tuple[nn.Module, ...]
+    ids: tuple[int, ...]
+    own: OwnPass
+    """Over `ids`."""
+
+    @classmethod
+    def of(cls, model: Any, tokens: int) -> _Target:
+        """Register the permanent hooks, and run the model once."""
+        ids, blocks = check_ids(model, tokens), decoder_blocks(model)
+        for i, block in enumerate(blocks):
+            block.register_forward_pre_hook(_announce(i, len(blocks)), with_kwargs=True)
+            block.register_forward_hook(_passed)
+        return cls(model, tuple(blocks), ids, own_pass(model, ids, len(blocks)))
+
+
+def install(model: Any, proof: Proof | None = None) -> Capturer:
     """Make `model` ready to be captured; once, after loading with ``attn_implementation="eager"``, before sharing it.
+
+    Args:
+        model: as loaded.
+        proof: on what a way is tried beyond the lengths at which the family changes.
 
     Raises:
         ModelBroken: the model cannot be run on a text alone.
     """
     try:
-        ids, blocks = check_ids(model, CHECK_TOKENS), decoder_blocks(model)
-        for i, block in enumerate(blocks):
-            block.register_forward_pre_hook(_announce(i, len(blocks)), with_kwargs=True)
-            block.register_forward_hook(_passed)
-        own = own_pass(model, ids, len(blocks))
+        proof = proof or Proof.of(model)
+        targets = [_Target.of(model, CHECK_TOKENS)]
+        if proof.short is not None:
+            targets.append(_Target.of(proof.short, PROOF_TOKENS))
     except Exception as error:
         words = str(error).strip().partition("\n")[0][:200]
         reason = f"transformers cannot run it on a text alone ({type(error).__name__}: {words})"
         raise ModelBroken(model=type(model).__name__, reason=reason) from error
-    return _best_way(model, blocks, ids, own)
+    return _best_way(targets, proof)
 
 
-def _best_way(model: Any, blocks: Sequence[nn.Module], ids: tuple[int, ...], own: OwnPass) -> Capturer:
-    """The first exact way; where none shows every map that the model returns, the one that shows the most."""
-    best = None
-    for kernel in (SDPA, EAGER) if getattr(model, "_supports_sdpa", False) else (EAGER,):
-        capturer = _through_interface(model, blocks, kernel, ids)
-        if capturer is not None and _check(capturer, model, ids, own):
+def _best_way(targets: Sequence[_Target], proof: Proof) -> Capturer:
+    """The first exact way; where none shows every map that the model returns, the one that shows the most.
+
+    Beyond a limit that cannot be proven only the family's own eager code will do: it is right at any length.
+    """
+    model, own, best = targets[0].model, targets[0].own, None
+    kernels_to_try = (SDPA, EAGER) if getattr(model, "_supports_sdpa", False) else (EAGER,)
+    for kernel in () if proof.unproven else kernels_to_try:
+        capturer = _through_interface(targets[0], kernel, proof)
+        if capturer is not None and _exact(capturer, targets):
             if _shown(capturer) == len(own.weights):
                 return capturer
             best = max(capturer, best or capturer, key=_shown)
     model.set_attn_implementation("eager")
     if own.modules:
-        capturer, handles = Capturer(model, blocks, "replay"), record_inputs(own.modules)
+        capturer = Capturer(model, targets[0].blocks, "replay")
         capturer.weight_formula = "softmax of the family's own eager attention, one layer run again"
-        if _check(capturer, model, ids, own) and _shown(capturer) > (_shown(best) if best else 0):
+        handles = [handle for target in targets for handle in record_inputs(target.own.modules)]
+        if _exact(capturer, targets) and _shown(capturer) > (_shown(best) if best else 0):
             return capturer
         for handle in handles:
             handle.remove()
     if best is None:
-        best = Capturer(model, blocks, "none")
-        _check(best, model, ids, own)
+        best = Capturer(model, targets[0].blocks, "none")
+        _exact(best, targets[:1])
     else:
         model.set_attn_implementation(f"logitscope_{best.kernel}")
     return best
+
+
+def _exact(capturer: Capturer, targets: Sequence[_Target]) -> bool:
+    """Note the layers whose map is not the model's own; gives whether the pass is, on every target."""
+    if not _check(capturer, targets[0]):
+        return False
+    for target in targets[1:]:
+        twin = Capturer(target.model, target.blocks, capturer.kernel)
+        try:
+            target.model.set_attn_implementation(capturer.model.config._attn_implementation)
+            if not _check(twin, target):
+                return False
+        except (*FAMILY_ERRORS, NotUnderstood):
+            return False
+        hidden = dict(twin.without_attention) | dict(capturer.without_attention)
+        capturer.without_attention = tuple(sorted(hidden.items()))
+    return True
 
 
 def _shown(capturer: Capturer) -> int:
@@ -213,8 +255,9 @@ def _shown(capturer: Capturer) -> int:
     return capturer.layers - len(capturer.without_attention)
 
 
-def _through_interface(model: Any, blocks: Sequence[nn.Module], kernel: str, ids: tuple[int, ...]) -> Capturer | None:
+def _through_interface(target: _Target, kernel: str, proof: Proof) -> Capturer | None:
     """A capturer through the attention interface; ``None`` when the family does not call it, or in another way."""
+    model, ids = target.model, target.ids
     try:
         model.set_attn_implementation(kernel)
         with kernels.recording(Job(), len(ids)) as record:
@@ -224,25 +267,19 @@ def _through_interface(model: Any, blocks: Sequence[nn.Module], kernel: str, ids
     inputs = [layer for layers in record.inputs.values() for layer in layers if isinstance(layer, KernelInputs)]
     if not inputs:
         return None
-    capturer = Capturer(model, blocks, kernel.removeprefix("logitscope_"))
-    capturer.weight_formula = formula(inputs, windowed=bool(_window(model)))
+    capturer = Capturer(model, target.blocks, kernel.removeprefix("logitscope_"))
+    names = {limit.name for limit in proof.limits}
+    capturer.weight_formula = formula(inputs, windowed=bool(names & WINDOWS))
     terms = [(layer.softcap, layer.sinks, layer.bias, layer.mask) for layer in inputs]
     if kernel == SDPA and all(x is None for some in terms for x in some):
-        capturer.reach = _window(model) or sys.maxsize
-        capturer.plain = capturer.reach == sys.maxsize
+        capturer.reach = proof.reach
+        capturer.plain = names <= {SWITCH}
     return capturer
 
 
-def _window(model: Any) -> int:
-    """Tokens beyond which some layer looks at less than all that came before; 0: there is no such layer."""
-    config = model.config.get_text_config()
-    types = layer_types(config)
-    limits = [limit for name in WINDOWS for limit in settings(config, name)]
-    return 0 if types and set(types) == {"full_attention"} else min((one for one in limits if one), default=0)
-
-
-def _check(capturer: Capturer, model: Any, ids: tuple[int, ...], own: OwnPass) -> bool:
+def _check(capturer: Capturer, target: _Target) -> bool:
     """Note the layers whose map is not the model's own; gives whether the pass is (else the way must not be taken)."""
+    model, ids, own = target.model, target.ids, target.own
     with kernels.recording(Job(), len(ids)) as record:
         logits = run(model, ids).logits[0].float()
     loose = CHECK_ERROR * (1 if model.dtype == torch.float32 else HALF)

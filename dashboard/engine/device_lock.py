@@ -6,7 +6,8 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 from dashboard.engine.base import Job
 from dashboard.errors import Busy, Cancelled
@@ -17,9 +18,11 @@ POLL_SECONDS = 0.1
 class DeviceLock:
     """A fair lock; forward passes and sweeps of all users go through it."""
 
-    def __init__(self, seconds: float) -> None:
-        """Wait at most `seconds`."""
-        self._seconds = seconds
+    def __init__(
+        self, seconds: float, inside: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext
+    ) -> None:
+        """Wait at most `seconds`; each thread that has it is `inside` meanwhile."""
+        self._seconds, self._inside = seconds, inside
         self._changed = threading.Condition()
         self._queue: deque[object] = deque()
 
@@ -34,7 +37,8 @@ class DeviceLock:
         ticket = object()
         self._enter(ticket, job)
         try:
-            yield
+            with self._inside():
+                yield
         finally:
             with self._changed:
                 self._leave(ticket)

@@ -14,32 +14,37 @@ from torch import Tensor
 
 from dashboard.engine.base import DecodeSettings, Job
 from dashboard.engine.generated import CompareRequest, ProbabilityTree, SettingsComparison, TreeRequest
+from dashboard.engine.model_rules import Origin
 from dashboard.engine.prefix import Prompt
 from dashboard.engine.sampling import Chooser, row_keys
 from dashboard.engine.writer import Turn, Writer
-from dashboard.errors import Cancelled
+from dashboard.errors import Busy, Cancelled
 
 AT_ONCE = 16
 """Ways of a tree that are followed in one pass."""
 
 
 def compare(
-    logits: Callable[[int], Tensor], ids: Sequence[int], request: CompareRequest, job: Job
+    logits: Callable[[int], Tensor],
+    ids: Sequence[int],
+    request: CompareRequest,
+    job: Job,
+    writer: Writer | None = None,
 ) -> SettingsComparison:
-    """Several settings against each other, position by position.
+    """Several settings against each other, position by position, each as the end of a prompt.
 
     Args:
         logits: position -> (vocab,) raw float32 logits.
         ids: the text.
         request: checked.
         job: progress and cancel, at every position.
+        writer: has the model's own rules; ``None``: there are none.
 
     Raises:
         Cancelled: ``job.cancel`` was set.
     """
     start, stop = request.positions
     count, settings = stop - start, len(request.settings)
-    choosers = [_chooser(one) for one in request.settings]
     kept, mass, entropy = (np.zeros((settings, count), kind) for kind in (np.int64, np.float32, np.float32))
     own = np.zeros(count, np.float32)
     distances = np.zeros((2, settings, settings, count), np.float32)
@@ -51,10 +56,12 @@ def compare(
         seen = torch.tensor([list(ids[: pos + 1])], device=here.device)
         log_p = torch.log_softmax(here.cpu().double(), -1)  # not every device has float64
         # the settings' own scores, renormalised in float64: equal settings have distance 0
+        origin = writer.origin(seen[0]) if writer else None
+        choosers = [_chooser(one, origin) for one in request.settings]
         log_q = [chooser.distribution(here[None], seen)[0].cpu().double().log_softmax(-1) for chooser in choosers]
         own[place] = _entropy(log_p)
         for i, one in enumerate(log_q):
-            left = torch.isfinite(one)
+            left = one.exp() > 0
             kept[i, place] = int(left.sum())
             mass[i, place] = float(log_p[left].exp().sum())
             entropy[i, place] = _entropy(one)
@@ -66,8 +73,8 @@ def compare(
     return SettingsComparison(kept, mass, entropy, own, distances[0], distances[1])
 
 
-def _chooser(settings: DecodeSettings) -> Chooser:
-    return Chooser(settings, row_keys(0, 0, 1))
+def _chooser(settings: DecodeSettings, origin: Origin | None) -> Chooser:
+    return Chooser(settings, row_keys(0, 0, 1), origin=origin)
 
 
 def _entropy(log_p: Tensor) -> float:
@@ -108,19 +115,27 @@ def probability_tree(writer: Writer, ids: Sequence[int], request: TreeRequest, t
 
     Raises:
         Cancelled: ``turn.job.cancel`` was set.
+        Busy: others took the device before anything was there.
+        NothingLeft: the settings cut every token somewhere.
     """
     began = time.perf_counter()
     given = writer.ids(ids)
     growth = _Growth(writer, writer.prompt(given, turn.job), given, request)
-    while growth.heap and len(growth.shown) < request.nodes and growth.done < request.mass:
+    unfinished = ""
+    while growth.heap and len(growth.shown) < request.nodes and growth.done < request.mass and not unfinished:
         if turn.job.cancel.is_set():
             raise Cancelled
         if growth.looks_ahead():
             turn.job.progress(max(len(growth.shown) / request.nodes, growth.done / request.mass))
-            turn.give_way()
+            try:
+                turn.give_way()
+            except Busy:
+                if not growth.shown:
+                    raise
+                unfinished = "busy"
         else:
             growth.show()
-    return growth.tree(time.perf_counter() - began)
+    return growth.tree(time.perf_counter() - began, unfinished)
 
 
 class _Growth:
@@ -128,7 +143,7 @@ class _Growth:
 
     def __init__(self, writer: Writer, prompt: Prompt, ids: Tensor, request: TreeRequest) -> None:
         self._ending, self._prompt, self._ids, self._request = writer.ending, prompt, ids, request
-        self._chooser = _chooser(request.settings)
+        self._chooser = _chooser(request.settings, writer.origin(ids, request.limit))
         self._children: dict[tuple[int, ...], Tensor] = {(): self._after([()])[0]}
         """(vocab,) ln q after ways that are not shown yet."""
         self._inner: set[int] = set()
@@ -164,7 +179,7 @@ class _Growth:
             self._states.append("end" if best.ids[-1] in self._ending else "depth")
             self.done += math.exp(best.log_prob)
 
-    def tree(self, seconds: float) -> ProbabilityTree:
+    def tree(self, seconds: float, unfinished: str) -> ProbabilityTree:
         """What is shown."""
         parents, tokens, depths = (
             np.array(column, np.int64)
@@ -179,7 +194,7 @@ class _Growth:
             array.flags.writeable = False
         states = tuple("inner" if node in self._inner else state for node, state in enumerate(self._states))
         unseen = max(0.0, 1 - self._pushed)
-        return ProbabilityTree(parents, tokens, depths, probs, states, self.done, unseen, seconds)
+        return ProbabilityTree(parents, tokens, depths, probs, states, self.done, unseen, seconds, unfinished)
 
     def _followed(self, way: tuple[int, ...]) -> bool:
         return len(way) < self._request.depth and not (way and way[-1] in self._ending)
@@ -188,7 +203,7 @@ class _Growth:
         best = self._children.pop(way).topk(min(self._request.nodes, len(self._prompt.logits)))
         self._pushed += float(best.values.double().exp().sum() - 1) * math.exp(log_prob)
         for log_q, token in zip(best.values.tolist(), best.indices.tolist(), strict=True):
-            if log_q > -math.inf:
+            if math.exp(log_q) > 0:
                 self._made += 1
                 total = log_prob + log_q
                 heapq.heappush(self.heap, _Way((-total, self._made), total, (*way, token), parent))

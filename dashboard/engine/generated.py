@@ -6,12 +6,13 @@ The vocabulary of `dashboard.engine.base` goes on here; arrays are read-only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
-from dashboard.engine.base import DecodeSettings, Floats, Ints
+from dashboard.engine.base import PURE, DecodeSettings, Floats, Ints
+from dashboard.errors import TextsUnfinished
 
 ALTERNATIVES = 10
 """So many of the likeliest tokens are kept of every step."""
@@ -35,7 +36,7 @@ class Column:
     length_penalty: float = 1.0
     """Of beams: a score is divided by length to this power."""
     stop: tuple[str, ...] = ()
-    """A text ends with the token that completes one of these."""
+    """A text ends with the token that completes one of these, or one of the model's own (`ModelRules`)."""
     seed: int = 0
     """Of the noise, [0, 2^64); a draw depends on (seed, row, step) alone, beams on the seed alone."""
 
@@ -60,7 +61,7 @@ class GenerationCost:
     seconds: float
     """From the last passes and steps; NaN before the first."""
     nbytes: int
-    """Memory of keys and values meanwhile [bytes]."""
+    """Memory of keys, values, logits and what a draw works in meanwhile [bytes]."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ class Output:
     ids: Ints
     """(step,) tokens behind the prompt, the one that ended it included."""
     log_p: Floats
-    """(step,) ln p: the model's own, softmax of the raw logits [nats]."""
+    """(step,) ln p: the model's own, softmax of the raw logits [nats]. Of one pass over the whole text where that
+    crosses a length at which the family changes."""
     log_q: Floats
     """(step,) ln q: of the distribution really drawn from [nats]; NaN for beams, which draw no single token."""
     ranks: Ints
@@ -117,7 +119,8 @@ class Output:
     alternative_cut_by: Ints
     """(step, 10) 0 = kept, else 1 + place in `Generated.names` of the column."""
     stopped: str
-    """``end`` (end of text), ``limit``, ``stop`` (a stop string) or ``cancelled``."""
+    """``end`` (end of text), ``limit``, ``stop`` (a stop string), ``cancelled``, or ``busy`` (others took the
+    device)."""
     score: float = float("nan")
     """Of beams: Σ (ln p, processed, / temperature) over the tokens, divided by length^length_penalty: no
     log-probability."""
@@ -148,7 +151,7 @@ class Generated:
     outputs: tuple[Output, ...]
     """By column, then by row."""
     names: tuple[tuple[str, ...], ...]
-    """(column,) settings that had a processor, in the order in which they ran."""
+    """(column,) settings and rules that had a processor, in the order in which they ran."""
     beams: tuple[BeamTree | None, ...]
     """(column,) of those with beams."""
     dropped: tuple[int, ...]
@@ -158,6 +161,14 @@ class Generated:
     """Of `seconds`, those until the first token could be drawn."""
     way: str
     """How rows went on: ``shared`` (one prompt for all), ``copied`` or ``anew``; empty when all columns have beams."""
+    unfinished: str = ""
+    """Why not all is there: ``cancelled``, or ``busy`` (others took the device between two steps); empty: all is."""
+
+    def whole(self) -> Generated:
+        """These texts, to be counted. Raises TextsUnfinished where others took the device before all were there."""
+        if self.unfinished == "busy":
+            raise TextsUnfinished
+        return self
 
 
 def assembled(steps: Iterable[Step], request: GenerateRequest, *, unfinished: str) -> tuple[Output, ...]:
@@ -219,12 +230,14 @@ class SettingsComparison:
 class TreeRequest:
     """Exact continuations of a prompt, likeliest first, until finished ones hold `mass` or there are `nodes`."""
 
-    settings: DecodeSettings = field(default_factory=DecodeSettings)
+    settings: DecodeSettings = PURE
     """Probabilities are q of these; the default leaves p."""
     depth: int = 3
     """Tokens of a finished continuation; one that ends earlier is finished too."""
     mass: float = 0.5
     nodes: int = 100
+    limit: int = 0
+    """Tokens at most of the texts that these settings make, where a rule of the model forces the last; 0: not said."""
 
 
 @dataclass(frozen=True)
@@ -246,3 +259,5 @@ class ProbabilityTree:
     unseen_mass: float
     """Probability of what was never looked at: beyond the likeliest children of a node."""
     seconds: float
+    unfinished: str = ""
+    """``busy``: others took the device before it had the mass or the nodes; empty: it has."""

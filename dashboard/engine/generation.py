@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from dashboard.engine.base import ModelRules
 from dashboard.engine.beams import search
 from dashboard.engine.generated import BeamTree, Column, Generated, GenerateRequest, OnStep, Output, Step, assembled
-from dashboard.engine.prefix import NAMES, Prompt, Rows
+from dashboard.engine.prefix import Prompt, Rows
 from dashboard.engine.sampling import Chooser, Drawn, Pick, row_keys, told
 from dashboard.engine.writer import Turn, Writer
-from dashboard.errors import Cancelled
 
 
 def generate(
@@ -56,27 +56,39 @@ def generate(
     if batch.columns:
         with torch.inference_mode():
             pace = batch.run(prompt, turn, tell)
-    outputs = list(assembled(steps, request, unfinished="cancelled"))
+    outputs = [
+        _whole(writer, prompt, ids, output) if writer.way.crosses(len(ids), len(ids) + len(output.ids)) else output
+        for output in assembled(steps, request, unfinished=batch.unfinished or "cancelled")
+    ]
     trees: list[BeamTree | None] = [None] * len(request.columns)
     dropped = [0] * len(request.columns)
+    unfinished = batch.unfinished
     for number, column in enumerate(request.columns):
-        if column.num_beams == 1 or turn.job.cancel.is_set():
+        unfinished = unfinished or ("cancelled" if turn.job.cancel.is_set() else "")
+        if column.num_beams == 1 or unfinished:
             continue
         found = search(writer, given, column, turn)
-        trees[number], dropped[number] = found.tree, found.dropped
+        trees[number], dropped[number], unfinished = found.tree, found.dropped, found.unfinished
         for row, (text, score) in enumerate(found.texts):
-            stopped = writer.why_stopped(text, column) or "cancelled"
-            outputs.append(Output(number, row, **_measured(prompt, text), stopped=stopped, score=score))
+            stopped = writer.why_stopped(text, column, ids) or unfinished
+            outputs.append(Output(number, row, **_measured(writer, prompt, ids, text), stopped=stopped, score=score))
     made = Generated(
         outputs=tuple(sorted(outputs, key=lambda output: (output.column, output.row))),
-        names=tuple(Chooser(column.settings, row_keys(0, 0, 1)).names for column in request.columns),
+        names=tuple(_names(column, writer.rules) for column in request.columns),
         beams=tuple(trees),
         dropped=tuple(dropped),
         seconds=time.perf_counter() - began,
         prompt_seconds=prompt_seconds,
-        way=NAMES[writer.way] if batch.columns else "",
+        way=writer.way.name(len(ids)) if batch.columns else "",
+        unfinished=unfinished or ("cancelled" if turn.job.cancel.is_set() else ""),
     )
     return made, pace
+
+
+def _names(column: Column, rules: ModelRules) -> tuple[str, ...]:
+    """Settings and rules of a column that have a processor, in order."""
+    names = rules.in_order(column.settings, beams=column.num_beams > 1)
+    return (*names, *(() if column.settings.do_sample else ("do_sample",)))
 
 
 class _Batch:
@@ -87,9 +99,17 @@ class _Batch:
         self.columns = [(number, column) for number, column in enumerate(request.columns) if column.num_beams == 1]
         self._live = {number: np.arange(column.rows) for number, column in self.columns}
         self._choosers = {
-            number: Chooser(column.settings, row_keys(column.seed, request.first_row, column.rows), pick)
+            number: Chooser(
+                column.settings,
+                row_keys(column.seed, request.first_row, column.rows),
+                pick,
+                writer.origin(ids, column.max_new_tokens),
+            )
             for number, column in self.columns
         }
+        self._prompt = ids.tolist()
+        self.unfinished = ""
+        """Why it ended early; empty where it did not."""
         self._written: dict[tuple[int, int], list[int]] = {
             (number, row): [] for number, column in self.columns for row in range(column.rows)
         }
@@ -97,26 +117,27 @@ class _Batch:
 
     def run(self, prompt: Prompt, turn: Turn, tell: OnStep) -> float:
         """Tokens until all rows have ended or the job is cancelled; the median seconds of a step."""
-        logits = prompt.logits.expand(len(self._ids), -1)
         rows: Rows | None = None
         longest = max(column.max_new_tokens for _, column in self.columns)
         seconds: list[float] = []
+        tokens = self._ids[:, -1]
         for step in range(longest):
             began = time.perf_counter()
-            tokens, going = self._drawn(logits, step, tell)
+            # passed on without a name: logits of many rows are large, and gone before the next
+            tokens, going = self._drawn(
+                prompt.logits.expand(len(tokens), -1) if rows is None else rows.step(tokens[:, None])[:, -1], step, tell
+            )
             turn.job.progress((step + 1) / longest)
-            if turn.job.cancel.is_set() or not bool(going.any()):
+            if not bool(going.any()):
                 break
-            rows = prompt.begin(len(tokens)) if rows is None else rows
+            if rows is None:
+                rows = prompt.begin(len(tokens))
+            else:
+                seconds.append(time.perf_counter() - began)
             tokens = self._kept(rows, tokens, going)
-            spent = time.perf_counter() - began
-            try:
-                turn.give_way()
-            except Cancelled:
+            self.unfinished = turn.interrupted()
+            if self.unfinished:
                 break
-            began = time.perf_counter()
-            logits = rows.step(tokens[:, None])[:, -1]
-            seconds.append(spent + time.perf_counter() - began)
         return float(np.median(seconds)) if seconds else 0.0
 
     def _drawn(self, logits: Tensor, step: int, tell: OnStep) -> tuple[Tensor, Tensor]:
@@ -143,7 +164,7 @@ class _Batch:
     def _ended(self, number: int, column: Column, row: int, token: int) -> str:
         text = self._written[number, row]
         text.append(token)
-        return self._writer.why_stopped(text, column)
+        return self._writer.why_stopped(text, column, self._prompt)
 
     def _kept(self, rows: Rows, tokens: Tensor, going: Tensor) -> Tensor:
         """(R,) tokens of the rows that go on; the others leave the batch."""
@@ -164,14 +185,32 @@ class _Batch:
 
 def _arrays(drawn: Drawn) -> dict[str, Any]:
     found = {field.name: getattr(drawn, field.name).cpu().numpy() for field in fields(Drawn)}
-    for array in found.values():
-        array.flags.writeable = False
-    return found
+    return {name: _fixed(array) for name, array in found.items()}
 
 
-def _measured(prompt: Prompt, ids: Sequence[int]) -> dict[str, Any]:
+def _measured(writer: Writer, prompt: Prompt, ids: Sequence[int], text: Sequence[int]) -> dict[str, Any]:
     """P and rank of the tokens of a text that was not drawn one by one, by one more pass."""
     with torch.inference_mode():
-        tokens = torch.tensor(list(ids), device=prompt.logits.device)
-        behind = prompt.begin(1).step(tokens[None, :-1])[0] if len(ids) > 1 else prompt.logits[None][:0]
-        return _arrays(told(torch.cat([prompt.logits[None], behind]), tokens))
+        return _arrays(told(writer.along(prompt, ids, text), writer.ids(text)))
+
+
+def _whole(writer: Writer, prompt: Prompt, ids: Sequence[int], output: Output) -> Output:
+    """A drawn text with the ln p and ranks of one pass over all of it, as every text is read elsewhere.
+
+    It grew across a length at which the family changes: what its first tokens were drawn from is no longer what the
+    model says of them. Its ln q stay: from those it was drawn.
+    """
+    with torch.inference_mode():
+        logits = writer.along(prompt, ids, output.ids.tolist())
+        log_p = logits.log_softmax(-1)
+        drawn = told(logits, writer.ids(output.ids.tolist()))
+        others = log_p.gather(-1, torch.tensor(output.alternatives, device=log_p.device))
+    numbers = _arrays(drawn)
+    return replace(
+        output, log_p=numbers["log_p"], ranks=numbers["ranks"], alternative_log_p=_fixed(others.cpu().numpy())
+    )
+
+
+def _fixed(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
+    return array

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import glob
 import json
 import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from dashboard.errors import ModelUnknown, ModelUnreachable, ModelUnsafe
+from dashboard.engine import model_folder
+from dashboard.engine.library_errors import first_line
+from dashboard.errors import CacheUnwritable, DashboardError, ModelBroken, ModelUnknown, ModelUnreachable, ModelUnsafe
 from dashboard.settings import Settings
 
-FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
 PINS = "pins.json"
 
 
@@ -22,6 +25,7 @@ def fetch(model: str, settings: Settings) -> tuple[Path, str]:
         ModelUnknown: the hub has no such model, or does not give it to this user.
         ModelUnreachable: it is not on this machine and the hub cannot be asked.
         ModelUnsafe: no weights as safetensors, or code of its own.
+        CacheUnwritable: it cannot be kept.
     """
     import huggingface_hub as hf
     from huggingface_hub import errors
@@ -31,7 +35,9 @@ def fetch(model: str, settings: Settings) -> tuple[Path, str]:
     commit = pinned(model, settings)
     if commit:
         try:
-            return Path(hf.snapshot_download(model, revision=commit, cache_dir=cache, local_files_only=True)), commit
+            folder = Path(hf.snapshot_download(model, revision=commit, cache_dir=cache, local_files_only=True))
+            if _whole(folder, model):
+                return folder, commit
         except (errors.LocalEntryNotFoundError, OSError):
             pass  # pinned, and since removed from the cache: fetch that commit again
     if settings.offline:
@@ -39,25 +45,58 @@ def fetch(model: str, settings: Settings) -> tuple[Path, str]:
     try:
         info = hf.HfApi().model_info(model, revision=commit)
         _check(model, info)
-        folder = hf.snapshot_download(model, revision=info.sha, cache_dir=cache, allow_patterns=FILES)
+        folder = _download(model, info, cache)
+        pin(model, str(info.sha), settings)
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.HFValidationError) as error:
         raise ModelUnknown(model=model) from error
     except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError, OSError) as error:
+        if getattr(error, "errno", None) in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC):
+            raise CacheUnwritable(folder=cache or os.environ["HF_HOME"], reason=first_line(error)) from error
         raise ModelUnreachable(model=model, reason=type(error).__name__) from error
     except Exception as error:
         # the hub's HTTP client has errors of its own; anything else is our mistake
         if type(error).__module__.split(".")[0].startswith(("httpx", "httpcore")):
             raise ModelUnreachable(model=model, reason=type(error).__name__) from error
         raise
-    pin(model, str(info.sha), settings)
-    return Path(folder), str(info.sha)
+    return folder, str(info.sha)
+
+
+def _download(model: str, info: Any, cache: Path | None) -> Path:
+    """Fetch what transformers would read and nothing else: the small files first, which say where the weights are."""
+    import huggingface_hub as hf
+
+    names = [sibling.rfilename for sibling in info.siblings or []]
+    small = [n for n in names if "/" not in n and any(Path(n).match(p) for p in model_folder.SMALL)]
+    templates = [n for n in names if n.startswith("additional_chat_templates/") and n.endswith(".jinja")]
+    if not small:
+        raise ModelBroken(model=model, reason="it has no config.json")
+    wanted: dict[str, Any] = {"revision": info.sha, "cache_dir": cache}
+    folder = Path(hf.snapshot_download(model, allow_patterns=[glob.escape(n) for n in small + templates], **wanted))
+    config = model_folder.read_config(folder, model)
+    weights = model_folder.weight_names(folder, config, model, there=names)
+    hf.snapshot_download(model, allow_patterns=[glob.escape(name) for name in weights], **wanted)
+    return folder
+
+
+def _whole(folder: Path, model: str) -> bool:
+    """Whether what was fetched once is still there."""
+    try:
+        model_folder.check_links(folder, model)
+        config = model_folder.read_config(folder, model)
+        return all((folder / name).is_file() for name in model_folder.weight_names(folder, config, model))
+    except DashboardError:
+        return False
 
 
 def _check(model: str, info: Any) -> None:
+    """Raise ModelUnsafe where the hub's own facts say already that it cannot be loaded, before anything is fetched."""
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+
     names = [sibling.rfilename for sibling in info.siblings or []]
     if not any(name.endswith(".safetensors") and "/" not in name for name in names):
         raise ModelUnsafe(model=model, reason="it has no weights as safetensors")
-    if "auto_map" in (info.config or {}):
+    config = info.config or {}
+    if "auto_map" in config and config.get("model_type") not in CONFIG_MAPPING_NAMES:
         raise ModelUnsafe(model=model, reason="it brings code of its own (auto_map)")
 
 

@@ -60,14 +60,17 @@ class _Cells:
     entropy: np.ndarray
     kl: np.ndarray
     pin_probs: np.ndarray
+    pin_log_probs: np.ndarray
     pin_ranks: np.ndarray
 
     @classmethod
     def empty(cls, shape: tuple[int, int], pins: int) -> _Cells:
         """Of (step, pos) cells."""
         tops, followed = (*shape, TOP), (pins, *shape)
-        probs, entropy, kl, pin_probs = (np.zeros(size, np.float32) for size in (tops, shape, shape, followed))
-        return cls(np.zeros(tops, np.int64), probs, entropy, kl, pin_probs, np.zeros(followed, np.int64))
+        sizes = (tops, shape, shape, followed, followed)
+        probs, entropy, kl, pin_probs, pin_log_probs = (np.zeros(size, np.float32) for size in sizes)
+        ids, ranks = np.zeros(tops, np.int64), np.zeros(followed, np.int64)
+        return cls(ids, probs, entropy, kl, pin_probs, pin_log_probs, ranks)
 
     def fill(
         self,
@@ -90,8 +93,9 @@ class _Cells:
         self.entropy[place] = found.entropy.cpu().numpy().reshape(shape)
         self.kl[place] = kl.clamp_min(0).cpu().numpy().reshape(shape)
         for i, pin in enumerate(pins):
-            prob = (found.shifted[:, pin] - found.log_total).exp()
-            self.pin_probs[i][place] = prob.cpu().numpy().reshape(shape)
+            log_p = found.shifted[:, pin] - found.log_total
+            self.pin_probs[i][place] = log_p.exp().cpu().numpy().reshape(shape)
+            self.pin_log_probs[i][place] = log_p.cpu().numpy().reshape(shape)
             self.pin_ranks[i][place] = 1 + (scores > scores[:, pin : pin + 1]).sum(-1).cpu().numpy().reshape(shape)
 
 
@@ -173,6 +177,7 @@ def lens(request: LensRequest, rows: Sequence[Tensor], tail: Tail, logits: Tenso
         entropy_nats=_frozen(cells.entropy),
         kl_nats=_frozen(cells.kl),
         pin_probs=_frozen(cells.pin_probs),
+        pin_log_probs=_frozen(cells.pin_log_probs),
         pin_ranks=_frozen(cells.pin_ranks),
         settled=_frozen(np.array(whole)[settled(cells.ids[whole, :, 0])]),
         error=error,

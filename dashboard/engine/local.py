@@ -6,15 +6,25 @@ import contextlib
 import inspect
 import math
 import time
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from dashboard.engine import anatomy, decoding, exact, generation, heads, lens, registry, tiles, unembedding
+from dashboard.engine import (
+    anatomy,
+    decoding,
+    exact,
+    generation,
+    heads,
+    lens,
+    registry,
+    tiles,
+    unembedding,
+    verification,
+)
 from dashboard.engine.base import (
     AttentionRequest,
     Attribution,
@@ -35,6 +45,7 @@ from dashboard.engine.base import (
     Tiles,
     Token,
     TokenizedPrompt,
+    Verification,
     WeightMap,
 )
 from dashboard.engine.capture import Capturer, Recording, install, keep_values
@@ -50,27 +61,41 @@ from dashboard.engine.generated import (
     SettingsComparison,
     TreeRequest,
 )
+from dashboard.engine.library_errors import loading_in_words, memory_in_words
+from dashboard.engine.limits import Proof
+from dashboard.engine.loaded_model import numbers
+from dashboard.engine.model_rules import read_rules
 from dashboard.engine.pool import ModelPool
-from dashboard.engine.prefix import SharedPrompt, find_way
+from dashboard.engine.prefix import SharedPrompt
 from dashboard.engine.runs import Footprint, Kept, Pace, Run, RunStore, without_values
+from dashboard.engine.sampling import DRAW_BYTES, rows_at_once
 from dashboard.engine.scored import ScoreCost, ScoreRequest, Scores, SentenceRequest, SentenceScores
 from dashboard.engine.scoring import Request, Scorer
 from dashboard.engine.stream import Stream, Tail, find_stream
+from dashboard.engine.threads import Threads
 from dashboard.engine.tokenizing import PromptReader
 from dashboard.engine.unembedding import CHECK_TOKENS, Head, ResidualHook, exact_head
-from dashboard.engine.writer import Turn, Writer, ending_of
-from dashboard.errors import GenerationTooLarge, GenerationTooLong, PromptTooLong, RunTooLarge, StreamRefused
+from dashboard.engine.ways import bounded, find_way
+from dashboard.engine.writer import Turn, Writer
+from dashboard.errors import (
+    GenerationTooLarge,
+    GenerationTooLong,
+    ModelNotFinite,
+    PromptTooLong,
+    RunTooLarge,
+    StreamRefused,
+)
 from dashboard.run_key import RunKey
 from dashboard.settings import Settings
 
 T = TypeVar("T")
 Scored = TypeVar("Scored", Scores, SentenceScores)
-TEXT_BYTES = 256 << 20
-"""Memory for generated texts of all users together [bytes]."""
 UNLIMITED = 2048
 """Most tokens of a prompt where a model names no limit."""
 CHECK_TEXT = 8
 """Tokens with which it is tried how texts are carried on."""
+BEAM_COPIES = 8
+"""So many times a step of a search has its beams' logits in memory, roughly, beside the scores that it keeps."""
 TOKEN_BYTES = 500
 """What is kept of one generated token with its alternatives, roughly [bytes]."""
 
@@ -120,11 +145,10 @@ class LocalEngine:
         """Loads nothing yet."""
         self._settings = settings
         return_large_blocks()
-        if settings.threads:
-            torch.set_num_threads(settings.threads)
-        self._device = DeviceLock(settings.busy_seconds)
+        self._threads = Threads(settings.threads)
+        self._device = DeviceLock(settings.busy_seconds, self._threads.whole)
         self._runs = RunStore(settings.run_bytes)
-        self._texts = Kept(TEXT_BYTES)
+        self._results = Kept(settings.result_bytes)
         # torch has one source of noise for a process: one beam-sample at a time
         self._noise = DeviceLock(settings.busy_seconds)
         self._passes = 0
@@ -136,11 +160,11 @@ class LocalEngine:
         with self._leased(model, job) as ready:
             return ready.card
 
-    def tokenize(self, model: str, prompt: str, *, chat: bool) -> TokenizedPrompt:
+    def tokenize(self, model: str, prompt: str, *, chat: bool, answer: str = "") -> TokenizedPrompt:
         """See `Engine.tokenize`."""
         with self._leased(model) as ready:
-            card = ready.card
-            return ready.reader.read(prompt, chat=chat and card.chat, limit=card.context, model=card.label)
+            card, read = ready.card, ready.reader.read
+            return read(prompt, chat=chat and card.chat, limit=card.context, model=card.label, answer=answer)
 
     def token_ids(self, model: str, texts: tuple[str, ...], *, alone: bool = False) -> tuple[tuple[int, ...], ...]:
         """See `Engine.token_ids`."""
@@ -162,26 +186,32 @@ class LocalEngine:
             torch=card.torch,
         )
 
-    def _leased(self, model: str, job: Job | None = None) -> AbstractContextManager[ReadyModel]:
-        return self._pool.lease(model, timeout=self._settings.busy_seconds, job=job or Job())
+    @contextlib.contextmanager
+    def _leased(self, model: str, job: Job | None = None) -> Iterator[ReadyModel]:
+        with memory_in_words(), self._pool.lease(model, timeout=self._settings.busy_seconds, job=job or Job()) as ready:
+            yield ready
 
     def _check(self, model: str, job: Job) -> None:
         """Whatever can fail without loading fails here, before room is made for the model."""
-        spec = registry.find(model, self._settings)
-        folder, _ = registry.fetch(spec, self._settings, job.progress)
-        registry.check(folder, spec, self._settings, pick_device(self._settings.device))
+        with loading_in_words(model):
+            spec = registry.find(model, self._settings)
+            folder, _ = registry.fetch(spec, self._settings, job.progress)
+            registry.check(folder, spec, self._settings, pick_device(self._settings.device))
 
     def _load(self, model: str, job: Job) -> ReadyModel:
-        spec = registry.find(model, self._settings)
-        device = pick_device(self._settings.device)
-        loaded = registry.load(spec, self._settings, device, job.progress)
-        return _ready(loaded, device, self._settings)
+        with loading_in_words(model):
+            spec = registry.find(model, self._settings)
+            device = pick_device(self._settings.device)
+            loaded = registry.load(spec, self._settings, device, job.progress)
+            self._threads.follow(loaded.model)
+            return _ready(loaded, device, self._settings)
 
     # -- runs -----------------------------------------------------------------------------------------------------
     def estimate(self, key: RunKey) -> Estimate:
         """See `Engine.estimate`."""
         cached = self._runs.find(key) is not None
         with self._leased(key.model) as ready:
+            ready.reader.vocabulary.check(key.token_ids)
             count, card = len(key.token_ids), ready.card
             if count > card.context:
                 raise PromptTooLong(tokens=count, limit=card.context, model=card.label)
@@ -195,6 +225,7 @@ class LocalEngine:
         return self._run(key, job or Job()).summary
 
     def _run(self, key: RunKey, job: Job) -> Run:
+        self._threads.small()
         found = self._runs.find(key)
         if found is not None:
             return found
@@ -215,6 +246,8 @@ class LocalEngine:
         self._passes += 1
         ready.pace.add(len(key.token_ids), seconds)
         last = output.logits[0, -1].float()
+        if not numbers(last[None]):  # a NaN anywhere before has come down to the last position
+            raise ModelNotFinite(model=ready.card.label, where="logits")
         logits = None if ready.head else output.logits[0].float()
         error = 0.0
         if ready.head:
@@ -236,11 +269,13 @@ class LocalEngine:
         held = None if isinstance(request, HeadRequest) else self._device.held(job)
         return self._runs.derive(run, ("weights", request), make, lambda made: made.weights.nbytes, held)
 
+    @memory_in_words()
     def query_rows(self, key: RunKey, query: int) -> QueryRows:
         """See `Engine.query_rows`."""
         run = self._run(key, Job())
         return heads.query_rows(run.layers, run.reasons, query, run.heads)
 
+    @memory_in_words()
     def key_column(self, key: RunKey, layer: int, head: int, col: int) -> KeyColumn:
         """See `Engine.key_column`."""
         run = self._run(key, Job())
@@ -258,6 +293,7 @@ class LocalEngine:
         """See `Engine.next_token`."""
         run = self._run(key, Job())
         with self._leased(key.model) as ready, torch.inference_mode():
+            ready.reader.vocabulary.check(pins)
             logits = _logits(ready, run, pos, pos + 1)[0]
             return unembedding.candidates(logits, pos, k, ready.reader.token, pins)
 
@@ -265,8 +301,11 @@ class LocalEngine:
         """See `Engine.processed`."""
         run = self._run(key, Job())
         with self._leased(key.model) as ready, torch.inference_mode():
+            ready.reader.vocabulary.check(ids)
             logits = _logits(ready, run, pos, pos + 1)[0]
-            return decoding.process(logits, key.token_ids[: pos + 1], settings, ids)
+            before = key.token_ids[: pos + 1]
+            origin = ready.writer.origin(torch.tensor(before, device=logits.device))
+            return decoding.process(logits, before, settings, ids, origin)
 
     def token(self, model: str, ids: tuple[int, ...]) -> tuple[Token, ...]:
         """See `Engine.token`."""
@@ -311,6 +350,7 @@ class LocalEngine:
         job = job or Job()
         run = self._run(key, job)
         with self._leased(key.model, job) as ready:
+            ready.reader.vocabulary.check(request.pins)
             where = ready.card.stream
             tail = _allowed(ready.stream.tail, where.half_steps_refused if request.half_steps else where.lens_refused)
             values = self._head_values(ready, run, job) if request.half_steps else ()
@@ -339,6 +379,7 @@ class LocalEngine:
         job = job or Job()
         run = self._run(key, job)
         with self._leased(key.model, job) as ready:
+            ready.reader.vocabulary.check((request.token,))
             _allowed(ready.stream.tail, ready.card.stream.attribution_refused)
             values = self._head_values(ready, run, job)
             return lens.attribution(request, ready.stream, run.stream, values, ready.capturer.heads)
@@ -357,18 +398,12 @@ class LocalEngine:
         """See `Engine.generation_cost`."""
         tokens = sum(column.rows * column.max_new_tokens for column in request.columns)
         with self._leased(key.model) as ready:
+            ready.reader.vocabulary.check(key.token_ids)
             card, longest = ready.card, max(column.max_new_tokens for column in request.columns)
             whole = len(key.token_ids) + longest
             if whole > card.context:
                 raise GenerationTooLong(tokens=len(key.token_ids), new=longest, limit=card.context)
-            alone = ready.writer.way is not SharedPrompt  # every row has a copy of the prompt
-            cached = sum(
-                max(column.rows, column.num_beams)
-                * (column.max_new_tokens + len(key.token_ids) * (alone or column.num_beams > 1))
-                for column in request.columns
-            )
-            element = torch.empty(0, dtype=ready.writer.model.dtype).element_size()
-            nbytes = cached * 2 * card.layers * card.kv_heads * card.head_dim * element
+            nbytes = _cached_bytes(ready, len(key.token_ids), request) + _logit_bytes(ready, request)
             if tokens > self._settings.max_generated or nbytes > self._settings.run_bytes:
                 raise GenerationTooLarge(
                     tokens=tokens,
@@ -384,14 +419,14 @@ class LocalEngine:
 
     def generated(self, key: RunKey, request: GenerateRequest) -> Generated | None:
         """See `Engine.generated`."""
-        return self._texts.find((key, request))
+        return self._results.find((key, request))
 
     def generate(
         self, key: RunKey, request: GenerateRequest, job: Job | None = None, on_step: OnStep = lambda _: None
     ) -> Generated:
         """See `Engine.generate`."""
         job = job or Job()
-        found: Generated | None = self._texts.find((key, request))
+        found: Generated | None = self._results.find((key, request))
         if found is not None:
             return found
         self.generation_cost(key, request)
@@ -402,8 +437,8 @@ class LocalEngine:
             made, pace = generation.generate(ready.writer, key.token_ids, request, Turn(self._device, job), on_step)
             if pace:
                 ready.step_pace.add(sum(column.rows for column in request.columns if column.num_beams == 1), pace)
-        if not job.cancel.is_set():
-            self._texts.keep((key, request), made, TOKEN_BYTES * sum(len(output.ids) for output in made.outputs))
+        if not made.unfinished:
+            self._results.keep((key, request), made, TOKEN_BYTES * sum(len(output.ids) for output in made.outputs))
         return made
 
     def compare_settings(self, key: RunKey, request: CompareRequest, job: Job | None = None) -> SettingsComparison:
@@ -415,7 +450,7 @@ class LocalEngine:
             def make() -> SettingsComparison:
                 with torch.inference_mode():
                     at: Callable[[int], Tensor] = lambda pos: _logits(ready, run, pos, pos + 1)[0]  # noqa: E731
-                    return exact.compare(at, key.token_ids, request, job)
+                    return exact.compare(at, key.token_ids, request, job, ready.writer)
 
             size: Callable[[SettingsComparison], int] = lambda made: 2 * made.total_variation.nbytes  # noqa: E731
             return self._runs.derive(run, ("settings", request), make, size, self._device.held(job))
@@ -423,12 +458,14 @@ class LocalEngine:
     def probability_tree(self, key: RunKey, request: TreeRequest, job: Job | None = None) -> ProbabilityTree:
         """See `Engine.probability_tree`."""
         job = job or Job()
-        found: ProbabilityTree | None = self._texts.find((key, request))
+        found: ProbabilityTree | None = self._results.find((key, request))
         if found is None:
             with self._leased(key.model, job) as ready, self._device.held(job):
                 _same_model(key, ready.card)
+                ready.reader.vocabulary.check(key.token_ids)
                 found = exact.probability_tree(ready.writer, key.token_ids, request, Turn(self._device, job))
-            self._texts.keep((key, request), found, 4 * found.probs.nbytes)
+            if not found.unfinished:
+                self._results.keep((key, request), found, 4 * found.probs.nbytes)
         return found
 
     # -- scores ---------------------------------------------------------------------------------------------------
@@ -447,9 +484,9 @@ class LocalEngine:
         with self._leased(key.model) as ready:
             return ready.scorer.cost(request, ready.card.context, self._settings.max_scored, ready.pace)
 
-    def scored(self, key: RunKey, request: ScoreRequest) -> Scores | None:
+    def scored(self, key: RunKey, request: Request) -> Scores | SentenceScores | None:
         """See `Engine.scored`."""
-        return self._texts.find(_scores_name(key, request))
+        return self._results.find(_scores_name(key, request))
 
     def score(self, key: RunKey, request: ScoreRequest, job: Job | None = None) -> Scores:
         """See `Engine.score`."""
@@ -461,22 +498,31 @@ class LocalEngine:
 
     def _scored(self, key: RunKey, request: Request, job: Job, make: Callable[[Scorer, Turn], Scored]) -> Scored:
         name = _scores_name(key, request)
-        found: Scored | None = self._texts.find(name)
+        found: Scored | None = self._results.find(name)
         if found is not None:
             return found
         self.score_cost(key, request)
         with self._leased(key.model, job) as ready, self._device.held(job):
-            found = self._texts.find(name)  # another may have made it while we waited
+            found = self._results.find(name)  # another may have made it while we waited
             if found is None:
                 _same_model(key, ready.card)
                 found = make(ready.scorer, Turn(self._device, job))
-                self._texts.keep(name, found, found.nbytes + request.nbytes)
+                self._results.keep(name, found, found.nbytes + request.nbytes)
         return found
+
+    def verify(self, model: str, job: Job | None = None) -> Verification:
+        """See `Engine.verify`."""
+        job = job or Job()
+        card = self.describe(model, job)
+        self._check(model, job)  # a second copy must fit beside the first
+        spec, device = registry.find(model, self._settings), pick_device(self._settings.device)
+        plain = registry.load(spec, self._settings, device, lambda _share: None).model
+        return verification.verify(self, card, plain, job)
 
     def health(self) -> dict[str, object]:
         """See `Engine.health`."""
         facts = {"models": self._pool.names(), "forward_passes": self._passes, "queue": self._device.waiting}
-        return facts | self._runs.facts()
+        return facts | self._runs.facts() | self._results.facts()
 
 
 def _logits(ready: ReadyModel, run: Run, start: int, stop: int) -> Tensor:
@@ -485,6 +531,31 @@ def _logits(ready: ReadyModel, run: Run, start: int, stop: int) -> Tensor:
         return run.logits[start:stop]
     assert ready.head is not None
     return ready.head.logits(run.residual[start:stop])
+
+
+def _cached_bytes(ready: ReadyModel, prompt: int, request: GenerateRequest) -> int:
+    """Keys and values of all rows behind a prompt of so many tokens, and of the prompt where rows copy it."""
+    card, way = ready.card, ready.writer.way
+    longest = max(column.max_new_tokens for column in request.columns)
+    # every row has a copy of the prompt, or gets one on its way
+    alone = way.kind is not SharedPrompt or way.crosses(prompt, prompt + longest)
+    cached = sum(
+        max(column.rows, column.num_beams) * (column.max_new_tokens + prompt * (alone or column.num_beams > 1))
+        for column in request.columns
+    )
+    return cached * 2 * card.layers * card.kv_heads * card.head_dim * ready.writer.model.dtype.itemsize
+
+
+def _logit_bytes(ready: ReadyModel, request: GenerateRequest) -> int:
+    """Logits of a step of all rows, and what draws and searches work in; a search keeps the scores of every step."""
+    vocab, own = ready.card.vocab, ready.writer.model.dtype.itemsize
+    together = [column.rows for column in request.columns if column.num_beams == 1]
+    drawn = sum(min(rows, rows_at_once(vocab)) for rows in together)
+    # the model's own, and in float32 where they are not
+    logits = sum(together) * (4 + own * (own != 4))
+    searches = [column for column in request.columns if column.num_beams > 1]
+    kept = max((column.num_beams * (column.max_new_tokens + BEAM_COPIES) for column in searches), default=0)
+    return vocab * (logits + DRAW_BYTES * drawn + 4 * kept)
 
 
 def _nbytes(tensors: Iterable[Tensor]) -> int:
@@ -515,16 +586,18 @@ def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> Rea
     import transformers
 
     model, config = loaded.model, loaded.model.config.get_text_config()
-    capturer = install(model)
+    reads = anatomy.context(model) or UNLIMITED
+    proof = Proof.of(model, reads)
+    capturer = install(model, proof)
     hook = ResidualHook(model)
-    reader = PromptReader(loaded.tokenizer)
+    reader = PromptReader(loaded.tokenizer, model.get_input_embeddings().weight.shape[0])
     head = exact_head(capturer, hook)
     stream = find_stream(model, capturer.blocks, anatomy.check_ids(model, CHECK_TOKENS), head)
     for addition in stream.additions:
         addition.project.register_forward_pre_hook(keep_values)
     said = anatomy.largest(config, "num_attention_heads", default=1)
     width = anatomy.largest(config, "hidden_size", default=0) // said
-    reads = anatomy.context(model) or UNLIMITED
+    vocab = model.get_input_embeddings().weight.shape[0]
     card = ModelCard(
         model=loaded.spec.id,
         label=loaded.spec.label,
@@ -536,7 +609,7 @@ def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> Rea
         heads=max(capturer.heads, default=0) or said,
         kv_heads=anatomy.largest(config, "num_key_value_heads", default=said),
         head_dim=anatomy.largest(config, "head_dim", default=width),
-        vocab=model.get_input_embeddings().weight.shape[0],
+        vocab=vocab,
         context=min(reads, settings.max_tokens or reads),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         dtype=str(model.dtype).removeprefix("torch."),
@@ -552,11 +625,13 @@ def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> Rea
         heads_by_layer=capturer.heads,
         uneven=len({count for count in capturer.heads if count}) > 1
         or any(len(set(anatomy.settings(config, name))) > 1 for name in ("num_key_value_heads", "head_dim")),
+        rules=read_rules(getattr(model, "generation_config", None), vocab),
     )
     pace = Pace()
     footprint = _footprint(capturer, hook, card, pace, head is None)
     way = find_way(model, anatomy.check_ids(model, CHECK_TEXT), shared=capturer.plain)
-    writer = Writer(model, loaded.tokenizer, way, ending_of(model, loaded.tokenizer))
+    way = bounded(way, proof, model)
+    writer = Writer(model, loaded.tokenizer, way, card.rules.ending, card.rules)
     scorer = Scorer(writer, reader, capturer)
     return ReadyModel(card, capturer, reader, hook, head, stream, footprint, pace, Pace(), writer, Pace(), scorer)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import sys
 import threading
 import time
@@ -12,8 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from dashboard.collection import collect, settle
 from dashboard.engine.base import Job
-from dashboard.errors import Busy, Cancelled
+from dashboard.errors import Busy, Cancelled, ModelLoading
 
 T = TypeVar("T")
 POLL_SECONDS = 0.1
@@ -51,6 +51,7 @@ class ModelPool(Generic[T]):
 
         Raises:
             Busy: all models in memory stayed in use for `timeout` seconds.
+            ModelLoading: somebody else's load of this model took longer than that.
             Cancelled: ``job.cancel`` was set while waiting.
         """
         slot = self._acquire(name, timeout, job)
@@ -84,7 +85,7 @@ class ModelPool(Generic[T]):
                 if job.cancel.is_set():
                     raise Cancelled
                 if time.monotonic() > end:
-                    raise Busy(seconds=round(timeout))
+                    raise ModelLoading(model=name, seconds=round(timeout)) if slot else Busy(seconds=round(timeout))
                 self._changed.wait(POLL_SECONDS)
         return self._filled(name, slot, job)
 
@@ -106,6 +107,7 @@ class ModelPool(Generic[T]):
                 del self._slots[name]
                 self._changed.notify_all()
             raise
+        settle()
         with self._changed:
             self._changed.notify_all()
         return slot
@@ -113,7 +115,7 @@ class ModelPool(Generic[T]):
 
 def free_memory() -> None:
     """Give memory of dropped models back to the device."""
-    gc.collect()
+    collect()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -2,7 +2,7 @@
 
 Where a family's attention allows it, the prompt's keys and values stay where they are and every row attends to them in
 one product; elsewhere transformers' own cache is copied for every row, and where a family has none all is computed
-anew. Which way gives the model's own logits is tried out once, on a few tokens, when a model is loaded.
+anew. `dashboard.engine.ways` tries out which of them gives the model's own logits.
 """
 
 from __future__ import annotations
@@ -17,10 +17,6 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-CHECK_ERROR = 1e-4
-"""Logits may differ so much from those of one whole pass, relative to the largest (float32)."""
-HALF = 400
-"""So much more in float16 and bfloat16."""
 ROOM = 64
 """Tokens for which room is made at once."""
 
@@ -76,7 +72,7 @@ class SharedPrompt:
     def __init__(self, model: Any, ids: Tensor) -> None:
         """Compute the prompt, (T,)."""
         self.model, self.length = model, len(ids)
-        output = model(input_ids=ids[None], use_cache=True, **_last_only(model))
+        output = model(input_ids=ids[None], use_cache=True, **last_only(model))
         self.logits = output.logits[0, -1].float()
         layers = output.past_key_values.layers
         # (layer,) of (kv_head, T, d)
@@ -160,7 +156,7 @@ class CopiedPrompt:
     def __init__(self, model: Any, ids: Tensor) -> None:
         """Compute the prompt, (T,)."""
         self._model = model
-        output = model(input_ids=ids[None], use_cache=True, **_last_only(model))
+        output = model(input_ids=ids[None], use_cache=True, **last_only(model))
         self.logits = output.logits[0, -1].float()
         self._cache = output.past_key_values
 
@@ -178,6 +174,12 @@ class CopiedRows:
         """Take the copied cache."""
         self._model, self._cache = model, cache
 
+    @classmethod
+    def of(cls, model: Any, ids: Tensor, count: int) -> tuple[CopiedRows, Tensor]:
+        """Rows computed anew from all of their tokens, (R, T), and their (R, count, vocab) last logits."""
+        output = model(input_ids=ids, use_cache=True, **last_only(model, count))
+        return cls(model, output.past_key_values), output.logits[:, -count:].float()
+
     def step(self, tokens: Tensor) -> Tensor:
         """See `Rows.step`."""
         logits: Tensor = self._model(input_ids=tokens, past_key_values=self._cache, use_cache=True).logits.float()
@@ -194,7 +196,7 @@ class PlainPrompt:
     def __init__(self, model: Any, ids: Tensor) -> None:
         """Compute the prompt, (T,)."""
         self._model, self._ids = model, ids
-        self.logits = model(input_ids=ids[None], use_cache=False, **_last_only(model)).logits[0, -1].float()
+        self.logits = model(input_ids=ids[None], use_cache=False, **last_only(model)).logits[0, -1].float()
 
     def begin(self, rows: int) -> PlainRows:
         """See `Prompt.begin`."""
@@ -211,7 +213,7 @@ class PlainRows:
     def step(self, tokens: Tensor) -> Tensor:
         """See `Rows.step`."""
         self._ids = torch.cat([self._ids, tokens], -1)
-        output = self._model(input_ids=self._ids, use_cache=False, **_last_only(self._model, tokens.shape[1]))
+        output = self._model(input_ids=self._ids, use_cache=False, **last_only(self._model, tokens.shape[1]))
         logits: Tensor = output.logits[:, -tokens.shape[1] :].float()
         return logits
 
@@ -220,36 +222,6 @@ class PlainRows:
         self._ids = self._ids[rows]
 
 
-Way = type[SharedPrompt] | type[CopiedPrompt] | type[PlainPrompt]
-NAMES: dict[Way, str] = {SharedPrompt: "shared", CopiedPrompt: "copied", PlainPrompt: "anew"}
-
-
-def find_way(model: Any, ids: tuple[int, ...], *, shared: bool) -> Way:
-    """The cheapest way whose logits are those of one whole pass.
-
-    Args:
-        model: ready for capture.
-        ids: at least five tokens; the last three are carried on, one alone and two together.
-        shared: whether the family's attention is our kernel and nothing but softmax(scaling · q·k), at any length.
-    """
-    loose = CHECK_ERROR * (1 if model.dtype == torch.float32 else HALF)
-    given = torch.tensor(ids, device=model.device)
-    prompt, rows = given[:-3], torch.stack([given[-3:], given[-3:].flip(0)])
-    with torch.inference_mode():
-        wholes = [model(input_ids=torch.cat([prompt, row])[None], use_cache=False).logits[0, -3:] for row in rows]
-        own = torch.stack(wholes).float()
-        for way in (SharedPrompt, CopiedPrompt) if shared else (CopiedPrompt,):
-            try:
-                texts = way(model, prompt).begin(3)
-                texts.keep(torch.tensor([0, 2], device=model.device))
-                found = torch.cat([texts.step(rows[:, :1]), texts.step(rows[:, 1:])], 1)
-            # a family may not take a cache, positions or several rows; there is no one error for that
-            except (AttributeError, TypeError, RuntimeError, KeyError, IndexError, ValueError, NotImplementedError):
-                continue
-            if float((found - own).abs().max()) <= loose * max(1.0, float(own.abs().max())):
-                return way
-    return PlainPrompt
-
-
-def _last_only(model: Any, count: int = 1) -> dict[str, int]:
+def last_only(model: Any, count: int = 1) -> dict[str, int]:
+    """Have the model make the logits of the last `count` tokens only, where it can."""
     return {"logits_to_keep": count} if "logits_to_keep" in inspect.signature(model.forward).parameters else {}

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import json
+import logging
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dashboard.engine import bundled, hub
+from dashboard.engine import bundled, hub, model_checks, model_folder
 from dashboard.engine.devices import pick_dtype
+from dashboard.engine.library_errors import files_in_words, first_line, is_memory
 from dashboard.errors import (
-    ModelBroken,
+    ModelEncoderDecoder,
     ModelNotAllowed,
-    ModelNotCausal,
-    ModelTooLarge,
-    ModelUnknown,
     ModelUnsafe,
     ModelWithoutAttention,
+    TokenizerMissing,
+    TokenizerUnreadable,
 )
 from dashboard.settings import BUNDLED, Settings
 
+_LOG = logging.getLogger(__name__)
 HUB_ID = re.compile(r"(?!.*(\.\.|--))[A-Za-z0-9_][A-Za-z0-9._-]{0,95}(/[A-Za-z0-9_][A-Za-z0-9._-]{0,95})?")
-HEADROOM = 1.3
-"""A model needs so much more memory than its weights: activations and the first run."""
 LOCAL = "local/"
+_SAFE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 Progress = Callable[[float], None]
 
 
@@ -56,10 +57,26 @@ class LoadedModel:
 
 def listed(settings: Settings) -> tuple[ModelSpec, ...]:
     """The models that a person can choose from, in the operator's order."""
-    local = [
-        ModelSpec(LOCAL + Path(f).name, Path(f).name, "local", "", Path(f).expanduser()) for f in settings.local_models
-    ]
-    return tuple(_spec(name) for name in settings.models if name != "*") + tuple(local)
+    return tuple(_spec(name) for name in settings.models if name != "*") + _local(settings.local_models)
+
+
+def _local(folders: tuple[str, ...]) -> tuple[ModelSpec, ...]:
+    """Local folders by their names; of several with one name, all but the first by more of the end of their paths."""
+    paths = list(dict.fromkeys(Path(os.path.normpath(Path(folder).expanduser().absolute())) for folder in folders))
+    specs: dict[str, ModelSpec] = {}
+    for path in paths:
+        label = _distinct_end(path, [other for other in paths if other != path])
+        model = LOCAL + (label if LOCAL + path.name in specs else path.name)
+        specs[model] = ModelSpec(model, label, "local", "", path)
+    return tuple(specs.values())
+
+
+def _distinct_end(path: Path, others: list[Path]) -> str:
+    for length in range(1, len(path.parts)):
+        end = path.parts[-length:]
+        if not any(other.parts[-length:] == end for other in others):
+            return "/".join(end)
+    return path.as_posix().lstrip("/")
 
 
 def _spec(name: str) -> ModelSpec:
@@ -86,108 +103,109 @@ def fetch(spec: ModelSpec, settings: Settings, progress: Progress) -> tuple[Path
     """Folder with the model's files, and its revision.
 
     Raises:
-        ModelUnreachable, ModelUnknown, ModelUnsafe: see `dashboard.errors`.
+        ModelUnreachable, ModelUnknown, ModelUnsafe, ModelBroken, ModelAdapter: see `dashboard.errors`.
     """
     if spec.source == "bundled":
         return bundled.prepare(settings, progress)
     if spec.source == "hub":
         return hub.fetch(spec.id, settings)
     assert spec.folder is not None
-    if not (spec.folder / "config.json").is_file():
-        raise ModelUnknown(model=spec.id)
-    return spec.folder, _folder_revision(spec.folder)
+    with files_in_words(spec.id):
+        config = model_folder.read_config(spec.folder, spec.id)
+        model_folder.check_links(spec.folder, spec.id)
+        return spec.folder, model_folder.revision(spec.folder, model_folder.weight_names(spec.folder, config, spec.id))
 
 
-def _folder_revision(folder: Path) -> str:
-    """Twelve hex digits over the names, sizes and beginnings of a folder's model files."""
-    import hashlib
-
-    digest = hashlib.sha256()
-    for path in sorted(folder.glob("*")):
-        if path.suffix in {".json", ".safetensors", ".txt", ".model", ".jinja"}:
-            digest.update(f"{path.name} {path.stat().st_size}".encode())
-            with path.open("rb") as file:
-                digest.update(file.read(1 << 20))
-    return digest.hexdigest()[:12]
-
-
-def check(folder: Path, spec: ModelSpec, settings: Settings, device: str) -> dict[str, Any]:
-    """The configuration of a model that can be loaded here.
+def check(folder: Path, spec: ModelSpec, settings: Settings, device: str) -> dict[str, model_folder.StoredTensor]:
+    """What is in the weight files of a model that can be loaded here.
 
     Raises:
-        ModelBroken, ModelUnsafe, ModelNotCausal, ModelTooLarge: see `dashboard.errors`.
+        ModelBroken, ModelUnsafe, ModelAdapter, ModelEncoderDecoder, ModelTypeUnknown, ModelWithoutHead,
+            ModelQuantized, ModelTooLarge: see `dashboard.errors`.
     """
-    try:
-        config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelBroken(model=spec.id, reason=f"config.json: {error}") from error
-    if "auto_map" in config:
-        raise ModelUnsafe(model=spec.id, reason="it brings code of its own (auto_map)")
-    if not list(folder.glob("*.safetensors")):
-        raise ModelUnsafe(model=spec.id, reason="it has no weights as safetensors")
-    check_causal(config, spec.id)
-    _check_size(folder, spec, settings, device)
-    return config
-
-
-def check_causal(config: dict[str, Any], model: str) -> None:
-    """Raise ModelNotCausal unless the configuration is that of a decoder that predicts the next token."""
-    architectures = config.get("architectures") or []
-    kind = str(architectures[0] if architectures else config.get("model_type", "?"))
-    if config.get("is_encoder_decoder"):
-        raise ModelNotCausal(model=model, kind=kind)
-    if architectures and not any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in architectures):
-        raise ModelNotCausal(model=model, kind=kind)
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL
-
-    if config.get("model_type") not in CAUSAL or (kind.startswith("Bert") and not config.get("is_decoder")):
-        raise ModelNotCausal(model=model, kind=kind)
-
-
-def _check_size(folder: Path, spec: ModelSpec, settings: Settings, device: str) -> None:
-    """Raise ModelTooLarge when the weights in the chosen dtype do not fit into the device's free memory."""
-    import psutil
-    import torch
-
-    stored = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
-    widths = {"float32": 4, "bfloat16": 2, "float16": 2}
-    half = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    stored_width = widths.get(str(half.get("dtype") or half.get("torch_dtype") or "float32"), 4)
-    needed = HEADROOM * stored * widths.get(settings.dtype, stored_width) / stored_width
-    free = torch.cuda.mem_get_info(device)[0] if device.startswith("cuda") else psutil.virtual_memory().available
-    if needed > free:
-        raise ModelTooLarge(model=spec.id, needed=f"{needed / 1e9:.1f} GB", available=f"{free / 1e9:.1f} GB")
+    with files_in_words(spec.id):
+        config = model_folder.read_config(folder, spec.id)
+        model_folder.check_links(folder, spec.id)
+        names = model_folder.weight_names(folder, config, spec.id)
+        model_checks.check_kind(config, spec.id)
+        tensors = model_folder.stored_tensors(folder, names, spec.id)
+        model_checks.check_quantization(config, spec.id)
+        model_checks.check_size(tensors, config, spec.id, settings.dtype, device)
+    return tensors
 
 
 def load(spec: ModelSpec, settings: Settings, device: str, progress: Progress) -> LoadedModel:
     """The model in memory, with eager attention, in evaluation mode; the caller sets the kernel before sharing it.
 
+    What was loaded has been looked at: see `dashboard.engine.loaded_model`.
+
     Raises:
-        ModelUnreachable, ModelUnknown, ModelUnsafe, ModelNotCausal, ModelWithoutAttention, ModelTooLarge, ModelBroken:
-            see `dashboard.errors`.
+        DashboardError: ModelUnreachable, ModelUnsafe, ModelTooLarge and the others of `dashboard.errors` for a model.
     """
+    from dashboard.engine import loaded_model
+
     folder, revision = fetch(spec, settings, progress)
-    check(folder, spec, settings, device)
-    import safetensors
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    stored = check(folder, spec, settings, device)
+    with files_in_words(spec.id):
+        config, model, info = _from_files(folder, stored, spec, settings)
+        tokenizer = _tokenizer(folder, spec.id)
+    loaded_model.check_weights(model, config, info, stored, spec.id)
+    model.eval()
+    model.requires_grad_(False)
+    model = model.to(device)
+    loaded_model.check_finite(model, spec.id)
+    loaded_model.check_passes(model, spec.id)
+    return LoadedModel(spec, revision, folder, model, tokenizer)
+
+
+def _from_files(
+    folder: Path, stored: dict[str, model_folder.StoredTensor], spec: ModelSpec, settings: Settings
+) -> tuple[Any, Any, dict[str, Any]]:
+    """Configuration, model and transformers' loading info."""
+    from transformers import AutoConfig, AutoModelForCausalLM
 
     from dashboard.engine.anatomy import has_heads
 
-    safe: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    config = AutoConfig.from_pretrained(folder, **_SAFE)
+    if getattr(config, "is_encoder_decoder", False):
+        raise ModelEncoderDecoder(model=spec.id, kind=config.model_type)
+    if not has_heads(config):
+        raise ModelWithoutAttention(model=spec.id, kind=config.model_type)
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype=pick_dtype(settings.dtype, config),
+        attn_implementation="eager",
+        use_safetensors=True,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,  # they are refused by name
+        key_mapping=dict(model_folder.UNWRAP) if model_folder.wrapped(stored) else None,
+        **_SAFE,
+    )
+    return config, *loaded
+
+
+def _tokenizer(folder: Path, model: str) -> Any:
+    """The folder's tokenizer.
+
+    Raises:
+        TokenizerMissing: there is no vocabulary.
+        TokenizerUnreadable: there is one that cannot be read here.
+        ModelUnsafe: it needs code that it brings along.
+    """
+    from transformers import AutoTokenizer
+
+    files = model_folder.vocabulary_files(folder)
     try:
-        config = AutoConfig.from_pretrained(folder, **safe)
-        if not has_heads(config):
-            raise ModelWithoutAttention(model=spec.id, kind=config.model_type)
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=pick_dtype(settings.dtype, config),
-            attn_implementation="eager",
-            use_safetensors=True,
-            **safe,
-        )
-        tokenizer = AutoTokenizer.from_pretrained(folder, **safe)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, safetensors.SafetensorError) as error:
-        raise ModelBroken(model=spec.id, reason=str(error).splitlines()[0][:200] if str(error) else "?") from error
-    model.eval()
-    model.requires_grad_(False)
-    return LoadedModel(spec, revision, folder, model.to(device), tokenizer)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **_SAFE)
+    except Exception as error:
+        if is_memory(error):
+            raise
+        _LOG.warning("tokenizer of %s", model, exc_info=True)
+        if "trust_remote_code" in str(error):
+            raise ModelUnsafe(model=model, reason="its tokenizer brings code of its own (auto_map)") from error
+        if not files:
+            raise TokenizerMissing(model=model) from error
+        raise TokenizerUnreadable(model=model, files=", ".join(files[:3]), reason=first_line(error)) from error
+    if tokenizer.is_fast and not files:  # an empty one, made of its class alone
+        raise TokenizerMissing(model=model)
+    return tokenizer

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from dashboard.engine.base import RunSummary
 from dashboard.engine.layers import KernelInputs, Layer
+from dashboard.engine.library_errors import memory_in_words
 from dashboard.run_key import RunKey
 
 T = TypeVar("T")
@@ -148,7 +149,7 @@ class RunStore:
         found: T | None = self.derived(run, name)
         if found is not None:
             return found
-        with held or contextlib.nullcontext():
+        with memory_in_words(), held or contextlib.nullcontext():
             found = self.derived(run, name)
             if found is None:
                 found = make()
@@ -201,8 +202,16 @@ class Kept:
         """Keep what was made, evicting others as needed."""
         with self._lock:
             self._found[name] = (made, nbytes)
-            while len(self._found) > 1 and sum(size for _, size in self._found.values()) > self._limit:
+            while len(self._found) > 1 and self._bytes() > self._limit:
                 self._found.popitem(last=False)
+
+    def _bytes(self) -> int:
+        return sum(size for _, size in self._found.values())
+
+    def facts(self) -> dict[str, int]:
+        """How many results are kept, and their bytes."""
+        with self._lock:
+            return {"results": len(self._found), "result_bytes": self._bytes()}
 
 
 def without_values(layers: Iterable[Layer | None]) -> tuple[tuple[Layer | None, ...], int]:

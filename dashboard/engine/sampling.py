@@ -10,14 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from dashboard.engine.base import DecodeSettings
-from dashboard.engine.decoding import PENALTIES, processors
+from dashboard.engine.base import PENALTIES, DecodeSettings
+from dashboard.engine.decoding import processors, run, something_left
 from dashboard.engine.generated import ALTERNATIVES
+from dashboard.engine.model_rules import Origin
 
 CANDIDATES = (256, 4096)
 """So many of the likeliest tokens are looked at first, and where they do not tell, so many."""
@@ -25,6 +26,11 @@ NEAR = 2e-5
 """A threshold nearer than this to a sum of float32 probabilities cannot be told from it."""
 CUTTING = frozenset({"top_k", "top_p", "min_p"})
 """Settings that cut a sorted list of candidates."""
+AT_ONCE = 1 << 23
+"""Rows are drawn for together as long as they have at most so many logits: what a draw works in is several times
+that."""
+DRAW_BYTES = 56
+"""What a draw works in, a logit, where the whole vocabulary is looked at, roughly [bytes]."""
 
 # SplitMix64 (Steele, Lea and Flood 2014), in signed 64 bit
 _GOLDEN, _MIX1, _MIX2 = (c - (1 << 64) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
@@ -104,6 +110,17 @@ class _Batch:
     """(R, length)"""
     keys: Tensor
     """(R,)"""
+    others: Tensor | None = None
+    """(R, 10) likeliest tokens by the model's own distribution; ``None``: nothing is penalised."""
+    cut: Tensor | None = None
+    """(R, 10) which penalty removed them: 0 = none, else 1 + its place."""
+
+    def likeliest(self) -> tuple[Tensor, Tensor]:
+        """`others` and `cut`, whether or not anything is penalised."""
+        if self.others is None or self.cut is None:
+            others = _alternatives(self.logits)
+            return others, torch.zeros_like(others)
+        return self.others, self.cut
 
 
 @dataclass(frozen=True)
@@ -143,15 +160,18 @@ class _Memory:
 class Chooser:
     """Draws for the rows of one column."""
 
-    def __init__(self, settings: DecodeSettings, keys: Tensor, pick: Pick | None = None) -> None:
+    def __init__(
+        self, settings: DecodeSettings, keys: Tensor, pick: Pick | None = None, origin: Origin | None = None
+    ) -> None:
         """Keep the settings and the rows' noise.
 
         Args:
             settings: checked.
             keys: (R,) of `row_keys`.
             pick: takes the noise's place.
+            origin: where the texts come from, with the model's rules; ``None``: there are none.
         """
-        found = processors(settings)
+        found = processors(settings, origin)
         self.names = tuple(name for name, _ in found) + (() if settings.do_sample else ("do_sample",))
         self._settings, self._keys, self._pick = settings, keys, pick
         self._penalties = [(name, processor) for name, processor in found if name in PENALTIES]
@@ -172,48 +192,67 @@ class Chooser:
             ids: (R, length) prompt and text so far; the penalties look at it.
             step: which token of the text it is.
             forced: (R,) tokens that are given, not drawn.
+
+        Raises:
+            NothingLeft: settings and rules cut every token of a row.
         """
-        scores = self._penalised(logits, ids)
+        most = rows_at_once(logits.shape[-1])
+        parts = [slice(start, start + most) for start in range(0, len(logits), most)]
+        drawn = [
+            self._draw(
+                logits[part], ids[part], self._keys[part], step=step, forced=None if forced is None else forced[part]
+            )
+            for part in parts
+        ]
+        return drawn[0] if len(drawn) == 1 else _joined(drawn)
+
+    def _draw(self, logits: Tensor, ids: Tensor, keys: Tensor, *, step: int, forced: Tensor | None) -> Drawn:
+        """The same of rows that are not too many to be drawn for together."""
+        batch = self._batch(logits, ids, keys)
         if not self._settings.do_sample:
-            return self._greedy(logits, scores, forced)
+            return self._greedy(batch, forced)
         if forced is not None or not self._sorts:
-            return self._of(logits, self._whole(logits, scores, ids), self._keys, step, forced)
+            return self._of(batch, self._whole(batch), step, forced)
         counts = [count for count in CANDIDATES if self._settings.top_k < count < logits.shape[-1]]
-        return self._cut(_Batch(logits, scores, ids, self._keys), step, counts)
+        return self._cut(batch, step, counts)
 
     def _cut(self, batch: _Batch, step: int, counts: Sequence[int]) -> Drawn:
         """One token a row: of counts[0] candidates, and in the rows where they do not tell of the next count's."""
         if not counts:
-            left = self._whole(batch.logits, batch.scores, batch.ids)
-            return self._of(batch.logits, left, batch.keys, step)
-        left, sure = self._candidates(batch.logits, batch.scores, counts[0])
+            return self._of(batch, self._whole(batch), step)
+        left, sure = self._candidates(batch, counts[0])
         if bool(sure.all()):
-            return self._of(batch.logits, left, batch.keys, step)
+            return self._of(batch, left, step)
         some, others = sure.nonzero()[:, 0], (~sure).nonzero()[:, 0]
         rest = self._cut(_rows(batch, others), step, counts[1:])
         if not len(some):
             return rest
-        settled = _rows(batch, some)
-        drawn = self._of(settled.logits, _rows(left, some), settled.keys, step)
-        order = torch.cat([some, others]).argsort()
-        return Drawn(*(torch.cat([getattr(drawn, f.name), getattr(rest, f.name)])[order] for f in fields(Drawn)))
+        drawn = self._of(_rows(batch, some), _rows(left, some), step)
+        return _rows(_joined([drawn, rest]), torch.cat([some, others]).argsort())
 
     def distribution(self, logits: Tensor, ids: Tensor) -> Tensor:
-        """(R, vocab) ln q of the next token; arguments as of `draw`."""
-        scores = self._penalised(logits, ids)
+        """(R, vocab) ln q of the next token; arguments and errors as of `draw`."""
+        batch = self._batch(logits, ids, self._keys)
         if not self._settings.do_sample:
-            best = scores.argmax(-1, keepdim=True)
-            return torch.full_like(scores, -torch.inf).scatter_(-1, best, 0.0)
-        return self._whole(logits, scores, ids).log_q
+            return torch.full_like(batch.scores, -torch.inf).scatter_(-1, self._best(batch), 0.0)
+        return self._whole(batch).log_q
 
-    def _penalised(self, logits: Tensor, ids: Tensor) -> Tensor:
-        scores = logits
-        for _, penalty in self._penalties:
-            scores = penalty(ids, scores.clone())
-        return scores
+    def _batch(self, logits: Tensor, ids: Tensor, keys: Tensor) -> _Batch:
+        if not self._penalties:
+            return _Batch(logits, logits, ids, keys)
+        others = _alternatives(logits)
+        scores, cut = run(self._penalties, ids, logits, others)
+        return _Batch(logits, scores, ids, keys, others, cut)
 
-    def _of(self, logits: Tensor, left: _Left, keys: Tensor, step: int, forced: Tensor | None = None) -> Drawn:
+    def _best(self, batch: _Batch) -> Tensor:
+        """(R, 1) the likeliest token of what is penalised."""
+        best = batch.scores.argmax(-1, keepdim=True)
+        something_left(torch.isfinite(batch.scores.gather(-1, best)), self.names)
+        return best
+
+    def _of(self, batch: _Batch, left: _Left, step: int, forced: Tensor | None = None) -> Drawn:
         """One token of what is left."""
+        logits = batch.logits
         margins = torch.full((len(logits),), math.nan, device=logits.device)
         if forced is not None:
             column = forced[:, None]
@@ -221,7 +260,7 @@ class Chooser:
             column = self._pick(left.ids, left.log_q)[:, None]
         else:
             # not every device has float64
-            noise = gumbel(keys, step, left.ids.cpu(), self._memory.get((2, *left.ids.shape), torch.int64))
+            noise = gumbel(batch.keys, step, left.ids.cpu(), self._memory.get((2, *left.ids.shape), torch.int64))
             best = noise.add_(left.log_q.cpu()).topk(2, -1)
             column = best.indices[:, :1].to(logits.device)
             margins = (best.values[:, 0] - best.values[:, 1]).float().to(logits.device)
@@ -230,16 +269,16 @@ class Chooser:
         room = self._memory.like(logits)
         return _told(logits, room, ids, log_q, margins, others=left.alternatives, others_q=others_q, cut=left.cut_by)
 
-    def _greedy(self, logits: Tensor, scores: Tensor, forced: Tensor | None) -> Drawn:
+    def _greedy(self, batch: _Batch, forced: Tensor | None) -> Drawn:
         """The likeliest token, whatever its probability: all others are cut, at the latest by not drawing."""
-        best = scores.argmax(-1, keepdim=True)
+        logits, scores = batch.logits, batch.scores
+        best = self._best(batch)
         ids = best if forced is None else forced[:, None]
         second = scores.scatter(-1, best, -torch.inf).amax(-1)
         margins = scores.gather(-1, best)[:, 0] - second
-        others = _alternatives(logits)
+        others, penalised = batch.likeliest()
         taken = others == best
-        cut = self._cut_by_penalties(logits, scores, others)
-        cut = torch.where(taken, 0, torch.where(cut == 0, len(self.names), cut))
+        cut = torch.where(taken, 0, torch.where(penalised == 0, len(self.names), penalised))
         log_q = torch.where(ids == best, 0.0, -torch.inf)[:, 0]
         if forced is not None:
             margins = torch.full_like(margins, math.nan)
@@ -247,18 +286,14 @@ class Chooser:
         room = self._memory.like(logits)
         return _told(logits, room, ids, log_q, margins, others=others, others_q=others_q, cut=cut)
 
-    def _cut_by_penalties(self, logits: Tensor, scores: Tensor, others: Tensor) -> Tensor:
-        """(R, 10) only the n-gram rule removes tokens; it is the last of the penalties."""
-        gone = torch.isfinite(logits.gather(-1, others)) & ~torch.isfinite(scores.gather(-1, others))
-        return torch.where(gone, len(self._penalties), 0)
-
-    def _candidates(self, logits: Tensor, scores: Tensor, count: int) -> tuple[_Left, Tensor]:
+    def _candidates(self, batch: _Batch, count: int) -> tuple[_Left, Tensor]:
         """What top_k, top_p and min_p leave of the `count` likeliest, and (R,) whether surely nothing else is left."""
-        settings = self._settings
+        settings, scores = self._settings, batch.scores
         values, ids = scores.topk(count, -1)
         values = values / settings.temperature
         kept = torch.isfinite(values)
-        cut = torch.where(kept, 0, len(self._penalties))
+        something_left(kept[:, 0], self.names)
+        cut = torch.zeros_like(ids)
         sure = torch.ones(len(scores), dtype=torch.bool, device=scores.device)
 
         def drop(name: str, gone: Tensor) -> None:
@@ -285,36 +320,48 @@ class Chooser:
             sure &= ~(distance.abs() < NEAR).any(-1)
             drop("min_p", distance < 0)
         log_q = torch.log_softmax(values.masked_fill(~kept, -torch.inf), -1)
-        if self._penalties:
-            others = _alternatives(logits)
-            there = ids[:, None, :] == others[:, :, None]
+        others, found = ids[:, :ALTERNATIVES], sure
+        places = torch.arange(others.shape[-1], device=ids.device).expand_as(others)
+        if batch.others is not None:
+            others, there = batch.others, ids[:, None, :] == batch.others[:, :, None]
             places, found = there.int().argmax(-1), there.any(-1).all(-1)
-        else:
-            others, found = ids[:, :ALTERNATIVES], sure
-            places = torch.arange(ALTERNATIVES, device=ids.device).expand_as(others)
-        return _Left(ids, log_q, others, places, cut.gather(-1, places)), sure & found & ~kept[:, -1]
+        cut = cut.gather(-1, places)
+        cut = cut if batch.cut is None else torch.where(batch.cut > 0, batch.cut, cut)
+        return _Left(ids, log_q, others, places, cut), sure & found & ~kept[:, -1]
 
-    def _whole(self, logits: Tensor, scores: Tensor, ids: Tensor) -> _Left:
+    def _whole(self, batch: _Batch) -> _Left:
         """The same by transformers' own warpers, over the whole vocabulary."""
-        others = _alternatives(logits)
-        cut = self._cut_by_penalties(logits, scores, others)
-        for place, (_, warper) in enumerate(self._warpers, 1 + len(self._penalties)):
-            scores = warper(ids, scores.clone())
-            gone = ~torch.isfinite(scores.gather(-1, others))
-            cut = torch.where((cut == 0) & gone, place, cut)
+        others, penalised = batch.likeliest()
+        before = [name for name, _ in self._penalties]
+        scores, warped = run(self._warpers, batch.ids, batch.scores, others, before=before)
+        log_q = torch.log_softmax(scores, -1)
+        something_left(~log_q[:, 0].isnan(), self.names)
+        behind = torch.where(warped > 0, warped + len(self._penalties), 0)
         every = torch.arange(scores.shape[-1], device=scores.device).expand_as(scores)
-        return _Left(every, torch.log_softmax(scores, -1), others, others, cut)
+        return _Left(every, log_q, others, others, torch.where(penalised > 0, penalised, behind))
+
+
+def rows_at_once(vocab: int) -> int:
+    """For so many rows a token is drawn together."""
+    return max(1, AT_ONCE // vocab)
 
 
 def _alternatives(logits: Tensor) -> Tensor:
     return logits.topk(min(ALTERNATIVES, logits.shape[-1]), -1).indices
 
 
-_Some = TypeVar("_Some", "_Left", "_Batch")
+_Some = TypeVar("_Some", "_Left", "_Batch", Drawn)
 
 
 def _rows(of: _Some, rows: Tensor) -> _Some:
-    return type(of)(*(getattr(of, field.name)[rows] for field in fields(of)))
+    values = {field.name: getattr(of, field.name) for field in fields(of)}
+    some: Any = {name: value if value is None else value[rows] for name, value in values.items()}
+    return type(of)(**some)
+
+
+def _joined(drawn: Sequence[Drawn]) -> Drawn:
+    """Rows below each other."""
+    return Drawn(*(torch.cat([getattr(part, field.name) for part in drawn]) for field in fields(Drawn)))
 
 
 def log_total(logits: Tensor, room: Tensor, temperature: float = 1.0) -> Tensor:

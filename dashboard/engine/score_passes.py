@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dashboard.engine.anatomy import FAMILY_ERRORS
 from dashboard.engine.base import Ints
-from dashboard.engine.prefix import CHECK_ERROR, HALF, PlainPrompt
+from dashboard.engine.limits import last_logits
 from dashboard.engine.token_tree import Branches, Forest, Ids, grow, plant, stem_tokens
 from dashboard.engine.tree_walk import BLOCK, Walk, blocks
+from dashboard.engine.ways import CHECK_ERROR, HALF
 from dashboard.engine.writer import Turn, Writer
 
 LOGIT_BYTES = 64 << 20
@@ -68,6 +70,14 @@ class Reading:
             found = torch.cat([logits[some][:, self._bounds].logsumexp(-1) for some in at.split(ROWS)])
             self.mass[nodes[ends]] = (found - total[at]).cpu().numpy()
 
+    def take_text(self, nodes: Ints, logits: Tensor) -> None:
+        """Read a text by itself: (n,) its nodes, (n + 1, vocab) float32 logits before each and after the last."""
+        tokens = torch.from_numpy(self._tokens[nodes]).to(logits.device)[:, None]
+        total = logits.logsumexp(-1)
+        self.log_p[nodes] = (logits[:-1].gather(-1, tokens)[:, 0] - total[:-1]).cpu().numpy()
+        if self._bounds is not None:
+            self.mass[nodes[-1]] = float(logits[-1, self._bounds].logsumexp(-1) - total[-1])
+
 
 def logit_rows(writer: Writer) -> int:
     """So many rows of logits fit into memory at once."""
@@ -98,8 +108,7 @@ def fits(writer: Writer) -> bool:
     reading = Reading(forest, None)
     try:
         by_tree(writer, forest, reading, None, block=4)
-    # a family may not take positions or one row of many texts; there is no one error for that
-    except (AttributeError, TypeError, RuntimeError, KeyError, IndexError, ValueError, NotImplementedError):
+    except FAMILY_ERRORS:
         return False
     longest = max(len(text) for text in CHECK_TEXTS)
     padded = writer.ids([token for text in CHECK_TEXTS for token in (*text, *[0] * (longest - len(text)))])
@@ -118,6 +127,11 @@ def by_batches(writer: Writer, forest: Forest, reading: Reading, turn: Turn) -> 
     done, total = 0, batch_tokens(writer, forest.prompts, forest.branches)
     placed = zip(forest.prompts, forest.branches, forest.lasts, forest.firsts, strict=True)
     for prompt, behind, last, first in placed:
+        if crosses(writer, prompt, behind):
+            for path in behind.paths:
+                done += _take_whole(writer, prompt, first + path[path >= 0], forest, reading)
+                _tell(turn, done / total)
+            continue
         computed = writer.prompt(writer.ids(prompt), turn.job)
         reading.take(np.array([last]), computed.logits[None])
         done += len(prompt)
@@ -138,14 +152,29 @@ def batch_tokens(writer: Writer, prompts: Sequence[Ids], branches: Sequence[Bran
     """That `by_batches` puts through the model."""
     most, found = logit_rows(writer), 0
     for prompt, behind in zip(prompts, branches, strict=True):
+        if crosses(writer, prompt, behind):
+            found += sum(len(prompt) + int((path >= 0).sum()) for path in behind.paths)
+            continue
         batches = _batches(behind.rows, len(prompt), most)
         found += len(prompt) + sum(len(rows) * _width(writer, len(rows[0]), len(prompt)) for rows in batches)
     return found
 
 
+def crosses(writer: Writer, prompt: Ids, behind: Branches) -> bool:
+    """Whether some text behind `prompt` crosses a length at which what was computed for the prompt becomes wrong."""
+    return writer.way.crosses(len(prompt), len(prompt) + behind.paths.shape[1])
+
+
+def _take_whole(writer: Writer, prompt: Ids, nodes: Ints, forest: Forest, reading: Reading) -> int:
+    """Read one text by one pass over prompt and text; so many tokens went through the model."""
+    text = [*prompt, *forest.tree.tokens[nodes].tolist()]
+    reading.take_text(nodes, last_logits(writer.model, text, len(nodes) + 1))
+    return len(text)
+
+
 def _width(writer: Writer, new: int, before: int) -> int:
     """Tokens that a row of `new` ones behind `before` puts through the model."""
-    return new + before if writer.way is PlainPrompt else new
+    return new + before if writer.way.name(new + before) == "anew" else new
 
 
 def _batches(rows: list[list[int]], before: int, most: int) -> Iterator[list[list[int]]]:

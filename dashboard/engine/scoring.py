@@ -12,9 +12,8 @@ import torch
 
 from dashboard.engine.base import Floats, Job
 from dashboard.engine.capture import Capturer, following
-from dashboard.engine.prefix import NAMES
 from dashboard.engine.runs import Pace
-from dashboard.engine.score_passes import Reading, batch_tokens, by_batches, by_tree, fits, tree_tokens
+from dashboard.engine.score_passes import Reading, batch_tokens, by_batches, by_tree, crosses, fits, tree_tokens
 from dashboard.engine.scored import ScoreCost, ScoreRequest, Scores, SentenceRequest, SentenceScores
 from dashboard.engine.token_tree import Branches, Forest, Ids, grow, plant
 from dashboard.engine.tokenizing import PromptReader
@@ -39,6 +38,12 @@ class _Plan:
         """Tokens of the longest text."""
         pairs = zip(self.prompts, self.branches, strict=True)
         return max(len(prompt) + behind.paths.shape[1] for prompt, behind in pairs)
+
+    @cached_property
+    def ids(self) -> Ids:
+        """Each token that occurs, once."""
+        different = {id(behind): behind for behind in self.branches}.values()  # prompts may share one
+        return tuple(sorted(set().union(*self.prompts, *(behind.tree.tokens.tolist() for behind in different))))
 
     @cached_property
     def scored(self) -> int:
@@ -79,11 +84,13 @@ class Scorer:
         Raises:
             PromptEmpty: a prompt without tokens.
             NothingToScore: an entry without tokens to score.
+            TokenBeyondModel: the model has no embedding for a token.
             ScoresTooLong: a text is longer than `context`.
             ScoresTooLarge: more than `limit`.
             WordsNotMarked: word-boundary mass is asked for, and the vocabulary marks no words.
         """
-        plan = _planned(request)
+        plan = self._planned(request)
+        self._reader.vocabulary.check(plan.ids)
         if plan.longest > context:
             raise ScoresTooLong(tokens=plan.longest, limit=context)
         if plan.boundary and not self.word_ends:
@@ -96,6 +103,17 @@ class Scorer:
         seconds = self.pace.seconds(tokens)
         return ScoreCost(tokens, tokens / BLOCK * passes.seconds(BLOCK) if np.isnan(seconds) else seconds)
 
+    def _planned(self, request: Request) -> _Plan:
+        """The request as a plan; texts that cross a length at which the family changes share no nodes.
+
+        One token then has another probability in a longer text.
+        """
+        plan = _plan_of(request)
+        pairs = zip(plan.prompts, plan.branches, strict=True)
+        if any(crosses(self._writer, prompt, behind) for prompt, behind in pairs):
+            return _plan_of(request, apart=True)
+        return plan
+
     def _tokens(self, plan: _Plan) -> int:
         if plan.longest <= self._reach:
             return tree_tokens(plan.prompts, plan.branches)
@@ -105,7 +123,7 @@ class Scorer:
     def score(self, request: ScoreRequest, turn: Turn) -> Scores:
         """Every completion behind every prompt; the request was checked by `cost`. Raises Busy, Cancelled."""
         began = time.perf_counter()
-        plan = _planned(request)
+        plan = self._planned(request)
         forest, reading = self._computed(plan, turn)
         branches, place = plan.branches[0], {prompt: i for i, prompt in enumerate(plan.prompts)}
         firsts = forest.firsts[[place[prompt] for prompt in request.prompts]]
@@ -128,7 +146,7 @@ class Scorer:
     def score_sentences(self, request: SentenceRequest, turn: Turn) -> SentenceScores:
         """Every token that is not given; the request was checked by `cost`. Raises Busy, Cancelled."""
         began = time.perf_counter()
-        plan = _planned(request)
+        plan = self._planned(request)
         forest, reading = self._computed(plan, turn)
         groups = _grouped(request)
         rows: list[Floats] = [np.empty(0, np.float32)] * len(request.sentences)
@@ -163,10 +181,11 @@ class Scorer:
         return forest, reading
 
     def _way(self, plan: _Plan) -> str:
-        return "tree" if plan.longest <= self._reach else NAMES[self._writer.way]
+        return "tree" if plan.longest <= self._reach else self._writer.way.name(plan.longest)
 
 
-def _planned(request: Request) -> _Plan:
+def _plan_of(request: Request, *, apart: bool = False) -> _Plan:
+    """The request as prompts and what follows each; `apart` as of `grow`."""
     if isinstance(request, ScoreRequest):
         if not all(request.prompts):
             raise PromptEmpty
@@ -174,11 +193,11 @@ def _planned(request: Request) -> _Plan:
             if not completion:
                 raise NothingToScore(place=place)
         prompts = sorted(set(request.prompts))
-        behind = grow(request.completions, beyond=request.boundary)
+        behind = grow(request.completions, beyond=request.boundary, apart=apart)
         return _Plan(prompts, [behind] * len(prompts), request.boundary)
     groups = _grouped(request)
     prompts = sorted(groups)
-    branches = [grow(_endings(request, groups[prompt]), beyond=request.boundary) for prompt in prompts]
+    branches = [grow(_endings(request, groups[prompt]), beyond=request.boundary, apart=apart) for prompt in prompts]
     return _Plan(prompts, branches, request.boundary)
 
 

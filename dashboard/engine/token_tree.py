@@ -79,12 +79,13 @@ def common(one: Ids, other: Ids) -> int:
     return next(i for i in range(length) if one[i] != other[i])
 
 
-def grow(texts: Sequence[Ids], *, beyond: bool = False) -> Branches:
+def grow(texts: Sequence[Ids], *, beyond: bool = False, apart: bool = False) -> Branches:
     """The tree of some texts.
 
     Args:
         texts: of at least one token each; not empty.
         beyond: whether what follows the last token of each is asked for too.
+        apart: every text has nodes of its own, although it begins as others do.
     """
     tokens: list[int] = []
     parents: list[int] = []
@@ -95,7 +96,7 @@ def grow(texts: Sequence[Ids], *, beyond: bool = False) -> Branches:
     # in this order each text leaves the one before it where it leaves the tree
     for number in sorted(range(len(texts)), key=texts.__getitem__):
         text = texts[number]
-        del path[common(last, text) :]
+        del path[0 if apart else common(last, text) :]
         for token in text[len(path) :]:
             tokens.append(token)
             parents.append(path[-1] if path else -1)

@@ -1,14 +1,24 @@
-"""Prompts to tokens as data, for any tokenizer."""
+"""Texts to tokens as data, for any tokenizer: what it appends is left out, and what it raises becomes words."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache, cached_property
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from dashboard.engine.base import Token, TokenizedPrompt
-from dashboard.errors import PromptEmpty, PromptTooLarge, PromptTooLong
-from dashboard.tokens import visible
+from dashboard.engine.spans import Span, aligned, covered
+from dashboard.engine.vocabulary import Vocabulary
+from dashboard.errors import (
+    ChatTemplateFailed,
+    DashboardError,
+    PromptEmpty,
+    PromptTooLarge,
+    PromptTooLong,
+    TokenizerFailed,
+)
 
 CHARACTERS_A_TOKEN = 40
 """A prompt with more characters for each token that the model reads is refused before it is tokenised."""
@@ -16,122 +26,184 @@ CHARACTERS_A_TOKEN = 40
 SEARCHED = 200
 """So many characters of what is searched for are looked at as a whole."""
 
+REASON = 200
+"""So many characters of what a library says are shown."""
+
+
+@contextmanager
+def in_words(error: type[DashboardError] = TokenizerFailed) -> Iterator[None]:
+    """Whatever a tokenizer raises, as advice with its own reason."""
+    try:
+        yield
+    except BaseException as problem:
+        # a panic of the compiled tokenizers is no Exception
+        if not isinstance(problem, Exception) and type(problem).__name__ != "PanicException":
+            raise
+        said = " ".join(str(problem).split())[:REASON]
+        raise error(reason=said or type(problem).__name__) from problem
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A text as its tokenizer gives it."""
+
+    ids: tuple[int, ...]
+    own: tuple[bool, ...]
+    """(token,) of the text itself; the others the tokenizer puts in front of it or appends."""
+    spans: tuple[Span, ...] | None
+    """(token,) characters; ``None``: not asked for, or the tokenizer does not say."""
+
+    @property
+    def stop(self) -> int:
+        """So many tokens are the prompt's: up to the last of its text; 0 where the text gives none."""
+        return max((place + 1 for place, own in enumerate(self.own) if own), default=0)
+
 
 class PromptReader:
     """Reads prompts with one tokenizer of transformers; what is asked again and again is looked up once."""
 
-    def __init__(self, tokenizer: Any) -> None:
-        """Look up the special tokens and the alphabet of `tokenizer`."""
+    def __init__(self, tokenizer: Any, size: int | None = None) -> None:
+        """Look the vocabulary up; `size` as of `Vocabulary`."""
         self._tokenizer = tokenizer
-        added = getattr(tokenizer, "added_tokens_decoder", {})
-        self._special = set(tokenizer.all_special_ids) | {i for i, entry in added.items() if entry.special}
-        vocabulary = tokenizer.get_vocab()
-        self._fallback = "<0x0A>" in vocabulary
-        self._byte_level = not self._fallback and ("Ċ" in vocabulary or "Ġ" in vocabulary)
-        self.chat = bool(getattr(tokenizer, "chat_template", None))
+        self.vocabulary = Vocabulary(tokenizer, size)
+        template = getattr(tokenizer, "chat_template", None)
+        self.chat = bool(template)
+        named = template if isinstance(template, dict) else {}
+        self._template = "" if "default" in named else next(iter(named), "")
 
-    def read(self, prompt: str, *, chat: bool, limit: int, model: str) -> TokenizedPrompt:
-        """`prompt` as the model reads it.
+    def read(self, prompt: str, *, chat: bool, limit: int, model: str, answer: str = "") -> TokenizedPrompt:
+        """`prompt` as the model reads it, each token with the bytes of the text that it stands for.
+
+        What the tokenizer appends (``</s>``, ``[SEP]``) is not part of it: the model would go on behind the end.
 
         Args:
             prompt: any text; lone surrogates become the replacement character, as no tokenizer can encode them.
             chat: inside the tokenizer's chat template, as one user message that is about to be answered.
             limit: most tokens.
             model: name for the error.
+            answer: what follows the prompt, or in a chat the beginning of the answer; read with it as one text.
 
         Raises:
             PromptEmpty: no text, or text that gives no token.
             PromptTooLarge: too many characters to be worth tokenising.
             PromptTooLong: more tokens than `limit`.
+            TokenBeyondModel: the model has no embedding for a token.
+            TokenizerFailed, ChatTemplateFailed: what the tokenizer says.
         """
         if not prompt:
             raise PromptEmpty
-        if len(prompt) > CHARACTERS_A_TOKEN * limit:
-            raise PromptTooLarge(characters=len(prompt), limit=CHARACTERS_A_TOKEN * limit)
-        text = prompt.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        if chat:
-            text = self._tokenizer.apply_chat_template(
-                [{"role": "user", "content": text}], add_generation_prompt=True, tokenize=False
-            )
-        ids = self._tokenizer(text, add_special_tokens=not chat, verbose=False)["input_ids"]
-        if not ids:
+        characters = len(prompt) + len(answer)
+        if characters > CHARACTERS_A_TOKEN * limit:
+            raise PromptTooLarge(characters=characters, limit=CHARACTERS_A_TOKEN * limit)
+        text = (self._in_template(_clean(prompt)) if chat else _clean(prompt)) + _clean(answer)
+        encoded = self._encoded([text], special=not chat, spans=True)[0]
+        if not encoded.stop:
             raise PromptEmpty
-        if len(ids) > limit:
-            raise PromptTooLong(tokens=len(ids), limit=limit, model=model)
-        return TokenizedPrompt(tuple(self.token(int(i)) for i in ids), "chat" if chat else "raw")
+        if encoded.stop > limit:
+            raise PromptTooLong(tokens=encoded.stop, limit=limit, model=model)
+        self.vocabulary.check(encoded.ids[: encoded.stop])
+        return TokenizedPrompt(
+            self._in_text(text, encoded),
+            "chat" if chat else "raw",
+            left_out=tuple(self.token(i) for i in encoded.ids[encoded.stop :]),
+            chat_template=self._template if chat else "",
+        )
 
     def ids(self, texts: Sequence[str], *, alone: bool) -> list[tuple[int, ...]]:
-        """Token ids of many texts at once.
+        """Token ids of many texts at once, without what the tokenizer appends; none for a text that gives no token.
 
         Args:
             texts: none of them inside a chat template.
             alone: without the special tokens that a prompt begins with.
+
+        Raises:
+            TokenizerFailed: what the tokenizer says.
         """
         if not texts:
             return []
-        clean = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in texts]
-        found = self._tokenizer(clean, add_special_tokens=not alone, verbose=False)["input_ids"]
-        return [tuple(int(i) for i in ids) for ids in found]
+        return [one.ids[: one.stop] for one in self._encoded([_clean(text) for text in texts], special=not alone)]
 
     @cached_property
     def text_starts(self) -> tuple[int, ...]:
-        """The tokenizer's beginning-of-text token, its end-of-text token, then its other special ones, each once."""
-        named = (self._tokenizer.bos_token_id, self._tokenizer.eos_token_id)
-        return tuple(dict.fromkeys(i for i in (*named, *self._tokenizer.all_special_ids) if i is not None))
+        """What the tokenizer puts in front of a text, its named beginnings, its end of text, then other special ones.
+
+        Each once; never the token for what is unknown, unless it bears another name too.
+        """
+        tokenizer = self._tokenizer
+        named = [*self._front(), tokenizer.bos_token_id, tokenizer.cls_token_id, tokenizer.eos_token_id]
+        others = [i for i in tokenizer.all_special_ids if i not in self.vocabulary.unknown]
+        known = (i for i in (*named, *others) if i is not None and i < self.vocabulary.size)
+        return tuple(dict.fromkeys(known))
+
+    def _front(self) -> tuple[int, ...]:
+        """What the tokenizer puts in front of a text."""
+        for text in ("a", "1", self.vocabulary.token(self.vocabulary.size - 1).piece):
+            try:
+                encoded = self._encoded([text], special=True)[0]
+            except TokenizerFailed:  # it cannot read this one
+                continue
+            if encoded.stop:
+                return encoded.ids[: encoded.own.index(True)]
+        return ()
 
     def token(self, token_id: int) -> Token:
-        """One id as a token: its piece, its text where its bytes alone are valid, its bytes."""
-        piece = self._tokenizer.convert_ids_to_tokens(token_id)
-        if piece is None:  # a model's vocabulary may be padded beyond its tokenizer's
-            piece = f"<{token_id}>"
-            return Token(token_id, piece, piece, piece.encode(), special=True)
-        if token_id in self._special:
-            return Token(token_id, piece, piece, piece.encode(), special=True)
-        raw = self._bytes(piece)
-        if raw is None:
-            text = self._tokenizer.decode([token_id], clean_up_tokenization_spaces=False)
-            return Token(token_id, piece, text, text.encode("utf-8", "replace"), special=False)
-        try:
-            return Token(token_id, piece, raw.decode("utf-8"), raw, special=False)
-        except UnicodeDecodeError:
-            return Token(token_id, piece, None, raw, special=False)
+        """One id as a token out of any text; see `Vocabulary.token`."""
+        return self.vocabulary.token(token_id)
 
     def search(self, text: str, limit: int) -> tuple[Token, ...]:
-        """Tokens that `text` may mean, at most `limit`: those that are it, its own pieces, then those that contain it.
-
-        Args:
-            text: as typed, with and without a space before it; or as a page shows it (``·`` for a space, ``⏎``).
-            limit: most tokens.
-        """
+        """Tokens of the model that `text` may mean, at most `limit`; see `Vocabulary.find`."""
         if not text:
             return ()
-        pieces = self._tokenizer(text[:SEARCHED], add_special_tokens=False, verbose=False)["input_ids"]
-        wanted = {text, " " + text}
-        found = [i for i, (whole, shown) in enumerate(self._texts) if whole in wanted or shown == text]
-        inside = [i for i, (whole, shown) in enumerate(self._texts) if text in whole or text in shown]
-        inside.sort(key=lambda i: len(self._texts[i][0]))
-        ids = list(dict.fromkeys([*found, *(int(i) for i in pieces), *inside]))
-        return tuple(self.token(i) for i in ids[:limit])
+        try:
+            pieces = self.ids([text[:SEARCHED]], alone=True)[0]
+        except TokenizerFailed:  # no pieces then; it may still stand inside a token
+            pieces = ()
+        return self.vocabulary.find(text, pieces, limit)
 
-    @cached_property
-    def _texts(self) -> list[tuple[str, str]]:
-        """What every id stands for (its piece where its bytes alone are no text), and how it is shown."""
-        tokens = (self.token(i) for i in range(len(self._tokenizer)))
-        return [(token.text if token.text is not None else token.piece, visible(token)) for token in tokens]
+    def _encoded(self, texts: Sequence[str], *, special: bool, spans: bool = False) -> list[Encoded]:
+        asked = {"return_offsets_mapping": True} if spans and getattr(self._tokenizer, "is_fast", False) else {}
+        with in_words():
+            batch = self._tokenizer(
+                list(texts), add_special_tokens=special, return_special_tokens_mask=True, verbose=False, **asked
+            )
+        offsets = batch["offset_mapping"] if asked else [None] * len(texts)
+        rows = zip(batch["input_ids"], batch["special_tokens_mask"], offsets, strict=True)
+        return [
+            Encoded(tuple(map(int, ids)), tuple(not by_tokenizer for by_tokenizer in mask), tuple(at) if at else None)
+            for ids, mask, at in rows
+        ]
 
-    def _bytes(self, piece: str) -> bytes | None:
-        """The bytes of a piece of a byte-level or byte-fallback vocabulary; ``None`` when the piece does not tell."""
-        table = byte_alphabet()
-        if self._byte_level:
-            return bytes(table[character] for character in piece) if all(c in table for c in piece) else None
-        if self._fallback and len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">"):
-            return bytes([int(piece[3:5], 16)])
-        return piece.replace("▁", " ").encode() if self._fallback else None
+    def _in_text(self, text: str, encoded: Encoded) -> tuple[Token, ...]:
+        """The prompt's tokens; those of its text with the bytes that they stand for, the tokenizer's own with none."""
+        tokens = [self.token(i) for i in encoded.ids[: encoded.stop]]
+        places = [place for place in range(encoded.stop) if encoded.own[place]]
+        pieces = [tokens[place].raw for place in places]
+        if encoded.spans is None:
+            spans = aligned(text, [piece.decode("utf-8", "replace") for piece in pieces])
+        else:
+            spans = [encoded.spans[place] for place in places]
+        parts = dict(zip(places, covered(text, spans, pieces), strict=True))
+        return tuple(_standing(token, parts.get(place, b"")) for place, token in enumerate(tokens))
+
+    def _in_template(self, text: str) -> str:
+        chosen = {"chat_template": self._template} if self._template else {}
+        messages = [{"role": "user", "content": text}]
+        with in_words(ChatTemplateFailed):
+            return str(
+                self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **chosen)
+            )
 
 
-@cache
-def byte_alphabet() -> dict[str, int]:
-    """GPT-2's printable character -> byte: printable bytes stand for themselves, the others from U+0100 on."""
-    own = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [byte for byte in range(256) if byte not in own]
-    return {chr(byte): byte for byte in own} | {chr(256 + i): byte for i, byte in enumerate(others)}
+def _clean(text: str) -> str:
+    """`text` with the replacement character for lone surrogates."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _standing(token: Token, raw: bytes) -> Token:
+    """The token as it stands in a text: special ones keep their name, and those without bytes there their own text."""
+    if token.special or not raw:
+        return replace(token, raw=raw)
+    try:
+        return replace(token, text=raw.decode("utf-8"), raw=raw)
+    except UnicodeDecodeError:
+        return replace(token, text=None, raw=raw)

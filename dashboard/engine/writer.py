@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from dashboard.engine.base import Job
+from dashboard.engine.base import Job, ModelRules
 from dashboard.engine.capture import following
 from dashboard.engine.device_lock import DeviceLock
 from dashboard.engine.generated import Column
-from dashboard.engine.prefix import Prompt, Way
+from dashboard.engine.limits import last_logits
+from dashboard.engine.model_rules import Origin
+from dashboard.engine.prefix import Prompt
+from dashboard.engine.tokenizing import in_words
+from dashboard.engine.ways import Way
+from dashboard.errors import Busy, Cancelled
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,18 @@ class Turn:
         """Between two steps: let others in. Raises Cancelled, Busy."""
         self.device.give_way(self.job)
 
+    def interrupted(self) -> str:
+        """Between two steps: let others in. Why it does not go on then: ``cancelled``, ``busy``; empty: it does."""
+        if self.job.cancel.is_set():
+            return "cancelled"
+        try:
+            self.give_way()
+        except Cancelled:
+            return "cancelled"
+        except Busy:
+            return "busy"
+        return ""
+
 
 @dataclass(frozen=True)
 class Writer:
@@ -38,6 +55,8 @@ class Writer:
     """How rows go on from a prompt."""
     ending: tuple[int, ...]
     """Tokens that end a text."""
+    rules: ModelRules = field(default_factory=ModelRules)
+    """What the model's own generation config does to texts."""
 
     def ids(self, tokens: Sequence[int]) -> Tensor:
         """(T,) on the model's device."""
@@ -46,28 +65,47 @@ class Writer:
     def prompt(self, ids: Tensor, job: Job) -> Prompt:
         """The computed prompt, (T,). Raises Cancelled."""
         with torch.inference_mode(), following(Job(cancel=job.cancel)):
-            return self.way(self.model, ids)
+            return self.way.prompt(self.model, ids)
+
+    def along(self, prompt: Prompt, ids: Sequence[int], text: Sequence[int]) -> Tensor:
+        """(n, vocab) float32 logits before each token of `text`, (n,), behind the computed `prompt` of `ids`.
+
+        Those of one pass over prompt and text: where the text crosses a length at which the family changes, what was
+        computed for the prompt alone does not count.
+        """
+        with torch.inference_mode():
+            if self.way.crosses(len(ids), len(ids) + len(text)):
+                return last_logits(self.model, [*ids, *text], len(text) + 1)[:-1]
+            behind = prompt.begin(1).step(self.ids(text[:-1])[None])[0] if len(text) > 1 else prompt.logits[None][:0]
+            return torch.cat([prompt.logits[None], behind])
 
     def text(self, ids: Sequence[int]) -> str:
         """What tokens say, special ones included."""
-        return str(self.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False))
+        with in_words():
+            return str(self.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False))
 
-    def why_stopped(self, ids: Sequence[int], column: Column) -> str:
-        """Why a text, the tokens behind the prompt, ends here; empty where it goes on."""
+    def origin(self, prompt: Tensor, limit: int = 0) -> Origin:
+        """Where texts come from, for the model's rules: behind a prompt, (T,), at most `limit` tokens (0: not said)."""
+        return Origin(self.rules, prompt, self.ending, limit)
+
+    def why_stopped(self, ids: Sequence[int], column: Column, prompt: Sequence[int] = ()) -> str:
+        """Why a text ends here; empty where it goes on.
+
+        Args:
+            ids: its tokens behind the prompt.
+            column: how it is made.
+            prompt: the tokens before it: as in ``generate``, a stop string may begin there.
+        """
         if ids[-1] in self.ending:
             return "end"
-        if column.stop:
-            # no token is shorter than a byte
-            tail = self.text(ids[-(max(len(stop.encode()) for stop in column.stop) + 4) :])
-            if any(stop in tail for stop in column.stop):
-                return "stop"
+        stops = (*column.stop, *self.rules.stops(column.settings))
+        if stops and self._completed(prompt, ids, stops):
+            return "stop"
         return "limit" if len(ids) >= column.max_new_tokens else ""
 
-
-def ending_of(model: Any, tokenizer: Any) -> tuple[int, ...]:
-    """Tokens that end a text, as ``generate`` would see it: of the generation config, the config or the tokenizer."""
-    for owner in (getattr(model, "generation_config", None), model.config, tokenizer):
-        found = getattr(owner, "eos_token_id", None)
-        if found is not None:
-            return tuple(found) if isinstance(found, list | tuple) else (int(found),)
-    return ()
+    def _completed(self, prompt: Sequence[int], ids: Sequence[int], stops: Sequence[str]) -> bool:
+        """Whether the last token completes one of `stops`."""
+        reach = max(len(stop.encode()) for stop in stops) + 4  # no token is shorter than a byte
+        tail = [*prompt[-reach:], *ids[-reach:]][-reach:]
+        whole, before = self.text(tail), len(self.text(tail[:-1]).rstrip("\ufffd"))
+        return any(whole.find(stop, max(0, before - len(stop) + 1)) >= 0 for stop in stops)

@@ -24,7 +24,7 @@ def gap_frame(steps: Sequence[tuple[int, str]], first_log_prob: Floats, second_l
         step's that of the model itself.
     """
     with np.errstate(invalid="ignore"):
-        gap = first_log_prob - second_log_prob  # none where both probabilities round to 0
+        gap = first_log_prob - second_log_prob  # none where both probabilities are 0
     return pd.DataFrame(
         {
             "layer": [layer for layer, _ in steps],

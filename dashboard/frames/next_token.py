@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -72,7 +73,7 @@ class PromptScore:
     tokens: int
     """Tokens that were predicted: all but the first, which nothing precedes."""
     nbytes: int
-    """Bytes of UTF-8 of those tokens."""
+    """Bytes of UTF-8 of the typed text that those tokens stand for."""
     bits: float
     """Sum of their surprisals [bits]."""
 
@@ -83,8 +84,8 @@ class PromptScore:
 
     @property
     def bits_per_byte(self) -> float:
-        """Bits over bytes: unlike perplexity it compares between tokenizers."""
-        return self.bits / self.nbytes
+        """Bits over bytes: unlike perplexity it compares between tokenizers; NaN where no typed byte was predicted."""
+        return self.bits / self.nbytes if self.nbytes else math.nan
 
 
 def prompt_score(table: PositionTable, tokens: Sequence[Token]) -> PromptScore | None:

@@ -82,7 +82,7 @@ def read(slug: str, data: bytes, file_name: str) -> BenchmarkItems:
     Raises:
         FileTooLarge, FileNotText, TableBroken: the file cannot be read as text or as a table.
         BenchmarkColumnsMissing, BenchmarkLineInvalid, BenchmarkJsonInvalid, BenchmarkItemInvalid, BenchmarkEmpty,
-            BenchmarkSideUnknown: it is not as published.
+            BenchmarkSideUnknown, BenchmarkUnpaired: it is not as published.
         KeyError: there is no such benchmark.
     """
     checked_size(len(data), MAX_BYTES)

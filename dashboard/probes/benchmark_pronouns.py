@@ -6,9 +6,15 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dashboard.errors import BenchmarkColumnsMissing, BenchmarkEmpty, BenchmarkLineInvalid, BenchmarkSideUnknown
+from dashboard.errors import (
+    BenchmarkColumnsMissing,
+    BenchmarkEmpty,
+    BenchmarkLineInvalid,
+    BenchmarkSideUnknown,
+    BenchmarkUnpaired,
+)
 from dashboard.probes.benchmark_items import BenchmarkItems, PronounPair, Skipped
-from dashboard.probes.text_files import Row, decoded
+from dashboard.probes.text_files import Row, decoded, delimiter_of, rows
 from dashboard.tokens import shortened
 
 TEMPLATE_COLUMNS = ("occupation(0)", "other-participant(1)", "answer", "sentence")
@@ -21,6 +27,7 @@ _MENS = {men for _, men in FORMS}
 _PLACEHOLDERS = {"NOM": ("she", "he"), "POSS": ("her", "his"), "ACC": ("her", "him")}
 _PLACEHOLDER = re.compile(r"\$(NOM|POSS|ACC)_PRONOUN")
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
+_TYPE_2 = re.compile(r"type[ _-]?2", re.IGNORECASE)
 _NUMBER_IN_FRONT = re.compile(r"^\d+\s+")
 
 
@@ -51,15 +58,17 @@ def _pair(first: _Mention, second: _Mention, name: str, pronouns: tuple[str, str
 def read_winogender(data: bytes) -> BenchmarkItems:
     """Read ``templates.tsv`` or ``all_sentences.tsv``: pairs whose two sentences are the same up to the pronoun.
 
-    The first continuation is about the occupation, the second about the other person; `women_first` orders them.
+    The first continuation is about the occupation, the second about the other person; `women_first` orders them. A
+    file that was saved again with another delimiter is read as well.
 
     Raises:
         BenchmarkColumnsMissing, BenchmarkLineInvalid, BenchmarkEmpty: as their names say.
-        FileNotText: from `text_files`.
+        FileNotText, TableBroken: from `text_files`.
     """
     name = "Winogender"
-    lines = decoded(data)[0].splitlines()
-    table = [Row(n, tuple(c.strip() for c in one.split("\t"))) for n, one in enumerate(lines, start=1) if one.strip()]
+    text = decoded(data)[0]
+    mark = delimiter_of(text.lstrip().partition("\n")[0])
+    table = _published_rows(text) if mark == "\t" else rows(text, mark)
     columns = table[0].cells if table else ()
     if columns[:4] == TEMPLATE_COLUMNS:
         mentions = [_from_template(row, name) for row in table[1:]]
@@ -69,6 +78,12 @@ def read_winogender(data: bytes) -> BenchmarkItems:
         wanted = " / ".join(", ".join(one) for one in (TEMPLATE_COLUMNS, SENTENCE_COLUMNS))
         raise BenchmarkColumnsMissing(benchmark=name, missing=wanted, found=shortened(", ".join(columns), 200) or "–")
     return _winogender_pairs(mentions, name)
+
+
+def _published_rows(text: str) -> list[Row]:
+    """The published files quote nothing: a quotation mark is text."""
+    lines = enumerate(text.splitlines(), start=1)
+    return [Row(n, tuple(cell.strip() for cell in line.split("\t"))) for n, line in lines if line.strip()]
 
 
 def _winogender_pairs(mentions: Sequence[tuple[str, str, _Mention]], name: str) -> BenchmarkItems:
@@ -157,7 +172,7 @@ def women_first(
 def read_winobias(data: bytes, file_name: str) -> BenchmarkItems:
     """Read ``pro_stereotyped_type1.txt.dev`` and its like: neighbouring lines that are the same up to the pronoun.
 
-    The first continuation is about the one whom the stereotype says is a woman. Type 2 files have no such lines.
+    The first continuation is about the one whom the stereotype says is a woman.
 
     Args:
         data: the file's bytes.
@@ -165,6 +180,7 @@ def read_winobias(data: bytes, file_name: str) -> BenchmarkItems:
 
     Raises:
         BenchmarkSideUnknown, BenchmarkEmpty: as their names say.
+        BenchmarkUnpaired: no lines are neighbours of that kind, as in the files of type 2.
         FileNotText: from `text_files`.
     """
     name = "WinoBias"
@@ -175,6 +191,8 @@ def read_winobias(data: bytes, file_name: str) -> BenchmarkItems:
     read = [_from_brackets(line, text) for line, text in lines]
     mentions = [one for one in read if isinstance(one, _Mention)]
     pairs, alone = _neighbours(mentions)
+    if mentions and (not pairs or _TYPE_2.search(file_name)):
+        raise BenchmarkUnpaired(file=shortened(file_name, 80))
     if not pairs:
         raise BenchmarkEmpty(benchmark=name, example=WINOBIAS_EXAMPLE)
     skipped = [one for one in read if isinstance(one, Skipped)]

@@ -14,7 +14,8 @@ from dashboard.errors import (
     BenchmarkLineInvalid,
 )
 from dashboard.probes.benchmark_items import BenchmarkItems, SentencePair, SentenceTriple
-from dashboard.probes.text_files import Row, decoded, rows
+from dashboard.probes.text_files import Row, decoded, delimiter_of, rows
+from dashboard.strict_json import whole_characters
 from dashboard.tokens import shortened
 
 CROWS_COLUMNS = ("sent_more", "sent_less", "stereo_antistereo", "bias_type")
@@ -23,7 +24,7 @@ _GOLD_LABELS = ("stereotype", "anti-stereotype", "unrelated")
 
 
 def read_crows_pairs(data: bytes) -> BenchmarkItems:
-    """Read ``crows_pairs_anonymized.csv``.
+    """Read ``crows_pairs_anonymized.csv``, with the delimiter that its first line has.
 
     Raises:
         BenchmarkColumnsMissing, BenchmarkLineInvalid, BenchmarkEmpty: as their names say.
@@ -33,7 +34,8 @@ def read_crows_pairs(data: bytes) -> BenchmarkItems:
     text = decoded(data)[0]
     # another file's quotation marks are not what is wrong with it
     first = text.lstrip().partition("\n")[0]
-    table = rows(text, ",") if any(column in first for column in CROWS_COLUMNS) else [Row(1, (first.strip(),))]
+    known = any(column in first for column in CROWS_COLUMNS)
+    table = rows(text, delimiter_of(first)) if known else [Row(1, (first.strip(),))]
     columns = table[0].cells
     missing = [column for column in CROWS_COLUMNS if column not in columns]
     if missing:
@@ -65,7 +67,7 @@ def read_stereoset(data: bytes) -> BenchmarkItems:
     """
     name = "StereoSet"
     try:
-        content: Any = json.loads(decoded(data)[0])
+        content: Any = json.loads(whole_characters(decoded(data)[0]))
     except json.JSONDecodeError as error:
         raise BenchmarkJsonInvalid(benchmark=name, line=error.lineno, reason=error.msg) from error
     except RecursionError as error:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.errors import NothingToScore
+from dashboard.errors import NothingToScore, PromptEmpty
+from dashboard.probes.continuations import Ids, Rows, Tokenise, continuations, shared
 from dashboard.probes.lexicon import Completion
 from dashboard.probes.spec import ProbeSpec
 from dashboard.probes.templates import size
 from dashboard.probes.tokenised import Finding, Tokenised, findings
 
-Tokenise = Callable[[Sequence[str], bool], Sequence[tuple[int, ...]]]
-"""(texts, alone) -> ids of each; alone: without the special tokens that a prompt begins with."""
+MOST_PAIRS = 50_000
+"""Up to so many pairs of a prompt and a completion are all tokenised here; a job tokenises more, chunk by chunk."""
 CHECKED = 20
-"""Prompts behind which every completion's tokens are looked at: the first of each template, then others."""
+"""Prompts behind which completions are looked at where there are more pairs: each template's first, then others."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,14 @@ class Prepared:
     texts: tuple[str, ...]
     """(completion,) as they stand behind a prompt."""
     completion_ids: tuple[tuple[int, ...], ...]
+    """What is scored of each behind the first prompt."""
     findings: tuple[tuple[str, tuple[str, ...]], ...]
     """(kind, completions) to know about, worst first."""
+    own: Rows = ()
+    """(prompt, completion) where completions have other tokens behind some prompts, or the end of a prompt is read
+    otherwise; empty where `completion_ids` follow `prompt_ids` everywhere."""
+    whole: bool = True
+    """Whether every pair was looked at: there are no more than MOST_PAIRS."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -46,6 +53,13 @@ class Prepared:
         """(group,) the words of each."""
         probe = self.spec.probe
         return tuple(probe.group(group).name for group in range(probe.groups))
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """(completion,) most tokens that are scored of each."""
+        if not self.own:
+            return tuple(map(len, self.completion_ids))
+        return tuple(max(len(one.scored) for one in column) for column in zip(*self.own, strict=True))
 
     def arranged(self, log_p: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         """(template, group, completion) scores, and (template, completion) behind the neutral prompts, NaN without one.
@@ -75,24 +89,28 @@ def prepared(spec: ProbeSpec, tokenise: Tokenise) -> Prepared:
     prompts = [probe.prompt(template, group) for template, group in pairs]
     prompts += [template.neutral for template in probe.templates if template.neutral]
     texts = [one.after(article=spec.article) for one in lexicon.completions]
-    prompt_ids = list(tokenise(prompts, False))
-    alone = list(tokenise(texts, True))
-    shown = _looked_at(prompts, probe.groups)
-    whole = tokenise([prompts[at] + text for at in shown for text in texts], False)
-    found = _findings([(prompts[at], prompt_ids[at]) for at in shown], list(zip(texts, alone, strict=True)), whole)
-    empty = {at for finding in found if finding.kind == "empty" for at in finding.which}
-    empty |= {at for at, ids in enumerate(alone) if not ids}
-    kept = [at for at in range(len(texts)) if at not in empty]
-    if not kept:
+    prompt_ids = [tuple(ids) for ids in tokenise(prompts, False)]
+    if not all(prompt_ids):
+        raise PromptEmpty
+    whole = len(prompts) * len(texts) <= MOST_PAIRS
+    looked_at = list(range(len(prompts))) if whole else _looked_at(prompts, probe.groups)
+    some, some_ids = [prompts[at] for at in looked_at], [prompt_ids[at] for at in looked_at]
+    rows = continuations(some_ids, some, texts, tokenise)
+    said = _findings(some, some_ids, list(zip(texts, tokenise(texts, True), strict=True)), rows)
+    scorable = [at for at in range(len(texts)) if all(row[at].scorable for row in rows)]
+    if not scorable:
         raise NothingToScore(place=1)
+    rows = tuple(tuple(row[at] for at in scorable) for row in rows)
     return Prepared(
         spec=spec,
         prompts=tuple(prompts),
         prompt_ids=tuple(prompt_ids),
-        completions=tuple(lexicon.completions[at] for at in kept),
-        texts=tuple(texts[at] for at in kept),
-        completion_ids=tuple(alone[at] for at in kept),
-        findings=tuple((one.kind, tuple(texts[at].strip() for at in one.which)) for one in found),
+        completions=tuple(lexicon.completions[at] for at in scorable),
+        texts=tuple(texts[at] for at in scorable),
+        completion_ids=tuple(one.scored for one in rows[0]),
+        findings=tuple((one.kind, tuple(texts[at].strip() for at in one.which)) for one in said),
+        own=() if not whole or shared(rows, prompt_ids) else rows,
+        whole=whole,
     )
 
 
@@ -103,21 +121,20 @@ def _looked_at(prompts: Sequence[str], groups: int) -> list[int]:
 
 
 def _findings(
-    prompts: Sequence[tuple[str, tuple[int, ...]]],
-    completions: Sequence[tuple[str, tuple[int, ...]]],
-    whole: Sequence[tuple[int, ...]],
+    prompts: Sequence[str], prompt_ids: Sequence[Ids], completions: Sequence[tuple[str, Ids]], rows: Rows
 ) -> list[Finding]:
     """Of all prompts looked at together: a completion is named once for each thing that holds of it somewhere.
 
     Args:
-        prompts: text and ids.
+        prompts: texts.
+        prompt_ids: of each.
         completions: text and ids alone.
-        whole: ids of each completion behind each prompt, completions fastest.
+        rows: each completion behind each prompt.
     """
     holds: dict[str, set[int]] = {}
-    for place, (prompt, ids) in enumerate(prompts):
-        rows = whole[place * len(completions) : (place + 1) * len(completions)]
-        behind = [Tokenised(text, row, alone) for (text, alone), row in zip(completions, rows, strict=True)]
+    for prompt, ids, row in zip(prompts, prompt_ids, rows, strict=True):
+        behind = [Tokenised(text, one.ids, alone) for (text, alone), one in zip(completions, row, strict=True)]
         for finding in findings(prompt, ids, behind):
             holds.setdefault(finding.kind, set()).update(finding.which)
-    return [Finding(kind, tuple(sorted(which))) for kind, which in holds.items()]
+    holds["by_prompt"] = {at for at in range(len(completions)) if len({row[at].scored for row in rows}) > 1}
+    return [Finding(kind, tuple(sorted(which))) for kind, which in holds.items() if which]

@@ -12,6 +12,7 @@ from dashboard.probes.lexicon import PEOPLE, PRONOUNS, Lexicon, lexicon
 from dashboard.probes.presets import Preset
 from dashboard.probes.reading import OwnList, from_lines
 from dashboard.probes.templates import Probe, parsed, probe, words_of
+from dashboard.strict_json import read_json
 
 OWN = "own"
 LEXICONS = ("occupations", PEOPLE.name, *(one.name for one in PRONOUNS))
@@ -88,11 +89,7 @@ def read(text: str) -> ProbeSpec:
     Raises:
         ValueError: what cannot be read, as the exception's text.
     """
-    try:
-        found = json.loads(text)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-    return of_facts(found)
+    return of_facts(read_json(text))
 
 
 def of_facts(found: Any) -> ProbeSpec:
@@ -103,6 +100,8 @@ def of_facts(found: Any) -> ProbeSpec:
     texts = [*found["templates"], *found["neutral"], *found["words"].values()]
     if not all(isinstance(one, str) for one in texts) or len(found["templates"]) != len(found["neutral"]):
         raise ValueError("templates, neutral forms and words have to be texts, a neutral form each")
+    if not all(isinstance(found.get(name, True), bool) for name in ("article", "boundary")):
+        raise ValueError("article and boundary have to be true or false")
     if found["lexicon"] not in (*LEXICONS, OWN):
         raise ValueError(f"lexicon {found['lexicon'][:40]}")
     return ProbeSpec(
@@ -111,6 +110,6 @@ def of_facts(found: Any) -> ProbeSpec:
         words=tuple(found["words"].items()),
         lexicon=found["lexicon"],
         own=found["own"],
-        article=bool(found.get("article", True)),
-        boundary=bool(found.get("boundary", True)),
+        article=found.get("article", True),
+        boundary=found.get("boundary", True),
     )

@@ -105,6 +105,14 @@ def delimited(text: str) -> tuple[list[Row], str]:
     return best[2], best[1] if best[0] else ","
 
 
+def delimiter_of(heading: str) -> str:
+    """The delimiter of a table whose column names have none in them: the commonest of DELIMITERS; ``,`` where none is.
+
+    A published file that a spreadsheet saved again has another one than before, and the same columns.
+    """
+    return max(DELIMITERS[::-1], key=heading.count)
+
+
 def rows(text: str, delimiter: str) -> list[Row]:
     """The rows of a table that is known to have this delimiter; those without any text are left out.
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dashboard.probes.articles import article_for, split_article
+from dashboard.probes.continuations import Continuation
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,10 @@ class Tokenised:
     alone: tuple[int, ...]
     """Of the completion as a text of its own."""
 
+    def behind(self, prompt_ids: Sequence[int]) -> Continuation:
+        """Which of its tokens are scored."""
+        return Continuation.of(tuple(prompt_ids), self.whole)
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -29,7 +34,9 @@ class Finding:
     kind: str
     """
     - ``empty``: adds no token, so it has no probability;
-    - ``boundary_lost``: the ids of prompt + completion do not begin with the prompt's: the two share a token;
+    - ``no_beginning``: differs from the prompt in the very first token: nothing is given, so it has no probability;
+    - ``boundary_lost``: the ids of prompt + completion do not begin with the prompt's: its end is read otherwise;
+    - ``by_prompt``: has other tokens behind some prompts than behind others (told of all prompts together);
     - ``inside_word``: goes on with the prompt's last word instead of beginning its own;
     - ``double_space``: the prompt ends in white space and the completion begins with it;
     - ``alone_differs``: as a text of its own it has other tokens than behind the prompt;
@@ -44,8 +51,8 @@ class Finding:
 
 
 def token_counts(prompt_ids: Sequence[int], completions: Sequence[Tokenised]) -> tuple[int, ...]:
-    """Tokens that each completion adds to the prompt."""
-    return tuple(len(one.whole) - len(prompt_ids) for one in completions)
+    """Tokens of each completion that are scored."""
+    return tuple(len(one.behind(prompt_ids).scored) for one in completions)
 
 
 def findings(prompt: str, prompt_ids: Sequence[int], completions: Sequence[Tokenised]) -> tuple[Finding, ...]:
@@ -58,13 +65,15 @@ def findings(prompt: str, prompt_ids: Sequence[int], completions: Sequence[Token
     """
     start = tuple(prompt_ids)
     counts = token_counts(start, completions)
-    kept = [one.whole[: len(start)] == start for one in completions]
-    tails = [one.whole[len(start) :] if keeps else () for one, keeps in zip(completions, kept, strict=True)]
+    behind = [one.behind(start) for one in completions]
+    kept = [one.given == len(start) for one in behind]
+    tails = [one.scored if keeps else () for one, keeps in zip(behind, kept, strict=True)]
     article = _last_word(prompt).lower()
     ends_in_article = article in {"a", "an"}
     holds: dict[str, list[bool]] = {
-        "empty": [keeps and not tail for keeps, tail in zip(kept, tails, strict=True)],
-        "boundary_lost": [not keeps for keeps in kept],
+        "empty": [not one.scored for one in behind],
+        "no_beginning": [bool(one.scored) and not one.given for one in behind],
+        "boundary_lost": [bool(one.scored) and 0 < one.given < len(start) for one in behind],
         "inside_word": [_inside_word(prompt, one.text) for one in completions],
         "double_space": [prompt[-1:].isspace() and one.text[:1].isspace() for one in completions],
         "alone_differs": [bool(tail) and tail != one.alone for tail, one in zip(tails, completions, strict=True)],

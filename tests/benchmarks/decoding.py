@@ -47,11 +47,14 @@ def plain_call(model: Any, ids: tuple[int, ...], column: Any, rows: int) -> None
     import torch
 
     from dashboard.engine.beams import generation_config
+    from dashboard.engine.model_rules import without_rules
 
     config = generation_config(replace(column, rows=rows), ())
     config.output_scores = False
     with torch.inference_mode():
-        model.generate(torch.tensor([ids]), attention_mask=torch.ones(1, len(ids)), generation_config=config)
+        without_rules(model).generate(
+            torch.tensor([ids]), attention_mask=torch.ones(1, len(ids)), generation_config=config
+        )
 
 
 def measure_speed(report: Report, new: int) -> None:

@@ -48,6 +48,28 @@ def test_the_first_page_stands_and_says_what_is_loaded(page, app_server):
     expect(page).to_have_title(re.compile("Overview · Logitscope"))
 
 
+def test_the_overview_has_an_address_of_its_own_and_no_other_name_has(page, app_server, watch):
+    open_page(page, app_server, "/overview?prompt=zebra")
+    headline(page, "Overview")
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("zebra")
+    expect(page.get_by_text("Page not found")).to_have_count(0)
+    expect(page.get_by_role("link", name="Overview")).to_have_count(1)
+    open_page(page, app_server, "/nowhere")
+    expect(page.get_by_text("Page not found")).to_be_visible()
+    watch.errors.clear()  # Streamlit says so in the console as well
+
+
+@pytest.mark.parametrize("system", ["light", "dark"])
+@pytest.mark.parametrize(("theme", "colour"), [("light", "rgb(194, 65, 12)"), ("dark", "rgb(251, 146, 60)")])
+def test_a_warning_has_the_colour_of_the_theme_that_was_chosen(page, app_server, system, theme, colour):
+    page.emulate_media(color_scheme=system)
+    open_page(page, app_server, f"/?embed=true&embed_options={theme}_theme", width=600)
+    app = page.get_by_test_id("stApp")
+    headline(page, "Overview")
+    app.evaluate("app => app.insertAdjacentHTML('beforeend', '<p class=\"ls-count ls-warn\" id=\"warned\">!</p>')")
+    expect(page.locator("#warned")).to_have_css("color", colour)
+
+
 def test_a_prompt_is_run_and_stands_in_the_address(page, app_server):
     open_page(page, app_server, "/attention")
     type_prompt(page, PROMPT)
@@ -107,14 +129,14 @@ def test_csv_and_svg_are_downloaded(page, app_server):
     page.get_by_role("tab", name="Download").first.click()
     with page.expect_download() as found:
         page.get_by_role("button", name="CSV", exact=True).first.click()
-    rows = list(csv.DictReader(io.StringIO(found.value.path().read_text(encoding="utf-8"))))
+    rows = list(csv.DictReader(io.StringIO(found.value.path().read_text(encoding="utf-8-sig"))))
     probs = [float(row["prob"]) for row in rows]
     assert len(rows) == 20
     assert probs == sorted(probs, reverse=True)
     assert rows[0]["model"] == "smollm2-135m-instruct"
     with page.expect_download() as found:
         page.get_by_role("button", name="SVG", exact=True).first.click()
-    svg = found.value.path().read_text(encoding="utf-8")
+    svg = found.value.path().read_text(encoding="utf-8-sig")
     assert svg.startswith("<svg")
     assert rows[0]["run"] in svg
 

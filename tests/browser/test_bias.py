@@ -28,7 +28,7 @@ def test_a_preset_is_scored_looked_at_and_exported(page: Page, app_server: str) 
     page.get_by_role("tab", name="Download").first.click()
     with page.expect_download() as found:
         page.get_by_role("button", name="CSV", exact=True).first.click()
-    rows = list(csv.DictReader(io.StringIO(found.value.path().read_text(encoding="utf-8"))))
+    rows = list(csv.DictReader(io.StringIO(found.value.path().read_text(encoding="utf-8-sig"))))
     assert len(rows) == 60 * 2
     assert {row["completion"] for row in rows} == {"man", "woman"}
     assert all(float(row["log_prob_nats"]) < 0 for row in rows)

@@ -103,6 +103,17 @@ def test_settings_are_saved_and_loaded_as_a_file(page: Page, app_server: str, tm
     assert json.loads(parse_qs(urlsplit(page.url).query)["sampling_columns"][0])[1]["temperature"] == 0.5
 
 
+def test_column_names_that_look_like_markdown_are_shown_as_typed(page: Page, app_server: str) -> None:
+    names = ["**bold** :red[x] `code` $x^2$", "[a](http://e.com) www.e.com a@e.com", ":smile: -> <b>h</b> __n__"]
+    specs = json.dumps([{"name": name, "max_new_tokens": 2} for name in names])
+    page.goto(f"{app_server}/sampling?prompt=zebra&sampling_columns={quote(specs)}")
+    wait_ready(page, seconds=120)
+    control = page.locator(".st-key-sampling_edited")
+    shown = [text.replace("\u2060", "").partition(" ")[2] for text in control.get_by_role("radio").all_inner_texts()]
+    assert shown == names
+    expect(control.locator("a, strong, em, code, img, .katex")).to_have_count(0)
+
+
 def test_the_page_fits_a_small_screen(page: Page, app_server: str) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{app_server}/sampling?prompt={quote(PROMPT)}")

@@ -189,7 +189,8 @@ def _texts(engine: Any, key: Any, model: Any) -> tuple[str, list[str]]:
     from dashboard.engine.base import DecodeSettings
     from dashboard.engine.generated import Column, GenerateRequest
 
-    column = Column(DecodeSettings(do_sample=False), max_new_tokens=NEW)
+    # rules of a generation config (a forced end) are no business of the passes
+    column = Column(DecodeSettings(do_sample=False, model_rules=False), max_new_tokens=NEW)
     found = engine.generate(key, GenerateRequest((column,))).outputs[0]
     ids = list(IDS)
     for i, token in enumerate(found.ids.tolist()):

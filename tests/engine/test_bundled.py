@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from dashboard.engine import bundled
-from dashboard.errors import ModelUnreachable
+from dashboard.errors import CacheUnwritable, ModelUnreachable
 from dashboard.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +30,7 @@ def elsewhere(tmp_path, monkeypatch):
         def save_pretrained(self, folder, **_):
             Path(folder).mkdir(exist_ok=True)
             (Path(folder) / "weights").write_text("w" * 1000)
+            (Path(folder) / "config.json").write_text("{}")
 
     monkeypatch.setattr(bundled, "_load", lambda source, progress: (Small(), Small()))
     source = tmp_path / "source.gguf"
@@ -94,6 +95,42 @@ def test_a_change_of_content_is_found_by_its_checksum(elsewhere):
     assert bundled.verify(folder)
     (folder / "weights").write_text("x" * 1000)
     assert not bundled.verify(folder)
+
+
+@pytest.mark.parametrize("name", ["weights", "config.json"])
+def test_a_content_that_changed_is_noticed_by_the_next_process_and_made_again(elsewhere, name):
+    folder, revision = bundled.prepare(elsewhere)
+    good = (folder / name).read_bytes()
+    (folder / name).write_bytes(b"y" + good[1:])  # of the same size
+    bundled._verified.clear()
+    assert bundled.prepare(elsewhere) == (folder, revision)
+    assert (folder / name).read_bytes() == good
+
+
+def test_contents_are_compared_once_a_process(elsewhere, monkeypatch):
+    bundled.prepare(elsewhere)
+    monkeypatch.setattr(bundled, "verify", lambda _folder: pytest.fail("compared again"))
+    assert bundled.prepare(elsewhere)
+
+
+@pytest.mark.parametrize(
+    "manifest", ["[]", "{}", '{"format": 1, "revision": "r", "files": []}', '{"files": {"weights": 3}}']
+)
+def test_any_damaged_manifest_is_made_again(elsewhere, manifest):
+    folder, revision = bundled.prepare(elsewhere)
+    (folder / bundled.MANIFEST).write_text(manifest)
+    assert bundled.prepare(elsewhere) == (folder, revision)
+
+
+def test_a_cache_that_cannot_be_written_is_told_in_words(elsewhere, monkeypatch, capsys):
+    elsewhere.cache_dir.write_text("a file where the folder should be")
+    with pytest.raises(CacheUnwritable):
+        bundled.prepare(elsewhere)
+    monkeypatch.setattr(Settings, "load", lambda: elsewhere)
+    assert bundled.main() == 1
+    printed = capsys.readouterr()
+    assert str(elsewhere.cache_dir) in printed.err
+    assert "Traceback" not in printed.err + printed.out
 
 
 def test_what_a_killed_conversion_left_is_removed(elsewhere):

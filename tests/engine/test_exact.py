@@ -1,5 +1,6 @@
 """Settings compared and continuations followed without drawing: by hand, and against plain transformers."""
 
+import dataclasses
 import itertools
 import math
 
@@ -12,8 +13,9 @@ from dashboard.engine.base import DecodeSettings, Job
 from dashboard.engine.decoding import process
 from dashboard.engine.exact import compare
 from dashboard.engine.generated import CompareRequest, TreeRequest
+from dashboard.engine.local import LocalEngine
 from dashboard.errors import Cancelled
-from tests.engine.test_generation import plain  # noqa: F401 - a fixture
+from tests.engine.test_generation import DeviceTaken, plain  # noqa: F401 - a fixture
 from tests.engine.test_local import key_of
 
 WAYS = (
@@ -142,3 +144,21 @@ def test_a_tree_can_be_stopped(every_way):
     job.cancel.set()
     with pytest.raises(Cancelled):
         engine.probability_tree(key, TreeRequest(depth=4, nodes=300), job)
+
+
+def test_a_tree_that_others_interrupt_is_right_as_far_as_it_goes_and_is_not_kept(tiny_settings):
+    engine = LocalEngine(dataclasses.replace(tiny_settings, busy_seconds=0.2))
+    key, request = key_of(engine), TreeRequest(depth=3, mass=1.0, nodes=60)
+    others = DeviceTaken(engine)
+    looks = itertools.count(1)
+    job = Job(progress=lambda _: others.take() if next(looks) == 3 else None)
+    try:
+        part = engine.probability_tree(key, request, job)
+    finally:
+        others.leave()
+    assert part.unfinished == "busy"
+    assert 0 < len(part.ids) < 60
+    whole = engine.probability_tree(key, request)
+    assert whole.unfinished == ""
+    np.testing.assert_array_equal(part.ids, whole.ids[: len(part.ids)])
+    np.testing.assert_allclose(part.probs, whole.probs[: len(part.ids)], rtol=1e-4)

@@ -12,6 +12,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from dashboard.engine import sampling
 from dashboard.engine.base import DecodeSettings, Job
 from dashboard.engine.beams import generation_config
 from dashboard.engine.capture import install
@@ -19,9 +20,12 @@ from dashboard.engine.device_lock import DeviceLock
 from dashboard.engine.generated import FLOAT_NOISE, Column, GenerateRequest, assembled
 from dashboard.engine.generation import generate
 from dashboard.engine.local import LocalEngine
-from dashboard.engine.prefix import SharedPrompt, SharedRows, find_way
-from dashboard.engine.writer import Turn, Writer, ending_of
-from dashboard.errors import Busy, Cancelled, GenerationTooLarge, GenerationTooLong
+from dashboard.engine.model_rules import ending_of
+from dashboard.engine.prefix import SharedPrompt, SharedRows
+from dashboard.engine.sampling import DRAW_BYTES
+from dashboard.engine.ways import find_way
+from dashboard.engine.writer import Turn, Writer
+from dashboard.errors import Busy, Cancelled, GenerationTooLarge, GenerationTooLong, TextsUnfinished
 from dashboard.settings import BUNDLED
 from tests.engine.test_decoding import random_settings
 from tests.engine.test_local import MODEL, key_of
@@ -40,7 +44,7 @@ def writer(tiny_folder):
     model = AutoModelForCausalLM.from_pretrained(tiny_folder, attn_implementation="eager").eval()
     tokenizer = AutoTokenizer.from_pretrained(tiny_folder)
     way = find_way(model, tuple(range(3, 11)), shared=install(model).plain)
-    return Writer(model, tokenizer, way, ending_of(model, tokenizer))
+    return Writer(model, tokenizer, way, ending_of(model.generation_config))
 
 
 @pytest.fixture
@@ -351,7 +355,91 @@ def test_the_cost_is_told_before(tiny_engine):
     assert cost.tokens == 100
     assert cost.seconds > 0
     # 100 rows' tokens of 3 layers x 2 key-value heads x 8 numbers x (key, value) x 4 bytes
-    assert cost.nbytes == 100 * 3 * 2 * 8 * 2 * 4
+    cached = 100 * 3 * 2 * 8 * 2 * 4
+    # logits of 10 rows, and what drawing works in
+    logits = 10 * tiny_engine.describe(MODEL).vocab * (4 + DRAW_BYTES)
+    assert cost.nbytes == cached + logits
+
+
+def test_the_cost_counts_logits_of_many_rows_and_the_scores_that_a_search_keeps(tiny_engine, monkeypatch):
+    """2,000 rows of a large vocabulary are refused with numbers, not by the allocator; draws are split."""
+    key, vocab = key_of(tiny_engine), tiny_engine.describe(MODEL).vocab
+    many = GenerateRequest((Column(DecodeSettings(), rows=2000, max_new_tokens=1),))
+    whole = tiny_engine.generation_cost(key, many).nbytes
+    monkeypatch.setattr(sampling, "AT_ONCE", 100 * vocab)
+    assert whole - tiny_engine.generation_cost(key, many).nbytes == 1900 * vocab * DRAW_BYTES
+    searches = (Column(GREEDY, num_beams=4, max_new_tokens=new) for new in (10, 110))
+    short, long = (tiny_engine.generation_cost(key, GenerateRequest((one,))).nbytes for one in searches)
+    assert long - short >= 100 * 4 * 4 * vocab
+    tight = dataclasses.replace(tiny_engine._settings, run_bytes=2000 * vocab * 4)
+    with pytest.raises(GenerationTooLarge) as error:
+        LocalEngine(tight).generate(key, many)
+    assert error.value.facts["needed"].endswith(" MB")
+
+
+def test_rows_that_are_drawn_for_in_parts_draw_the_same(tiny_engine, monkeypatch):
+    key, request = key_of(tiny_engine), GenerateRequest(columns(rows=7))
+    together = tiny_engine.generate(key, request)
+    monkeypatch.setattr(sampling, "AT_ONCE", 2 * tiny_engine.describe(MODEL).vocab)
+    parts = LocalEngine(tiny_engine._settings).generate(key, request)
+    for one, other in zip(together.outputs, parts.outputs, strict=True):
+        assert one.ids.tolist() == other.ids.tolist()
+        np.testing.assert_allclose(one.log_q, other.log_q, atol=1e-5)
+        np.testing.assert_array_equal(one.alternative_cut_by, other.alternative_cut_by)
+
+
+def interrupted(engine, request, *, after):
+    """Texts between whose steps somebody else takes the device and keeps it."""
+    key, others = key_of(engine), DeviceTaken(engine)
+    steps = itertools.count(1)
+    job = Job(progress=lambda _: others.take() if next(steps) == after else None)
+    try:
+        return key, engine.generate(key, request, job)
+    finally:
+        others.leave()
+
+
+class DeviceTaken:
+    """Somebody who waits for the device and then holds it."""
+
+    def __init__(self, engine):
+        self.engine, self.done, self.thread = engine, threading.Event(), None
+
+    def take(self):
+        def hold():
+            with self.engine._device.held(Job()):
+                self.done.wait(30)
+
+        self.thread = threading.Thread(target=hold)
+        self.thread.start()
+        while self.engine._device.waiting < 2:
+            time.sleep(0.01)
+
+    def leave(self):
+        self.done.set()
+        self.thread.join(30)
+
+
+@pytest.mark.parametrize(
+    "columns_",
+    [
+        (Column(DecodeSettings(), rows=2, max_new_tokens=30), Column(GREEDY, num_beams=3, max_new_tokens=5)),
+        (Column(GREEDY, rows=2, num_beams=3, max_new_tokens=30),),
+    ],
+    ids=["drawn", "beams"],
+)
+def test_texts_that_others_interrupt_are_kept_as_far_as_they_came_and_say_so(tiny_settings, columns_):
+    engine = LocalEngine(dataclasses.replace(tiny_settings, busy_seconds=0.2))
+    request = GenerateRequest(columns_)
+    key, made = interrupted(engine, request, after=4)
+    assert made.unfinished == "busy"
+    assert {output.stopped for output in made.outputs if output.column == 0} == {"busy"}
+    assert {len(output.ids) for output in made.outputs} == {4}
+    assert engine.generated(key, request) is None
+    with pytest.raises(TextsUnfinished):
+        made.whole()
+    assert engine.generate(key, request).whole().unfinished == ""
+    assert engine.health()["queue"] == 0
 
 
 def test_somebody_who_waits_too_long_is_told_so(tiny_settings):

@@ -16,6 +16,7 @@ from dashboard.engine.base import (
     LensRequest,
     RolloutRequest,
 )
+from dashboard.engine.generated import Column, GenerateRequest
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.runs import Pace
 from dashboard.errors import (
@@ -191,6 +192,16 @@ def test_an_evicted_run_is_computed_again_with_the_same_numbers(tiny_settings):
     assert engine.health()["run_bytes"] <= 100_000
     np.testing.assert_allclose(engine.weights(key, HeadRequest(1, 2)).weights, before, atol=1e-6)
     assert engine.health()["forward_passes"] == 8
+
+
+def test_results_are_kept_within_their_memory_and_counted(tiny_settings):
+    engine = LocalEngine(dataclasses.replace(tiny_settings, result_bytes=30_000))
+    key = key_of(engine)
+    for seed in range(6):
+        engine.generate(key, GenerateRequest((Column(DecodeSettings(), max_new_tokens=30, seed=seed),)))
+    health = engine.health()
+    assert 0 < health["result_bytes"] <= 30_000
+    assert health["results"] == 2  # 15,000 bytes each
 
 
 def test_a_run_beyond_the_memory_for_runs_is_refused_before_it_is_made(tiny_settings):

@@ -7,7 +7,7 @@ import pytest
 
 from dashboard.engine.base import Job
 from dashboard.engine.pool import ModelPool
-from dashboard.errors import Busy, Cancelled
+from dashboard.errors import Busy, Cancelled, ModelLoading
 
 
 class Counted:
@@ -88,6 +88,29 @@ def test_a_model_in_use_is_not_dropped_and_waiting_ends_with_busy():
         assert model.counter.alive == 1
     with lease(pool, "b") as other:
         assert other.name == "b"
+
+
+def test_who_waits_for_anothers_load_is_told_that_it_loads():
+    begun, go = threading.Event(), threading.Event()
+
+    def slow(name, job):
+        begun.set()
+        go.wait(20)
+        return name
+
+    pool = ModelPool(slow, 1)
+    first = threading.Thread(target=lambda: lease(pool, "a").__enter__())
+    first.start()
+    begun.wait(20)
+    with pytest.raises(ModelLoading) as told, lease(pool, "a", timeout=0.2):
+        pass
+    assert told.value.facts["model"] == "a"
+    with pytest.raises(Busy), lease(pool, "b", timeout=0.2):
+        pass
+    go.set()
+    first.join()
+    with lease(pool, "a") as model:
+        assert model == "a"
 
 
 def test_a_load_that_fails_leaves_the_others_and_can_be_tried_again():

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from dashboard.engine.capture import install
-from dashboard.engine.prefix import NAMES, ROOM, CopiedPrompt, PlainPrompt, SharedPrompt, current, find_way
+from dashboard.engine.prefix import ROOM, CopiedPrompt, PlainPrompt, SharedPrompt, current
+from dashboard.engine.ways import find_way
 from tests.engine.families import FAMILIES, REPLAYED, WINDOW, build
 
 IDS = tuple(range(3, 11))
@@ -36,7 +37,7 @@ def test_rows_go_on_with_the_logits_of_one_whole_pass(ready, name):
     prompt = torch.randint(3, 290, (WINDOW + 5,), generator=generator)
     behind = torch.randint(3, 290, (3, 7), generator=generator)
     with torch.inference_mode():
-        given = way(model, prompt)
+        given = way.prompt(model, prompt)
         rows = given.begin(3)
         first = rows.step(behind[:, :1])
         rows.keep(torch.tensor([0, 2]))
@@ -46,32 +47,32 @@ def test_rows_go_on_with_the_logits_of_one_whole_pass(ready, name):
             whole = model(input_ids=torch.cat([prompt, behind[row]])[None], use_cache=False).logits[0].float()
             found = torch.cat([given.logits[None], first[row], rest[place], last[place]])
             error = (found - whole[len(prompt) - 1 :]).abs().max()
-            assert error <= 1e-4 * max(1.0, float(whole.abs().max())), NAMES[way]
+            assert error <= 1e-4 * max(1.0, float(whole.abs().max())), way
 
 
 @pytest.mark.parametrize("name", sorted(SHARED))
 def test_families_with_plain_attention_share_their_prompt(ready, name):
-    assert ready(name)[1] is SharedPrompt
+    assert ready(name)[1].kind is SharedPrompt
 
 
 @pytest.mark.parametrize("name", ["gpt_oss", "mistral", "gemma2", *sorted(REPLAYED - {"openai-gpt"})])
 def test_families_with_windows_sinks_or_their_own_attention_do_not(ready, name):
-    assert ready(name)[1] is not SharedPrompt
+    assert ready(name)[1].kind is not SharedPrompt
 
 
 @pytest.mark.parametrize("name", ["gpt_oss", "gemma2"])
 def test_families_with_caps_or_sinks_go_on_from_a_copy_of_their_cache(ready, name):
-    assert ready(name)[1] is CopiedPrompt
+    assert ready(name)[1].kind is CopiedPrompt
 
 
 def test_a_family_without_a_cache_computes_all_anew(ready):
-    assert ready("openai-gpt")[1] is PlainPrompt
+    assert ready("openai-gpt")[1].kind is PlainPrompt
 
 
 def test_texts_that_begin_from_one_prompt_do_not_change_each_other(ready):
     model, way = ready("llama")
     with torch.inference_mode():
-        prompt = way(model, torch.tensor(IDS))
+        prompt = way.prompt(model, torch.tensor(IDS))
         one, other = prompt.begin(1), prompt.begin(1)
         first = one.step(torch.tensor([[20]]))
         other.step(torch.tensor([[30]]))
@@ -84,7 +85,7 @@ def test_room_is_made_for_long_texts(ready):
     model, way = ready("llama")
     tokens = torch.randint(3, 290, (2, ROOM + 9), generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
-        rows = way(model, torch.tensor(IDS)).begin(2)
+        rows = way.prompt(model, torch.tensor(IDS)).begin(2)
         found = torch.cat([rows.step(tokens[:, i : i + 1]) for i in range(tokens.shape[1])], 1)
         whole = model(input_ids=torch.cat([torch.tensor(IDS), tokens[1]])[None], use_cache=False).logits[0]
     assert torch.allclose(found[1], whole[len(IDS) :], atol=1e-3)
@@ -94,7 +95,7 @@ def test_attention_is_as_ever_after_a_step(ready):
     model, way = ready("llama")
     with torch.inference_mode():
         before = model(input_ids=torch.tensor([IDS]), use_cache=False).logits
-        way(model, torch.tensor(IDS)).begin(2).step(torch.tensor([[5], [6]]))
+        way.prompt(model, torch.tensor(IDS)).begin(2).step(torch.tensor([[5], [6]]))
         assert current() is None
         assert torch.equal(model(input_ids=torch.tensor([IDS]), use_cache=False).logits, before)
 
@@ -102,7 +103,7 @@ def test_attention_is_as_ever_after_a_step(ready):
 def test_a_failing_step_leaves_no_rows_behind(ready):
     model, way = ready("llama")
     with torch.inference_mode():
-        rows = way(model, torch.tensor(IDS)).begin(1)
+        rows = way.prompt(model, torch.tensor(IDS)).begin(1)
         with pytest.raises(IndexError):
             rows.step(torch.tensor([[10**6]]))
     assert current() is None

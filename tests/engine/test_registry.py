@@ -1,8 +1,12 @@
 """Which models may be had, and the error of each that cannot."""
 
 import dataclasses
+import errno
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,16 +19,21 @@ from transformers import MambaConfig, MambaForCausalLM
 from dashboard.engine import devices, hub, registry
 from dashboard.engine.local import LocalEngine
 from dashboard.errors import (
+    CacheUnwritable,
     DeviceUnavailable,
     ModelBroken,
+    ModelEncoderDecoder,
+    ModelIncomplete,
     ModelNotAllowed,
-    ModelNotCausal,
     ModelTooLarge,
+    ModelTypeUnknown,
     ModelUnknown,
     ModelUnreachable,
     ModelUnsafe,
     ModelWithoutAttention,
+    ModelWithoutHead,
     SettingInvalid,
+    TokenizerMissing,
 )
 from dashboard.settings import BUNDLED, Settings
 
@@ -72,20 +81,24 @@ def test_a_star_allows_any_id_of_the_hub():
 
 # -- local folders ------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("values", "kind"),
+    ("values", "error", "kind"),
     [
-        ({"architectures": ["BertForMaskedLM"], "model_type": "bert"}, "BertForMaskedLM"),
-        ({"architectures": ["BertLMHeadModel"], "model_type": "bert"}, "BertLMHeadModel"),
-        ({"architectures": ["T5ForConditionalGeneration"], "model_type": "t5", "is_encoder_decoder": True}, "T5"),
-        ({"architectures": None, "model_type": "vit"}, "vit"),
+        (
+            {"architectures": ["T5ForConditionalGeneration"], "model_type": "t5", "is_encoder_decoder": True},
+            ModelEncoderDecoder,
+            "T5ForConditionalGeneration",
+        ),
+        ({"architectures": None, "model_type": "vit"}, ModelWithoutHead, "vit"),
+        ({"architectures": ["LlavaForX"], "model_type": "llava"}, ModelWithoutHead, "LlavaForX"),
+        ({"architectures": ["NewForCausalLM"], "model_type": "new"}, ModelTypeUnknown, "new"),
     ],
 )
-def test_what_does_not_predict_the_next_token_is_refused_by_its_kind(tiny_settings, copy, values, kind):
+def test_what_is_no_decoder_is_refused_by_its_kind_before_it_is_loaded(tiny_settings, copy, values, error, kind):
     edit(copy, **values)
     engine = LocalEngine(with_folder(tiny_settings, copy))
-    with pytest.raises(ModelNotCausal) as error:
+    with pytest.raises(error) as refused:
         engine.describe("local/copy")
-    assert kind in str(error.value.facts["kind"])
+    assert refused.value.facts["kind"] == kind
 
 
 def test_a_model_without_attention_heads_is_refused_by_its_kind(tiny_settings, copy):
@@ -115,11 +128,11 @@ def drop_tokenizer(folder: Path) -> None:
     [
         (spoil_weights, ModelBroken),
         (drop_weights, ModelUnsafe),
-        (drop_tokenizer, ModelBroken),
+        (drop_tokenizer, TokenizerMissing),
         (lambda folder: (folder / "config.json").write_text("{"), ModelBroken),
         (lambda folder: (folder / "config.json").unlink(), ModelUnknown),
-        (lambda folder: edit(folder, auto_map={"AutoModelForCausalLM": "x.Y"}), ModelUnsafe),
-        (lambda folder: edit(folder, hidden_size=48), ModelBroken),
+        (lambda folder: edit(folder, auto_map={"AutoModelForCausalLM": "x.Y"}, model_type="x"), ModelUnsafe),
+        (lambda folder: edit(folder, hidden_size=48), ModelIncomplete),
     ],
 )
 def test_a_spoilt_folder_gives_its_own_error_and_the_other_model_still_works(tiny_settings, copy, spoil, error):
@@ -152,7 +165,7 @@ def test_the_revision_of_a_folder_follows_its_files(tiny_settings, copy):
 def fake_hub(monkeypatch, tiny_folder):
     """A hub with one model at a commit that moves; nothing goes over the network."""
     state = SimpleNamespace(
-        commit="c" * 40, files=["config.json", "model.safetensors"], config={}, error=None, asked=[]
+        commit="c" * 40, files=["config.json", "model.safetensors"], config={}, error=None, asked=[], patterns=[]
     )
 
     class Api:
@@ -166,7 +179,7 @@ def fake_hub(monkeypatch, tiny_folder):
     def download(model, revision=None, cache_dir=None, local_files_only=False, allow_patterns=None):
         if local_files_only and not state.asked:
             raise hub_errors.LocalEntryNotFoundError("not here")
-        state.patterns = allow_patterns
+        state.patterns += allow_patterns or []
         return str(tiny_folder)
 
     monkeypatch.setattr(huggingface_hub, "HfApi", Api)
@@ -187,10 +200,52 @@ def test_the_commit_of_the_first_fetch_is_kept_when_the_hub_moves_on(fake_hub, o
     assert json.loads((online.cache_dir / "pins.json").read_text()) == {"gpt2": "c" * 40}
 
 
-def test_only_harmless_files_are_downloaded(fake_hub, online):
+def test_only_what_transformers_would_read_is_downloaded(fake_hub, online):
+    fake_hub.files += [
+        "tokenizer.json",
+        "chat_template.jinja",
+        "additional_chat_templates/tools.jinja",
+        "README.md",
+        "modeling.py",
+        "pytorch_model.bin",
+        "consolidated.safetensors",
+        "original/params.json",
+        "original/model.safetensors",
+        "onnx/model.safetensors",
+    ]
     hub.fetch("gpt2", online)
-    assert "*.safetensors" in fake_hub.patterns
-    assert not any(pattern.endswith((".bin", ".py", ".pt", "*")) for pattern in fake_hub.patterns)
+    assert sorted(fake_hub.patterns) == [
+        "additional_chat_templates/tools.jinja",
+        "chat_template.jinja",
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+    ]
+
+
+def test_a_fetched_model_whose_files_were_removed_is_fetched_again(fake_hub, online, copy, monkeypatch):
+    hub.fetch("gpt2", online)
+    (copy / "model.safetensors").unlink()
+    (copy / "model.safetensors").symlink_to("removed")
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: str(copy))
+    before = len(fake_hub.asked)
+    hub.fetch("gpt2", online)
+    assert len(fake_hub.asked) == before + 1
+
+
+def test_a_cache_that_cannot_be_written_is_no_network_that_cannot_be_reached(fake_hub, online):
+    fake_hub.error = PermissionError(errno.EACCES, "Permission denied")
+    with pytest.raises(CacheUnwritable):
+        hub.fetch("gpt2", online)
+
+
+def test_the_operators_own_token_is_not_used_unless_he_says_so():
+    code = "import dashboard.engine.hub, huggingface_hub.constants as c; print(c.HF_HUB_DISABLE_IMPLICIT_TOKEN)"
+    for value, expected in ((None, "True"), ("0", "False")):
+        given = {k: v for k, v in os.environ.items() if k != "HF_HUB_DISABLE_IMPLICIT_TOKEN"}
+        given |= {} if value is None else {"HF_HUB_DISABLE_IMPLICIT_TOKEN": value}
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=given, check=True)
+        assert done.stdout.strip() == expected
 
 
 def test_a_fetched_model_is_there_without_a_network(fake_hub, online):
@@ -212,9 +267,11 @@ def test_weights_only_as_pickle_are_unsafe(fake_hub, online):
 
 
 def test_code_of_its_own_is_unsafe(fake_hub, online):
-    fake_hub.config = {"auto_map": {"AutoModel": "modeling.X"}}
+    fake_hub.config = {"auto_map": {"AutoModel": "modeling.X"}, "model_type": "new"}
     with pytest.raises(ModelUnsafe):
         hub.fetch("gpt2", online)
+    fake_hub.config["model_type"] = "llama"
+    assert hub.fetch("gpt2", online)
 
 
 def test_no_network_and_no_such_model_are_told_apart(fake_hub, online):
@@ -236,8 +293,6 @@ def test_the_operators_certificates_are_trusted(fake_hub, online, monkeypatch):
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "other.pem")
     hub.fetch("gpt2", dataclasses.replace(online, ca_bundle="own.pem"))
-    import os
-
     assert (os.environ["SSL_CERT_FILE"], os.environ["REQUESTS_CA_BUNDLE"]) == ("own.pem", "own.pem")
 
 

@@ -169,7 +169,9 @@ def test_rows_that_few_candidates_do_not_settle_look_at_more_and_draw_the_same(s
     monkeypatch.setattr(
         Chooser, "_candidates", lambda self, *given: looked.append(given[-1]) or candidates(self, *given)
     )
-    monkeypatch.setattr(Chooser, "_whole", lambda self, *given: whole.append(len(given[0])) or everything(self, *given))
+    monkeypatch.setattr(
+        Chooser, "_whole", lambda self, *given: whole.append(len(given[0].logits)) or everything(self, *given)
+    )
     drawn = Chooser(settings, keys).draw(logits, ids, 3)
     assert looked == [count for count in CANDIDATES if count > settings.top_k]
     assert whole == ([2] if settings.top_p < 1 else [])

@@ -13,12 +13,12 @@ from dashboard.engine.base import Job, TokenizedPrompt
 from dashboard.engine.capture import install
 from dashboard.engine.device_lock import DeviceLock
 from dashboard.engine.local import LocalEngine
-from dashboard.engine.prefix import find_way
 from dashboard.engine.score_passes import Reading, by_batches, by_tree
 from dashboard.engine.scored import ScoreRequest, SentenceRequest
 from dashboard.engine.scoring import Scorer
 from dashboard.engine.token_tree import grow, plant
 from dashboard.engine.tree_walk import Walk
+from dashboard.engine.ways import find_way
 from dashboard.engine.writer import Turn, Writer
 from dashboard.errors import (
     Cancelled,

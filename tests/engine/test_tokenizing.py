@@ -4,7 +4,8 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from dashboard.engine.tokenizing import PromptReader, byte_alphabet
+from dashboard.engine.tokenizing import PromptReader
+from dashboard.engine.vocabulary import byte_alphabet
 from dashboard.errors import PromptEmpty
 from dashboard.tokens import visible
 
@@ -58,8 +59,10 @@ def test_byte_fallback_pieces_are_bytes():
     assert fallback().token(257).text == " hi"
 
 
-def test_other_vocabularies_are_decoded():
-    assert [token.text for token in read(words(), "hello world")] == ["hello", "world"]
+def test_in_a_prompt_a_dropped_space_belongs_to_the_word_after_it():
+    reader = words()
+    assert [token.text for token in read(reader, "hello world")] == ["hello", " world"]
+    assert reader.token(2).text == "world"
 
 
 def test_an_id_beyond_the_tokenizers_vocabulary_is_named(byte_level):

@@ -132,6 +132,7 @@ def lens(layers=2, positions=(1, 4), pins=0):
         entropy_nats=rng.random(shape).astype(np.float32),
         kl_nats=rng.random(shape).astype(np.float32),
         pin_probs=rng.random((pins, *shape)).astype(np.float32),
+        pin_log_probs=np.log(rng.random((pins, *shape))).astype(np.float32),
         pin_ranks=rng.integers(1, 900, (pins, *shape)),
         settled=settled,
         error=1e-6,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from components.bias_gap_panels import behind_article, differing_spans
+from components.bias_gap_panels import differing_spans, sides
 from components.bias_notebook_panels import SEEDS
 from components.bias_pairs import probe_scores
 from components.prose import percent
@@ -278,15 +278,19 @@ def test_what_needs_no_scores_does_not_wait_for_them(open_page, monkeypatch, ask
 @pytest.mark.parametrize(
     ("ids", "text", "found"),
     [
-        ((1, 7), " a nurse", (" a", (1,))),
-        ((2, 7, 8), " an engineer", (" an", (2,))),
-        ((7,), " nurse", ("", ())),
-        ((1,), " a nurse", ("", ())),
-        ((9, 7), " a nurse", ("", ())),
+        ((5, 1, 7), " a nurse", (" a", (5, 1), 7)),
+        ((5, 2, 7, 8), " an engineer", (" an", (5, 2), 7)),
+        ((5, 7), " nurse", ("", (5,), 7)),
+        ((5, 1), " a nurse", ("", (5,), 1)),
+        ((5, 9, 7), " a nurse", ("", (5,), 9)),
+        ((4, 3, 7), " a nurse", ("", (4,), 3)),
     ],
 )
 def test_a_gap_is_read_behind_the_article(ids, text, found):
-    assert behind_article(ids, text, lambda one: {" a": (1,), " an": (2,)}[one]) == found
+    known = {f"P{text}": ids, "P a": (5, 1), "P an": (5, 2)}
+    prompt = (4, 6) if ids[0] == 4 else (5,)  # the last: read otherwise from the prompt's second token on
+    article, both = sides(["P", "P"], [prompt, prompt], text, lambda texts, _alone: [known[one] for one in texts])
+    assert (article, both[1].given, both[1].token) == found
 
 
 def test_the_gap_of_a_completion_with_an_article_is_that_of_its_own_word(open_page):

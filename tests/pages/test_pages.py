@@ -9,7 +9,10 @@ from streamlit.testing.v1 import AppTest
 from components import link
 from dashboard.i18n import Catalogue
 from dashboard.navigation import PAGES
+from dashboard.probes.presets import presets
+from dashboard.probes.spec import ProbeSpec
 from dashboard.view_state import FIELDS
+from tests.hostile import packed
 from tests.test_view_state import NASTY
 
 SLUGS = [entry.slug for entry in PAGES]
@@ -64,7 +67,8 @@ def test_an_over_long_prompt_says_how_long_and_how_much_fits(open_page):
 
 @pytest.mark.parametrize("slug", SLUGS)
 @pytest.mark.parametrize(
-    "value", ["<script>alert(1)</script>", "NaN", "-1", "99999999", "", "../../etc/passwd", "1e400", "%00"]
+    "value",
+    ["<script>alert(1)</script>", "NaN", "-1", "99999999", "", "../../etc/passwd", "1e400", "%00", "9" * 400],
 )
 def test_hostile_values_in_every_parameter_are_named_and_the_page_stands(open_page, slug, value):
     params = dict.fromkeys((name for name in FIELDS if name not in {"prompt"}), value)
@@ -74,6 +78,38 @@ def test_hostile_values_in_every_parameter_are_named_and_the_page_stands(open_pa
     assert "unknown_parameter" in shown
     assert "attention_order" in shown
     assert Catalogue("en")(f"{slug}.question") in shown
+
+
+PROBE = ProbeSpec.of(presets()[0]).facts()
+HALF = "\\ud800"
+"""Half a character, as JSON escapes it."""
+
+
+def probe(text: str) -> str:
+    return json.dumps({**PROBE, "own": "@"}).replace("@", text)
+
+
+@pytest.mark.parametrize(
+    ("slug", "name", "value"),
+    [
+        ("overview", "pz", "eNp7u6ChAgAHEAKG"),
+        ("attention", "pz", packed(b"\xed\xa0\x80x")),
+        ("sampling", "sampling_columns", f'[{{"name":"{HALF}"}}]'),
+        ("sampling", "sampling_columns", f'[{{"stop_strings":["a{HALF}"]}}]'),
+        ("sampling", "sampling_columns", f'[{{"seed":{"9" * 400}}}]'),
+        ("sampling", "sampling_columns", f'[{{"temperature":{"9" * 400}}}]'),
+        ("sampling", "sampling_columns", '[{"temperature":1e999}]'),
+        ("bias", "bias_probe", probe(HALF)),
+        ("bias", "bias_probe", packed(probe(HALF).encode())),
+        ("bias", "bias_probe", packed(b"\xed\xa0\x80")),
+        ("bias", "bias_probe", probe("x").replace('"x"', "9" * 5000)),
+    ],
+)
+def test_what_no_page_could_show_is_named_and_the_page_stands(open_page, slug, name, value):
+    at = open_page(slug, {name: value})
+    assert not at.exception
+    assert Catalogue("en")(f"{slug}.question") in words(at)
+    assert f"{name}" in words(at).partition(Catalogue("en")("link.dropped"))[2]
 
 
 def test_a_link_restores_the_view_of_the_attention_page(open_page):
@@ -264,3 +300,15 @@ def test_what_was_chosen_on_a_page_is_there_when_the_person_comes_back(monkeypat
     at.query_params.clear()  # Back, to the page as it was first opened
     at.run()
     assert at.selectbox(key="bias_view").value == "exact"
+
+
+def test_the_overview_checks_the_model_against_transformers_on_request(open_page):
+    at = open_page("overview")
+    text = Catalogue("en")
+    assert text("verify.all_ok") not in words(at)
+    at.button(key="verify").click().run()
+    assert not at.exception
+    assert text("verify.all_ok") in words(at)
+    assert text("verify.quantity.weights") in words(at)
+    at.run()  # what was found stays while the person looks elsewhere
+    assert text("verify.all_ok") in words(at)

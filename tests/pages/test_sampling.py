@@ -11,6 +11,7 @@ from dashboard import forks as forking
 from dashboard.decode_columns import ColumnSpec, read, written
 from dashboard.engine.base import DecodeSettings
 from dashboard.engine.generated import Column, GenerateRequest
+from dashboard.errors import Cancelled
 from dashboard.i18n import Catalogue
 from dashboard.settings import Settings
 from tests.engine.test_local import MODEL, key_of
@@ -254,18 +255,57 @@ def test_the_tree_of_continuations_is_shown_on_request(open_page):
 
 
 # -- the work behind the page ---------------------------------------------------------------------------------------
-def test_work_that_nobody_looks_at_is_stopped(tiny_settings: Settings, monkeypatch):
+@pytest.fixture
+def short_patience(monkeypatch):
+    monkeypatch.setattr("components.sampling_run.ALONE_SECONDS", 0.2)
+
+
+def until_told(work):
+    """Work that goes on until it is told to stop, or for some seconds."""
+    work.job.cancel.wait(3)
+    raise Cancelled
+
+
+@pytest.mark.usefixtures("short_patience")
+def test_work_whose_browser_went_is_stopped(tiny_settings: Settings):
     from dashboard.engine.local import LocalEngine
 
-    monkeypatch.setattr("components.sampling_run.ALONE_SECONDS", 0.2)
     engine = LocalEngine(tiny_settings)
-    key, work = key_of(engine), Work("texts")
+    key, work = key_of(engine), Work("texts", lambda: False)
     request = GenerateRequest((Column(DecodeSettings(), max_new_tokens=2000),))
     work.start(lambda own: engine.generate(key, request, own.job, own.steps.append))
     work.thread.join(30)
     assert not work.running
     assert work.job.cancel.is_set()
-    assert 0 < len(work.steps) < 2000
+    assert len(work.steps) < 2000
+
+
+@pytest.mark.usefixtures("short_patience")
+def test_work_goes_on_however_long_its_own_page_waits():
+    work = Work("texts")
+    work.start(until_told)
+    time.sleep(1.5)  # no part of the page looks at it
+    assert not work.job.cancel.is_set()
+    work.shown = False
+    work.thread.join(2)
+    assert work.job.cancel.is_set()
+
+
+@pytest.mark.usefixtures("short_patience")
+def test_work_is_shown_by_its_page_and_by_no_other(open_page, monkeypatch):
+    monkeypatch.setattr("components.sampling_run.make", lambda *args: until_told(args[-1]))
+    at = open_page("sampling", {"prompt": PROMPT, "sampling_columns": SHORT})
+    at.button(key="sampling_run").click().run()
+    work = at.session_state["_sampling_work_texts"]
+    assert work.shown
+    at.switch_page("../pages/attention.py").run()
+    assert not work.shown
+    at.switch_page("../pages/sampling.py").run()
+    assert work.shown
+    at.segmented_control(key="sampling_edited").set_value(1).run()
+    at.number_input(key="sampling_1_temperature").set_value(3.0).run()
+    assert not work.shown  # other texts are asked for now
+    work.job.cancel.set()
 
 
 def test_tokens_are_coloured_by_what_is_asked_for(tiny_settings):

@@ -79,7 +79,7 @@ def test_a_crows_pair_has_both_sentences_its_kind_and_its_direction():
     [
         ("", errors.BenchmarkColumnsMissing, {"found": "–"}),
         ("sent_more,sent_less\na,b\n", errors.BenchmarkColumnsMissing, {"missing": "stereo_antistereo, bias_type"}),
-        (CROWS.replace(",", ";"), errors.BenchmarkColumnsMissing, {}),
+        (CROWS.replace(",", "|"), errors.BenchmarkColumnsMissing, {}),
         (CROWS.partition("\n")[0], errors.BenchmarkEmpty, {}),
         (CROWS.replace("antistereo,age", "both,age"), errors.BenchmarkLineInvalid, {"line": 3}),
         (CROWS.replace("Young people drive slowly.", ""), errors.BenchmarkLineInvalid, {"column": "sent_less"}),
@@ -256,13 +256,52 @@ def test_a_number_in_front_of_a_winobias_line_may_be_there_or_not():
         (
             "The smith met [the weaver] and thanked [her].\nThe weaver met [the smith] and thanked [him].\n",
             "pro_stereotyped_type2.txt.dev",
-            errors.BenchmarkEmpty,
+            errors.BenchmarkUnpaired,
         ),
     ],
 )
 def test_a_winobias_file_without_pairs_or_without_its_name_is_refused(text, name, error):
     with pytest.raises(error):
         read("winobias", text.encode(), name)
+
+
+@pytest.mark.parametrize("name", ["pro_stereotyped_type2.txt.dev", "anti_stereotyped_type1.txt.test"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_winobias_file_of_type_2_is_named_as_that_whatever_it_is_called(name, language):
+    text = "1 [The smith] met the weaver and thanked [him].\n2 [The miller] saw the guest and showed [her] out.\n"
+    with pytest.raises(errors.BenchmarkUnpaired) as raised:
+        read("winobias", text.encode(), name)
+    words = Catalogue(language)(raised.value.message_id, **raised.value.facts)
+    assert "type 2" in words
+    assert name in words
+    with pytest.raises(errors.BenchmarkUnpaired):  # two lines that happen to be a pair do not make it type 1
+        read("winobias", PRO.encode(), "pro_stereotyped_type2.txt.dev")
+
+
+# -- saved again by a spreadsheet ----------------------------------------------------------------------------------
+SENTENCES = "sentid\tsentence\n" + "".join(
+    f"weaver.guest.{answer}.{gender}.txt\tThe weaver told the guest; {pronoun} {rest}\n"
+    for answer, rest in (("1", "could sit, at last."), ("0", 'was "done".'))
+    for gender, pronoun in (("female", "she"), ("male", "he"))
+)
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(
+    ("slug", "text", "own"),
+    [("crows_pairs", CROWS, ","), ("winogender", TEMPLATES, "\t"), ("winogender", SENTENCES, "\t")],
+)
+def test_a_table_saved_with_another_delimiter_gives_the_same_items(slug, text, own, mark, encoding):
+    published = read(slug, text.encode(), "x.csv").items
+    assert published
+    if mark == own:
+        assert read(slug, text.encode(encoding), "x.csv").items == published
+        return
+    saved = io.StringIO(newline="")
+    table = csv.reader(io.StringIO(text), delimiter=own, quoting=csv.QUOTE_NONE if own == "\t" else csv.QUOTE_MINIMAL)
+    csv.writer(saved, delimiter=mark).writerows(table)
+    assert read(slug, saved.getvalue().encode(encoding), "x.csv").items == published
 
 
 # -- all of them ---------------------------------------------------------------------------------------------------

@@ -1,12 +1,21 @@
 """Own lists: encodings, delimiters, headers, decimal commas, percent, duplicates, and what is refused by name."""
 
+import contextlib
+import random
+import time
+import tomllib
+from pathlib import Path
+
 import pytest
 
-from dashboard import errors
+from dashboard import errors, i18n
 from dashboard.i18n import LANGUAGES, Catalogue
-from dashboard.probes.reading import MAX_BYTES, MAX_CHARACTERS, MAX_COMPLETIONS, from_file, from_lines
+from dashboard.probes.articles import article_for
+from dashboard.probes.lexicon import Completion
+from dashboard.probes.reading import MAX_BYTES, MAX_CHARACTERS, MAX_COMPLETIONS, from_file, from_lines, to_lines
 from dashboard.probes.text_files import checked_size, decoded
 
+LOCALE = Path(i18n.__file__).with_name("locale")
 TABLE = "Beruf;Anteil\nKöchin;0,87\nStraßenbauer;0,05\n"
 
 
@@ -25,7 +34,9 @@ def kinds(found):
 def test_pasted_lines_have_a_completion_and_perhaps_a_share():
     found = read("nurse, 0.87\n\n  engineer \nplumber,\n")
     assert pairs(found) == [("nurse", 0.87), ("engineer", None), ("plumber", None)]
-    assert found.notes == ()
+    assert kinds(found) == ["no_share"]
+    assert found.notes[0].facts == {"count": 2, "words": "engineer · plumber"}
+    assert read("nurse\nplumber").notes == read("nurse, 0.5").notes == ()
 
 
 def test_nouns_get_their_article_or_keep_the_one_that_was_written():
@@ -190,7 +201,8 @@ def test_a_share_may_be_missing(missing):
 def test_equal_completions_are_one_and_that_is_said():
     found = read("nurse\nclerk\nnurse, 0.5\nNurse\nnurse, 0.5\n nurse ")
     assert pairs(found) == [("nurse", 0.5), ("clerk", None), ("Nurse", None)]
-    assert [note.facts for note in found.notes] == [{"count": 1, "words": "nurse"}]
+    assert found.notes[0].facts == {"count": 1, "words": "nurse"}
+    assert kinds(found) == ["repeated", "no_share"]
 
 
 def test_with_and_without_its_article_a_completion_is_the_same():
@@ -261,9 +273,153 @@ def test_every_note_has_its_words(language):
     text = Catalogue(language)
     found = from_file("Wort;Anteil\nnurse;87,9\nnurse;\n;5\n".encode("utf-16"), "own")
     more = read("id,word,share\n1,a,0.5\n")
-    assert set(kinds(found) + kinds(more)) == {
-        *("encoding", "delimiter", "header", "ignored", "empty", "percent", "decimal_comma", "repeated")
-    }
-    for note in (*found.notes, *more.notes):
+    pasted = read("Title\n| Job | Share |\n|---|---|\n| nurse | 0.5 |\n| clerk | * |")
+    notes = (*found.notes, *more.notes, *pasted.notes, *read("• nurse").notes, *read("a, b, 0.5").notes)
+    known = tomllib.loads((LOCALE / language / "probes.toml").read_text(encoding="utf-8"))["probes"]["note"]
+    assert {note.kind for note in notes} == set(known)
+    for note in notes:
         words = text(f"probes.note.{note.kind}", **note.facts)
         assert all(str(fact) in words for fact in note.facts.values())
+
+
+# -- pasted from notes and documents --------------------------------------------------------------------------------
+@pytest.mark.parametrize("mark", ["• ", "•\t", "- ", "* ", "  – ", "◦ ", "+ ", "·\u00a0"])
+def test_bullets_are_removed_and_said(mark):
+    found = read(f"{mark}nurse, 0.87\n{mark}clerk\nplumber, 0.1\n")
+    assert pairs(found) == [("nurse", 0.87), ("clerk", None), ("plumber", 0.1)]
+    assert ("bullets", {"count": 2}) in [(note.kind, note.facts) for note in found.notes]
+
+
+def test_numbers_that_count_the_lines_are_removed_and_others_stay():
+    assert pairs(read("1. nurse\n2. clerk, 0.5\n\n3. plumber")) == [("nurse", None), ("clerk", 0.5), ("plumber", None)]
+    assert pairs(read("9) nurse\n10) clerk")) == [("nurse", None), ("clerk", None)]
+    for text in ("1. nurse\nclerk", "3. nurse\n1. clerk", "1. nurse", "1.5 nurse\n2.5 clerk"):
+        assert [words for words, _ in pairs(read(text))] == text.split("\n")
+
+
+def test_a_sign_that_belongs_to_a_word_is_no_bullet_and_quotation_marks_keep_one():
+    words = ["-nurse", "*nurse", "–", "'- nurse", "·nurse"]
+    assert [one for one, _ in pairs(read("\n".join(words)))] == words
+    assert pairs(read('"- nurse"\n"• clerk", 0.5\n"two\n- lines"')) == [
+        ("- nurse", None),
+        ("• clerk", 0.5),
+        ("two\n- lines", None),
+    ]
+    assert pairs(read('• "Cooks, all other", 0.4')) == [("Cooks, all other", 0.4)]
+
+
+@pytest.mark.parametrize("share", ["*", "–", "-", "n/a"])
+def test_a_sign_for_a_missing_share_is_read_as_one_and_its_completion_named(share):
+    found = read(f"Occupation,Percent women\nnurse,87.4\nclerk,{share}\n")
+    assert pairs(found) == [("nurse", 0.874), ("clerk", None)]
+    assert [note.facts for note in found.notes if note.kind == "no_share"] == [{"count": 1, "words": "clerk"}]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "| Occupation | Percent women |\n| :--- | ---: |\n| Cooks, all other | 42.5 |\n| clerk | 71 |",
+        "Occupation | Percent women\n--- | ---\nCooks, all other | 42.5\nclerk | 71",
+    ],
+)
+def test_a_markdown_table_is_read_and_what_stands_around_it_named(table):
+    found = read(f"Table 11\n\n{table}\n\nSource: BLS\n")
+    assert pairs(found) == [("Cooks, all other", 0.425), ("clerk", 0.71)]
+    assert [note.facts for note in found.notes if note.kind == "outside"] == [{"lines": "Table 11 · Source: BLS"}]
+    assert kinds(found) == ["markdown", "outside", "header", "percent"]
+
+
+def test_a_markdown_table_of_one_column_has_its_heading_too():
+    assert pairs(read("| Job |\n|---|\n| nurse |\n| a \\| b |")) == [("nurse", None), ("a | b", None)]
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_lines_above_the_names_of_the_columns_are_left_out_and_named(mark):
+    title = "Table 11. Employed persons by occupation"
+    rows = [["Numbers in thousands"], ["Occupation", "Women"], ["nurse", "87.4"], ["clerk", "71"]]
+    found = read("\n".join([title, *(mark.join(row) for row in rows)]))
+    assert pairs(found) == [("nurse", 0.874), ("clerk", 0.71)]
+    assert [note.facts for note in found.notes if note.kind == "outside"] == [
+        {"lines": f"{title} · Numbers in thousands"}
+    ]
+
+
+def test_a_title_with_commas_above_a_wide_table_is_left_out_too():
+    found = read("Table 11, by occupation, 2023, all\nid,occupation,share\n1,nurse,0.87\n")
+    assert pairs(found) == [("nurse", 0.87)]
+    assert "outside" in kinds(found)
+
+
+def test_names_with_commas_and_no_quotation_marks_are_read_where_every_line_ends_in_its_share():
+    found = read("Cooks, all other, 0.425\nSales workers,counter, 55%\nNurses, 0.874\nclerk")
+    assert pairs(found) == [
+        ("Cooks, all other", 0.425),
+        ("Sales workers,counter", 0.55),
+        ("Nurses", 0.874),
+        ("clerk", None),
+    ]
+    assert "commas" in kinds(found)
+    header = read("Cooks, all other\nNurses, 0.874").notes[0]
+    assert header.facts == {"line": 1, "columns": "Cooks · all other"}, "it may be a name: what was left out is said"
+    for text in ("Nurses, 0.874\nCooks, all other", "Cooks, 3, 0.425", "a, b, 0.5\nc, 0, 5", 'a, b, 0.5\n"c", d, 0.5'):
+        with pytest.raises((errors.ListColumnsUnknown, errors.ShareInvalid)) as raised:
+            read(text)
+        assert '"Cooks, all other"' in Catalogue("en")(raised.value.message_id, **raised.value.facts)
+
+
+def test_completions_are_never_taken_for_a_title():
+    with pytest.raises(errors.ShareInvalid) as raised:
+        read("nurse, 0.87\nclerk, 0.3\njob, share\nplumber, 0.1")
+    assert raised.value.facts["line"] == 3
+
+
+# -- written and read back ------------------------------------------------------------------------------------------
+NASTY = [
+    *("Cooks, all other", 'say "x"', '"', '""', "a;b", "a\tb", "=1+1", "- nurse", "• nurse", "* nurse", "1. nurse"),
+    *("2. clerk", "a|b", "|---|", "| a |", "two\nlines", "two\n- lines", "x\n|---|\ny", "occupation", "Completion"),
+    *("share", "0.5", "87%", "na", "-", "*", "a nurse", "an", "a", "Köchin", "שלום", "👩\u200d👧", "<b>", "$x$", "#"),
+    *("a, b; c\td", 'x, "y"', '", "', "nurse", "engineer", "e\u2028f", "- ", ",", ";", "{race}", '5" pipe'),
+]
+
+
+def written_lists():
+    """Every nasty text alone, and random lists of them with and without shares and articles."""
+    draw = random.Random(0)
+    for text in NASTY:
+        yield [text], [None]
+        yield [text], [0.425]
+    for _ in range(400):
+        texts = draw.sample(NASTY, draw.randint(2, 8))
+        yield texts, [draw.choice([None, 0, 1, 0.425, draw.random(), 1e-7]) for _ in texts]
+        yield texts, [None] * len(texts)
+
+
+def test_any_list_survives_being_written_and_read_back():
+    draw = random.Random(1)
+    for texts, shares in written_lists():
+        listed = list(dict.fromkeys(text.strip() for text in texts))
+        completions = tuple(
+            Completion(text, draw.choice([article_for(text), "a", "an"]), share)
+            for text, share in zip(listed, shares, strict=False)
+        )
+        lines = to_lines(completions)
+        assert from_lines(lines).lexicon.completions == completions, lines
+
+
+def test_a_file_survives_being_shown_as_lines():
+    table = b'Occupation,Women\n"Cooks, all other",42.5\n"Sales workers, counter",55.1\nNurses,87.4\n'
+    found = from_file(table, "x.csv").lexicon.completions
+    lines = to_lines(found)
+    assert lines == '"Cooks, all other", 0.425\n"Sales workers, counter", 0.551\nNurses, 0.874'
+    assert from_lines(lines).lexicon.completions == found
+
+
+@pytest.mark.parametrize(
+    "line", ["| --" + " " * 200_000 + "x", ',"' * 100_000, '"' * 200_001, "- " * 100_000, "|-" * 100_000]
+)
+def test_no_line_takes_long(line):
+    """Time that grows with the square of a line's length would be minutes here."""
+    began = time.monotonic()
+    with contextlib.suppress(errors.DashboardError):
+        read(f"a\n{line}\nb")
+    assert time.monotonic() - began < 5

@@ -1,0 +1,170 @@
+"""A model's folder: what is in it that transformers would read, before anything of it is loaded."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dashboard.errors import ModelAdapter, ModelBroken, ModelUnknown, ModelUnsafe
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+SMALL = ("*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken")
+"""What else is read beside the weights: configuration, tokenizer, chat template."""
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.h5", "*.msgpack")
+_VOCABULARIES = ("tokenizer.json", "vocab*", "*.model", "merges.txt", "*.tiktoken", "tekken.json")
+_WRAPPER = r"(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\."
+UNWRAP = {rf"^(?:module\.|{_WRAPPER})+": "", rf"(?<=\.)(?:{_WRAPPER})+": "", rf"(?<=\.)(?:{_WRAPPER})+(?=.)": ""}
+"""Takes out of weights' names what DDP, torch.compile, FSDP and checkpointing put there (transformers replaces each
+pattern once)."""
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """One entry of a safetensors header."""
+
+    dtype: str
+    """safetensors' name: ``F32``, ``BF16``, ``U8``, …"""
+    shape: tuple[int, ...]
+    nbytes: int
+
+
+def read_config(folder: Path, model: str) -> dict[str, Any]:
+    """The folder's ``config.json``.
+
+    Raises:
+        ModelUnknown: there is no such folder, or no configuration in it.
+        ModelAdapter: it has an adapter's configuration only.
+        ModelBroken: it is damaged.
+    """
+    path = folder / CONFIG
+    if not path.is_file() and not path.is_symlink():
+        if (folder / "adapter_config.json").is_file():
+            raise ModelAdapter(model=model, base=_base_of(folder))
+        raise ModelUnknown(model=model)
+    return _json_mapping(path, model)
+
+
+def _base_of(folder: Path) -> str:
+    try:
+        adapter = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+        return str(adapter["base_model_name_or_path"])[:100]
+    except (OSError, ValueError, KeyError, TypeError):
+        return "?"
+
+
+def _json_mapping(path: Path, model: str) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelBroken(model=model, reason=f"{path.name}: {error}") from error
+    if not isinstance(content, dict):
+        raise ModelBroken(model=model, reason=f"{path.name}: {type(content).__name__} instead of a mapping")
+    return content
+
+
+def check_links(folder: Path, model: str) -> None:
+    """Raise ModelBroken where a file is a link to one that is gone, as a cache leaves it whose blobs were removed."""
+    for path in sorted(folder.iterdir()):
+        if path.is_symlink() and not path.exists():
+            raise ModelBroken(model=model, reason=f"{path.name} is a link to a file that is not there")
+
+
+def weight_names(folder: Path, config: dict[str, Any], model: str, there: Collection[str] | None = None) -> list[str]:
+    """The files below `folder` that transformers would read weights from, in its order of preference.
+
+    Args:
+        folder: the model's.
+        config: its configuration.
+        model: for messages.
+        there: names of the files that there are, where not all of them are on this machine yet.
+
+    Raises:
+        ModelUnsafe: weights are there, but only as files that can run code.
+        ModelBroken: there are none, or the list of them is damaged.
+    """
+    named = config.get("transformers_weights")
+    for name in (named, WEIGHTS, INDEX):
+        if isinstance(name, str) and ((folder / name).is_file() if there is None else name in there):
+            names = _shards(folder / name, model) if name.endswith(".json") else [name]
+            _check_inside(names, model)
+            return names
+    names = [path.name for path in folder.iterdir()] if there is None else list(there)
+    if any(fnmatch.fnmatch(name, pattern) for pattern in _PICKLES for name in names):
+        raise ModelUnsafe(model=model, reason="it has no weights as safetensors")
+    raise ModelBroken(model=model, reason=f"there is neither {WEIGHTS} nor {INDEX}")
+
+
+def _shards(index: Path, model: str) -> list[str]:
+    shards = _json_mapping(index, model).get("weight_map")
+    if not isinstance(shards, dict) or not all(isinstance(name, str) for name in shards.values()):
+        raise ModelBroken(model=model, reason=f"{index.name}: no weight_map")
+    return sorted(set(shards.values()))
+
+
+def _check_inside(names: list[str], model: str) -> None:
+    for name in names:
+        if Path(name).is_absolute() or ".." in Path(name).parts or not name.endswith(".safetensors"):
+            raise ModelUnsafe(model=model, reason=f"it takes weights from {name[:100]}")
+
+
+def stored_tensors(folder: Path, names: list[str], model: str) -> dict[str, StoredTensor]:
+    """What the headers of the weight files say is in them; nothing but the headers is read.
+
+    Raises:
+        ModelBroken: a file is missing, cut off or no safetensors.
+    """
+    tensors: dict[str, StoredTensor] = {}
+    for name in names:
+        try:
+            tensors |= _header(folder / name)
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, AttributeError) as error:
+            raise ModelBroken(model=model, reason=f"{name}: {error or type(error).__name__}") from error
+    return tensors
+
+
+def _header(path: Path) -> dict[str, StoredTensor]:
+    """A safetensors file: eight bytes with the header's length, the header as JSON, the tensors."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if not 0 < length <= size - 8:
+            raise ValueError("it is cut off, or no safetensors file")
+        header = json.loads(file.read(length))
+    header.pop("__metadata__", None)
+    tensors = {
+        name: StoredTensor(entry["dtype"], tuple(entry["shape"]), entry["data_offsets"][1] - entry["data_offsets"][0])
+        for name, entry in header.items()
+    }
+    if 8 + length + sum(tensor.nbytes for tensor in tensors.values()) > size:
+        raise ValueError("it is cut off")
+    return tensors
+
+
+def wrapped(names: Iterable[str]) -> bool:
+    """Whether names of weights have what a training framework put into them."""
+    return any(re.search(pattern, name) for pattern in UNWRAP for name in names)
+
+
+def vocabulary_files(folder: Path) -> list[str]:
+    """Files that a tokenizer's vocabulary can come from."""
+    return sorted(path.name for path in folder.glob("*") if any(fnmatch.fnmatch(path.name, v) for v in _VOCABULARIES))
+
+
+def revision(folder: Path, names: list[str]) -> str:
+    """Twelve hex digits over the names, sizes and beginnings of a folder's model files; `names`: its weights."""
+    digest = hashlib.sha256()
+    small = [path.name for path in folder.iterdir() if any(path.match(pattern) for pattern in SMALL)]
+    for name in sorted({*small, *names}):
+        path = folder / name
+        digest.update(f"{name} {path.stat().st_size}".encode())
+        with path.open("rb") as file:
+            digest.update(file.read(1 << 20))
+    return digest.hexdigest()[:12]

@@ -1,0 +1,304 @@
+"""Verification: what the engine says of a loaded model against plain transformers, number by number.
+
+Plain means: the model loaded once more from its files, eager attention, one whole pass, no capture, no cache, nothing
+shared; texts by ``generate``. Run as ``python -m dashboard verify [MODEL]``, or from the Overview page.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from torch import Tensor
+
+from dashboard.engine.anatomy import check_ids
+from dashboard.engine.base import (
+    METRICS,
+    DecodeSettings,
+    Deviation,
+    Engine,
+    HeadRequest,
+    Job,
+    LensRequest,
+    ModelCard,
+    TokenizedPrompt,
+    Verification,
+)
+from dashboard.engine.decoding import process
+from dashboard.engine.generated import FLOAT_NOISE, Column, GenerateRequest
+from dashboard.engine.limits import last_logits
+from dashboard.engine.scored import ScoreRequest
+from dashboard.engine.ways import HALF
+from dashboard.errors import Cancelled, DashboardError
+from dashboard.run_key import RunKey
+
+LENGTHS = (8, 48, 192)
+"""Tokens of the texts, as far as the model reads them."""
+NEW = 8
+"""Tokens of the generated text."""
+CANDIDATES = 20
+"""Likeliest tokens whose logits and probabilities are compared."""
+SETTINGS = DecodeSettings(temperature=0.7, top_k=50, top_p=0.9, repetition_penalty=1.2)
+BOUNDS = {
+    "logits": 1e-4,
+    "log_p": 1e-3,
+    "weights": 1e-4,
+    "metrics": 1e-3,
+    "lens": 1e-4,
+    "settings": 1e-3,
+    "text": 0.0,
+    "text_log_p": 1e-3,
+    "scores": 2e-3,
+}
+"""Largest difference allowed in float32. Logits and metrics: relative to the largest, where that is above 1."""
+HALF_BOUNDS = {name: HALF * bound for name, bound in BOUNDS.items()} | {"text": float("inf")}
+"""In float16 and bfloat16, whose own results are rounded to 3 or 2 digits: a greedy text may part at any near tie."""
+
+
+@dataclass(frozen=True)
+class _Plain:
+    """One whole pass of plain transformers over one text."""
+
+    model: Any
+    ids: tuple[int, ...]
+    logits: Tensor
+    """(T, vocab) float32."""
+    weights: tuple[np.ndarray, ...]
+    """(head, T, T) of each layer that returned any."""
+
+    @classmethod
+    def of(cls, model: Any, ids: tuple[int, ...]) -> _Plain:
+        """The pass."""
+        with torch.inference_mode():
+            output = model(input_ids=torch.tensor([ids], device=model.device), output_attentions=True, use_cache=False)
+        maps = [value for value in getattr(output, "attentions", None) or () if value is not None]
+        return cls(model, ids, output.logits[0].float(), tuple(value[0].float().cpu().numpy() for value in maps))
+
+    def log_p(self, ids: Sequence[int], new: int) -> np.ndarray:
+        """(new,) ln p of the last tokens of `ids`, by one whole pass."""
+        log_p = last_logits(self.model, ids, new + 1)[:-1].double().cpu().log_softmax(-1)
+        return log_p.gather(-1, torch.tensor(list(ids[-new:]))[:, None])[:, 0].numpy()
+
+
+def verify(engine: Engine, card: ModelCard, plain: Any, job: Job) -> Verification:
+    """Every kind of number at several lengths.
+
+    Args:
+        engine: answers for the model of `card`.
+        card: what is loaded there.
+        plain: the same model as transformers loads it, with eager attention.
+        job: cancel and progress, told after every comparison.
+
+    Raises:
+        Cancelled: ``job.cancel`` was set.
+    """
+    bounds = BOUNDS if card.dtype == "float32" else HALF_BOUNDS
+    lengths = sorted({min(length, card.context - NEW) for length in LENGTHS})
+    rows: list[Deviation] = []
+    for length in lengths:
+        half = check_ids(plain, -(-length // 2))
+        text = _Plain.of(plain, (half + half)[:length])  # repeated: scores of repeated tokens exist
+        key = engine.run_key(card.model, TokenizedPrompt(engine.token(card.model, text.ids), "raw"))
+        for name, compare in _COMPARISONS.items():
+            if job.cancel.is_set():
+                raise Cancelled
+            rows += _deviation(name, bounds[name], compare, (engine, card, key, text))
+            job.progress((lengths.index(length) + list(_COMPARISONS).index(name) / len(_COMPARISONS)) / len(lengths))
+    return Verification(card, tuple(rows))
+
+
+def _deviation(name: str, bound: float, compare: _Compare, given: tuple[Any, ...]) -> Iterator[Deviation]:
+    """One row; none where transformers has nothing to compare with; with the reason where the engine refuses."""
+    tokens = len(given[-1].ids)
+    try:
+        error = compare(*given)
+    except DashboardError as refusal:
+        facts = tuple(refusal.facts.items())
+        yield Deviation(name, tokens, float("nan"), bound, refused=refusal.message_id, facts=facts)
+        return
+    if error is not None:
+        yield Deviation(name, tokens, error, bound)
+
+
+# -- the comparisons: each gives the largest difference -----------------------------------------------------------
+def _logits(engine: Engine, _card: ModelCard, key: RunKey, text: _Plain) -> float:
+    candidates = engine.next_token(key, len(text.ids) - 1, CANDIDATES)
+    own = text.logits[-1][torch.tensor(candidates.ids.copy(), device=text.logits.device)].cpu().numpy()
+    return float(np.abs(candidates.logits - own).max()) / max(1.0, float(np.abs(own).max()))
+
+
+def _log_p(engine: Engine, _card: ModelCard, key: RunKey, text: _Plain) -> float:
+    following = torch.tensor(text.ids[1:], device=text.logits.device)[:, None]
+    own = text.logits[:-1].log_softmax(-1).gather(-1, following)[:, 0].cpu().numpy()
+    return float(np.abs(engine.position_table(key).actual_log_prob[:-1] - own).max())
+
+
+def _shown(card: ModelCard, text: _Plain) -> list[tuple[int, np.ndarray]]:
+    """(layer, (head, T, T) plain weights) of every layer with a map; none where transformers gives other layers'."""
+    hidden = dict(card.without_attention)
+    shown = [layer for layer in range(card.layers) if layer not in hidden]
+    if len(text.weights) == card.layers:
+        return [(layer, text.weights[layer]) for layer in shown]
+    return list(zip(shown, text.weights, strict=True)) if len(text.weights) == len(shown) else []
+
+
+def _weights(engine: Engine, card: ModelCard, key: RunKey, text: _Plain) -> float | None:
+    errors = [
+        np.nanmax(np.abs(engine.weights(key, HeadRequest(layer, head)).weights - own))
+        for layer, maps in _shown(card, text)
+        for head, own in enumerate(maps)
+    ]
+    return float(np.max(errors)) if errors else None
+
+
+def _metrics(engine: Engine, card: ModelCard, key: RunKey, text: _Plain) -> float | None:
+    layers = _shown(card, text)
+    if not layers:
+        return None
+    errors = []
+    metrics = engine.tiles(key).metrics
+    for layer, maps in layers:
+        for name, own in plain_metrics(maps.astype(np.float64), text.ids).items():
+            ours = metrics[name][layer][: len(own)]
+            errors.append(np.nanmax(np.abs(ours - own) / np.maximum(1, np.abs(own)), initial=0))
+    return float(np.max(errors))
+
+
+def plain_metrics(weights: np.ndarray, ids: Sequence[int]) -> dict[str, np.ndarray]:
+    """Name of METRICS -> (head,), from whole (head, T, T) maps by their definitions; NaN where no token repeats."""
+    i, j = np.indices(weights.shape[-2:])
+    token = np.asarray(ids)
+    same = (token[:, None] == token[None]) & (j < i)
+    after = np.zeros_like(same)
+    after[:, 1:] = same[:, :-1]
+    after &= j < i
+    repeated = same.any(1)
+    logarithms = np.log(weights, out=np.zeros_like(weights), where=weights > 0)
+    rows = {
+        "entropy_nats": -(weights * logarithms).sum(-1),
+        "first_token": weights[:, :, 0],
+        "previous_token": (weights * (j == i - 1)).sum(-1),
+        "self": (weights * (j == i)).sum(-1),
+        "distance_tokens": (weights * (i - j)).sum(-1),
+    }
+    means = {name: values[:, 1:].mean(1) for name, values in rows.items()}
+    for name, where in (("duplicate_token", same), ("induction", after)):
+        values = (weights * where).sum(-1)[:, repeated]
+        means[name] = values.mean(1) if repeated.any() else np.full(len(weights), np.nan)
+    return {name: means[name] for name in METRICS}
+
+
+def _lens(engine: Engine, _card: ModelCard, key: RunKey, text: _Plain) -> float:
+    last = len(text.ids) - 1
+    lens = engine.lens(key, LensRequest((last,)))
+    top = torch.tensor(lens.top_ids[-1, 0].copy(), device=text.logits.device)
+    own = text.logits[-1].softmax(-1)[top].cpu().numpy()
+    return float(np.abs(lens.top_probs[-1, 0] - own).max())
+
+
+def _settings(engine: Engine, _card: ModelCard, key: RunKey, text: _Plain) -> float:
+    last = len(text.ids) - 1
+    top = text.logits[-1].topk(min(CANDIDATES, text.logits.shape[-1])).indices.tolist()
+    own = process(text.logits[-1], text.ids, SETTINGS, top)
+    return float(np.abs(engine.processed(key, last, tuple(top), SETTINGS).probs - own.probs).max())
+
+
+def _greedy(engine: Engine, key: RunKey) -> Any:
+    column = Column(DecodeSettings(do_sample=False), max_new_tokens=NEW)
+    return engine.generate(key, GenerateRequest((column,))).outputs[0]
+
+
+def _text(engine: Engine, _card: ModelCard, key: RunKey, text: _Plain) -> float:
+    """Tokens that differ, up to the first that was decided by less than float noise."""
+    output = _greedy(engine, key)
+    given = torch.tensor([text.ids], device=text.model.device)
+    with torch.inference_mode():
+        options = {"max_new_tokens": NEW, "do_sample": False, "num_beams": 1, "pad_token_id": 0}
+        own = text.model.generate(given, attention_mask=torch.ones_like(given), **options)[0][len(text.ids) :].tolist()
+    ours = output.ids.tolist()
+    for place, (one, other) in enumerate(zip(ours, own, strict=False)):
+        if one != other:
+            return 0.0 if output.margins[place] < FLOAT_NOISE else float(len(ours) - place)
+    return float(abs(len(ours) - len(own)))
+
+
+def _text_log_p(engine: Engine, _card: ModelCard, key: RunKey, text: _Plain) -> float:
+    output = _greedy(engine, key)
+    own = text.log_p([*text.ids, *output.ids.tolist()], len(output.ids))
+    return float(np.abs(output.log_p - own).max())
+
+
+def _scores(engine: Engine, _card: ModelCard, key: RunKey, text: _Plain) -> float:
+    prompts = text.ids[: -(-len(text.ids) // 2)], text.ids[:-3]
+    completions = text.ids[-1:], text.ids[-3:], (*text.ids[-3:-1], text.ids[0])
+    scores = engine.score(key, ScoreRequest(prompts, completions))
+    errors = [
+        abs(float(scores.log_p[i, j]) - text.log_p([*prompt, *completion], len(completion)).sum())
+        for i, prompt in enumerate(prompts)
+        for j, completion in enumerate(completions)
+    ]
+    return float(max(errors))
+
+
+_Compare = Callable[[Engine, ModelCard, RunKey, _Plain], float | None]
+_COMPARISONS: dict[str, _Compare] = {
+    "logits": _logits,
+    "log_p": _log_p,
+    "weights": _weights,
+    "metrics": _metrics,
+    "lens": _lens,
+    "settings": _settings,
+    "text": _text,
+    "text_log_p": _text_log_p,
+    "scores": _scores,
+}
+
+
+# -- the command --------------------------------------------------------------------------------------------------
+def table(result: Verification, text: Callable[..., str]) -> str:
+    """The result as plain text, a line a quantity, a column a length."""
+    card = result.card
+    lines = [
+        f"{card.label} · {card.revision[:12]} · {card.dtype} · {card.device} · {card.kernel}",
+        f"transformers {card.transformers} · torch {card.torch}",
+        "",
+        f"{'':<46}"
+        + "".join(f"{f'T = {tokens}':>11}" for tokens in result.lengths)
+        + f"{text('verify.column_bound'):>11}",
+    ]
+    for name, bound, rows in result.quantities:
+        errors = [f"{row.error:.1e}" if row and not row.refused else "-" for row in rows]
+        verdict = text(f"verify.{'ok' if all(row is None or row.ok for row in rows) else 'off'}")
+        cells = "".join(f"{error:>11}" for error in errors)
+        lines.append(f"{text(f'verify.quantity.{name}'):<46}{cells}{bound:>11.0e}  {verdict}")
+        reasons = {text(row.refused, **dict(row.facts)) for row in rows if row and row.refused}
+        lines += [f"    {reason}" for reason in sorted(reasons)]
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Verify one model (default: the one that pages open with); 0 when every difference is within its bound."""
+    from dashboard.engine.local import LocalEngine
+    from dashboard.i18n import Catalogue, pick_language
+    from dashboard.settings import Settings
+
+    transformers.utils.logging.disable_progress_bar()
+    settings = Settings.load()
+    text = Catalogue(pick_language(None, None, settings.language))
+    try:
+        result = LocalEngine(settings).verify(arguments[0] if arguments else settings.model)
+    except DashboardError as error:
+        print(text(error.message_id, **error.facts))
+        return 2
+    print(table(result, text))
+    print("\n" + text("verify.all_ok" if result.ok else "verify.some_off"))
+    return 0 if result.ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

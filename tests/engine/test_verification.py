@@ -1,0 +1,114 @@
+"""Verification finds what is off, and nothing where all is right."""
+
+import dataclasses
+import threading
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from dashboard.engine import verification
+from dashboard.engine.base import METRICS, Job
+from dashboard.engine.local import LocalEngine
+from dashboard.engine.verification import BOUNDS, LENGTHS, main, plain_metrics, table, verify
+from dashboard.errors import Cancelled
+from dashboard.i18n import Catalogue
+from tests.engine.families import build
+from tests.engine.plain import metrics
+from tests.tiny_model import save_tiny_model
+
+
+def names(rows):
+    return {row.name for row in rows}
+
+
+@pytest.fixture
+def plain(tiny_folder):
+    return AutoModelForCausalLM.from_pretrained(tiny_folder, attn_implementation="eager").eval()
+
+
+def test_a_right_model_is_within_every_bound(tiny_engine):
+    result = tiny_engine.verify("local/tiny")
+    assert result.ok
+    assert names(result.rows) == BOUNDS.keys()
+    assert {row.tokens for row in result.rows} == set(LENGTHS)
+    assert not [row for row in result.rows if row.refused]
+
+
+def test_other_weights_are_found_in_every_kind_of_number(tiny_engine, plain):
+    """The largest logits change places too, so that the text parts."""
+    for name, parameter in plain.named_parameters():
+        if "embed" not in name and parameter.ndim > 1:
+            parameter.data.mul_(1.5)
+    result = verify(tiny_engine, tiny_engine.describe("local/tiny"), plain, Job())
+    assert not result.ok
+    assert names(row for row in result.rows if not row.ok) == BOUNDS.keys()
+
+
+@pytest.mark.parametrize("quantity", ["weights", "metrics"])
+def test_an_error_in_one_head_alone_is_found(tiny_engine, plain, monkeypatch, quantity):
+    of = verification._Plain.of
+
+    def off(model, ids):
+        text = of(model, ids)
+        text.weights[-1][-1, -1, 0] += 0.01 * len(ids)  # in one row of one head of one layer
+        return text
+
+    monkeypatch.setattr(verification._Plain, "of", off)
+    result = verify(tiny_engine, tiny_engine.describe("local/tiny"), plain, Job())
+    assert names(row for row in result.rows if not row.ok) == {"weights", "metrics"} >= {quantity}
+
+
+def test_metrics_of_whole_maps_are_those_of_their_definitions():
+    rng = np.random.default_rng(3)
+    ids = [4, 5, 4, 6, 5, 4]
+    maps = np.tril(rng.random((3, 6, 6)))
+    maps /= maps.sum(-1, keepdims=True)
+    found = plain_metrics(maps, ids)
+    assert list(found) == list(METRICS)
+    for head in range(3):
+        expected = metrics(maps[head], ids)
+        assert {name: values[head] for name, values in found.items()} == pytest.approx(expected)
+    assert np.isnan(plain_metrics(maps, range(6))["induction"]).all()
+
+
+@pytest.mark.parametrize("name", ["bloom", "gemma2", "gpt_oss", "qwen3_next", "openai-gpt"])
+def test_families_of_every_kernel_are_within_their_bounds(name, tmp_path, tiny_settings):
+    folder = save_tiny_model(tmp_path / "family")
+    model = build(name, vocab_size=512)
+    model.save_pretrained(folder)
+    settings = dataclasses.replace(tiny_settings, local_models=(str(folder),))
+    result = LocalEngine(settings).verify("local/family")
+    assert result.ok, table(result, Catalogue("en"))
+
+
+def test_it_can_be_stopped(tiny_engine):
+    job = Job(cancel=threading.Event())
+    job.cancel.set()
+    with pytest.raises(Cancelled):
+        tiny_engine.verify("local/tiny", job)
+
+
+def test_the_command_prints_every_quantity_and_ends_with_what_it_found(tiny_folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("LOGITSCOPE_LOCAL_MODELS", str(tiny_folder))
+    monkeypatch.setenv("LOGITSCOPE_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("LOGITSCOPE_LANGUAGE", "en")
+    assert main(["local/tiny"]) == 0
+    text = Catalogue("en")
+    printed = capsys.readouterr().out
+    assert all(text(f"verify.quantity.{name}") in printed for name in BOUNDS)
+    assert text("verify.all_ok") in printed
+    assert main(["local/absent"]) == 2
+    assert "local/absent" in capsys.readouterr().out
+    monkeypatch.setattr(verification, "BOUNDS", dict.fromkeys(BOUNDS, -1.0))
+    assert main(["local/tiny"]) == 1
+    assert text("verify.some_off") in capsys.readouterr().out
+
+
+def test_half_precision_has_bounds_of_its_own(tiny_settings):
+    engine = LocalEngine(dataclasses.replace(tiny_settings, dtype="bfloat16"))
+    result = engine.verify("local/tiny")
+    assert result.card.dtype == "bfloat16"
+    assert result.ok, table(result, Catalogue("en"))
+    assert torch.tensor([row.error for row in result.rows if row.name == "logits"]).max() > 0

@@ -1,0 +1,54 @@
+"""A page that waits: what it shows is sent when it changes, and what the person does is heard at once."""
+
+import time
+
+import pytest
+
+from components import work
+from components.work import News
+
+
+@pytest.fixture
+def heard(monkeypatch):
+    """Each time that the page would hear what the person does."""
+    times = []
+    monkeypatch.setattr(work, "_hear", lambda: times.append(time.monotonic()))
+    monkeypatch.setattr(work, "PAUSE_SECONDS", 0.01)
+    return times
+
+
+def waited(news):
+    began = time.monotonic()
+    news.wait()
+    return time.monotonic() - began
+
+
+def test_a_fragment_waits_for_something_new_but_never_in_the_pages_own_run(heard, monkeypatch):
+    monkeypatch.setattr(work, "LONGEST_SECONDS", 0.5)
+    state = [0]
+    news = News(lambda: state[0], 0.05)
+    news.begin()
+    assert waited(news) < 0.02
+    news.begin()
+    assert waited(news) >= 0.5  # nothing new: as long as it may
+    assert len(heard) > 10
+    state[0] = 1
+    assert 0.05 <= waited(news) < 0.4  # new: as soon as may be drawn again
+
+
+def test_a_person_who_does_something_ends_the_wait_at_once(monkeypatch):
+    class Elsewhere(Exception):
+        pass
+
+    def leave():
+        raise Elsewhere
+
+    monkeypatch.setattr(work, "_hear", leave)
+    news = News(lambda: 0, 0.05)
+    news.begin()
+    news.wait()
+    news.begin()
+    began = time.monotonic()
+    with pytest.raises(Elsewhere):
+        news.wait()
+    assert time.monotonic() - began < 0.3
