@@ -149,7 +149,7 @@ def lens_script(card: ModelCard, key: RunKey, request: LensRequest, *, chart: st
 
 def attribution_script(card: ModelCard, key: RunKey, pos: int, token: int, *, layer: int | None = None) -> str:
     """What each part of the model adds to the logit of `token` after `pos`; with `layer`: each head of that layer."""
-    constants = {"POS": pos, "TOKEN": token, "LAYER": layer, "ATTENTION_HEADS": card.heads}
+    constants = {"POS": pos, "TOKEN": token, "LAYER": layer, "ATTENTION_HEADS": card.heads_of(layer or 0) or 1}
     return chart_script(card, key, stream_constants(card) | constants, ["stream", "attribution"])
 
 

@@ -52,9 +52,11 @@ def check_ids(model: Any, count: int) -> tuple[int, ...]:
         if name.endswith(("_token_id", "_token_index")) and isinstance(value, int)
     }
     most = largest(model.config.get_text_config(), "max_position_embeddings", default=0)
-    if most > 0:  # some families begin to count behind the id of their padding
-        padding = largest(model.config.get_text_config(), "pad_token_id", default=0)
-        count = max(1, min(count, most - 1 - padding))
+    if most > 0:  # some families count positions from behind their padding's row of the table
+        tables = [m for m in model.modules() if isinstance(m, nn.Embedding) and m.num_embeddings == most]
+        count = max(
+            1, min(count, most - max((1 + m.padding_idx for m in tables if m.padding_idx is not None), default=0))
+        )
     ordinary = [i for i in range(3, min(vocab, 100)) if i not in special] or list(range(vocab))
     return tuple(ordinary[7 * i % len(ordinary)] for i in range(count))
 
@@ -68,18 +70,17 @@ def context(model: Any) -> int | None:
     config = model.config.get_text_config()
     said = largest(config, "max_position_embeddings", "max_seq_len", default=0)
     limits = [said] if said > 0 else []
-    count = PROBE_TOKENS
+    ids = check_ids(model, PROBE_TOKENS)
 
     def noted(table: nn.Embedding, args: Any) -> None:
         given = first_tensor(args)
-        if given is not None and given.numel() == count:
-            first = int(given.flatten()[0])
-            if given.flatten().tolist() == list(range(first, first + count)):
-                limits.append(table.num_embeddings - first)
+        rows = [] if given is None or given.is_floating_point() else given.flatten().tolist()
+        if len(rows) == len(ids) and rows == list(range(rows[0], rows[0] + len(rows))):
+            limits.append(table.num_embeddings - rows[0])
 
     handles = [m.register_forward_pre_hook(noted) for m in model.modules() if isinstance(m, nn.Embedding)]
     try:
-        run(model, check_ids(model, count))
+        run(model, ids)
     finally:
         for handle in handles:
             handle.remove()

@@ -39,6 +39,7 @@ CHECK_ERROR = 1e-4
 relative to the largest, is not taken (float32)."""
 HALF = 400
 """So much more may they differ in float16 and bfloat16, whose own eager weights are rounded."""
+SINK = ", learned sink"
 
 
 @dataclass(frozen=True)
@@ -291,7 +292,8 @@ def _check(capturer: Capturer, target: _Target) -> bool:
         reasons[gated] = _reasons(capturer, record.inputs, own, layer_types(model.config.get_text_config()))
     capturer.gated = len(reasons[True]) < len(reasons[False])
     if capturer.gated:
-        capturer.weight_formula += ", what a head gives then × σ(ln Σ exp - sink)"
+        words = capturer.weight_formula.replace(SINK, "")
+        capturer.weight_formula = f"{words}; what a head gives is then scaled by a learned sink"
     capturer.without_attention = tuple(sorted(reasons[capturer.gated].items()))
     capturer.heads = tuple(_heads(record.inputs.get(i, ()), own.weights.get(i)) for i in range(capturer.layers))
     return True
@@ -344,7 +346,7 @@ def _error(layer: Layer, weights: Tensor) -> float:
 def formula(layers: Sequence[KernelInputs], *, windowed: bool) -> str:
     """How a weight is made, as plain text: ``softmax(q·k/√64)`` with the family's own terms."""
     scores = " or ".join(dict.fromkeys(map(_score, layers)))
-    extra = ", learned sink" if any(layer.sinks is not None for layer in layers) else ""
+    extra = SINK if any(layer.sinks is not None for layer in layers) else ""
     if any(layer.mask is not None for layer in layers):
         extra += ", within a window" if windowed else ", of the keys that the layer chooses"
     return f"softmax({scores}{extra})"

@@ -33,6 +33,11 @@ def test_ids_of_a_check_are_in_the_vocabulary_fit_the_context_and_stand_for_noth
     assert vocab < 6 or 5 not in ids
 
 
+def test_a_padding_token_far_up_in_the_vocabulary_shortens_no_check():
+    model = build("llama", pad_token_id=299, max_position_embeddings=64)
+    assert len(anatomy.check_ids(model, 12)) == 12
+
+
 def tiny(kind, **own):
     from transformers import AutoConfig, AutoModelForCausalLM
 

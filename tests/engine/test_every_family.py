@@ -61,9 +61,10 @@ def test_the_readme_cites_the_totals_of_the_table():
     found = totals()
     parts = found["all"] - found["whole"] - found["refused"] - found["not built"] - found["parting"]
     said = (
-        f"Of the {found['all']} causal types that transformers knows, {found['whole']} are whole, {parts} are shown "
-        f"but for parts that are refused by name, {found['refused']} are refused, and {found['not built']} transformers "
-        f"itself cannot build there. Texts of the other {found['parting']} ({', '.join(sorted(PARTING))}) part"
+        f"Of the {found['all']} causal types that transformers knows, {found['whole']} are whole, "
+        f"{parts} are shown but for parts that are refused by name, {found['refused']} are refused, "
+        f"and {found['not built']} transformers itself cannot build there. "
+        f"Texts of the other {found['parting']} ({', '.join(sorted(PARTING))}) part"
     )
     assert said in " ".join(README.read_text(encoding="utf-8").split())
 
