@@ -40,7 +40,12 @@ def columns(*specs):
     return {"sampling_columns": written(specs)}
 
 
-SETTINGS = "temperature top_p min_p typical_p repetition_penalty"
+NEXT_TOKEN = (
+    *(("pos", "3"), ("k", "7"), ("pins", "300"), ("value", "logit"), ("log", "true"), ("greedy", "true")),
+    *(("temperature", "0.5"), ("repetition_penalty", "0.5"), ("top_k", "5"), ("follow", "300"), ("through", "rank")),
+    *(("half", "true"), ("span", "position"), ("span", "all"), ("lens", "entropy"), ("lens", "followed_prob")),
+    *(("layer", "1"), ("layer", "0")),
+)
 PAGES = {
     "attention": (
         {"attention_layer": "1", "attention_head": "1"},
@@ -51,13 +56,8 @@ PAGES = {
     ),
     "next_token": (
         {"next_token_pos": "2"},
-        [{"next_token_pos": "3"}, {"next_token_k": "7"}, {"next_token_pins": "300"}, {"next_token_value": "logit"}]
-        + [{"next_token_log": "true"}, {"next_token_greedy": "true"}, {"next_token_top_k": "5"}]
-        + [{f"next_token_{name}": "0.5"} for name in SETTINGS.split()]
-        + [{"next_token_follow": "300"}, {"next_token_through": "rank"}, {"next_token_half": "true"}]
-        + [{"next_token_span": "position"}, {"next_token_span": "all"}, {"next_token_lens": "entropy"}]
-        + [{"next_token_lens": "followed_prob"}, {"next_token_lens": "followed_prob", "next_token_follow": "300"}]
-        + [{"next_token_layer": "1"}, {"next_token_layer": "0"}],
+        [{f"next_token_{name}": value} for name, value in NEXT_TOKEN]
+        + [{"next_token_lens": "followed_prob", "next_token_follow": "300"}],
     ),
     "sampling": (
         columns(*COLUMNS),
@@ -74,9 +74,8 @@ PAGES = {
         + [{"bias_look": "templates", "bias_pair": "0.1.0"}, {"bias_look": "groups", "bias_reference": "1"}],
     ),
     "bias sampled": (
-        {**probe(own="a\ne\ni\no"), "bias_view": "sampled", "bias_draw": "true", "bias_new": "2", "bias_rows": "20"},
-        [{f"bias_{name}": value} for name, value in (("seed", "7"), ("rows", "21"), ("new", "3"), ("top_k", "3"))]
-        + [{"bias_temperature": "2.0"}, {"bias_top_p": "0.5"}, {"bias_template": "1"}, {"bias_tested": "1"}],
+        {**probe(own="a\ne\ni\no"), "bias_view": "sampled", "bias_draw": "true", "bias_new": "2", "bias_rows": "100"},
+        [{"bias_seed": "7"}, {"bias_temperature": "2.0"}, {"bias_template": "1"}, {"bias_tested": "1"}],
     ),
     "bias gap": (
         {**probe(), "bias_view": "gap"},
