@@ -272,10 +272,10 @@ def table(result: Verification, text: Callable[..., str]) -> str:
         + f"{text('verify.column_bound'):>11}",
     ]
     for name, bound, rows in result.quantities:
-        errors = [f"{row.error:.1e}" if row and not row.refused else "-" for row in rows]
+        errors = [f"{row.error:.2g}" if row and not row.refused else "-" for row in rows]
         verdict = text(f"verify.{'ok' if all(row is None or row.ok for row in rows) else 'off'}")
         cells = "".join(f"{error:>11}" for error in errors)
-        lines.append(f"{text(f'verify.quantity.{name}'):<46}{cells}{bound:>11.0e}  {verdict}")
+        lines.append(f"{text(f'verify.quantity.{name}'):<46}{cells}{bound:>11.2g}  {verdict}")
         reasons = {text(row.refused, **dict(row.facts)) for row in rows if row and row.refused}
         lines += [f"    {reason}" for reason in sorted(reasons)]
     return "\n".join(lines)
