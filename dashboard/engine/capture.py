@@ -324,7 +324,8 @@ def _reasons(
         elif layer is None and weights is not None:
             reasons[i] = "cannot be captured"
         elif layer is None:
-            reasons[i] = types[i] if i < len(types) and "full" not in types[i] else "no attention"
+            nothing = "cannot be captured" if own.unplaced else "no attention"
+            reasons[i] = types[i] if i < len(types) and "full" not in types[i] else nothing
         elif weights is None:
             reasons[i] = "cannot be checked against the model's own weights"
         elif not _error(layer, weights) <= CHECK_ERROR * (1 if weights.dtype == torch.float32 else HALF):

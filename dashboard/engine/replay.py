@@ -128,6 +128,8 @@ class OwnPass:
     """decoder layer -> (head, T, T) as it returns them; no layer that returns none, or several."""
     modules: tuple[AttentionModule, ...]
     """Those that return them."""
+    unplaced: bool = False
+    """It returns weights that are no one layer's."""
 
 
 def own_pass(model: Any, ids: tuple[int, ...], layers: int) -> OwnPass:
@@ -174,7 +176,8 @@ def own_pass(model: Any, ids: tuple[int, ...], layers: int) -> OwnPass:
         if source is not None:
             modules[id(source.module)] = source
     one_each = {layer: values[0] for layer, values in by_layer.items() if layer is not None and len(values) == 1}
-    return OwnPass(len(ids), output.logits[0].float(), one_each, tuple(modules.values()))
+    unplaced = len(one_each) < len(by_layer)
+    return OwnPass(len(ids), output.logits[0].float(), one_each, tuple(modules.values()), unplaced)
 
 
 def _lead(given: Tensor, returned: Tensor) -> int:

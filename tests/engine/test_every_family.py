@@ -15,8 +15,6 @@ from tests.engine import every_family, family_check
 TABLE = Path(__file__).with_name("families_table.md")
 README = Path(__file__).parents[2] / "README.md"
 HEAD = ("type", "kernel", "layers with a map", "lens", "texts", "verdict")
-PARTING = {"doge", "moshi"}
-"""Longer than their windows, these part from their own passes when a text is carried on; shorter ones are tried."""
 
 
 def all_rows():
@@ -36,7 +34,7 @@ def totals():
     lines = TABLE.read_text(encoding="utf-8").splitlines()[2:]
     verdicts = [line.rsplit(" | ", 1)[1] for line in lines]
     counts = {kind: sum(verdict.startswith(kind) for verdict in verdicts) for kind in ("whole", "refused", "not built")}
-    return {"all": len(lines), **counts, "parting": sum(line.split()[1] in PARTING for line in lines)}
+    return {"all": len(lines), **counts}
 
 
 @pytest.fixture(scope="module")
@@ -46,25 +44,20 @@ def rows():
 
 
 def test_no_type_ends_in_an_exception_or_shows_another_number_than_transformers(rows):
-    bad = {row.kind: row.verdict for row in rows if row.verdict.startswith(("CRASH", "WRONG"))}
-    assert {kind for kind in bad if kind not in PARTING or "text" not in bad[kind]} == set(), bad
+    assert {row.kind: row.verdict for row in rows if row.verdict.startswith(("CRASH", "WRONG"))} == {}
 
 
 def test_the_table_says_what_became_of_them(rows):
-    written, found = TABLE.read_text(encoding="utf-8"), table(rows)
-    assert [line for line in found.splitlines() if line.split()[1] not in PARTING] == [
-        line for line in written.splitlines() if line.split()[1] not in PARTING
-    ]
+    assert table(rows).splitlines() == TABLE.read_text(encoding="utf-8").splitlines()
 
 
 def test_the_readme_cites_the_totals_of_the_table():
     found = totals()
-    parts = found["all"] - found["whole"] - found["refused"] - found["not built"] - found["parting"]
+    parts = found["all"] - found["whole"] - found["refused"] - found["not built"]
     said = (
         f"Of the {found['all']} causal types that transformers knows, {found['whole']} are whole, "
         f"{parts} are shown but for parts that are refused by name, {found['refused']} are refused, "
-        f"and {found['not built']} transformers itself cannot build there. "
-        f"Texts of the other {found['parting']} ({', '.join(sorted(PARTING))}) part"
+        f"and {found['not built']} transformers itself cannot build there."
     )
     assert said in " ".join(README.read_text(encoding="utf-8").split())
 
