@@ -234,7 +234,10 @@ def _best_way(targets: Sequence[_Target], proof: Proof) -> Capturer:
 
 
 def _exact(capturer: Capturer, targets: Sequence[_Target]) -> bool:
-    """Note the layers whose map is not the model's own; gives whether the pass is, on every target."""
+    """Note the layers whose map is not the model's own; gives whether the pass is, on every target.
+
+    The copy has the first layers alone; where a map of theirs is not its own beyond a limit, the way is not exact.
+    """
     if not _check(capturer, targets[0]):
         return False
     for target in targets[1:]:
@@ -245,8 +248,8 @@ def _exact(capturer: Capturer, targets: Sequence[_Target]) -> bool:
                 return False
         except (*FAMILY_ERRORS, NotUnderstood):
             return False
-        hidden = dict(twin.without_attention) | dict(capturer.without_attention)
-        capturer.without_attention = tuple(sorted(hidden.items()))
+        if dict(twin.without_attention).keys() - dict(capturer.without_attention).keys():
+            return False
     return True
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dashboard.engine.anatomy import FAMILY_ERRORS, check_ids, run
+from dashboard.engine.anatomy import FAMILY_ERRORS, check_ids, decoder_blocks, run
 
 SHORT = 12
 """Every limit of the copy [tokens]."""
@@ -97,13 +97,48 @@ def short_copy(model: Any, names: Sequence[str]) -> Any:
     Take it before hooks are registered on `model`.
     """
     long = {limit.name: limit.length for limit in find_limits(model) if limit.name in names}
-    shared = [*model.parameters(), *(b for b in model.buffers() if b.nbytes >= SHARED_BYTES)]
-    short = copy.deepcopy(model, {id(tensor): tensor for tensor in shared})
+    short = _copy(model)
     for owner in (*_mappings(short.config), *(vars(module) for module in short.modules())):
         _shorten(owner, names)
     for module in short.modules():
         _shorten_bands(module, set(long.values()))
     return short
+
+
+def shallow_copy(model: Any) -> Any:
+    """A copy that shares the weights of the first layers and has no others: enough of them to have one of every kind.
+
+    A proof on it takes a few layers' time. Where the layers' kinds cannot be told, or the family cannot do with fewer,
+    it has all of them.
+    """
+    blocks, shallow = decoder_blocks(model), _copy(model)
+    config = shallow.config.get_text_config()
+    lists = [value for value in vars(config).values() if isinstance(value, list | tuple) and len(value) == len(blocks)]
+    kept = max((_first_of_each(kinds) for kinds in lists), default=1) + 1
+    stack = next((m for m in shallow.modules() if isinstance(m, nn.ModuleList) and len(m) == len(blocks)), None)
+    if stack is None or 2 * kept > len(blocks):
+        return shallow
+    try:
+        del stack[kept:]
+        for name, value in list(vars(config).items()):
+            if isinstance(value, list | tuple) and len(value) == len(blocks):
+                vars(config)[name] = value[:kept]
+        config.num_hidden_layers = kept
+        run(shallow, check_ids(model, SHORT))
+    except FAMILY_ERRORS:
+        return _copy(model)
+    return shallow
+
+
+def _first_of_each(kinds: Sequence[Any]) -> int:
+    """So many entries from the start hold one of every kind."""
+    shown = [str(kind) for kind in kinds]
+    return 1 + max(shown.index(kind) for kind in set(shown))
+
+
+def _copy(model: Any) -> Any:
+    shared = [*model.parameters(), *(b for b in model.buffers() if b.nbytes >= SHARED_BYTES)]
+    return copy.deepcopy(model, {id(tensor): tensor for tensor in shared})
 
 
 def _shorten(owner: Any, names: Sequence[str]) -> None:
@@ -140,7 +175,7 @@ class Proof:
     limits: tuple[Limit, ...] = ()
     """Of the model, ascending."""
     short: Any = None
-    """Its copy with small limits; ``None`` where there are none, or where the copy cannot be run."""
+    """A copy of its first layers with small limits; ``None`` where there are none, or where the copy cannot be run."""
     unproven: tuple[Limit, ...] = ()
     """Limits whose effect the copy does not show: with or without them its last logits are the same."""
 
@@ -152,8 +187,11 @@ class Proof:
             return cls()
         names, ids = [limit.name for limit in limits], check_ids(model, PROOF_TOKENS)
         try:
-            short = short_copy(model, names)
-            unproven = tuple(limit for limit in limits if limit.length > SHORT and not _acts(limit, model, short, ids))
+            shallow = shallow_copy(model)
+            short = short_copy(shallow, names)
+            unproven = tuple(
+                limit for limit in limits if limit.length > SHORT and not _acts(limit, shallow, short, ids)
+            )
         except FAMILY_ERRORS:
             return cls(limits, None, limits)
         return cls(limits, short, unproven)

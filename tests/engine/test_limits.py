@@ -8,8 +8,18 @@ from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from dashboard.engine.anatomy import context
-from dashboard.engine.limits import NAMES, PROOF_TOKENS, SHORT, Limit, Proof, find_limits, last_logits, short_copy
+from dashboard.engine.anatomy import context, decoder_blocks
+from dashboard.engine.limits import (
+    NAMES,
+    PROOF_TOKENS,
+    SHORT,
+    Limit,
+    Proof,
+    find_limits,
+    last_logits,
+    shallow_copy,
+    short_copy,
+)
 from tests.engine.families import FAMILIES, SETTINGS, build
 
 LONG = 200
@@ -95,7 +105,8 @@ def test_the_copy_computes_what_a_model_built_with_small_limits_computes(make):
     model = make()
     weights = {name: value.clone() for name, value in model.state_dict().items()}
     proof = Proof.of(model)
-    limits, short = proof.limits, proof.short
+    limits = proof.limits
+    short = short_copy(model, [limit.name for limit in limits])
     ids = text_ids(PROOF_TOKENS)
     assert torch.equal(last_logits(short, ids[: SHORT - 1]), last_logits(model, ids[: SHORT - 1]))
     beyond = last_logits(short, ids)
@@ -164,3 +175,25 @@ def test_as_many_tokens_are_read_as_there_are_positions_for(kind):
     with pytest.raises((IndexError, RuntimeError)):
         last_logits(model, [5 + i % 90 for i in range(readable + 1)])
     assert readable == (32 if "roberta" in kind or kind in {"camembert", "data2vec-text"} else 34)
+
+
+@pytest.mark.parametrize("name", WINDOWED)
+def test_a_proof_takes_few_layers_but_one_of_every_kind(name):
+    """Of 24 layers; which have a window alternates in some families."""
+    layers = {"num_hidden_layers": 24, "sliding_window": LONG}
+    if name == "gpt_neo":
+        layers = {"num_layers": 24, "attention_types": [[["global", "local"], 12]], "window_size": LONG}
+    model = build(name, **layers)
+    shallow = shallow_copy(model)
+    blocks = len(decoder_blocks(shallow))
+    assert blocks < 24
+    kinds = getattr(model.config, "layer_types", None) or getattr(model.config, "attention_layers", [""])
+    assert set(kinds[:blocks]) == set(kinds)
+    assert Proof.of(model).unproven == ()
+    assert len(decoder_blocks(model)) == 24
+
+
+def test_a_family_that_cannot_do_with_fewer_layers_keeps_them(monkeypatch):
+    model = build("mistral", num_hidden_layers=12)
+    monkeypatch.setattr("dashboard.engine.limits.run", lambda *_: (_ for _ in ()).throw(IndexError("layer 11")))
+    assert len(decoder_blocks(shallow_copy(model))) == 12
