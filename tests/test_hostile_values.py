@@ -103,7 +103,15 @@ def test_probes_of_a_link_are_such_as_the_page_works_with_or_refused_in_words():
 
 
 def test_forks_and_ranges_are_read_or_refused():
-    for text in (*TEXTS, *NUMBERS, *JSON_TEXTS, "0.0.0." + "9" * 5000, "٠.٠.٠.١", "f999.1.2", ",".join(["0.0.0.1"] * 31)):
+    for text in (
+        *TEXTS,
+        *NUMBERS,
+        *JSON_TEXTS,
+        "0.0.0." + "9" * 5000,
+        "٠.٠.٠.١",
+        "f999.1.2",
+        ",".join(["0.0.0.1"] * 31),
+    ):
         for read in (forks.read, lambda text: parse_ranges(text, 9)):
             try:
                 assert isinstance(read(text), tuple)
@@ -130,7 +138,9 @@ def test_strict_json_says_why_it_does_not_read(text, why):
         read_json(text)
 
 
-@pytest.mark.parametrize("found", [[1, 1.5, -0.0, "é👩‍👩‍👧", "\\ud800", "\0", {"a": None, "b": [True]}], "\u2028", 2**64 - 1, 1e308])
+@pytest.mark.parametrize(
+    "found", [[1, 1.5, -0.0, "é👩‍👩‍👧", "\\ud800", "\0", {"a": None, "b": [True]}], "\u2028", 2**64 - 1, 1e308]
+)
 def test_what_is_json_is_read_as_it_is(found):
     for ascii_only in (True, False):
         assert read_json(json.dumps(found, ensure_ascii=ascii_only)) == found
