@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import MutableMapping
 
-SPINS = "30000"
-"""About a millisecond. GNU's OpenMP lets a thread that waits for another spin for ten times as long: where a neighbour
-computes on the other's core, it burns what the other waits for. Not at all (``OMP_WAIT_POLICY=PASSIVE``) makes long
+SPINS = "100000"
+"""About 5 ms. GNU's OpenMP lets a thread that waits for another spin for three times as long: where a neighbour computes
+on the other's core, it burns what the other waits for. Not to spin at all (``OMP_WAIT_POLICY=PASSIVE``) makes long
 prompts on an idle machine slower by a fifth."""
 
 

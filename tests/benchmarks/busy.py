@@ -29,11 +29,12 @@ TORCHS_OWN = {"GOMP_SPINCOUNT": "300000"}
 # -- what is measured, in a process of its own ---------------------------------------------------------------------
 def ours() -> None:
     """Answer each number of tokens on standard input with seconds: of a pass, or (0) of a step of texts."""
-    made = engine()
+    from dashboard.engine.threads import Threads
+
+    made, model = engine(), plain("sdpa")
+    Threads(0).follow(model)
     key = key_for(made, token_ids(30))
     fresh = iter(range(1_000_000))
-    with made._leased(key.model) as ready:
-        model = ready.capturer.model
     _answer(model, lambda: _step(made, key, next(fresh)))
 
 

@@ -22,6 +22,8 @@ from tests.visitor import Visitor
 
 TOGETHER = 5
 PATIENCE_SECONDS = 120.0
+BREATH_SECONDS = 2.0
+"""Between two pages of the one who looks around."""
 START_SECONDS = 60.0
 READY = Catalogue("en")("sampling.table")
 """Stands on the page when all texts are there."""
@@ -64,13 +66,13 @@ async def texts(visitor: Visitor) -> float:
 
 
 async def switches(visitor: Visitor, busy: asyncio.Event) -> list[float]:
-    """Seconds of each turn to another page, as long as others are `busy`, a breath between them."""
+    """Seconds of each turn to another page, as long as others are `busy`, with a breath between them."""
     seconds = []
     for slug in itertools.cycle(("attention", "next_token", "")):
         if not busy.is_set():
             return seconds
         seconds.append(await visitor.go(slug))
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(BREATH_SECONDS)
     return seconds
 
 
