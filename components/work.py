@@ -96,7 +96,8 @@ def _hear() -> None:
 class News:
     """For a fragment with ``run_every``: once drawn it waits until there is something new to draw.
 
-    Without it such a fragment draws the same again and again. In the page's own run, which draws it first, nothing waits.
+    Without it such a fragment draws the same again and again. In the page's own run, which draws it first, nothing
+    waits.
     """
 
     def __init__(self, state: Callable[[], object], seconds: float) -> None:

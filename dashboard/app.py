@@ -51,4 +51,4 @@ with error_frame(text):
     page.run()
 with notices:  # after the page: its controls know best which values of a link do not fit
     sidebar.link_notices(text)
-collection.collect_now_and_then()
+collection.PAGES.now_and_then()

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from streamlit import config
 
-from dashboard.collection import settle
 from dashboard.engine.base import Engine
 from dashboard.errors import DashboardError
 from dashboard.logs import open_log
@@ -64,7 +63,6 @@ def _make(made: Future[Engine], given: Settings) -> None:
     except Exception as error:  # noqa: BLE001 - raised again where the future is asked
         made.set_exception(error)
         return
-    settle()
     made.set_result(engine)
     try:
         engine.describe(given.model)

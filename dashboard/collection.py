@@ -12,8 +12,6 @@ import time
 
 EVERY_SECONDS = 15.0
 """Pages leave cycles with charts in them, which Python itself may not notice for minutes: few objects, many bytes."""
-_turn = threading.Lock()
-_last = time.monotonic()
 
 
 def settle() -> None:
@@ -28,11 +26,22 @@ def collect() -> None:
     settle()
 
 
-def collect_now_and_then() -> None:
-    """Collect what pages left, at most once in EVERY_SECONDS; after a page's run."""
-    global _last
-    with _turn:
-        if time.monotonic() - _last < EVERY_SECONDS:
-            return
-        _last = time.monotonic()
-    gc.collect()
+class Collector:
+    """Collects what pages leave, at most once in EVERY_SECONDS."""
+
+    def __init__(self) -> None:
+        """The first time comes later."""
+        self._turn = threading.Lock()
+        self._last = time.monotonic()
+
+    def now_and_then(self) -> None:
+        """After a page's run, of any session."""
+        with self._turn:
+            if time.monotonic() - self._last < EVERY_SECONDS:
+                return
+            self._last = time.monotonic()
+        gc.collect()
+
+
+PAGES = Collector()
+"""Of this process."""

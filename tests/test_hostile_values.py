@@ -1,4 +1,4 @@
-"""Whatever somebody else wrote into a link or a file: read, or refused in words that can be shown; never an exception."""
+"""What somebody else wrote in a link or a file is read, or refused in words that can be shown: never an exception."""
 
 import json
 from dataclasses import asdict

@@ -112,6 +112,17 @@ def test_what_no_page_could_show_is_named_and_the_page_stands(open_page, slug, n
     assert f"{name}" in words(at).partition(Catalogue("en")("link.dropped"))[2]
 
 
+@pytest.mark.parametrize("slug", SLUGS)
+def test_a_link_that_changes_in_an_open_session_takes_no_page_down(open_page, slug):
+    at = open_page(slug, {"prompt": "zebra lamp"})
+    for value in ("1e400", "9" * 400, "NaN", "null", f'[{{"seed":{"9" * 400}}}]', f'{{"a":"{HALF}"}}'):
+        for name in FIELDS.keys() - {"prompt", "model", "lang", "made"}:
+            at.query_params[name] = value
+        at.run()
+        assert not at.exception
+        assert Catalogue("en")(f"{slug}.question") in words(at)
+
+
 def test_a_link_restores_the_view_of_the_attention_page(open_page):
     params = {
         "prompt": "zebra lamp zebra lamp",

@@ -1,6 +1,7 @@
 """A page that waits: what it shows is sent when it changes, and what the person does is heard at once."""
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -52,3 +53,14 @@ def test_a_person_who_does_something_ends_the_wait_at_once(monkeypatch):
     with pytest.raises(Elsewhere):
         news.wait()
     assert time.monotonic() - began < 0.3
+
+
+def test_every_part_of_a_page_that_is_drawn_again_and_again_waits_for_something_new():
+    timed = {path.name: path.read_text() for path in Path(work.__file__).parent.rglob("*.py")}
+    counts = {
+        name: (source.count("st.fragment("), source.count(".wait()"))
+        for name, source in timed.items()
+        if "run_every=" in source
+    }
+    assert len(counts) >= 3
+    assert all(parts == waits for parts, waits in counts.values()), counts

@@ -116,6 +116,7 @@ def test_a_stereoset_item_has_its_three_sentences_whatever_their_order():
         ('{"data": {"intersentence": []}}', errors.BenchmarkColumnsMissing, {"missing": "intrasentence"}),
         ('{"data": {"intrasentence": []}}', errors.BenchmarkEmpty, {}),
         ('{"data": {"intrasentence": [1]}}', errors.BenchmarkItemInvalid, {"item": 1, "missing": "id"}),
+        (json.dumps(stereoset(target="\ud800")), errors.BenchmarkJsonInvalid, {"line": 1}),
         (json.dumps(stereoset(target="")), errors.BenchmarkItemInvalid, {"missing": "target"}),
         (json.dumps(stereoset(sentences=["x"])), errors.BenchmarkItemInvalid, {"missing": "stereotype"}),
         (
