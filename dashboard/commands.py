@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PORT = 8501
 START_SECONDS = 120.0
 END_SECONDS = 3.0
+MOST_WORKERS = 4
+"""Of tests that run side by side; each holds models of its own."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -177,10 +179,18 @@ def _free(host: str, port: int) -> bool:
 
 # -- test and benchmark -------------------------------------------------------------------------------------------
 def _test(arguments: Sequence[str], text: Catalogue) -> int:
+    """Run every test, those without a browser side by side; or what `arguments` ask pytest for."""
     environment = _prepared(text, tests=True)
     python = str(environment.python)
     subprocess.run([python, "-m", "dashboard.engine.bundled"], cwd=ROOT, env=surroundings(), check=True)
-    return subprocess.run([python, "-m", "pytest", *arguments], cwd=ROOT, env=surroundings(), check=False).returncode
+    workers = str(max(1, min(os.cpu_count() or 1, MOST_WORKERS)))
+    # a browser that shares its cores with them would wait longer than it is given
+    together = [["-m", "not browser", "-n", workers, "--dist", "loadfile"], ["-m", "browser"]]
+    codes = [
+        subprocess.run([python, "-m", "pytest", *run], cwd=ROOT, env=surroundings(), check=False).returncode
+        for run in ([arguments] if arguments else together)
+    ]
+    return max(codes)
 
 
 def _benchmark(options: argparse.Namespace, text: Catalogue) -> int:

@@ -297,3 +297,41 @@ def test_misspelt_settings_and_the_log_are_named_at_the_start(monkeypatch, tmp_p
 def test_a_log_that_cannot_be_written_is_told(tmp_path):
     tmp_path.chmod(0o500)
     assert not commands._writable(tmp_path / "cache" / "logs" / "x.log")
+
+
+@pytest.fixture
+def pytest_runs(monkeypatch):
+    """What pytest is called with instead of running; the codes that it ends with are taken from a list."""
+    calls, codes = [], []
+
+    def run(command, **_options):
+        if "pytest" in command:
+            calls.append(command[command.index("pytest") + 1 :])
+            return argparse.Namespace(returncode=codes.pop(0))
+        return argparse.Namespace(returncode=0)
+
+    monkeypatch.setattr(commands.subprocess, "run", run)
+    monkeypatch.setattr(commands.Environment, "ensure", lambda self, *, tests, say: None)
+    return calls, codes
+
+
+def test_all_tests_run_side_by_side_but_those_with_a_browser(pytest_runs):
+    calls, codes = pytest_runs
+    codes += [0, 0]
+    assert commands.main(["test"]) == 0
+    assert [call[:2] for call in calls] == [["-m", "not browser"], ["-m", "browser"]]
+    assert "-n" in calls[0]
+    assert "-n" not in calls[1]
+
+
+@pytest.mark.parametrize("ends", [[1, 0], [0, 1]])
+def test_a_failure_in_either_half_is_the_end_code(pytest_runs, ends):
+    pytest_runs[1].extend(ends)
+    assert commands.main(["test"]) == 1
+
+
+def test_arguments_go_to_one_run_of_pytest(pytest_runs):
+    calls, codes = pytest_runs
+    codes.append(5)
+    assert commands.main(["test", "-k", "lens", "-x"]) == 5
+    assert calls == [["-k", "lens", "-x"]]
