@@ -36,14 +36,18 @@ def engine() -> Any:
 
 
 def plain(attention: str) -> Any:
-    """The bundled model as transformers loads it."""
+    """The bundled model as transformers loads it, with all of torch's threads, whatever ours had before."""
+    import torch
     from transformers import AutoModelForCausalLM
 
     from dashboard.engine.bundled import prepare
+    from dashboard.engine.threads import ALL
     from dashboard.settings import Settings
 
     folder, _ = prepare(Settings())
-    return AutoModelForCausalLM.from_pretrained(folder, attn_implementation=attention).eval()
+    model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation=attention).eval()
+    model.register_forward_pre_hook(lambda *_: torch.set_num_threads(ALL))
+    return model
 
 
 def key_for(made: Any, ids: tuple[int, ...]) -> Any:
