@@ -115,8 +115,9 @@ def shallow_copy(model: Any) -> Any:
     config = shallow.config.get_text_config()
     lists = [value for value in vars(config).values() if isinstance(value, list | tuple) and len(value) == len(blocks)]
     kept = max((_first_of_each(kinds) for kinds in lists), default=1) + 1
-    stack = next((m for m in shallow.modules() if isinstance(m, nn.ModuleList) and len(m) == len(blocks)), None)
-    if stack is None or 2 * kept > len(blocks):
+    path = next((name for name, module in model.named_modules() if blocks and module is blocks[0]), "")
+    stack = shallow.get_submodule(path.rpartition(".")[0])
+    if not isinstance(stack, nn.ModuleList) or 2 * kept > len(blocks):
         return shallow
     try:
         del stack[kept:]

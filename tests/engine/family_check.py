@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -202,3 +204,8 @@ def _texts(engine: Any, key: Any, model: Any) -> tuple[str, list[str]]:
             return "no", [f"text parts at {i} by {error:.0e}"]
         ids.append(token)
     return "yes", []
+
+
+if __name__ == "__main__":
+    rows = [asdict(look(kind)) for kind in sys.argv[2:]]
+    Path(sys.argv[1]).write_text(json.dumps(rows), encoding="utf-8")

@@ -89,7 +89,7 @@ def test_torchs_own_noise_is_left_as_it_was(tiny_engine):
 
 def test_the_same_seed_gives_the_same_beam_sample(tiny_engine):
     first = tiny_engine.generate(key_of(tiny_engine), GenerateRequest((SAMPLE,)))
-    tiny_engine._texts._found.clear()
+    tiny_engine._results._found.clear()
     again = tiny_engine.generate(key_of(tiny_engine), GenerateRequest((SAMPLE,)))
     assert [o.ids.tolist() for o in first.outputs] == [o.ids.tolist() for o in again.outputs]
 

@@ -329,7 +329,7 @@ def test_texts_are_kept_and_made_once(tiny_engine):
 
 
 def test_what_is_kept_is_bounded_in_bytes(tiny_engine, monkeypatch):
-    monkeypatch.setattr(tiny_engine._texts, "_limit", 6000)
+    monkeypatch.setattr(tiny_engine._results, "_limit", 6000)
     key = key_of(tiny_engine)
     requests = [GenerateRequest((Column(DecodeSettings(), max_new_tokens=8, seed=seed),)) for seed in range(4)]
     for request in requests:

@@ -2,13 +2,14 @@
 
 import contextlib
 import math
+from itertools import chain
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from dashboard.engine import capture
+from dashboard.engine import kernels
 from dashboard.engine import lens as lenses
 from dashboard.engine.anatomy import check_ids, decoder_blocks
 from dashboard.engine.base import AttributionRequest, Job, LensRequest
@@ -207,7 +208,7 @@ def test_the_lens_stops_when_cancelled():
 def test_the_heads_values_keep_no_kernel_inputs_and_no_stream(monkeypatch):
     """They would stay alive until the pass ends: 1.3 GB at 8,192 tokens of the bundled model, in no estimate."""
     records = []
-    recording = capture._recording
+    recording = kernels.recording
 
     @contextlib.contextmanager
     def watched(job, **options):
@@ -216,7 +217,7 @@ def test_the_heads_values_keep_no_kernel_inputs_and_no_stream(monkeypatch):
             yield record
 
     one = opened("llama")
-    monkeypatch.setattr(capture, "_recording", watched)
+    monkeypatch.setattr(kernels, "recording", watched)
     values = one.capturer.head_values(IDS, Job())
     assert [torch.equal(now, before) for now, before in zip(values, one.values, strict=True)] == [True] * len(values)
-    assert [(record.inputs, record.stream) for record in records] == [({}, [])]
+    assert [(list(chain(*record.inputs.values())), record.stream) for record in records] == [([], [])]

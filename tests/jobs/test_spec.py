@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+import dashboard
 from dashboard.jobs.spec import ID, JobSpec, run_facts
 from dashboard.run_key import RunKey
 from tests.jobs.made import HOSTILE, RUN, made_spec
@@ -99,5 +100,5 @@ def test_the_facts_of_a_run_are_those_that_do_not_depend_on_the_prompt():
         "template": "raw",
         "transformers": "5.23.0",
         "torch": "2.13.0",
-        "dashboard": "0.1.0",
+        "dashboard": dashboard.__version__,
     }
