@@ -11,6 +11,7 @@ from dashboard import errors
 from dashboard.i18n import Catalogue
 from dashboard.navigation import PAGES
 from dashboard.settings import PREFIX, Settings
+from tests.file_map import file_map, written
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -33,20 +34,9 @@ def test_the_readme_names_every_error_that_a_person_can_mend(name):
         assert f"`{name}`" in README
 
 
-def test_the_file_map_has_one_line_for_every_file_with_code():
-    files = [p for folder in ("dashboard", "components", "pages") for p in (ROOT / folder).rglob("*.py")]
-    missing = [
-        str(path.relative_to(ROOT).as_posix())
-        for path in files
-        if path.name != "__init__.py" and f"`{path.name}`" not in README
-    ]
-    assert not missing, f"the README's file map lacks {missing}"
-
-
-def test_the_file_map_names_no_file_that_is_gone():
-    named = set(re.findall(r"^\s*`?([a-z_]+\.py)`", README, flags=re.MULTILINE))
-    there = {path.name for folder in ("dashboard", "components", "pages") for path in (ROOT / folder).rglob("*.py")}
-    assert named <= there, f"the README's file map names {named - there}"
+def test_the_file_map_is_that_of_the_files():
+    """By path: files of one name in several folders do not hide one another."""
+    assert written().splitlines() == file_map().splitlines(), "write it anew: python -m tests.file_map"
 
 
 def test_the_readme_has_the_two_commands_as_they_are():

@@ -1,0 +1,49 @@
+"""The README's file map, made of the files' own docstrings; ``python -m tests.file_map`` writes it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+BEGIN, END = "<!-- file map -->", "<!-- /file map -->"
+FLOORS = ("pages", "components", "dashboard")
+NOTE = """\
+Beside these: `dashboard/locale/` (the message catalogue), `dashboard/script_templates/` (parts of the Code tab's
+scripts), `dashboard/probes/occupations.toml` (occupations with labour statistics, their source and year),
+`components/web/*.js` and `.css` (plain, no build step), `tests/` (mirrors the above; `browser/`, `benchmarks/`)."""
+
+
+def file_map() -> str:
+    """One table a folder with code, one row a file: its name and the first sentence of its docstring."""
+    folders = [path for floor in FLOORS for path in (ROOT / floor, *sorted((ROOT / floor).rglob("*/")))]
+    tables = [table for folder in folders if (table := _table(folder))]
+    return "\n\n".join([BEGIN, *tables, NOTE]) + f"\n{END}"
+
+
+def _table(folder: Path) -> str:
+    files = sorted(path for path in folder.glob("*.py") if path.name != "__init__.py")
+    if not files:
+        return ""
+    rows = [f"| `{path.name}` | {first_sentence(path)} |" for path in files]
+    return "\n".join(
+        [f"`{folder.relative_to(ROOT).as_posix()}/`", "", "| file | what it holds |", "| --- | --- |", *rows]
+    )
+
+
+def first_sentence(path: Path) -> str:
+    """What a module's docstring says first, as Markdown."""
+    text = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n\n")[0].replace("\n", " ")
+    sentence, more, _ = text.partition(". ")
+    return f"{sentence}{more.strip()}".replace("``", "`").replace("|", "\\|")
+
+
+def written() -> str:
+    """The map as the README has it."""
+    readme = README.read_text(encoding="utf-8")
+    return readme[readme.index(BEGIN) : readme.index(END) + len(END)]
+
+
+if __name__ == "__main__":
+    README.write_text(README.read_text(encoding="utf-8").replace(written(), file_map()), encoding="utf-8")
