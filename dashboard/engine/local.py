@@ -515,9 +515,11 @@ class LocalEngine:
         job = job or Job()
         card = self.describe(model, job)
         self._check(model, job)  # a second copy must fit beside the first
-        spec, device = registry.find(model, self._settings), pick_device(self._settings.device)
-        plain = registry.load(spec, self._settings, device, lambda _share: None).model
-        return verification.verify(self, card, plain, job)
+        with loading_in_words(model):
+            spec, device = registry.find(model, self._settings), pick_device(self._settings.device)
+            plain = registry.load(spec, self._settings, device, lambda _share: None).model
+        with memory_in_words():
+            return verification.verify(self, card, plain, job, lambda: self._device.held(job))
 
     def health(self) -> dict[str, object]:
         """See `Engine.health`."""

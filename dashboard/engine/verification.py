@@ -6,6 +6,7 @@ shared; texts by ``generate``. Run as ``python -m dashboard verify [MODEL]``, or
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ from dashboard.engine.ways import HALF
 from dashboard.errors import Cancelled, DashboardError
 from dashboard.run_key import RunKey
 
+Held = Callable[[], contextlib.AbstractContextManager[object]]
 LENGTHS = (8, 48, 192)
 """Tokens of the texts, as far as the model reads them."""
 NEW = 8
@@ -65,6 +67,7 @@ class _Plain:
     """One whole pass of plain transformers over one text."""
 
     model: Any
+    held: Held
     ids: tuple[int, ...]
     logits: Tensor
     """(T, vocab) float32."""
@@ -72,20 +75,21 @@ class _Plain:
     """(head, T, T) of each layer that returned any."""
 
     @classmethod
-    def of(cls, model: Any, ids: tuple[int, ...]) -> _Plain:
+    def of(cls, model: Any, held: Held, ids: tuple[int, ...]) -> _Plain:
         """The pass."""
-        with torch.inference_mode():
+        with held(), torch.inference_mode():
             output = model(input_ids=torch.tensor([ids], device=model.device), output_attentions=True, use_cache=False)
         maps = [value for value in getattr(output, "attentions", None) or () if value is not None]
-        return cls(model, ids, output.logits[0].float(), tuple(value[0].float().cpu().numpy() for value in maps))
+        return cls(model, held, ids, output.logits[0].float(), tuple(value[0].float().cpu().numpy() for value in maps))
 
     def log_p(self, ids: Sequence[int], new: int) -> np.ndarray:
         """(new,) ln p of the last tokens of `ids`, by one whole pass."""
-        log_p = last_logits(self.model, ids, new + 1)[:-1].double().cpu().log_softmax(-1)
+        with self.held():
+            log_p = last_logits(self.model, ids, new + 1)[:-1].double().cpu().log_softmax(-1)
         return log_p.gather(-1, torch.tensor(list(ids[-new:]))[:, None])[:, 0].numpy()
 
 
-def verify(engine: Engine, card: ModelCard, plain: Any, job: Job) -> Verification:
+def verify(engine: Engine, card: ModelCard, plain: Any, job: Job, held: Held = contextlib.nullcontext) -> Verification:
     """Every kind of number at several lengths.
 
     Args:
@@ -93,6 +97,7 @@ def verify(engine: Engine, card: ModelCard, plain: Any, job: Job) -> Verificatio
         card: what is loaded there.
         plain: the same model as transformers loads it, with eager attention.
         job: cancel and progress, told after every comparison.
+        held: the device, taken for every pass of `plain`.
 
     Raises:
         Cancelled: ``job.cancel`` was set.
@@ -102,7 +107,7 @@ def verify(engine: Engine, card: ModelCard, plain: Any, job: Job) -> Verificatio
     rows: list[Deviation] = []
     for length in lengths:
         half = check_ids(plain, -(-length // 2))
-        text = _Plain.of(plain, (half + half)[:length])  # repeated: scores of repeated tokens exist
+        text = _Plain.of(plain, held, (half + half)[:length])  # repeated: scores of repeated tokens exist
         key = engine.run_key(card.model, TokenizedPrompt(engine.token(card.model, text.ids), "raw"))
         for name, compare in _COMPARISONS.items():
             if job.cancel.is_set():
@@ -217,7 +222,7 @@ def _text(engine: Engine, _card: ModelCard, key: RunKey, text: _Plain) -> float:
     """Tokens that differ, up to the first that was decided by less than float noise."""
     output = _greedy(engine, key)
     given = torch.tensor([text.ids], device=text.model.device)
-    with torch.inference_mode():
+    with text.held(), torch.inference_mode():
         options = {"max_new_tokens": NEW, "do_sample": False, "num_beams": 1, "pad_token_id": 0}
         own = text.model.generate(given, attention_mask=torch.ones_like(given), **options)[0][len(text.ids) :].tolist()
     ours = output.ids.tolist()

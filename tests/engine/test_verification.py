@@ -1,5 +1,6 @@
 """Verification finds what is off, and nothing where all is right."""
 
+import contextlib
 import dataclasses
 import threading
 
@@ -50,9 +51,9 @@ def test_other_weights_are_found_in_every_kind_of_number(tiny_engine, plain):
 def test_an_error_in_one_head_alone_is_found(tiny_engine, plain, monkeypatch, quantity):
     of = verification._Plain.of
 
-    def off(model, ids):
-        text = of(model, ids)
-        text.weights[-1][-1, -1, 0] += 0.01 * len(ids)  # in one row of one head of one layer
+    def off(*given):
+        text = of(*given)
+        text.weights[-1][-1, -1, 0] += 0.01 * len(text.ids)  # in one row of one head of one layer
         return text
 
     monkeypatch.setattr(verification._Plain, "of", off)
@@ -88,6 +89,23 @@ def test_it_can_be_stopped(tiny_engine):
     job.cancel.set()
     with pytest.raises(Cancelled):
         tiny_engine.verify("local/tiny", job)
+
+
+def test_every_plain_pass_takes_its_turn_on_the_device(tiny_engine, plain):
+    """And none of the engine's own calls is inside: it would wait for itself."""
+    inside = []
+
+    @contextlib.contextmanager
+    def held():
+        with tiny_engine._device.held(Job()):
+            inside.append(tiny_engine._device.waiting)
+            yield
+
+    seen = []
+    plain.register_forward_pre_hook(lambda *_: seen.append(tiny_engine._device.waiting))
+    assert verify(tiny_engine, tiny_engine.describe("local/tiny"), plain, Job(), held).ok
+    assert set(inside) == {1}
+    assert set(seen) == {1}
 
 
 def test_the_command_prints_every_quantity_and_ends_with_what_it_found(tiny_folder, tmp_path, monkeypatch, capsys):
