@@ -184,11 +184,13 @@ def _test(arguments: Sequence[str], text: Catalogue) -> int:
     python = str(environment.python)
     subprocess.run([python, "-m", "dashboard.engine.bundled"], cwd=ROOT, env=surroundings(), check=True)
     workers = str(max(1, min(os.cpu_count() or 1, MOST_WORKERS)))
+    # a core each: threads that wait for one another's cores take many times as long
+    side_by_side = (["-m", "not browser", "-n", workers, "--dist", "loadfile"], {"OMP_NUM_THREADS": "1"})
     # a browser that shares its cores with them would wait longer than it is given
-    together = [["-m", "not browser", "-n", workers, "--dist", "loadfile"], ["-m", "browser"]]
+    runs = [(list(arguments), {})] if arguments else [side_by_side, (["-m", "browser"], {})]
     codes = [
-        subprocess.run([python, "-m", "pytest", *run], cwd=ROOT, env=surroundings(), check=False).returncode
-        for run in ([arguments] if arguments else together)
+        subprocess.run([python, "-m", "pytest", *run], cwd=ROOT, env=surroundings() | own, check=False).returncode
+        for run, own in runs
     ]
     return max(codes)
 
