@@ -56,6 +56,7 @@ def integer_picker(
     help_text: str | None = None,
 ) -> int:
     """A whole number in [low, high]; see `components.link.bounded`."""
+    initial = min(max(initial, low), max(high, low))
     link.bounded(key, low, high, initial, follow_high=follow_high)
     value = st.number_input(
         label,

@@ -14,7 +14,7 @@ from components.work import News
 from dashboard import cache
 from dashboard.bias_jobs import register_all
 from dashboard.engine.scored import ScoreCost
-from dashboard.errors import JobUnknown
+from dashboard.errors import JobDamaged, JobUnknown
 from dashboard.i18n import Catalogue
 from dashboard.job_keys import raw_key
 from dashboard.jobs.runner import JobRunner
@@ -92,9 +92,12 @@ def _followed(drawn: JobStatus, view: View) -> None:
 
     def look() -> None:
         with error_frame(view.text):
-            news.begin()
-            _live(drawn, view)
-            news.wait()
+            try:
+                news.begin()
+                _live(drawn, view)
+                news.wait()
+            except (JobUnknown, JobDamaged):
+                st.rerun()  # somebody else removed it: the page says so, and follows nothing any more
 
     st.fragment(look, run_every=POLL_SECONDS)()
 

@@ -188,7 +188,7 @@ def beam_tree(view: View, columns: Columns, made: Made) -> None:
         Panel(
             name="beam_tree",
             key=view.key,
-            asked=(column,),
+            asked=(column, {"stopped_at": len(tree.ids)} if made.unfinished else {}),
             text=text,
             figure=partial(beam_tree_figure, frame, text=text, theme=view.theme),
             frame=lambda: frame,

@@ -137,7 +137,8 @@ def page_turned(slug: str) -> None:
 
 def name_of(key: RunKey, request: GenerateRequest) -> str:
     """Twelve hex digits that stand for the texts of a request, on any server: no versions in them."""
-    asked = f"{key.model} {key.template} {key.token_ids} {request}"
+    # links that were made before there was this setting stand for the same texts
+    asked = f"{key.model} {key.template} {key.token_ids} {request}".replace(", model_rules=True)", ")")
     return hashlib.sha256(asked.encode()).hexdigest()[:12]
 
 

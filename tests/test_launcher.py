@@ -335,3 +335,8 @@ def test_arguments_go_to_one_run_of_pytest(pytest_runs):
     codes.append(5)
     assert commands.main(["test", "-k", "lens", "-x"]) == 5
     assert calls == [["-k", "lens", "-x"]]
+
+
+def test_a_run_of_pytest_that_was_killed_is_no_success(pytest_runs):
+    pytest_runs[1].extend([-9, 0])
+    assert commands.main(["test"]) == -9

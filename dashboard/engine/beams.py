@@ -80,6 +80,8 @@ def search(writer: Writer, ids: Tensor, column: Column, turn: Turn) -> Search:
     """
     watch = _Watch(len(ids), column, turn, writer.ending)
     config = generation_config(column, writer.ending, writer.rules)
+    # of most families a cache goes on with keys that a longer text makes wrong
+    config.use_cache = not writer.way.crosses(len(ids), len(ids) + column.max_new_tokens)
     names = writer.rules.in_order(column.settings, beams=True)
     options = {"tokenizer": writer.tokenizer} if config.stop_strings else {}
     with torch.inference_mode(), _noise(column.seed, writer.model.device):

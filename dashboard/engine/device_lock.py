@@ -13,6 +13,8 @@ from dashboard.engine.base import Job
 from dashboard.errors import Busy, Cancelled
 
 POLL_SECONDS = 0.1
+REGAIN_SECONDS = 2.0
+"""What is left to compute of texts that others interrupted waits so long for the device."""
 
 
 class DeviceLock:
@@ -25,6 +27,8 @@ class DeviceLock:
         self._seconds, self._inside = seconds, inside
         self._changed = threading.Condition()
         self._queue: deque[object] = deque()
+        self._holder: int | None = None
+        """The thread that has the device."""
 
     @contextlib.contextmanager
     def held(self, job: Job) -> Iterator[None]:
@@ -43,6 +47,26 @@ class DeviceLock:
             with self._changed:
                 self._leave(ticket)
 
+    @contextlib.contextmanager
+    def regained(self) -> Iterator[bool]:
+        """Hold the device again, which this thread may have lost in `give_way`, if it comes within REGAIN_SECONDS.
+
+        Gives whether it is held.
+        """
+        lost = self._holder != threading.get_ident()
+        ticket = object()
+        try:
+            if lost:
+                self._enter(ticket, Job(), REGAIN_SECONDS)
+        except Busy:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            with self._changed:
+                self._leave(ticket)
+
     def give_way(self, job: Job) -> None:
         """Called by the holder between two steps: those who wait come first, then it goes on.
 
@@ -54,11 +78,12 @@ class DeviceLock:
             if len(self._queue) == 1:
                 return
             ticket = self._queue.popleft()
+            self._holder = None
             self._changed.notify_all()
         self._enter(ticket, job)
 
-    def _enter(self, ticket: object, job: Job) -> None:
-        end = time.monotonic() + self._seconds
+    def _enter(self, ticket: object, job: Job, seconds: float | None = None) -> None:
+        end = time.monotonic() + (self._seconds if seconds is None else seconds)
         with self._changed:
             self._queue.append(ticket)
             try:
@@ -72,10 +97,13 @@ class DeviceLock:
             except BaseException:
                 self._leave(ticket)
                 raise
+            self._holder = threading.get_ident()
             job.waits(0)
 
     def _leave(self, ticket: object) -> None:
         if ticket in self._queue:  # not there when giving way ended in an error
+            if self._queue[0] is ticket:
+                self._holder = None
             self._queue.remove(ticket)
         self._changed.notify_all()
 

@@ -56,22 +56,26 @@ def generate(
     if batch.columns:
         with torch.inference_mode():
             pace = batch.run(prompt, turn, tell)
-    outputs = [
-        _whole(writer, prompt, ids, output) if writer.way.crosses(len(ids), len(ids) + len(output.ids)) else output
-        for output in assembled(steps, request, unfinished=batch.unfinished or "cancelled")
-    ]
+    outputs = list(assembled(steps, request, unfinished=batch.unfinished or "cancelled"))
     trees: list[BeamTree | None] = [None] * len(request.columns)
     dropped = [0] * len(request.columns)
     unfinished = batch.unfinished
+    for place, output in enumerate(outputs):
+        if not unfinished and writer.way.crosses(len(ids), len(ids) + len(output.ids)):
+            outputs[place] = _whole(writer, prompt, ids, output)
+            unfinished = turn.interrupted()
     for number, column in enumerate(request.columns):
         unfinished = unfinished or ("cancelled" if turn.job.cancel.is_set() else "")
         if column.num_beams == 1 or unfinished:
             continue
         found = search(writer, given, column, turn)
         trees[number], dropped[number], unfinished = found.tree, found.dropped, found.unfinished
-        for row, (text, score) in enumerate(found.texts):
-            stopped = writer.why_stopped(text, column, ids) or unfinished
-            outputs.append(Output(number, row, **_measured(writer, prompt, ids, text), stopped=stopped, score=score))
+        with turn.device.regained() as held:  # a search that was interrupted may have lost it
+            # a pass beside another's would be its own, but for rotary factors that both set
+            for row, (text, score) in enumerate(found.texts if held or not writer.way.switches else ()):
+                stopped = writer.why_stopped(text, column, ids) or unfinished
+                numbers = _measured(writer, prompt, ids, text)
+                outputs.append(Output(number, row, **numbers, stopped=stopped, score=score))
     made = Generated(
         outputs=tuple(sorted(outputs, key=lambda output: (output.column, output.row))),
         names=tuple(_names(column, writer.rules) for column in request.columns),

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from dashboard.engine.anatomy import FAMILY_ERRORS, check_ids, decoder_blocks, run
+from dashboard.engine.prefix import last_only
 
 SHORT = 12
 """Every limit of the copy [tokens]."""
@@ -108,8 +109,8 @@ def short_copy(model: Any, names: Sequence[str]) -> Any:
 def shallow_copy(model: Any) -> Any:
     """A copy that shares the weights of the first layers and has no others: enough of them to have one of every kind.
 
-    A proof on it takes a few layers' time. Where the layers' kinds cannot be told, or the family cannot do with fewer,
-    it has all of them.
+    A proof on it takes a few layers' time. Kinds are told by the lists of the configuration that have an entry a layer.
+    A family that cannot do with fewer layers keeps all of them.
     """
     blocks, shallow = decoder_blocks(model), _copy(model)
     config = shallow.config.get_text_config()
@@ -164,7 +165,7 @@ def _shorten_bands(module: nn.Module, lengths: set[int]) -> None:
 
 def last_logits(model: Any, ids: Sequence[int], count: int = 1) -> Tensor:
     """(count, vocab) float32 logits after the last tokens of `ids`, by one whole pass without a cache."""
-    logits: Tensor = run(model, tuple(ids)).logits[0, -count:].float()
+    logits: Tensor = run(model, tuple(ids), **last_only(model, count)).logits[0, -count:].float()
     return logits
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -99,10 +99,13 @@ def _predicts_further(key: str, config: Any) -> bool:
     return found is not None and layers <= int(found[1]) < layers + (more or 0)
 
 
-def _is_another_part(key: str, expected: Iterable[str]) -> bool:
+def _is_another_part(key: str, expected: Collection[str]) -> bool:
     """Whether nothing of the loaded model lies beside the tensor: a tower for pictures, a projector."""
     parts = key.split(".")
-    beginnings = {".".join(parts[:depth]) + "." for depth in (1, 2)}
+    beginnings = {".".join(parts[:depth]) + "." for depth in (1, 2) if depth < len(parts)}
+    # a module with weights of its own (a head) has no parts that could be others
+    if any(name.startswith(f"{parts[0]}.") and name.count(".") == 1 for name in expected):
+        return False
     return any(not any(name.startswith(beginning) for name in expected) for beginning in beginnings)
 
 

@@ -151,6 +151,7 @@ class LocalEngine:
         self._results = Kept(settings.result_bytes)
         # torch has one source of noise for a process: one beam-sample at a time
         self._noise = DeviceLock(settings.busy_seconds)
+        self._verifying = DeviceLock(settings.busy_seconds)
         self._passes = 0
         self._pool: ModelPool[ReadyModel] = ModelPool(self._load, settings.max_models, self._check)
 
@@ -463,6 +464,9 @@ class LocalEngine:
             with self._leased(key.model, job) as ready, self._device.held(job):
                 _same_model(key, ready.card)
                 ready.reader.vocabulary.check(key.token_ids)
+                if len(key.token_ids) + request.depth - 1 > ready.card.context:
+                    tokens, limit = len(key.token_ids), ready.card.context
+                    raise GenerationTooLong(tokens=tokens, new=request.depth, limit=limit)
                 found = exact.probability_tree(ready.writer, key.token_ids, request, Turn(self._device, job))
             if not found.unfinished:
                 self._results.keep((key, request), found, 4 * found.probs.nbytes)
@@ -514,12 +518,13 @@ class LocalEngine:
         """See `Engine.verify`."""
         job = job or Job()
         card = self.describe(model, job)
-        self._check(model, job)  # a second copy must fit beside the first
-        with loading_in_words(model):
-            spec, device = registry.find(model, self._settings), pick_device(self._settings.device)
-            plain = registry.load(spec, self._settings, device, lambda _share: None).model
-        with memory_in_words():
-            return verification.verify(self, card, plain, job, lambda: self._device.held(job))
+        with self._verifying.held(job):  # one second copy at a time
+            self._check(model, job)  # which must fit beside the first
+            with loading_in_words(model):
+                spec, device = registry.find(model, self._settings), pick_device(self._settings.device)
+                plain = registry.load(spec, self._settings, device, lambda _share: None).model
+            with memory_in_words():
+                return verification.verify(self, card, plain, job, lambda: self._device.held(job))
 
     def health(self) -> dict[str, object]:
         """See `Engine.health`."""

@@ -19,6 +19,8 @@ INDEX = "model.safetensors.index.json"
 SMALL = ("*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken")
 """What else is read beside the weights: configuration, tokenizer, chat template."""
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.h5", "*.msgpack")
+SAMPLE = 4096
+"""So much of a tensor is looked at, at three places of it [bytes]."""
 _VOCABULARIES = ("tokenizer.json", "vocab*", "*.model", "merges.txt", "*.tiktoken", "tekken.json")
 _WRAPPER = r"(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\."
 UNWRAP = {rf"^(?:module\.|{_WRAPPER})+": "", rf"(?<=\.)(?:{_WRAPPER})+": "", rf"(?<=\.)(?:{_WRAPPER})+(?=.)": ""}
@@ -159,7 +161,12 @@ def vocabulary_files(folder: Path) -> list[str]:
 
 
 def revision(folder: Path, names: list[str]) -> str:
-    """Twelve hex digits over the names, sizes and beginnings of a folder's model files; `names`: its weights."""
+    """Twelve hex digits over a folder's model files: names, sizes, beginnings, and samples of every tensor.
+
+    Args:
+        folder: the folder.
+        names: its weight files.
+    """
     digest = hashlib.sha256()
     small = [path.name for path in folder.iterdir() if any(path.match(pattern) for pattern in SMALL)]
     for name in sorted({*small, *names}):
@@ -167,4 +174,19 @@ def revision(folder: Path, names: list[str]) -> str:
         digest.update(f"{name} {path.stat().st_size}".encode())
         with path.open("rb") as file:
             digest.update(file.read(1 << 20))
+            for place in _samples(path) if name in names else ():
+                file.seek(max(0, place))
+                digest.update(file.read(SAMPLE))
     return digest.hexdigest()[:12]
+
+
+def _samples(path: Path) -> list[int]:
+    """Places in a weight file: beginning, middle and end of each tensor. Whatever trains a tensor changes all of it."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(length))
+        spans = [entry["data_offsets"] for name, entry in header.items() if name != "__metadata__"]
+        return [8 + length + place for begin, end in spans for place in (begin, (begin + end) // 2, end - SAMPLE)]
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, AttributeError, MemoryError):
+        return []  # said when the file is looked at before it is loaded

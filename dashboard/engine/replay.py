@@ -56,8 +56,14 @@ class LastMap:
             return held[1]
         found = layer.run_again()
         with self._lock:
-            self._held = (weakref.ref(layer), found)
+            self._held = (weakref.ref(layer, self._forget), found)
         return found
+
+    def _forget(self, layer: weakref.ref[ReplayedLayer]) -> None:
+        """Drop the map of a layer that is gone: heads x T x T. Without the lock, which this very thread may hold."""
+        held = self._held
+        if held is not None and held[0] is layer:
+            self._held = None
 
 
 class ReplayedLayer:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dashboard.engine.anatomy import FAMILY_ERRORS
+from dashboard.engine.anatomy import FAMILY_ERRORS, check_ids
 from dashboard.engine.base import Ints
 from dashboard.engine.limits import last_logits
 from dashboard.engine.token_tree import Branches, Forest, Ids, grow, plant, stem_tokens
@@ -22,8 +22,8 @@ ROWS = 32
 """Rows of logits whose sum is taken at once."""
 BATCH_TOKENS = 2048
 """Tokens in memory at once where every row has a copy of its prompt."""
-CHECK_TEXTS = ((3, 4, 5, 6, 7, 8), (3, 4, 5, 9, 10), (3, 4, 8, 5), (3, 4, 8, 5, 6))
-"""With these it is tried whether a tree gives the numbers of texts one by one."""
+CHECK_TEXTS = ((0, 1, 2, 3, 4, 5), (0, 1, 2, 6, 7), (0, 1, 5, 2), (0, 1, 5, 2, 3))
+"""With these texts of eight tokens it is tried whether a tree gives the numbers of texts one by one."""
 
 
 class Reading:
@@ -103,16 +103,18 @@ def tree_tokens(prompts: Sequence[Ids], branches: Sequence[Branches]) -> int:
 
 def fits(writer: Writer) -> bool:
     """Whether a tree gives what the model gives for texts one by one."""
-    prompt, texts = CHECK_TEXTS[0][:1], [text[1:] for text in CHECK_TEXTS]
+    ids = check_ids(writer.model, 8)
+    check = [tuple(ids[i % len(ids)] for i in text) for text in CHECK_TEXTS]
+    prompt, texts = check[0][:1], [text[1:] for text in check]
     forest = plant([prompt], [grow(texts)])
     reading = Reading(forest, None)
     try:
         by_tree(writer, forest, reading, None, block=4)
     except FAMILY_ERRORS:
         return False
-    longest = max(len(text) for text in CHECK_TEXTS)
-    padded = writer.ids([token for text in CHECK_TEXTS for token in (*text, *[0] * (longest - len(text)))])
-    padded = padded.view(len(CHECK_TEXTS), longest)
+    longest = max(len(text) for text in check)
+    padded = writer.ids([token for text in check for token in (*text, *[0] * (longest - len(text)))])
+    padded = padded.view(len(check), longest)
     log_p = writer.model(input_ids=padded, use_cache=False).logits.float().log_softmax(-1)
     own = log_p[:, :-1].gather(-1, padded[:, 1:, None])[..., 0].cpu().numpy()
     paths = forest.branches[0].paths

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from dashboard.engine.anatomy import FAMILY_ERRORS, check_ids
-from dashboard.engine.limits import PROOF_TOKENS, SHORT, Proof
+from dashboard.engine.limits import PROOF_TOKENS, SHORT, SWITCH, Proof
 from dashboard.engine.prefix import CopiedPrompt, CopiedRows, PlainPrompt, PlainRows, Prompt, Rows, SharedPrompt
 
 CHECK_ERROR = 1e-4
@@ -39,7 +39,7 @@ class Way:
 
     def prompt(self, model: Any, ids: Tensor) -> Prompt:
         """The computed prompt, (T,)."""
-        if len(ids) > self.reach:
+        if self.kind is PlainPrompt or len(ids) > self.reach:
             return PlainPrompt(model, ids)
         if not self.switches and self.reach == sys.maxsize:
             return self.kind(model, ids)
@@ -106,21 +106,31 @@ def find_way(model: Any, ids: tuple[int, ...], *, shared: bool) -> Way:
 
 
 def bounded(way: Way, proof: Proof, model: Any) -> Way:
-    """`way`, which holds on a few tokens of `model`, as far as it holds beyond the lengths at which it changes."""
-    if way.kind is PlainPrompt or not proof.limits:
+    """`way`, which holds on a few tokens of `model`, as far as it holds beyond the lengths at which it changes.
+
+    That a switch of rotary factors makes older keys wrong is known: in half precision it could drown in rounding.
+    """
+    if not proof.limits:
         return way
     lengths = tuple(sorted({limit.length for limit in proof.limits}))
+    way = replace(way, switches=tuple(limit.length for limit in proof.limits if limit.name == SWITCH))
+    if way.kind is PlainPrompt:
+        return way
     if proof.short is None:
         return replace(way, reach=lengths[0])
     # the way's attention is our kernel; only now is it known which
     proof.short.set_attn_implementation(model.config._attn_implementation)
-    small = tuple(sorted({min(length, SHORT) for length in lengths}))
     first = min((limit.length for limit in proof.unproven), default=sys.maxsize)
-    if _holds_beyond(way, proof.short):
+    if _holds_beyond(replace(way, switches=_shortened(way.switches)), proof.short):
         return replace(way, reach=first)
-    if _holds_beyond(replace(way, switches=small), proof.short):
+    if _holds_beyond(replace(way, switches=_shortened(lengths)), proof.short):
         return replace(way, switches=lengths, reach=first)
     return replace(way, reach=lengths[0])
+
+
+def _shortened(lengths: Sequence[int]) -> tuple[int, ...]:
+    """What lengths of the model are in the copy."""
+    return tuple(sorted({min(length, SHORT) for length in lengths}))
 
 
 def _holds_beyond(way: Way, short: Any) -> bool:

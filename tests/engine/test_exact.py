@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,9 +15,9 @@ from dashboard.engine.decoding import process
 from dashboard.engine.exact import compare
 from dashboard.engine.generated import CompareRequest, TreeRequest
 from dashboard.engine.local import LocalEngine
-from dashboard.errors import Cancelled
+from dashboard.errors import Cancelled, GenerationTooLong
 from tests.engine.test_generation import DeviceTaken, plain  # noqa: F401 - a fixture
-from tests.engine.test_local import key_of
+from tests.engine.test_local import MODEL, key_of
 
 WAYS = (
     DecodeSettings(),
@@ -162,3 +163,12 @@ def test_a_tree_that_others_interrupt_is_right_as_far_as_it_goes_and_is_not_kept
     assert whole.unfinished == ""
     np.testing.assert_array_equal(part.ids, whole.ids[: len(part.ids)])
     np.testing.assert_allclose(part.probs, whole.probs[: len(part.ids)], rtol=1e-4)
+
+
+def test_a_tree_beyond_what_the_model_reads_is_refused_in_words(tiny_engine):
+    context = tiny_engine.describe(MODEL).context
+    key = key_of(tiny_engine, "a" * 8)
+    whole = replace(key, token_ids=(key.token_ids * context)[:context])
+    assert len(tiny_engine.probability_tree(whole, TreeRequest(depth=1, nodes=5)).ids) == 5
+    with pytest.raises(GenerationTooLong):
+        tiny_engine.probability_tree(whole, TreeRequest(depth=2, nodes=5))

@@ -121,6 +121,18 @@ def test_a_replayed_layer_at_the_address_of_a_dropped_one_gives_its_own_weights(
     assert reused
 
 
+def test_a_map_goes_with_its_layer():
+    class Layer:
+        def run_again(self):
+            return torch.zeros(2, 3, 3)
+
+    held, layer = LastMap(), Layer()
+    held.of(layer)
+    assert held._held is not None
+    del layer
+    assert held._held is None
+
+
 def test_a_prompt_of_one_token_works(family):
     _, capturer, _, _ = family
     _, recording = capturer.forward(IDS[:1], Job())

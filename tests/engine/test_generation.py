@@ -450,3 +450,43 @@ def test_somebody_who_waits_too_long_is_told_so(tiny_settings):
     time.sleep(0)
     assert engine.health()["queue"] == 0
     assert engine.describe(MODEL)
+
+
+def test_a_lost_device_is_held_again_for_what_is_still_to_be_computed():
+    """In the turn that ended in Busy another has it; who never lost it is not kept waiting for itself."""
+    lock, inside = DeviceLock(0.2), []
+    with lock.held(Job()):
+        with lock.regained() as held:
+            assert held
+            inside.append(lock.waiting)
+        other = threading.Thread(target=_hold, args=(lock, 0.6))
+        other.start()
+        time.sleep(0.05)
+        with pytest.raises(Busy):
+            lock.give_way(Job())
+        with lock.regained() as held:
+            assert held  # it waited for the other
+            inside.append(lock.waiting)
+        assert lock._holder is None
+        other.join()
+    assert inside == [1, 1]
+    assert lock.waiting == 0
+
+
+def test_a_device_that_does_not_come_back_is_said(monkeypatch):
+    monkeypatch.setattr("dashboard.engine.device_lock.REGAIN_SECONDS", 0.1)
+    lock = DeviceLock(0.2)
+    with lock.held(Job()):
+        other = threading.Thread(target=_hold, args=(lock, 1.0))
+        other.start()
+        time.sleep(0.05)
+        with pytest.raises(Busy):
+            lock.give_way(Job())
+        with lock.regained() as held:
+            assert not held
+        other.join()
+
+
+def _hold(lock, seconds):
+    with lock.held(Job()):
+        time.sleep(seconds)

@@ -158,6 +158,8 @@ def test_a_pictures_tower_is_left_where_the_text_model_alone_is_taken():
     check(whole, "vision_tower.layers.0.weight", "model.vision_tower.layers.0.weight", "multi_modal_projector.bias")
     with pytest.raises(ModelIncomplete, match=r"4.*a\.weight, b\.weight, c\.weight, …"):
         check(model.config, "a.weight", "b.weight", "c.weight", "d.weight")
-    for name in ("model.layers.4.mlp.up_proj.weight", "model.layers.0.mlp.up_proj.bias", "model.layers.0.new.weight"):
+    beside = ("lm_head.bias", "model.extra_scale", "lm_head.extra.weight")
+    layers = ("model.layers.4.mlp.up_proj.weight", "model.layers.0.mlp.up_proj.bias", "model.layers.0.new.weight")
+    for name in (*beside, *layers):
         with pytest.raises(ModelIncomplete):
             check(whole, name)

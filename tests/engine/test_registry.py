@@ -14,6 +14,7 @@ import huggingface_hub
 import pytest
 import torch
 from huggingface_hub import errors as hub_errors
+from safetensors.torch import load_file, save_file
 from transformers import MambaConfig, MambaForCausalLM
 
 from dashboard.engine import devices, hub, registry
@@ -157,6 +158,19 @@ def test_the_revision_of_a_folder_follows_its_files(tiny_settings, copy):
     before = registry.fetch(spec, settings, ignore)[1]
     assert registry.fetch(spec, settings, ignore)[1] == before
     edit(copy, rms_norm_eps=1e-3)
+    assert registry.fetch(spec, settings, ignore)[1] != before
+
+
+@pytest.mark.parametrize("place", [0, -1])
+def test_the_revision_of_a_folder_sees_any_tensor_that_was_trained(tiny_settings, copy, place):
+    """Wherever it lies in a file, whose names, sizes and beginning stay."""
+    settings = with_folder(tiny_settings, copy)
+    spec = registry.find("local/copy", settings)
+    before = registry.fetch(spec, settings, ignore)[1]
+    path = copy / "model.safetensors"
+    tensors = load_file(path)
+    name = sorted(name for name in tensors if "mlp" in name)[place]
+    save_file(tensors | {name: tensors[name] * 1.01}, path, metadata={"format": "pt"})
     assert registry.fetch(spec, settings, ignore)[1] != before
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from dashboard.engine import score_passes
+from dashboard.engine.anatomy import check_ids
 from dashboard.engine.base import Job, TokenizedPrompt
 from dashboard.engine.capture import install
 from dashboard.engine.device_lock import DeviceLock
@@ -29,7 +30,7 @@ from dashboard.errors import (
     WordsNotMarked,
 )
 from dashboard.settings import BUNDLED
-from tests.engine.families import FAMILIES, REPLAYED, WINDOW
+from tests.engine.families import FAMILIES, REPLAYED, WINDOW, build
 
 MODEL = "local/tiny"
 LONG = 40
@@ -391,3 +392,11 @@ def test_the_bundled_models_scores_are_those_of_plain_transformers(bundled_engin
             assert found.log_p[i, j] == pytest.approx(expected, abs=1e-3)
     for number, sentence in enumerate(sentences):
         assert whole.log_p[number] == pytest.approx(cross_entropy(plain, sentence, 1).sum(), abs=1e-3)
+
+
+def test_the_tree_is_tried_on_tokens_that_there_are():
+    """A vocabulary of eight: ids that are not in it would make any tree fail."""
+    model = build("llama", vocab_size=8)
+    capturer = install(model)
+    way = find_way(model, check_ids(model, 8), shared=capturer.plain)
+    assert Scorer(Writer(model, None, way, ()), None, capturer)._reach > 0

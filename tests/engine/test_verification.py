@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 import threading
 
 import numpy as np
@@ -130,3 +131,48 @@ def test_half_precision_has_bounds_of_its_own(tiny_settings):
     assert result.card.dtype == "bfloat16"
     assert result.ok, table(result, Catalogue("en"))
     assert torch.tensor([row.error for row in result.rows if row.name == "logits"]).max() > 0
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"repetition_penalty": 1.3},
+        {"no_repeat_ngram_size": 2},
+        {"suppress_tokens": [5, 6, 7]},
+        {"stop_strings": ["zzz"]},
+        {"guidance_scale": 1.5},
+        {"return_dict_in_generate": True},
+        {"forced_eos_token_id": 3},
+    ],
+    ids=lambda config: next(iter(config)),
+)
+def test_what_a_generation_config_asks_for_is_no_deviation(config, tiny_settings, tmp_path):
+    folder = save_tiny_model(tmp_path / "asking")
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": 0} | config))
+    result = LocalEngine(dataclasses.replace(tiny_settings, local_models=(str(folder),))).verify("local/asking")
+    assert result.ok, table(result, Catalogue("en"))
+    assert not [row for row in result.rows if row.refused]
+
+
+@pytest.mark.parametrize("context", [8, 9, 12])
+def test_a_model_that_reads_few_tokens_is_compared_on_those(context, tiny_settings, tmp_path):
+    folder = save_tiny_model(tmp_path / "short", context=context)
+    result = LocalEngine(dataclasses.replace(tiny_settings, local_models=(str(folder),))).verify("local/short")
+    assert result.ok, table(result, Catalogue("en"))
+
+
+def test_what_plain_transformers_ends_in_is_said_and_not_raised(tiny_engine, plain, monkeypatch):
+    def fails(*_args, **_options):
+        raise ValueError("no such cache")
+
+    monkeypatch.setattr(plain, "generate", fails)
+    result = verify(tiny_engine, tiny_engine.describe("local/tiny"), plain, Job())
+    refused = {row.name for row in result.rows if row.refused}
+    assert refused == {"text"}
+    assert "ValueError: no such cache" in table(result, Catalogue("en"))
+
+
+def test_an_impossible_setting_is_said_and_not_raised(monkeypatch, capsys):
+    monkeypatch.setenv("LOGITSCOPE_DTYPE", "foo")
+    assert main([]) == 2
+    assert "LOGITSCOPE_DTYPE" in capsys.readouterr().out

@@ -1,6 +1,7 @@
 """Texts go on with the model's own logits beyond every length at which its family changes."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -170,3 +171,47 @@ def test_beyond_a_limit_that_cannot_be_proven_all_is_computed_anew():
         for count in range(20, 24):
             found = rows.step(torch.tensor([[text_ids(count)[-1]]]))[0, -1]
             assert torch.allclose(found, last_logits(model, text_ids(count))[0], atol=1e-4)
+
+
+@pytest.mark.parametrize("kind_of_way", [PlainPrompt, CopiedPrompt])
+@pytest.mark.parametrize("copied", [True, False])
+def test_a_switch_is_known_whatever_way_was_found(kind_of_way, copied, turn):
+    """What must be read as one text depends neither on a cache that is valid nor on a copy that can be run."""
+    plain, model = longrope(AT), longrope(AT)
+    proof = Proof.of(model, 512)
+    capturer = install(model, proof)
+    way = bounded(Way(kind_of_way), proof if copied else replace(proof, short=None), model)
+    assert way.switches == (AT,)
+    scorer = Scorer(Writer(model, None, way, ()), None, capturer)
+    scorer._reach = 0
+    ids = text_ids(AT - 4)
+    completions = (5, 9), (5, 9, 33, 21, 8, 91, 44)
+    scores = scorer.score(ScoreRequest((ids,), completions), turn)
+    for j, completion in enumerate(completions):
+        own = log_p(plain, [*ids, *completion], len(completion))
+        np.testing.assert_allclose(scores.token_log_p[0, j, : len(own)], own, rtol=0, atol=1e-3)
+
+
+def test_a_switch_does_not_drown_in_the_rounding_of_half_precision():
+    model = longrope(AT)
+    for name, parameter in model.named_parameters():
+        if parameter.ndim >= 2 and "embed" not in name:
+            parameter.data.div_(30)  # attention that hardly looks: the switch changes little
+    model = model.to(torch.bfloat16)
+    proof = Proof.of(model, 512)
+    way = bounded(find_way(model, text_ids(8), shared=install(model, proof).plain), proof, model)
+    assert way.switches == (AT,)
+
+
+def test_beams_across_a_switch_are_those_without_a_cache(turn):
+    """A cache would go on with keys of the shorter text; transformers itself drops them in Phi-3 alone."""
+    plain, writer, _ = ready(lambda: longrope(AT))
+    ids = text_ids(AT - 4)
+    column = Column(DecodeSettings(do_sample=False), rows=2, num_beams=3, max_new_tokens=10)
+    outputs = generate(writer, ids, GenerateRequest((column,)), turn, lambda _: None)[0].outputs
+    options = {"num_beams": 3, "num_return_sequences": 2, "do_sample": False, "max_new_tokens": 10, "use_cache": False}
+    own = plain.generate(torch.tensor([ids]), pad_token_id=0, eos_token_id=None, **options)[:, len(ids) :]
+    assert [output.ids.tolist() for output in outputs] == own.tolist()
+    for output in outputs:
+        expected = log_p(plain, [*ids, *output.ids.tolist()], 10)
+        np.testing.assert_allclose(output.log_p, expected, rtol=0, atol=1e-3)

@@ -2,9 +2,11 @@
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 
+from components import sampling_run
 from components.sampling_run import Work
 from components.sampling_texts import token_colours
 from dashboard import forks as forking
@@ -13,6 +15,7 @@ from dashboard.engine.base import DecodeSettings
 from dashboard.engine.generated import Column, GenerateRequest
 from dashboard.errors import Cancelled
 from dashboard.i18n import Catalogue
+from dashboard.run_key import RunKey
 from dashboard.settings import Settings
 from tests.engine.test_local import MODEL, key_of
 from tests.pages.test_pages import words
@@ -323,3 +326,13 @@ def test_tokens_are_coloured_by_what_is_asked_for(tiny_settings):
     bands = [sum(rank > edge for edge in (1, 5, 20, 100)) / 4 for rank in output.ranks]
     np.testing.assert_allclose(token_colours(output, "rank"), bands)
     assert np.isnan(token_colours(output, "none")).all()
+
+
+def test_links_made_before_models_had_rules_make_their_texts_again():
+    """The name of texts in a link, as it was when such links were made."""
+    drawn = Column(DecodeSettings(temperature=0.7, top_p=0.9), rows=3, seed=4)
+    columns = drawn, Column(DecodeSettings(do_sample=False))
+    key = RunKey("m", "r", "float32", "cpu", "raw", (1, 2, 3), "5", "2")
+    assert sampling_run.name_of(key, GenerateRequest(columns)) == "0ebc98e8e4da"
+    without = replace(columns[1], settings=DecodeSettings(do_sample=False, model_rules=False))
+    assert sampling_run.name_of(key, GenerateRequest((columns[0], without))) != "0ebc98e8e4da"
