@@ -264,7 +264,7 @@ def saved(folder: Path, name: str, chat_template: str | dict[str, str] | None = 
     tokenizer.chat_template = chat_template
     tokenizer.save_pretrained(path)
     torch.manual_seed(0)
-    size = max(32, len(tokenizer) - KINDS[name].beyond)  # the smallest have a model padded beyond them
+    size = len(tokenizer) - KINDS[name].beyond
     config = GPT2Config(
         vocab_size=size, n_embd=32, n_layer=2, n_head=4, n_positions=128, bos_token_id=None, eos_token_id=None
     )

@@ -96,3 +96,10 @@ def test_a_completion_that_two_prompts_read_otherwise_has_no_gap(open_kind):
     same = replace(UNEVEN, words=(("word", "tired, said"),))
     at = open_kind("added tokens", "bias", {"bias_probe": same.written(), "bias_view": "gap"})
     assert "is read with different tokens" not in words(at)
+
+
+def test_a_vocabulary_smaller_than_the_usual_number_of_bars_has_a_number_that_can_be(open_kind):
+    at = open_kind("toy", "next_token", {"prompt": "the nurse said"})
+    k = at.number_input(key="next_token_k")
+    assert k.value == k.max == 8
+    assert "ls-advice" not in words(at)
