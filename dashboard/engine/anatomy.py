@@ -78,9 +78,12 @@ def context(model: Any) -> int | None:
         if len(rows) == len(ids) and rows == list(range(rows[0], rows[0] + len(rows))):
             limits.append(table.num_embeddings - rows[0])
 
-    handles = [m.register_forward_pre_hook(noted) for m in model.modules() if isinstance(m, nn.Embedding)]
+    words = model.get_input_embeddings()
+    tables = [module for module in model.modules() if isinstance(module, nn.Embedding) and module is not words]
+    handles = [table.register_forward_pre_hook(noted) for table in tables]
     try:
-        run(model, ids)
+        if tables:
+            run(model, ids)
     finally:
         for handle in handles:
             handle.remove()
@@ -101,8 +104,11 @@ def decoder_blocks(model: Any) -> list[nn.Module]:
     Some may not run at all (cross attention to a picture). Of several such lists that do not lie inside one another,
     the one that is as long as the configuration says; else the longest.
     """
-    order: dict[int, list[int]] = defaultdict(list)
+    said = largest(model.config.get_text_config(), "num_hidden_layers", default=0)
     lists = [module for module in model.modules() if isinstance(module, nn.ModuleList)]
+    if len(lists) == 1 and len(lists[0]) == said:  # nothing else that it could be
+        return list(lists[0])
+    order: dict[int, list[int]] = defaultdict(list)
 
     def noted(members: nn.ModuleList, place: int) -> Any:
         return lambda *_: order[id(members)].append(place)
@@ -120,7 +126,6 @@ def decoder_blocks(model: Any) -> list[nn.Module]:
         if id(members) not in inside and ran and ran == sorted(set(ran)):
             found.append(members)
             inside.update(id(module) for module in members.modules())
-    said = largest(model.config.get_text_config(), "num_hidden_layers", default=0)
     return list(max(found, key=lambda members: (len(members) == said, len(members)), default=[]))
 
 

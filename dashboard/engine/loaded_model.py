@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dashboard.engine.anatomy import FAMILY_ERRORS
 from dashboard.engine.model_folder import StoredTensor
 from dashboard.errors import ModelIncomplete, ModelNotCausal, ModelNotFinite, ModelWithoutHead
 
@@ -133,7 +134,7 @@ def check_passes(model: Any, name: str) -> None:
     vocab = model.get_input_embeddings().weight.shape[0]
     ids = [i % vocab for i in range(1, CHECK_TOKENS + 1)]
     other = [*ids[:-1], (ids[-1] + 1) % vocab]
-    logits, changed = _logits(model, ids), _logits(model, other)
+    logits, changed = _logits(model, [ids, other])
     if not (numbers(logits) and numbers(changed)):
         raise ModelNotFinite(model=name, where="logits")
     scale = max(1e-3, float(logits[logits.isfinite()].abs().max()))
@@ -142,11 +143,15 @@ def check_passes(model: Any, name: str) -> None:
         raise ModelNotCausal(model=name, kind=type(model).__name__, moved=f"{moved:.2g}")
 
 
-def _logits(model: Any, ids: list[int]) -> Tensor:
-    """(T, vocab) of one plain pass."""
+def _logits(model: Any, texts: list[list[int]]) -> Tensor:
+    """(text, T, vocab) of one plain pass over texts of one length; of a pass each where a family takes but one."""
     with torch.inference_mode():
-        logits: Tensor = model(input_ids=torch.tensor([ids], device=model.device), use_cache=False).logits
-    return logits[0].float()
+        try:
+            logits: Tensor = model(input_ids=torch.tensor(texts, device=model.device), use_cache=False).logits
+        except FAMILY_ERRORS:
+            passes = (model(input_ids=torch.tensor([text], device=model.device), use_cache=False) for text in texts)
+            logits = torch.cat([output.logits for output in passes])
+    return logits.float()
 
 
 def numbers(logits: Tensor) -> bool:

@@ -204,8 +204,10 @@ class LocalEngine:
             spec = registry.find(model, self._settings)
             device = pick_device(self._settings.device)
             loaded = registry.load(spec, self._settings, device, job.progress)
+            with self._threads.whole():
+                ready = _ready(loaded, device, self._settings)
             self._threads.follow(loaded.model)
-            return _ready(loaded, device, self._settings)
+            return ready
 
     # -- runs -----------------------------------------------------------------------------------------------------
     def estimate(self, key: RunKey) -> Estimate:
