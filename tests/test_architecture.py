@@ -60,7 +60,7 @@ WITHOUT_TORCH_AT_IMPORT = [
     "dashboard/engine/bundled.py",
     "dashboard/engine/devices.py",
     "dashboard/engine/hub.py",
-    "dashboard/engine/library_errors.py",
+    "dashboard/engine/failures.py",
     "dashboard/engine/model_folder.py",
     "dashboard/engine/registry.py",
     "dashboard/engine/pool.py",

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dashboard.engine.library_errors import loading_in_words
+from dashboard.engine.failures import loading_in_words
 from dashboard.engine.package import PACKAGE
 from dashboard.errors import CacheUnwritable, DashboardError, ModelUnreachable
 from dashboard.i18n import Catalogue, pick_language

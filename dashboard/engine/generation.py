@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from dashboard.engine.base import ModelRules
-from dashboard.engine.beams import search
+from dashboard.engine.beams import Search, search
 from dashboard.engine.generated import BeamTree, Column, Generated, GenerateRequest, OnStep, Output, Step, assembled
 from dashboard.engine.prefix import Prompt, Rows
 from dashboard.engine.sampling import Chooser, Drawn, Pick, row_keys, told
@@ -70,12 +70,7 @@ def generate(
             continue
         found = search(writer, given, column, turn)
         trees[number], dropped[number], unfinished = found.tree, found.dropped, found.unfinished
-        with turn.device.regained() as held:  # a search that was interrupted may have lost it
-            # a pass beside another's would be its own, but for rotary factors that both set
-            for row, (text, score) in enumerate(found.texts if held or not writer.way.switches else ()):
-                stopped = writer.why_stopped(text, column, ids) or unfinished
-                numbers = _measured(writer, prompt, ids, text)
-                outputs.append(Output(number, row, **numbers, stopped=stopped, score=score))
+        outputs += _searched(found, number, column, writer=writer, prompt=prompt, ids=ids, turn=turn)
     made = Generated(
         outputs=tuple(sorted(outputs, key=lambda output: (output.column, output.row))),
         names=tuple(_names(column, writer.rules) for column in request.columns),
@@ -87,6 +82,20 @@ def generate(
         unfinished=unfinished or ("cancelled" if turn.job.cancel.is_set() else ""),
     )
     return made, pace
+
+
+def _searched(
+    found: Search, number: int, column: Column, *, writer: Writer, prompt: Prompt, ids: Sequence[int], turn: Turn
+) -> list[Output]:
+    """The texts of a search for one column, measured behind the computed prompt of `ids`."""
+    outputs = []
+    with turn.device.regained() as held:  # a search that was interrupted may have lost it
+        # a pass beside another's would be its own, but for rotary factors that both set
+        for row, (text, score) in enumerate(found.texts if held or not writer.way.switches else ()):
+            stopped = writer.why_stopped(text, column, ids) or found.unfinished
+            numbers = _measured(writer, prompt, ids, text)
+            outputs.append(Output(number, row, **numbers, stopped=stopped, score=score))
+    return outputs
 
 
 def _names(column: Column, rules: ModelRules) -> tuple[str, ...]:

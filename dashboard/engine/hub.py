@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dashboard.engine import model_folder
-from dashboard.engine.library_errors import first_line
+from dashboard.engine.failures import first_line
 from dashboard.errors import CacheUnwritable, DashboardError, ModelBroken, ModelUnknown, ModelUnreachable, ModelUnsafe
 from dashboard.settings import Settings
 

@@ -51,6 +51,7 @@ from dashboard.engine.base import (
 from dashboard.engine.capture import Capturer, Recording, install, keep_values
 from dashboard.engine.device_lock import DeviceLock
 from dashboard.engine.devices import device_name, pick_device, return_large_blocks
+from dashboard.engine.failures import loading_in_words, memory_in_words
 from dashboard.engine.generated import (
     CompareRequest,
     Generated,
@@ -61,7 +62,6 @@ from dashboard.engine.generated import (
     SettingsComparison,
     TreeRequest,
 )
-from dashboard.engine.library_errors import loading_in_words, memory_in_words
 from dashboard.engine.limits import Proof
 from dashboard.engine.loaded_model import numbers
 from dashboard.engine.model_rules import read_rules

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from dashboard.engine.library_errors import first_line
+from dashboard.engine.failures import first_line
 from dashboard.engine.model_folder import StoredTensor
 from dashboard.errors import (
     ModelEncoderDecoder,

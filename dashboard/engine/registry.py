@@ -12,7 +12,7 @@ from typing import Any
 
 from dashboard.engine import bundled, hub, model_checks, model_folder
 from dashboard.engine.devices import pick_dtype
-from dashboard.engine.library_errors import files_in_words, first_line, is_memory
+from dashboard.engine.failures import files_in_words, first_line, is_memory
 from dashboard.errors import (
     ModelEncoderDecoder,
     ModelNotAllowed,

@@ -14,8 +14,8 @@ import numpy as np
 from torch import Tensor
 
 from dashboard.engine.base import RunSummary
+from dashboard.engine.failures import memory_in_words
 from dashboard.engine.layers import KernelInputs, Layer
-from dashboard.engine.library_errors import memory_in_words
 from dashboard.run_key import RunKey
 
 T = TypeVar("T")

@@ -33,8 +33,8 @@ from dashboard.engine.base import (
     Verification,
 )
 from dashboard.engine.decoding import process
+from dashboard.engine.failures import first_line
 from dashboard.engine.generated import FLOAT_NOISE, Column, GenerateRequest
-from dashboard.engine.library_errors import first_line
 from dashboard.engine.limits import last_logits
 from dashboard.engine.model_rules import without_rules
 from dashboard.engine.scored import ScoreRequest
