@@ -107,7 +107,7 @@ class Settings:
 
 def unknown(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """Variables that look like settings and are none, each with the one that may have been meant."""
-    known = [name.upper() for name in ("config", *(f.name for f in fields(Settings)))]
+    known = [name.upper() for name in ("config", "require_browser", *(f.name for f in fields(Settings)))]
     given = (name for name in (os.environ if environ is None else environ) if name.startswith(PREFIX))
     strange = sorted(name.removeprefix(PREFIX) for name in given if name.removeprefix(PREFIX) not in known)
     meant = {name: difflib.get_close_matches(name, known, 1) for name in strange}
