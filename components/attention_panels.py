@@ -30,7 +30,7 @@ from dashboard.tokens import visible
 WINDOW_FROM = 64
 """From so many tokens on, a part of the map can be chosen."""
 FINDINGS = (("induction", 0.4), ("duplicate_token", 0.4), ("previous_token", 0.4), ("first_token", 0.9))
-"""Scores from which the headline says in words what a head does here; documented in the README."""
+"""Scores from which the headline says in words what a head does here; documented in docs/numbers.md."""
 _WORDS = {
     "induction": "induction",
     "duplicate_token": "duplicate",

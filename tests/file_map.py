@@ -1,4 +1,4 @@
-"""The README's file map, made of the files' own docstrings; ``python -m tests.file_map`` writes it."""
+"""The file map of docs/architecture.md, made of the files' own docstrings; ``python -m tests.file_map`` writes it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
 BEGIN, END = "<!-- file map -->", "<!-- /file map -->"
 FLOORS = ("pages", "components", "dashboard")
 NOTE = """\
@@ -40,10 +40,10 @@ def first_sentence(path: Path) -> str:
 
 
 def written() -> str:
-    """The map as the README has it."""
-    readme = README.read_text(encoding="utf-8")
-    return readme[readme.index(BEGIN) : readme.index(END) + len(END)]
+    """The map as docs/architecture.md has it."""
+    text = ARCHITECTURE.read_text(encoding="utf-8")
+    return text[text.index(BEGIN) : text.index(END) + len(END)]
 
 
 if __name__ == "__main__":
-    README.write_text(README.read_text(encoding="utf-8").replace(written(), file_map()), encoding="utf-8")
+    ARCHITECTURE.write_text(ARCHITECTURE.read_text(encoding="utf-8").replace(written(), file_map()), encoding="utf-8")

@@ -39,7 +39,7 @@ def test_a_files_name_is_safe_whatever_is_in_it():
 
 
 def read(data, **options):
-    """A CSV as the README says to read it."""
+    """A CSV as docs/numbers.md says to read it."""
     return pd.read_csv(io.BytesIO(data), keep_default_na=False, na_values=[""], **options)
 
 
