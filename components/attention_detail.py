@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from components.shell import View
-from dashboard.engine.base import (
+from dashboard.engine.api.model import (
     AttentionRequest,
     CombineRequest,
     HeadRequest,

@@ -21,7 +21,7 @@ from components.shell import View
 from components.web.head_mosaic import head_mosaic
 from components.web.token_text import token_text
 from dashboard import scripts
-from dashboard.engine.base import Tiles, Token
+from dashboard.engine.api.model import Tiles, Token
 from dashboard.frames import attention as frames
 from dashboard.i18n import Catalogue
 from dashboard.run_key import RunKey

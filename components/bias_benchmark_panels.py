@@ -25,8 +25,8 @@ from dashboard.benchmark_jobs import (
     read_file,
 )
 from dashboard.bias_scripts import benchmark_script
-from dashboard.engine.base import Token
-from dashboard.engine.scored import ScoreCost
+from dashboard.engine.api.model import Token
+from dashboard.engine.api.scoring import ScoreCost
 from dashboard.errors import JobUnknown, NoTextStart
 from dashboard.job_keys import JobKey, job_key, raw_key
 from dashboard.jobs.spec import JobSpec

@@ -56,7 +56,7 @@ class Exact:
     seconds: float | None
     """That scoring took; ``None``: a job made them."""
     way: str
-    """As in `dashboard.engine.scored.Scores`; empty likewise."""
+    """As in `dashboard.engine.api.scoring.Scores`; empty likewise."""
 
     @cached_property
     def key(self) -> RunKey:

@@ -20,7 +20,7 @@ from components.panels import Panel, chart_panel
 from components.prose import advice, quiet, section
 from components.shell import View, model_facts
 from dashboard.bias_scripts import gap_script, head_gap_script
-from dashboard.engine.base import LensRequest
+from dashboard.engine.api.model import LensRequest
 from dashboard.errors import NothingToScore
 from dashboard.frames.bias_gap import gap_frame, head_gap_frame
 from dashboard.pair_scores import tokeniser

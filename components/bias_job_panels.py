@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from components.job_panels import job_box, job_runner, start_button
 from components.prose import quiet, section
 from components.shell import View, error_frame
-from dashboard.engine.scored import ScoreCost
+from dashboard.engine.api.scoring import ScoreCost
 from dashboard.errors import JobUnknown
 from dashboard.job_keys import raw_key
 from dashboard.jobs.spec import JobSpec

@@ -17,8 +17,8 @@ from components.panels import Panel, chart_panel
 from components.prose import quiet, section
 from components.shell import View, model_facts
 from dashboard.decode_columns import PRESETS
-from dashboard.engine.base import Job
-from dashboard.engine.generated import Column, Generated, GenerateRequest, TreeRequest
+from dashboard.engine.api.generation import Column, Generated, GenerateRequest, TreeRequest
+from dashboard.engine.api.model import Job
 from dashboard.probes.matching import merged
 from dashboard.probes.prepared import Prepared
 from dashboard.run_key import RunKey, result_key

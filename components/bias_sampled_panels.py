@@ -22,8 +22,8 @@ from components.panels import Panel, chart_panel
 from components.prose import advice, number, percent, quiet, section
 from components.shell import View, model_facts
 from dashboard.bias_scripts import sampled_script
-from dashboard.engine.base import PURE, Job
-from dashboard.engine.generated import Column, GenerateRequest
+from dashboard.engine.api.generation import Column, GenerateRequest
+from dashboard.engine.api.model import PURE, Job
 from dashboard.frames.bias_sampled import comparison_frame, missing_frame, sampled_frame
 from dashboard.i18n import Catalogue
 from dashboard.pair_scores import Pairs, tokeniser

@@ -13,7 +13,7 @@ from components.model_rules import on_bars, rules_told
 from components.prose import advice, quiet
 from dashboard import decode_ranges
 from dashboard.decode_ranges import one_left
-from dashboard.engine.base import DecodeSettings, ModelRules
+from dashboard.engine.api.model import DecodeSettings, ModelRules
 from dashboard.i18n import Catalogue
 
 _SETTING = "next_token_"

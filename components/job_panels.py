@@ -13,7 +13,7 @@ from components.shell import View, error_frame
 from components.work import News
 from dashboard import cache
 from dashboard.bias_jobs import register_all
-from dashboard.engine.scored import ScoreCost
+from dashboard.engine.api.scoring import ScoreCost
 from dashboard.errors import JobDamaged, JobUnknown
 from dashboard.i18n import Catalogue
 from dashboard.job_keys import raw_key

@@ -18,7 +18,7 @@ from components.panels import Panel, chart_panel
 from components.prose import advice, number, quiet, section
 from components.shell import View
 from dashboard import scripts
-from dashboard.engine.base import AttributionRequest, Lens, LensRequest, Token
+from dashboard.engine.api.model import AttributionRequest, Lens, LensRequest, Token
 from dashboard.frames.lens import heads_frame, lens_frame, parts_frame, trajectory_frame
 from dashboard.run_key import result_key
 from dashboard.tokens import visible

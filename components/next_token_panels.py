@@ -21,7 +21,7 @@ from components.prose import number, percent, quiet, section
 from components.shell import View, model_facts
 from components.web.token_text import token_text
 from dashboard import scripts
-from dashboard.engine.base import AT_ENDS, DecodeSettings, PositionTable, Processed, Token
+from dashboard.engine.api.model import AT_ENDS, DecodeSettings, PositionTable, Processed, Token
 from dashboard.errors import TokenizerFailed
 from dashboard.frames.next_token import candidates_frame, position_frame, prompt_score
 from dashboard.i18n import Catalogue

@@ -11,7 +11,7 @@ from components.prose import advice, notice, section
 from components.shell import View
 from components.work import allow
 from dashboard.decode_columns import PRESETS, written
-from dashboard.engine.base import Deviation, Verification
+from dashboard.engine.api.model import Deviation, Verification
 from dashboard.i18n import Catalogue
 
 PARAMETERS = ("temperature", "top_k", "top_p", "beams", "do_sample")

@@ -30,7 +30,7 @@ from dashboard.decode_columns import (
     without_effect,
     written,
 )
-from dashboard.engine.base import ModelRules
+from dashboard.engine.api.model import ModelRules
 from dashboard.i18n import Catalogue
 
 COLUMNS, GO = "sampling_columns", "sampling_go"

@@ -17,8 +17,8 @@ from components.sampling_panels import texts_strip
 from components.sampling_run import Made
 from components.sampling_texts import Columns
 from components.shell import View, model_facts
-from dashboard.engine.base import AT_ENDS, PURE, DecodeSettings, TokenizedPrompt
-from dashboard.engine.generated import CompareRequest, TreeRequest
+from dashboard.engine.api.generation import CompareRequest, TreeRequest
+from dashboard.engine.api.model import AT_ENDS, PURE, DecodeSettings, TokenizedPrompt
 from dashboard.frames.sampling import comparison_frame, distance_frame
 from dashboard.frames.trees import beam_frame, probability_frame
 from dashboard.run_key import RunKey, result_key

@@ -18,7 +18,7 @@ from components.sampling_texts import Board, Columns
 from components.shell import View, model_facts
 from components.work import News
 from dashboard import forks as forking
-from dashboard.engine.generated import Column, assembled
+from dashboard.engine.api.generation import Column, assembled
 from dashboard.export import csv_bytes, jsonl_bytes
 from dashboard.frames.sampling import generated_ids, sequence_frame, token_frame, token_records
 from dashboard.i18n import Catalogue

@@ -17,8 +17,8 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from components.prose import notice, number
 from components.shell import View
 from components.work import News
-from dashboard.engine.base import Engine, Job
-from dashboard.engine.generated import Generated, GenerateRequest, Output, Step
+from dashboard.engine.api.generation import Generated, GenerateRequest, Output, Step
+from dashboard.engine.api.model import Engine, Job
 from dashboard.errors import Busy, Cancelled
 from dashboard.forks import Fork, fork_request, left_by, written
 from dashboard.i18n import Catalogue

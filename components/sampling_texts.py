@@ -18,8 +18,8 @@ from components.sampling_run import Made
 from components.shell import View
 from components.web.written_texts import Alternative, WrittenRow, WrittenToken, written_texts
 from dashboard.decode_columns import ColumnSpec, impossible
-from dashboard.engine.base import Token
-from dashboard.engine.generated import FLOAT_NOISE, GenerateRequest, Output
+from dashboard.engine.api.generation import FLOAT_NOISE, GenerateRequest, Output
+from dashboard.engine.api.model import Token
 from dashboard.forks import Fork
 from dashboard.texts import differing, parting
 from dashboard.tokens import visible

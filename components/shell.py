@@ -14,7 +14,7 @@ import streamlit as st
 from components.charts.theme import ChartTheme
 from components.prose import advice, notice, number
 from components.work import allow, wait_for
-from dashboard.engine.base import Engine, Job, ModelCard, RunSummary, TokenizedPrompt
+from dashboard.engine.api.model import Engine, Job, ModelCard, RunSummary, TokenizedPrompt
 from dashboard.errors import Cancelled, DashboardError, OutOfMemory
 from dashboard.i18n import Catalogue
 from dashboard.run_key import RunKey

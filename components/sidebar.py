@@ -16,7 +16,7 @@ from components.web.copy_link import copy_link
 from components.web.token_text import token_text
 from components.work import allow
 from dashboard import cache
-from dashboard.engine.base import ModelCard, TokenizedPrompt
+from dashboard.engine.api.model import ModelCard, TokenizedPrompt
 from dashboard.engine.registry import ModelSpec, find, listed
 from dashboard.errors import DashboardError
 from dashboard.i18n import LANGUAGES, Catalogue, pick_language

@@ -15,7 +15,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from components.prose import literal_label
-from dashboard.engine.base import Job
+from dashboard.engine.api.model import Job
 from dashboard.errors import Cancelled
 from dashboard.i18n import Catalogue
 

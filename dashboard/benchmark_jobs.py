@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dashboard.engine.base import Engine, Job, Token
-from dashboard.engine.scored import ScoreCost, SentenceRequest
+from dashboard.engine.api.model import Engine, Job, Token
+from dashboard.engine.api.scoring import ScoreCost, SentenceRequest
 from dashboard.errors import BenchmarkEmpty
 from dashboard.frames import bias_benchmarks as frames
 from dashboard.job_keys import sampled_cost, scoring_key

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from dashboard.benchmark_jobs import BENCHMARK, run_benchmark
-from dashboard.engine.base import Engine, Job
+from dashboard.engine.api.model import Engine, Job
 from dashboard.job_keys import current_run
 from dashboard.jobs.parts import Rows
 from dashboard.jobs.runner import JobRunner

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from dashboard.engine.base import ModelCard
-from dashboard.engine.generated import GenerateRequest
+from dashboard.engine.api.generation import GenerateRequest
+from dashboard.engine.api.model import ModelCard
 from dashboard.probes.prepared import Prepared
 from dashboard.run_key import RunKey
 from dashboard.sampling_scripts import ONE_BY_ONE, WRITE, column_constants

@@ -13,8 +13,8 @@ from typing import Any
 
 from dashboard import decode_ranges
 from dashboard.decode_ranges import LEAST_TEMPERATURE
-from dashboard.engine.base import DecodeSettings
-from dashboard.engine.generated import Column
+from dashboard.engine.api.generation import Column
+from dashboard.engine.api.model import DecodeSettings
 from dashboard.strict_json import read_json
 
 MOST = 4

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dashboard.engine.generated import Generated, GenerateRequest, Output
+from dashboard.engine.api.generation import Generated, GenerateRequest, Output
 
 MOST = 30
 _FORK = re.compile(r"(?:f(\d{1,3})|(\d{1,3})\.(\d{1,4}))\.(\d{1,5})\.(\d{1,7})", re.ASCII)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dashboard.engine.base import Engine, Job, TokenizedPrompt
-from dashboard.engine.scored import ScoreCost
+from dashboard.engine.api.model import Engine, Job, TokenizedPrompt
+from dashboard.engine.api.scoring import ScoreCost
 from dashboard.jobs.spec import JobSpec, run_facts
 from dashboard.run_key import RunKey
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.engine.base import Engine, Job
-from dashboard.engine.scored import ScoreCost, ScoreRequest, SentenceRequest
+from dashboard.engine.api.model import Engine, Job
+from dashboard.engine.api.scoring import ScoreCost, ScoreRequest, SentenceRequest
 from dashboard.probes.continuations import Ids, Rows, Tokenise, shared
 from dashboard.probes.prepared import Prepared
 from dashboard.run_key import RunKey
@@ -84,12 +84,12 @@ class PairScores:
     log_p: NDArray[np.float64]
     """(prompt, completion) the sum over its tokens [nats]; NaN where it cannot be scored."""
     boundary_log_mass: NDArray[np.float64] | None
-    """(prompt, completion) as in `dashboard.engine.scored.Scores`."""
+    """(prompt, completion) as in `dashboard.engine.api.scoring.Scores`."""
     lengths: NDArray[np.int64]
     """(prompt, completion) tokens scored; 0 where it cannot be."""
     seconds: float
     way: str
-    """As in `dashboard.engine.scored.Scores`."""
+    """As in `dashboard.engine.api.scoring.Scores`."""
 
     @property
     def total(self) -> NDArray[np.float64]:

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dashboard.engine.base import Engine, Job
-from dashboard.engine.scored import ScoreCost
+from dashboard.engine.api.model import Engine, Job
+from dashboard.engine.api.scoring import ScoreCost
 from dashboard.job_keys import sampled_cost, scoring_key
 from dashboard.jobs.runner import JobRunner
 from dashboard.jobs.spec import JobSpec, run_facts

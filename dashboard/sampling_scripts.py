@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from dashboard.engine.base import ModelCard, ModelRules
-from dashboard.engine.generated import FLOAT_NOISE, Column, CompareRequest, GenerateRequest, TreeRequest
+from dashboard.engine.api.generation import FLOAT_NOISE, Column, CompareRequest, GenerateRequest, TreeRequest
+from dashboard.engine.api.model import ModelCard, ModelRules
 from dashboard.forks import Fork
 from dashboard.run_key import RunKey
 from dashboard.scripts import chart_script, rule_constants, rule_parts

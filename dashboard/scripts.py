@@ -12,7 +12,7 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
-from dashboard.engine.base import METRICS, DecodeSettings, LensRequest, ModelCard, RuleValue
+from dashboard.engine.api.model import METRICS, DecodeSettings, LensRequest, ModelCard, RuleValue
 from dashboard.engine.package import PACKAGE as BUNDLED_PACKAGE
 from dashboard.run_key import RunKey
 

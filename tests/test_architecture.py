@@ -56,7 +56,7 @@ STANDARD_LIBRARY_ONLY = [
     "dashboard/threads.py",
 ]
 WITHOUT_TORCH_AT_IMPORT = [
-    "dashboard/engine/base.py",
+    "dashboard/engine/api/model.py",
     "dashboard/engine/bundled.py",
     "dashboard/engine/devices.py",
     "dashboard/engine/hub.py",
@@ -121,8 +121,8 @@ def test_start_up_does_not_wait_for_torch(name):
 def test_jobs_know_the_words_of_the_engine_and_no_engine(path):
     for module in imported(path):
         if within(module, "dashboard.engine"):
-            assert within(module, "dashboard.engine.base"), (
-                f"{name_of(path)} imports {module}; of the engine, jobs may import dashboard.engine.base alone: "
+            assert within(module, "dashboard.engine.api.model"), (
+                f"{name_of(path)} imports {module}; of the engine, jobs may import dashboard.engine.api.model alone: "
                 "the work is registered with the runner"
             )
 

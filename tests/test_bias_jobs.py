@@ -22,8 +22,8 @@ from dashboard.benchmark_jobs import (
     texts_of,
 )
 from dashboard.bias_jobs import register_all
-from dashboard.engine.base import Job
-from dashboard.engine.scored import ScoreCost
+from dashboard.engine.api.model import Job
+from dashboard.engine.api.scoring import ScoreCost
 from dashboard.errors import Cancelled
 from dashboard.job_keys import JobKey, job_key, sampled_cost
 from dashboard.jobs.parts import PROVENANCE

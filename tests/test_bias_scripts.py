@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from dashboard import bias_scripts as scripts
-from dashboard.engine.base import DecodeSettings, LensRequest
-from dashboard.engine.generated import Column, GenerateRequest
-from dashboard.engine.scored import ScoreRequest, SentenceRequest
+from dashboard.engine.api.generation import Column, GenerateRequest
+from dashboard.engine.api.model import DecodeSettings, LensRequest
+from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.probes.lexicon import Completion
 from dashboard.probes.prepared import Prepared, prepared
 from dashboard.probes.spec import OWN, ProbeSpec

@@ -9,7 +9,7 @@ import pytest
 from streamlit import config
 
 from dashboard import cache, collection
-from dashboard.engine.base import Job
+from dashboard.engine.api.model import Job
 from dashboard.engine.pool import ModelPool
 
 ROOT = Path(__file__).parents[1]

@@ -12,10 +12,10 @@ from transformers import AutoModelForCausalLM
 from components.bias_gap_panels import sides
 from dashboard.benchmark_jobs import BenchmarkFile, benchmark_spec, run_benchmark
 from dashboard.bias_scripts import benchmark_script, scores_script
-from dashboard.engine.base import DecodeSettings, Job, LensRequest
-from dashboard.engine.generated import Column, GenerateRequest, TreeRequest
+from dashboard.engine.api.generation import Column, GenerateRequest, TreeRequest
+from dashboard.engine.api.model import DecodeSettings, Job, LensRequest
+from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.engine.local import LocalEngine
-from dashboard.engine.scored import ScoreRequest, SentenceRequest
 from dashboard.errors import NothingToScore, PromptEmpty, TokenBeyondModel
 from dashboard.pair_scores import Pairs, tokeniser
 from dashboard.probe_jobs import probe_spec, run_probe

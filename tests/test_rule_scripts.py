@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from dashboard import sampling_scripts as scripts
-from dashboard.engine.base import PURE, DecodeSettings
-from dashboard.engine.generated import Column, CompareRequest, GenerateRequest, TreeRequest
+from dashboard.engine.api.generation import Column, CompareRequest, GenerateRequest, TreeRequest
+from dashboard.engine.api.model import PURE, DecodeSettings
 from dashboard.frames.next_token import candidates_frame
 from dashboard.frames.sampling import comparison_frame
 from dashboard.scripts import candidates_script

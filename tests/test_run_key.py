@@ -9,8 +9,9 @@ import plotly.graph_objects as go
 import pytest
 
 from components.charts.theme import ChartTheme
-from dashboard.engine import base, generated, scored
-from dashboard.engine.base import (
+from dashboard.engine.api import generation, model, scoring
+from dashboard.engine.api.generation import Column, CompareRequest, GenerateRequest, TreeRequest
+from dashboard.engine.api.model import (
     AttributionRequest,
     CombineRequest,
     DecodeSettings,
@@ -18,8 +19,7 @@ from dashboard.engine.base import (
     LensRequest,
     RolloutRequest,
 )
-from dashboard.engine.generated import Column, CompareRequest, GenerateRequest, TreeRequest
-from dashboard.engine.scored import ScoreRequest, SentenceRequest
+from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.export import csv_bytes, file_stem, html_bytes, jsonl_bytes
 from dashboard.job_keys import JobKey
 from dashboard.run_key import LONG, result_key
@@ -145,7 +145,7 @@ def test_what_was_asked_for_can_be_read_in_every_export():
 def test_every_request_of_the_engine_is_tried_here():
     known = {
         name
-        for module in (base, generated, scored)
+        for module in (model, generation, scoring)
         for name, value in vars(module).items()
         if is_dataclass(value) and name.endswith("Request")
     }

@@ -11,8 +11,8 @@ import pytest
 from components import sampling_run
 from dashboard import forks as forking
 from dashboard import sampling_scripts as scripts
-from dashboard.engine.base import DecodeSettings
-from dashboard.engine.generated import Column, CompareRequest, GenerateRequest, TreeRequest
+from dashboard.engine.api.generation import Column, CompareRequest, GenerateRequest, TreeRequest
+from dashboard.engine.api.model import DecodeSettings
 from dashboard.frames.sampling import comparison_frame, distance_frame, sequence_frame
 from dashboard.frames.sampling_sets import answer_frame, length_frame, set_frame, sweep_frame, written
 from dashboard.frames.trees import beam_frame, probability_frame

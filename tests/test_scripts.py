@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dashboard import scripts
-from dashboard.engine.base import (
+from dashboard.engine.api.model import (
     METRICS,
     AttributionRequest,
     CombineRequest,

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dashboard.engine.base import DecodeSettings
-from dashboard.engine.generated import Column, Generated, GenerateRequest, Output
+from dashboard.engine.api.generation import Column, Generated, GenerateRequest, Output
+from dashboard.engine.api.model import DecodeSettings
 from dashboard.forks import MOST, Fork, fork_request, left_by, read, written
 from dashboard.texts import differing, parting
 

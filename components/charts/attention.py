@@ -15,7 +15,7 @@ from components.charts.heads import metric_map_figure, query_rows_figure
 from components.charts.lines import lines_figure
 from components.charts.mosaic import mosaic_figure
 from components.charts.theme import BAR_ROOM, ChartTheme
-from dashboard.engine.base import Floats, Token, WeightMap
+from dashboard.engine.api.model import Floats, Token, WeightMap
 from dashboard.i18n import Catalogue
 
 __all__ = [

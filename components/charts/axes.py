@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from components.charts.theme import MONO, ChartTheme
-from dashboard.engine.base import Token
+from dashboard.engine.api.model import Token
 from dashboard.i18n import Catalogue
 from dashboard.tokens import plotly_label, shortened, visible
 

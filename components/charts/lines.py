@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from components.charts.axes import decimal, full_label, separators, tick_label
 from components.charts.theme import MONO, ChartTheme
-from dashboard.engine.base import Floats, Token, WeightMap
+from dashboard.engine.api.model import Floats, Token, WeightMap
 from dashboard.i18n import Catalogue
 from dashboard.tokens import visible
 

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
-from dashboard.engine.base import ModelRules
+from dashboard.engine.api.generation import DROPPED_SCORE, BeamTree, Column
+from dashboard.engine.api.model import ModelRules
 from dashboard.engine.decoding import something_left
-from dashboard.engine.generated import DROPPED_SCORE, BeamTree, Column
 from dashboard.engine.model_rules import as_lists, without_rules
 from dashboard.engine.writer import Turn, Writer
 
@@ -29,7 +29,7 @@ class Search:
     """Returned rows that were padding, not texts."""
     tree: BeamTree
     unfinished: str
-    """Why it ended early, as in `dashboard.engine.generated.Generated`; empty where it did not."""
+    """Why it ended early, as in `dashboard.engine.api.generation.Generated`; empty where it did not."""
 
 
 def generation_config(column: Column, ending: tuple[int, ...], rules: ModelRules | None = None) -> GenerationConfig:

@@ -26,7 +26,7 @@ from dashboard.engine.anatomy import (
     residual,
     run,
 )
-from dashboard.engine.base import Job
+from dashboard.engine.api.model import Job
 from dashboard.engine.kernels import EAGER, SDPA, NotUnderstood
 from dashboard.engine.layers import KernelInputs, Layer
 from dashboard.engine.limits import PROOF_TOKENS, SWITCH, WINDOWS, Proof

@@ -18,7 +18,7 @@ from transformers.generation.logits_process import (
     TypicalLogitsWarper,
 )
 
-from dashboard.engine.base import DecodeSettings, Processed
+from dashboard.engine.api.model import DecodeSettings, Processed
 from dashboard.engine.model_rules import Origin, rule_processors
 from dashboard.errors import NothingLeft
 

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
-from dashboard.engine.base import Job
+from dashboard.engine.api.model import Job
 from dashboard.errors import Busy, Cancelled
 
 POLL_SECONDS = 0.1

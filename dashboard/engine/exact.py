@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dashboard.engine.base import DecodeSettings, Job
-from dashboard.engine.generated import CompareRequest, ProbabilityTree, SettingsComparison, TreeRequest
+from dashboard.engine.api.generation import CompareRequest, ProbabilityTree, SettingsComparison, TreeRequest
+from dashboard.engine.api.model import DecodeSettings, Job
 from dashboard.engine.model_rules import Origin
 from dashboard.engine.prefix import Prompt
 from dashboard.engine.sampling import Chooser, row_keys

@@ -11,9 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dashboard.engine.base import ModelRules
+from dashboard.engine.api.generation import (
+    BeamTree,
+    Column,
+    Generated,
+    GenerateRequest,
+    OnStep,
+    Output,
+    Step,
+    assembled,
+)
+from dashboard.engine.api.model import ModelRules
 from dashboard.engine.beams import Search, search
-from dashboard.engine.generated import BeamTree, Column, Generated, GenerateRequest, OnStep, Output, Step, assembled
 from dashboard.engine.prefix import Prompt, Rows
 from dashboard.engine.sampling import Chooser, Drawn, Pick, row_keys, told
 from dashboard.engine.writer import Turn, Writer

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dashboard.engine.base import (
+from dashboard.engine.api.model import (
     AttentionRequest,
     CombineRequest,
     HeadRequest,

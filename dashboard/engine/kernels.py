@@ -20,7 +20,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from dashboard.engine import prefix
-from dashboard.engine.base import Job
+from dashboard.engine.api.model import Job
 from dashboard.engine.layers import KernelInputs, Layer
 
 SDPA, EAGER = "logitscope_sdpa", "logitscope_eager"

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dashboard.engine.base import Attribution, AttributionRequest, Job, Lens, LensRequest
+from dashboard.engine.api.model import Attribution, AttributionRequest, Job, Lens, LensRequest
 from dashboard.engine.stream import Addition, Linear, Stream, Tail, fixed_chain
 from dashboard.engine.unembedding import Head, moments
 from dashboard.errors import Cancelled, StreamRefused

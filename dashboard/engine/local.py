@@ -25,7 +25,17 @@ from dashboard.engine import (
     unembedding,
     verification,
 )
-from dashboard.engine.base import (
+from dashboard.engine.api.generation import (
+    CompareRequest,
+    Generated,
+    GenerateRequest,
+    GenerationCost,
+    OnStep,
+    ProbabilityTree,
+    SettingsComparison,
+    TreeRequest,
+)
+from dashboard.engine.api.model import (
     AttentionRequest,
     Attribution,
     AttributionRequest,
@@ -48,20 +58,11 @@ from dashboard.engine.base import (
     Verification,
     WeightMap,
 )
+from dashboard.engine.api.scoring import ScoreCost, ScoreRequest, Scores, SentenceRequest, SentenceScores
 from dashboard.engine.capture import Capturer, Recording, install, keep_values
 from dashboard.engine.device_lock import DeviceLock
 from dashboard.engine.devices import device_name, pick_device, return_large_blocks
 from dashboard.engine.failures import loading_in_words, memory_in_words
-from dashboard.engine.generated import (
-    CompareRequest,
-    Generated,
-    GenerateRequest,
-    GenerationCost,
-    OnStep,
-    ProbabilityTree,
-    SettingsComparison,
-    TreeRequest,
-)
 from dashboard.engine.limits import Proof
 from dashboard.engine.loaded_model import numbers
 from dashboard.engine.model_rules import read_rules
@@ -69,7 +70,6 @@ from dashboard.engine.pool import ModelPool
 from dashboard.engine.prefix import SharedPrompt
 from dashboard.engine.runs import Footprint, Kept, Pace, Run, RunStore, without_values
 from dashboard.engine.sampling import DRAW_BYTES, rows_at_once
-from dashboard.engine.scored import ScoreCost, ScoreRequest, Scores, SentenceRequest, SentenceScores
 from dashboard.engine.scoring import Request, Scorer
 from dashboard.engine.stream import Stream, Tail, find_stream
 from dashboard.engine.threads import Threads
@@ -139,7 +139,7 @@ class ReadyModel:
 
 
 class LocalEngine:
-    """See `dashboard.engine.base.Engine`; any number of threads may call it."""
+    """See `dashboard.engine.api.model.Engine`; any number of threads may call it."""
 
     def __init__(self, settings: Settings) -> None:
         """Loads nothing yet."""

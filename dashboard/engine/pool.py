@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from dashboard.collection import collect, settle
-from dashboard.engine.base import Job
+from dashboard.engine.api.model import Job
 from dashboard.errors import Busy, Cancelled, ModelLoading
 
 T = TypeVar("T")

@@ -20,7 +20,7 @@ from transformers import Cache
 
 from dashboard.engine import kernels
 from dashboard.engine.anatomy import run
-from dashboard.engine.base import Job
+from dashboard.engine.api.model import Job
 from dashboard.engine.kernels import Record
 from dashboard.engine.layers import storages_of
 from dashboard.errors import LayerHasNoAttention

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 from torch import Tensor
 
-from dashboard.engine.base import RunSummary
+from dashboard.engine.api.model import RunSummary
 from dashboard.engine.failures import memory_in_words
 from dashboard.engine.layers import KernelInputs, Layer
 from dashboard.run_key import RunKey

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from dashboard.engine.base import PENALTIES, DecodeSettings
+from dashboard.engine.api.generation import ALTERNATIVES
+from dashboard.engine.api.model import PENALTIES, DecodeSettings
 from dashboard.engine.decoding import processors, run, something_left
-from dashboard.engine.generated import ALTERNATIVES
 from dashboard.engine.model_rules import Origin
 
 CANDIDATES = (256, 4096)
@@ -85,7 +85,7 @@ Pick = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Drawn:
-    """One token of each row; (R,) or (R, 10), as in `dashboard.engine.generated.Step`."""
+    """One token of each row; (R,) or (R, 10), as in `dashboard.engine.api.generation.Step`."""
 
     ids: Tensor
     log_p: Tensor

@@ -10,11 +10,11 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from dashboard.engine.base import Floats, Job
+from dashboard.engine.api.model import Floats, Job
+from dashboard.engine.api.scoring import ScoreCost, ScoreRequest, Scores, SentenceRequest, SentenceScores
 from dashboard.engine.capture import Capturer, following
 from dashboard.engine.runs import Pace
 from dashboard.engine.score_passes import Reading, batch_tokens, by_batches, by_tree, crosses, fits, tree_tokens
-from dashboard.engine.scored import ScoreCost, ScoreRequest, Scores, SentenceRequest, SentenceScores
 from dashboard.engine.token_tree import Branches, Forest, Ids, grow, plant
 from dashboard.engine.tokenizing import PromptReader
 from dashboard.engine.tree_walk import BLOCK

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from dashboard.engine.anatomy import FAMILY_ERRORS, base_name, first_tensor, residual, run, settings
-from dashboard.engine.base import StreamMap
+from dashboard.engine.api.model import StreamMap
 from dashboard.engine.unembedding import HEAD_ERROR, Head
 
 CLOSE = 1e-4

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dashboard.engine.base import METRICS, TILE_SIDE, Job, Tiles
+from dashboard.engine.api.model import METRICS, TILE_SIDE, Job, Tiles
 from dashboard.engine.layers import Layer
 from dashboard.errors import Cancelled
 

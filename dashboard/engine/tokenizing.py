@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from dashboard.engine.base import Token, TokenizedPrompt
+from dashboard.engine.api.model import Token, TokenizedPrompt
 from dashboard.engine.spans import Span, aligned, covered
 from dashboard.engine.vocabulary import Vocabulary
 from dashboard.errors import (

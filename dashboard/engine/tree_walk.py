@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from dashboard.engine.base import Ints
+from dashboard.engine.api.model import Ints
 from dashboard.engine.prefix import attending
 from dashboard.engine.token_tree import TokenTree
 

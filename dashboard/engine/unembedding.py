@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
 from dashboard.engine.anatomy import FAMILY_ERRORS, base_name, check_ids
-from dashboard.engine.base import Candidates, Job, PositionTable, Token
+from dashboard.engine.api.model import Candidates, Job, PositionTable, Token
 from dashboard.engine.capture import Capturer
 from dashboard.errors import Cancelled
 

@@ -20,7 +20,8 @@ from torch import Tensor
 from transformers import GenerationConfig
 
 from dashboard.engine.anatomy import FAMILY_ERRORS, check_ids
-from dashboard.engine.base import (
+from dashboard.engine.api.generation import FLOAT_NOISE, Column, GenerateRequest
+from dashboard.engine.api.model import (
     METRICS,
     DecodeSettings,
     Deviation,
@@ -32,12 +33,11 @@ from dashboard.engine.base import (
     TokenizedPrompt,
     Verification,
 )
+from dashboard.engine.api.scoring import ScoreRequest
 from dashboard.engine.decoding import process
 from dashboard.engine.failures import first_line
-from dashboard.engine.generated import FLOAT_NOISE, Column, GenerateRequest
 from dashboard.engine.limits import last_logits
 from dashboard.engine.model_rules import without_rules
-from dashboard.engine.scored import ScoreRequest
 from dashboard.engine.ways import HALF
 from dashboard.errors import Cancelled, DashboardError
 from dashboard.run_key import RunKey

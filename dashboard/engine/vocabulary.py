@@ -6,7 +6,7 @@ import re
 from functools import cache, cached_property
 from typing import Any
 
-from dashboard.engine.base import Token
+from dashboard.engine.api.model import Token
 from dashboard.errors import TokenBeyondModel
 from dashboard.tokens import visible
 

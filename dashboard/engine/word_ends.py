@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 
-from dashboard.engine.base import Token
+from dashboard.engine.api.model import Token
 
 NO_CHARACTER = "\ufffd"
 

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dashboard.engine.base import Job, ModelRules
+from dashboard.engine.api.generation import Column
+from dashboard.engine.api.model import Job, ModelRules
 from dashboard.engine.capture import following
 from dashboard.engine.device_lock import DeviceLock
-from dashboard.engine.generated import Column
 from dashboard.engine.limits import last_logits
 from dashboard.engine.model_rules import Origin
 from dashboard.engine.prefix import Prompt

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dashboard.engine.base import METRICS, KeyColumn, QueryRows, Tiles, Token, WeightMap
+from dashboard.engine.api.model import METRICS, KeyColumn, QueryRows, Tiles, Token, WeightMap
 from dashboard.tokens import visible
 
 

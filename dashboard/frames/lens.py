@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from dashboard.engine.base import Attribution, Lens, Token
+from dashboard.engine.api.model import Attribution, Lens, Token
 from dashboard.tokens import visible
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dashboard.engine.base import Candidates, PositionTable, Processed, Token
+from dashboard.engine.api.model import Candidates, PositionTable, Processed, Token
 from dashboard.tokens import visible
 
 

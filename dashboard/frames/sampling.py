@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dashboard.engine.base import Token
-from dashboard.engine.generated import FLOAT_NOISE, Generated, Output, SettingsComparison
+from dashboard.engine.api.generation import FLOAT_NOISE, Generated, Output, SettingsComparison
+from dashboard.engine.api.model import Token
 from dashboard.tokens import visible
 
 Tokens = Mapping[int, Token]

@@ -13,7 +13,7 @@ from typing import Any
 import filelock
 import pyarrow as pa
 
-from dashboard.engine.base import Job
+from dashboard.engine.api.model import Job
 from dashboard.errors import Busy, Cancelled, DashboardError, JobFailed, JobOutdated
 from dashboard.jobs.folder import JobFolder
 from dashboard.jobs.parts import Rows, common_schema, table_of

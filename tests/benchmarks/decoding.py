@@ -21,8 +21,8 @@ LENGTHS = (10, 512)
 
 def columns(rows: int = ROWS, new: int = NEW, seed: int = 0) -> tuple[Any, ...]:
     """Four ways of drawing, as a teacher would compare them."""
-    from dashboard.engine.base import DecodeSettings
-    from dashboard.engine.generated import Column
+    from dashboard.engine.api.generation import Column
+    from dashboard.engine.api.model import DecodeSettings
 
     ways = (
         DecodeSettings(),
@@ -59,7 +59,7 @@ def plain_call(model: Any, ids: tuple[int, ...], column: Any, rows: int) -> None
 
 def measure_speed(report: Report, new: int) -> None:
     """One batch, twenty single calls, four calls of five."""
-    from dashboard.engine.generated import GenerateRequest
+    from dashboard.engine.api.generation import GenerateRequest
 
     made, model = endless(engine()), plain("sdpa")
     for tokens in LENGTHS:
@@ -95,7 +95,7 @@ def measure_steps(report: Report, new: int) -> None:
     """How long until the first token, and how much of a step is not the model's."""
     import torch
 
-    from dashboard.engine.generated import GenerateRequest
+    from dashboard.engine.api.generation import GenerateRequest
     from dashboard.engine.prefix import SharedRows
 
     made, model = endless(engine()), plain("sdpa")
@@ -143,7 +143,7 @@ def measure_steps(report: Report, new: int) -> None:
 
 def memory(variant: str, tokens: int) -> tuple[float, float]:
     """Resident memory above the loaded model, at its peak and afterwards [MB]; for a process of its own."""
-    from dashboard.engine.generated import GenerateRequest
+    from dashboard.engine.api.generation import GenerateRequest
     from tests.benchmarks.attention import peak_of
 
     made = endless(engine())

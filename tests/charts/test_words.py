@@ -26,7 +26,7 @@ from components.charts.sampling import settings_lines_figure, settings_map_figur
 from components.charts.sampling_sets import quality_diversity_figure, sets_figure, sweep_figure
 from components.charts.theme import ChartTheme
 from components.charts.trees import beam_tree_figure, probability_tree_figure
-from dashboard.engine.base import KeyColumn
+from dashboard.engine.api.model import KeyColumn
 from dashboard.frames.attention import column_frame, metric_frame, query_rows_frame, row_frame
 from dashboard.frames.bias import completion_frame, delta_frame, forest_frame, map_frame
 from dashboard.frames.bias_groups import distance_frame as group_distance_frame

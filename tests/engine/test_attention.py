@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from dashboard.engine import heads, tiles
-from dashboard.engine.base import METRICS, CombineRequest, HeadRequest, Job, RolloutRequest
+from dashboard.engine.api.model import METRICS, CombineRequest, HeadRequest, Job, RolloutRequest
 from dashboard.engine.capture import install
 from dashboard.errors import Cancelled, LayerHasFewerHeads, LayerHasNoAttention
 from dashboard.frames.attention import metric_frame

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from dashboard.engine.base import DecodeSettings, Job
+from dashboard.engine.api.generation import Column, GenerateRequest
+from dashboard.engine.api.model import DecodeSettings, Job
 from dashboard.engine.beams import generation_config
-from dashboard.engine.generated import Column, GenerateRequest
 from dashboard.settings import BUNDLED
 from tests.engine.test_generation import plain  # noqa: F401 - a fixture
 from tests.engine.test_local import key_of

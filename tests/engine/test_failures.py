@@ -10,7 +10,7 @@ import torch
 
 from dashboard import logs
 from dashboard.engine import local, model_checks, model_folder, registry
-from dashboard.engine.base import CombineRequest, HeadRequest, LensRequest, RolloutRequest
+from dashboard.engine.api.model import CombineRequest, HeadRequest, LensRequest, RolloutRequest
 from dashboard.engine.failures import first_line, is_memory, loading_in_words
 from dashboard.engine.local import LocalEngine
 from dashboard.errors import Cancelled, DashboardError, ModelFailed, OutOfMemory

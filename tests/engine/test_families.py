@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from dashboard.engine.base import Job
+from dashboard.engine.api.model import Job
 from dashboard.engine.capture import install
 from dashboard.engine.replay import LastMap
 from dashboard.errors import Cancelled

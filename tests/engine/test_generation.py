@@ -13,11 +13,11 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from dashboard.engine import sampling
-from dashboard.engine.base import DecodeSettings, Job
+from dashboard.engine.api.generation import FLOAT_NOISE, Column, GenerateRequest, assembled
+from dashboard.engine.api.model import DecodeSettings, Job
 from dashboard.engine.beams import generation_config
 from dashboard.engine.capture import install
 from dashboard.engine.device_lock import DeviceLock
-from dashboard.engine.generated import FLOAT_NOISE, Column, GenerateRequest, assembled
 from dashboard.engine.generation import generate
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.model_rules import ending_of

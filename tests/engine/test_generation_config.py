@@ -11,10 +11,10 @@ import torch
 from transformers import GenerationConfig
 from transformers.generation import GenerationMixin
 
-from dashboard.engine.base import OF_BEAMS, PENALTIES, PURE, WARPERS, DecodeSettings, Job
+from dashboard.engine.api.generation import Column, CompareRequest, GenerateRequest, TreeRequest
+from dashboard.engine.api.model import OF_BEAMS, PENALTIES, PURE, WARPERS, DecodeSettings, Job
 from dashboard.engine.decoding import process, processors
 from dashboard.engine.exact import compare, probability_tree
-from dashboard.engine.generated import Column, CompareRequest, GenerateRequest, TreeRequest
 from dashboard.engine.generation import generate
 from dashboard.engine.model_rules import (
     ACTS,

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from dashboard.engine.base import AttributionRequest, LensRequest
+from dashboard.engine.api.model import AttributionRequest, LensRequest
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.verification import table
 from dashboard.i18n import Catalogue

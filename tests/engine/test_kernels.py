@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dashboard.engine import kernels
-from dashboard.engine.base import Job
+from dashboard.engine.api.model import Job
 from dashboard.engine.capture import install
 from tests.engine import every_family
 from tests.engine.every_family import IDS

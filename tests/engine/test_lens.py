@@ -12,7 +12,7 @@ from torch import nn
 from dashboard.engine import kernels
 from dashboard.engine import lens as lenses
 from dashboard.engine.anatomy import check_ids, decoder_blocks
-from dashboard.engine.base import AttributionRequest, Job, LensRequest
+from dashboard.engine.api.model import AttributionRequest, Job, LensRequest
 from dashboard.engine.capture import install, keep_values
 from dashboard.engine.stream import Tail, find_stream
 from dashboard.engine.unembedding import ResidualHook, exact_head

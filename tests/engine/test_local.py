@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from dashboard.engine.base import (
+from dashboard.engine.api.generation import Column, GenerateRequest
+from dashboard.engine.api.model import (
     AttributionRequest,
     CombineRequest,
     DecodeSettings,
@@ -16,7 +17,6 @@ from dashboard.engine.base import (
     LensRequest,
     RolloutRequest,
 )
-from dashboard.engine.generated import Column, GenerateRequest
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.runs import Pace
 from dashboard.errors import (

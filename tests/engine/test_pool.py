@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from dashboard.engine.base import Job
+from dashboard.engine.api.model import Job
 from dashboard.engine.pool import ModelPool
 from dashboard.errors import Busy, Cancelled, ModelLoading
 

@@ -10,12 +10,12 @@ import torch
 
 from dashboard.engine import score_passes
 from dashboard.engine.anatomy import check_ids
-from dashboard.engine.base import Job, TokenizedPrompt
+from dashboard.engine.api.model import Job, TokenizedPrompt
+from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.engine.capture import install
 from dashboard.engine.device_lock import DeviceLock
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.score_passes import Reading, by_batches, by_tree
-from dashboard.engine.scored import ScoreRequest, SentenceRequest
 from dashboard.engine.scoring import Scorer
 from dashboard.engine.token_tree import grow, plant
 from dashboard.engine.tree_walk import Walk

@@ -9,9 +9,9 @@ import threading
 import pytest
 import torch
 
-from dashboard.engine.base import Job, LensRequest
+from dashboard.engine.api.generation import GenerateRequest
+from dashboard.engine.api.model import Job, LensRequest
 from dashboard.engine.device_lock import DeviceLock
-from dashboard.engine.generated import GenerateRequest
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.threads import FEW_ROWS, Threads, free_cores
 from dashboard.threads import SPINS, wait_quietly
@@ -80,8 +80,8 @@ def test_free_cores_are_at_least_one_and_at_most_all():
 
 @pytest.mark.usefixtures("four")
 def test_every_step_of_a_text_and_every_small_look_has_the_same_threads_however_busy(tiny_settings, monkeypatch):
-    from dashboard.engine.base import DecodeSettings
-    from dashboard.engine.generated import Column
+    from dashboard.engine.api.generation import Column
+    from dashboard.engine.api.model import DecodeSettings
 
     seen, texts = [], []
     for free in (4, 1):

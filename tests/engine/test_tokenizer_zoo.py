@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dashboard.engine.base import PositionTable
+from dashboard.engine.api.model import PositionTable
 from dashboard.engine.tokenizing import PromptReader
 from dashboard.engine.word_ends import word_ends
 from dashboard.errors import ChatTemplateFailed, DashboardError, PromptEmpty, TokenBeyondModel, TokenizerFailed

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from dashboard.engine import unembedding
-from dashboard.engine.base import Job, Token
+from dashboard.engine.api.model import Job, Token
 from dashboard.engine.capture import install
 from dashboard.engine.unembedding import ResidualHook, exact_head
 from dashboard.errors import Cancelled

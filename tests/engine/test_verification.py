@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from dashboard.engine import verification
-from dashboard.engine.base import METRICS, Job
+from dashboard.engine.api.model import METRICS, Job
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.verification import BOUNDS, LENGTHS, main, plain_metrics, table, verify
 from dashboard.errors import Cancelled

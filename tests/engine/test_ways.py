@@ -8,14 +8,14 @@ import pytest
 import torch
 from transformers import Phi3Config
 
-from dashboard.engine.base import DecodeSettings, Job
+from dashboard.engine.api.generation import Column, GenerateRequest
+from dashboard.engine.api.model import DecodeSettings, Job
+from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.engine.capture import install
 from dashboard.engine.device_lock import DeviceLock
-from dashboard.engine.generated import Column, GenerateRequest
 from dashboard.engine.generation import generate
 from dashboard.engine.limits import Limit, Proof, last_logits
 from dashboard.engine.prefix import CopiedPrompt, PlainPrompt, SharedPrompt
-from dashboard.engine.scored import ScoreRequest, SentenceRequest
 from dashboard.engine.scoring import Scorer
 from dashboard.engine.ways import Way, bounded, find_way
 from dashboard.engine.writer import Turn, Writer

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboard.engine.base import Token
+from dashboard.engine.api.model import Token
 from dashboard.engine.tokenizing import PromptReader
 from dashboard.engine.word_ends import word_ends
 

@@ -44,7 +44,7 @@ NASTY = (
     "عربي said שלום",
     "ﬃ ① ｆｕｌｌ ½ Å nurse",
     "THE NURSE Said İstanbul ẞ",
-    "zebra§Ω 漢字 said",
+    "zebra.Ω 漢字 said",
     "a</s>b [SEP] <s> <|end|> nurse",
     "▁The ▁ <0x41> A##s",
     "\u200bnurse\u202e\ufeff",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dashboard.engine.base import (
+from dashboard.engine.api.model import (
     METRICS,
     Attribution,
     Candidates,

@@ -9,7 +9,7 @@ import pytest
 from components import next_token_panels, panels, work
 from components.lens_panels import chosen_positions
 from components.next_token_panels import predicted_colours
-from dashboard.engine.base import LensRequest
+from dashboard.engine.api.model import LensRequest
 from dashboard.frames.next_token import position_frame
 from dashboard.i18n import Catalogue
 from tests.frames import samples

@@ -11,8 +11,8 @@ from components.sampling_run import Work
 from components.sampling_texts import token_colours
 from dashboard import forks as forking
 from dashboard.decode_columns import ColumnSpec, read, written
-from dashboard.engine.base import DecodeSettings
-from dashboard.engine.generated import Column, GenerateRequest
+from dashboard.engine.api.generation import Column, GenerateRequest
+from dashboard.engine.api.model import DecodeSettings
 from dashboard.errors import Cancelled
 from dashboard.i18n import Catalogue
 from dashboard.run_key import RunKey

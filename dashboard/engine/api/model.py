@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from dashboard.run_key import RunKey
 
 if TYPE_CHECKING:
-    from dashboard.engine.generated import (
+    from dashboard.engine.api.generation import (
         CompareRequest,
         Generated,
         GenerateRequest,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         SettingsComparison,
         TreeRequest,
     )
-    from dashboard.engine.scored import ScoreCost, ScoreRequest, Scores, SentenceRequest, SentenceScores
+    from dashboard.engine.api.scoring import ScoreCost, ScoreRequest, Scores, SentenceRequest, SentenceScores
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]

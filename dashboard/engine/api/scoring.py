@@ -1,6 +1,6 @@
 """What an engine says of given texts: exact, teacher-forced log-probabilities; nothing is drawn.
 
-The vocabulary of `dashboard.engine.base` goes on here; arrays are read-only.
+The vocabulary of `dashboard.engine.api.model` goes on here; arrays are read-only.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dashboard.engine.base import Floats, Ints
+from dashboard.engine.api.model import Floats, Ints
 
 ID_BYTES = 8
 """A token id in a tuple."""

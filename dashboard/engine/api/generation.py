@@ -1,6 +1,6 @@
 """What an engine makes beyond the prompt: texts, how they were drawn, and exact comparisons of decode settings.
 
-The vocabulary of `dashboard.engine.base` goes on here; arrays are read-only.
+The vocabulary of `dashboard.engine.api.model` goes on here; arrays are read-only.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.engine.base import PURE, DecodeSettings, Floats, Ints
+from dashboard.engine.api.model import PURE, DecodeSettings, Floats, Ints
 from dashboard.errors import TextsUnfinished
 
 ALTERNATIVES = 10
