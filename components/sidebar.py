@@ -17,7 +17,7 @@ from components.web.token_text import token_text
 from components.work import allow
 from dashboard import cache
 from dashboard.engine.api.model import ModelCard, TokenizedPrompt
-from dashboard.engine.registry import ModelSpec, find, listed
+from dashboard.engine.models.registry import ModelSpec, find, listed
 from dashboard.errors import DashboardError
 from dashboard.i18n import LANGUAGES, Catalogue, pick_language
 from dashboard.tokens import visible, visible_text

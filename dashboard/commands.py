@@ -104,7 +104,9 @@ def _start(options: argparse.Namespace, text: Catalogue) -> int:
         print(text("launcher.other_port", taken=str(PORT), port=str(port)))
     environment = _prepared(text, tests=False)
     python = str(environment.python)
-    model = subprocess.run([python, "-m", "dashboard.engine.bundled"], cwd=ROOT, env=surroundings(options), check=False)
+    model = subprocess.run(
+        [python, "-m", "dashboard.engine.models.bundled"], cwd=ROOT, env=surroundings(options), check=False
+    )
     if model.returncode:
         print(text("launcher.model_failed"))
         return 1
@@ -182,7 +184,7 @@ def _test(arguments: Sequence[str], text: Catalogue) -> int:
     """Run every test, those without a browser side by side; or what `arguments` ask pytest for."""
     environment = _prepared(text, tests=True)
     python = str(environment.python)
-    subprocess.run([python, "-m", "dashboard.engine.bundled"], cwd=ROOT, env=surroundings(), check=True)
+    subprocess.run([python, "-m", "dashboard.engine.models.bundled"], cwd=ROOT, env=surroundings(), check=True)
     workers = str(max(1, min(os.cpu_count() or 1, MOST_WORKERS)))
     # a core each: threads that wait for one another's cores take many times as long
     side_by_side = (["-m", "not browser", "-n", workers, "--dist", "loadfile"], {"OMP_NUM_THREADS": "1"})

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from dashboard.engine.api.model import METRICS, DecodeSettings, LensRequest, ModelCard, RuleValue
-from dashboard.engine.package import PACKAGE as BUNDLED_PACKAGE
+from dashboard.engine.models.bundled_package import PACKAGE as BUNDLED_PACKAGE
 from dashboard.run_key import RunKey
 
 _FOLDER = Path(__file__).parent / "script_templates"

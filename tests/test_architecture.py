@@ -57,13 +57,13 @@ STANDARD_LIBRARY_ONLY = [
 ]
 WITHOUT_TORCH_AT_IMPORT = [
     "dashboard/engine/api/model.py",
-    "dashboard/engine/bundled.py",
+    "dashboard/engine/models/bundled.py",
     "dashboard/engine/devices.py",
-    "dashboard/engine/hub.py",
-    "dashboard/engine/failures.py",
-    "dashboard/engine/model_folder.py",
-    "dashboard/engine/registry.py",
-    "dashboard/engine/pool.py",
+    "dashboard/engine/models/hub.py",
+    "dashboard/engine/models/failures.py",
+    "dashboard/engine/models/model_folder.py",
+    "dashboard/engine/models/registry.py",
+    "dashboard/engine/models/pool.py",
 ]
 
 

@@ -10,7 +10,7 @@ from streamlit import config
 
 from dashboard import cache, collection
 from dashboard.engine.api.model import Job
-from dashboard.engine.pool import ModelPool
+from dashboard.engine.models.pool import ModelPool
 
 ROOT = Path(__file__).parents[1]
 

@@ -64,7 +64,7 @@ def test_what_another_handler_wrote_of_the_error_is_not_taken_over(tmp_path):
 
 def test_what_the_engine_says_while_it_loads_is_kept(tmp_path):
     open_log(tmp_path)
-    record("dashboard.engine.failures")
+    record("dashboard.engine.models.failures")
     assert f"ValueError: {SECRET}" in written(tmp_path)
 
 

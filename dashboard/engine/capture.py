@@ -17,7 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from dashboard.engine import kernels
-from dashboard.engine.anatomy import (
+from dashboard.engine.api.model import Job
+from dashboard.engine.kernels import EAGER, SDPA, NotUnderstood
+from dashboard.engine.layers import KernelInputs, Layer
+from dashboard.engine.limits import PROOF_TOKENS, SWITCH, WINDOWS, Proof
+from dashboard.engine.models.anatomy import (
     FAMILY_ERRORS,
     check_ids,
     decoder_blocks,
@@ -26,10 +30,6 @@ from dashboard.engine.anatomy import (
     residual,
     run,
 )
-from dashboard.engine.api.model import Job
-from dashboard.engine.kernels import EAGER, SDPA, NotUnderstood
-from dashboard.engine.layers import KernelInputs, Layer
-from dashboard.engine.limits import PROOF_TOKENS, SWITCH, WINDOWS, Proof
 from dashboard.engine.replay import OwnPass, own_pass, record_inputs
 from dashboard.errors import Cancelled, ModelBroken
 

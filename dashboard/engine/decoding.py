@@ -19,7 +19,7 @@ from transformers.generation.logits_process import (
 )
 
 from dashboard.engine.api.model import DecodeSettings, Processed
-from dashboard.engine.model_rules import Origin, rule_processors
+from dashboard.engine.models.generation_config import Origin, rule_processors
 from dashboard.errors import NothingLeft
 
 _MAKERS: dict[str, Callable[[DecodeSettings], LogitsProcessor]] = {

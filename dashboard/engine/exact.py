@@ -14,7 +14,7 @@ from torch import Tensor
 
 from dashboard.engine.api.generation import CompareRequest, ProbabilityTree, SettingsComparison, TreeRequest
 from dashboard.engine.api.model import DecodeSettings, Job
-from dashboard.engine.model_rules import Origin
+from dashboard.engine.models.generation_config import Origin
 from dashboard.engine.prefix import Prompt
 from dashboard.engine.sampling import Chooser, row_keys
 from dashboard.engine.writer import Turn, Writer

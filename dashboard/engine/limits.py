@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dashboard.engine.anatomy import FAMILY_ERRORS, check_ids, decoder_blocks, run
+from dashboard.engine.models.anatomy import FAMILY_ERRORS, check_ids, decoder_blocks, run
 from dashboard.engine.prefix import last_only
 
 SHORT = 12

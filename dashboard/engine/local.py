@@ -13,18 +13,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from dashboard.engine import (
-    anatomy,
-    decoding,
-    exact,
-    generation,
-    heads,
-    lens,
-    registry,
-    tiles,
-    unembedding,
-    verification,
-)
+from dashboard.engine import decoding, exact, generation, heads, lens, tiles, unembedding, verification
 from dashboard.engine.api.generation import (
     CompareRequest,
     Generated,
@@ -62,11 +51,12 @@ from dashboard.engine.api.scoring import ScoreCost, ScoreRequest, Scores, Senten
 from dashboard.engine.capture import Capturer, Recording, install, keep_values
 from dashboard.engine.device_lock import DeviceLock
 from dashboard.engine.devices import device_name, pick_device, return_large_blocks
-from dashboard.engine.failures import loading_in_words, memory_in_words
 from dashboard.engine.limits import Proof
-from dashboard.engine.loaded_model import numbers
-from dashboard.engine.model_rules import read_rules
-from dashboard.engine.pool import ModelPool
+from dashboard.engine.models import anatomy, registry
+from dashboard.engine.models.failures import loading_in_words, memory_in_words
+from dashboard.engine.models.generation_config import read_rules
+from dashboard.engine.models.loaded_model import numbers
+from dashboard.engine.models.pool import ModelPool
 from dashboard.engine.prefix import SharedPrompt
 from dashboard.engine.runs import Footprint, Kept, Pace, Run, RunStore, without_values
 from dashboard.engine.sampling import DRAW_BYTES, rows_at_once

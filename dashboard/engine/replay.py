@@ -19,10 +19,10 @@ from torch import Tensor, nn
 from transformers import Cache
 
 from dashboard.engine import kernels
-from dashboard.engine.anatomy import run
 from dashboard.engine.api.model import Job
 from dashboard.engine.kernels import Record
 from dashboard.engine.layers import storages_of
+from dashboard.engine.models.anatomy import run
 from dashboard.errors import LayerHasNoAttention
 
 _CACHES = {"past_key_values", "past_key_value", "layer_past"}

@@ -14,8 +14,8 @@ import numpy as np
 from torch import Tensor
 
 from dashboard.engine.api.model import RunSummary
-from dashboard.engine.failures import memory_in_words
 from dashboard.engine.layers import KernelInputs, Layer
+from dashboard.engine.models.failures import memory_in_words
 from dashboard.run_key import RunKey
 
 T = TypeVar("T")

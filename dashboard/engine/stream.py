@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dashboard.engine.anatomy import FAMILY_ERRORS, base_name, first_tensor, residual, run, settings
 from dashboard.engine.api.model import StreamMap
+from dashboard.engine.models.anatomy import FAMILY_ERRORS, base_name, first_tensor, residual, run, settings
 from dashboard.engine.unembedding import HEAD_ERROR, Head
 
 CLOSE = 1e-4

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from dashboard.engine.anatomy import first_tensor
+from dashboard.engine.models.anatomy import first_tensor
 
 FEW_ROWS = 64
 """A pass over at most so many tokens, all rows together, has little to share out."""

@@ -19,7 +19,6 @@ import transformers
 from torch import Tensor
 from transformers import GenerationConfig
 
-from dashboard.engine.anatomy import FAMILY_ERRORS, check_ids
 from dashboard.engine.api.generation import FLOAT_NOISE, Column, GenerateRequest
 from dashboard.engine.api.model import (
     METRICS,
@@ -35,9 +34,10 @@ from dashboard.engine.api.model import (
 )
 from dashboard.engine.api.scoring import ScoreRequest
 from dashboard.engine.decoding import process
-from dashboard.engine.failures import first_line
 from dashboard.engine.limits import last_logits
-from dashboard.engine.model_rules import without_rules
+from dashboard.engine.models.anatomy import FAMILY_ERRORS, check_ids
+from dashboard.engine.models.failures import first_line
+from dashboard.engine.models.generation_config import without_rules
 from dashboard.engine.ways import HALF
 from dashboard.errors import Cancelled, DashboardError
 from dashboard.run_key import RunKey

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dashboard.engine.anatomy import FAMILY_ERRORS, check_ids
 from dashboard.engine.limits import PROOF_TOKENS, SHORT, SWITCH, Proof
+from dashboard.engine.models.anatomy import FAMILY_ERRORS, check_ids
 from dashboard.engine.prefix import CopiedPrompt, CopiedRows, PlainPrompt, PlainRows, Prompt, Rows, SharedPrompt
 
 CHECK_ERROR = 1e-4

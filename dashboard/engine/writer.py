@@ -14,7 +14,7 @@ from dashboard.engine.api.model import Job, ModelRules
 from dashboard.engine.capture import following
 from dashboard.engine.device_lock import DeviceLock
 from dashboard.engine.limits import last_logits
-from dashboard.engine.model_rules import Origin
+from dashboard.engine.models.generation_config import Origin
 from dashboard.engine.prefix import Prompt
 from dashboard.engine.tokenizing import in_words
 from dashboard.engine.ways import Way

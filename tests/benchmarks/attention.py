@@ -40,7 +40,7 @@ def plain(attention: str) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
-    from dashboard.engine.bundled import prepare
+    from dashboard.engine.models.bundled import prepare
     from dashboard.engine.threads import ALL
     from dashboard.settings import Settings
 

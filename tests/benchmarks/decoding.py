@@ -47,7 +47,7 @@ def plain_call(model: Any, ids: tuple[int, ...], column: Any, rows: int) -> None
     import torch
 
     from dashboard.engine.beams import generation_config
-    from dashboard.engine.model_rules import without_rules
+    from dashboard.engine.models.generation_config import without_rules
 
     config = generation_config(replace(column, rows=rows), ())
     config.output_scores = False

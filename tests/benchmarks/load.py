@@ -33,7 +33,7 @@ _prompts = (f"Visitor {number} looked at the old river and" for number in iterto
 @contextlib.contextmanager
 def server() -> Iterator[str]:
     """The dashboard as the launcher starts it, on a free port; its address."""
-    subprocess.run([sys.executable, "-m", "dashboard.engine.bundled"], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-m", "dashboard.engine.models.bundled"], cwd=ROOT, check=True)
     port = pick_port("127.0.0.1", None)
     command = [sys.executable, "-m", "dashboard.server", "--server.port", str(port), "--server.address", "127.0.0.1"]
     environ = os.environ | {"LOGITSCOPE_OFFLINE": "1"}

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from dashboard.engine import anatomy
 from dashboard.engine.capture import install
+from dashboard.engine.models import anatomy
 from dashboard.engine.stream import find_stream
 from dashboard.engine.unembedding import ResidualHook, exact_head
 from tests.engine import every_family

@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from dashboard import logs
-from dashboard.engine import local, model_checks, model_folder, registry
+from dashboard.engine import local
 from dashboard.engine.api.model import CombineRequest, HeadRequest, LensRequest, RolloutRequest
-from dashboard.engine.failures import first_line, is_memory, loading_in_words
 from dashboard.engine.local import LocalEngine
+from dashboard.engine.models import model_checks, model_folder, registry
+from dashboard.engine.models.failures import first_line, is_memory, loading_in_words
 from dashboard.errors import Cancelled, DashboardError, ModelFailed, OutOfMemory
 from dashboard.i18n import LANGUAGES, Catalogue
 from dashboard.logs import log_file, open_log

@@ -20,7 +20,7 @@ from dashboard.engine.capture import install
 from dashboard.engine.device_lock import DeviceLock
 from dashboard.engine.generation import generate
 from dashboard.engine.local import LocalEngine
-from dashboard.engine.model_rules import ending_of
+from dashboard.engine.models.generation_config import ending_of
 from dashboard.engine.prefix import SharedPrompt, SharedRows
 from dashboard.engine.sampling import DRAW_BYTES
 from dashboard.engine.ways import find_way

@@ -16,7 +16,7 @@ from dashboard.engine.api.model import OF_BEAMS, PENALTIES, PURE, WARPERS, Decod
 from dashboard.engine.decoding import process, processors
 from dashboard.engine.exact import compare, probability_tree
 from dashboard.engine.generation import generate
-from dashboard.engine.model_rules import (
+from dashboard.engine.models.generation_config import (
     ACTS,
     LEFT_OUT,
     OF_COLUMNS,

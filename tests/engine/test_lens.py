@@ -11,9 +11,9 @@ from torch import nn
 
 from dashboard.engine import kernels
 from dashboard.engine import lens as lenses
-from dashboard.engine.anatomy import check_ids, decoder_blocks
 from dashboard.engine.api.model import AttributionRequest, Job, LensRequest
 from dashboard.engine.capture import install, keep_values
+from dashboard.engine.models.anatomy import check_ids, decoder_blocks
 from dashboard.engine.stream import Tail, find_stream
 from dashboard.engine.unembedding import ResidualHook, exact_head
 from dashboard.errors import Cancelled

@@ -8,7 +8,6 @@ from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from dashboard.engine.anatomy import context, decoder_blocks
 from dashboard.engine.limits import (
     NAMES,
     PROOF_TOKENS,
@@ -20,6 +19,7 @@ from dashboard.engine.limits import (
     shallow_copy,
     short_copy,
 )
+from dashboard.engine.models.anatomy import context, decoder_blocks
 from tests.engine.families import FAMILIES, SETTINGS, build
 
 LONG = 200

@@ -330,7 +330,7 @@ def test_waiting_for_a_busy_device_ends_with_an_explanation_or_on_cancel(tiny_se
 def test_the_bundled_model_equals_plain_transformers(bundled_engine):
     from transformers import AutoModelForCausalLM
 
-    from dashboard.engine.bundled import prepared
+    from dashboard.engine.models.bundled import prepared
 
     folder, revision = prepared(bundled_engine._settings)
     model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager").eval()

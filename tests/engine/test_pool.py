@@ -6,7 +6,7 @@ import time
 import pytest
 
 from dashboard.engine.api.model import Job
-from dashboard.engine.pool import ModelPool
+from dashboard.engine.models.pool import ModelPool
 from dashboard.errors import Busy, Cancelled, ModelLoading
 
 

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from dashboard.engine import score_passes
-from dashboard.engine.anatomy import check_ids
 from dashboard.engine.api.model import Job, TokenizedPrompt
 from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.engine.capture import install
 from dashboard.engine.device_lock import DeviceLock
 from dashboard.engine.local import LocalEngine
+from dashboard.engine.models.anatomy import check_ids
 from dashboard.engine.score_passes import Reading, by_batches, by_tree
 from dashboard.engine.scoring import Scorer
 from dashboard.engine.token_tree import grow, plant
@@ -371,7 +371,7 @@ def test_threads_that_walk_the_same_model_at_once_do_not_mix(llama):
 def test_the_bundled_models_scores_are_those_of_plain_transformers(bundled_engine):
     from transformers import AutoModelForCausalLM
 
-    from dashboard.engine.bundled import prepare
+    from dashboard.engine.models.bundled import prepare
     from dashboard.settings import Settings
 
     def ids(text):

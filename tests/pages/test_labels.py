@@ -8,7 +8,7 @@ import pytest
 from components.prose import literal_label
 from components.sidebar import model_names
 from dashboard.decode_columns import DEFAULT, ColumnSpec, written
-from dashboard.engine.registry import ModelSpec
+from dashboard.engine.models.registry import ModelSpec
 from dashboard.probes.spec import OWN, ProbeSpec
 
 HOSTILE = [

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dashboard.engine import bundled, hub, model_checks, model_folder
 from dashboard.engine.devices import pick_dtype
-from dashboard.engine.failures import files_in_words, first_line, is_memory
+from dashboard.engine.models import bundled, hub, model_checks, model_folder
+from dashboard.engine.models.failures import files_in_words, first_line, is_memory
 from dashboard.errors import (
     ModelEncoderDecoder,
     ModelNotAllowed,
@@ -137,12 +137,12 @@ def check(folder: Path, spec: ModelSpec, settings: Settings, device: str) -> dic
 def load(spec: ModelSpec, settings: Settings, device: str, progress: Progress) -> LoadedModel:
     """The model in memory, with eager attention, in evaluation mode; the caller sets the kernel before sharing it.
 
-    What was loaded has been looked at: see `dashboard.engine.loaded_model`.
+    What was loaded has been looked at: see `dashboard.engine.models.loaded_model`.
 
     Raises:
         DashboardError: ModelUnreachable, ModelUnsafe, ModelTooLarge and the others of `dashboard.errors` for a model.
     """
-    from dashboard.engine import loaded_model
+    from dashboard.engine.models import loaded_model
 
     folder, revision = fetch(spec, settings, progress)
     stored = check(folder, spec, settings, device)
@@ -164,7 +164,7 @@ def _from_files(
     """Configuration, model and transformers' loading info."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    from dashboard.engine.anatomy import has_heads
+    from dashboard.engine.models.anatomy import has_heads
 
     config = AutoConfig.from_pretrained(folder, **_SAFE)
     if getattr(config, "is_encoder_decoder", False):

@@ -1,6 +1,6 @@
 """The bundled model: SmolLM2-135M-Instruct, from the GGUF file of its package to safetensors, once.
 
-Run as ``python -m dashboard.engine.bundled`` to prepare it ahead of time. Nothing of torch is imported until there is
+Run as ``python -m dashboard.engine.models.bundled`` to prepare it ahead of time. Nothing of torch is imported until there is
 something to convert.
 """
 
@@ -17,8 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dashboard.engine.failures import loading_in_words
-from dashboard.engine.package import PACKAGE
+from dashboard.engine.models.bundled_package import PACKAGE
+from dashboard.engine.models.failures import loading_in_words
 from dashboard.errors import CacheUnwritable, DashboardError, ModelUnreachable
 from dashboard.i18n import Catalogue, pick_language
 from dashboard.logs import open_log

@@ -7,8 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from dashboard.engine.failures import first_line
-from dashboard.engine.model_folder import StoredTensor
+from dashboard.engine.models.failures import first_line
+from dashboard.engine.models.model_folder import StoredTensor
 from dashboard.errors import (
     ModelEncoderDecoder,
     ModelQuantized,
