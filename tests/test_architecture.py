@@ -58,7 +58,7 @@ STANDARD_LIBRARY_ONLY = [
 WITHOUT_TORCH_AT_IMPORT = [
     "dashboard/engine/api/model.py",
     "dashboard/engine/models/bundled.py",
-    "dashboard/engine/devices.py",
+    "dashboard/engine/device/devices.py",
     "dashboard/engine/models/hub.py",
     "dashboard/engine/models/failures.py",
     "dashboard/engine/models/model_folder.py",

@@ -49,8 +49,9 @@ from dashboard.engine.api.model import (
 )
 from dashboard.engine.api.scoring import ScoreCost, ScoreRequest, Scores, SentenceRequest, SentenceScores
 from dashboard.engine.capture import Capturer, Recording, install, keep_values
-from dashboard.engine.device_lock import DeviceLock
-from dashboard.engine.devices import device_name, pick_device, return_large_blocks
+from dashboard.engine.device.device_lock import DeviceLock
+from dashboard.engine.device.devices import device_name, pick_device, return_large_blocks
+from dashboard.engine.device.threads import Threads
 from dashboard.engine.limits import Proof
 from dashboard.engine.models import anatomy, registry
 from dashboard.engine.models.failures import loading_in_words, memory_in_words
@@ -62,7 +63,6 @@ from dashboard.engine.runs import Footprint, Kept, Pace, Run, RunStore, without_
 from dashboard.engine.sampling import DRAW_BYTES, rows_at_once
 from dashboard.engine.scoring import Request, Scorer
 from dashboard.engine.stream import Stream, Tail, find_stream
-from dashboard.engine.threads import Threads
 from dashboard.engine.tokenizing import PromptReader
 from dashboard.engine.unembedding import CHECK_TOKENS, Head, ResidualHook, exact_head
 from dashboard.engine.ways import bounded, find_way

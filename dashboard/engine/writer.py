@@ -12,7 +12,7 @@ from torch import Tensor
 from dashboard.engine.api.generation import Column
 from dashboard.engine.api.model import Job, ModelRules
 from dashboard.engine.capture import following
-from dashboard.engine.device_lock import DeviceLock
+from dashboard.engine.device.device_lock import DeviceLock
 from dashboard.engine.limits import last_logits
 from dashboard.engine.models.generation_config import Origin
 from dashboard.engine.prefix import Prompt

@@ -40,8 +40,8 @@ def plain(attention: str) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
+    from dashboard.engine.device.threads import ALL
     from dashboard.engine.models.bundled import prepare
-    from dashboard.engine.threads import ALL
     from dashboard.settings import Settings
 
     folder, _ = prepare(Settings())

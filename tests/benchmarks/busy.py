@@ -29,7 +29,7 @@ TORCHS_OWN = {"GOMP_SPINCOUNT": "300000"}
 # -- what is measured, in a process of its own ---------------------------------------------------------------------
 def ours() -> None:
     """Answer each number of tokens on standard input with seconds: of a pass, or (0) of a step of texts."""
-    from dashboard.engine.threads import Threads
+    from dashboard.engine.device.threads import Threads
 
     made, model = engine(), plain("sdpa")
     Threads(0).follow(model)

@@ -17,7 +17,7 @@ from dashboard.engine.api.generation import FLOAT_NOISE, Column, GenerateRequest
 from dashboard.engine.api.model import DecodeSettings, Job
 from dashboard.engine.beams import generation_config
 from dashboard.engine.capture import install
-from dashboard.engine.device_lock import DeviceLock
+from dashboard.engine.device.device_lock import DeviceLock
 from dashboard.engine.generation import generate
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.models.generation_config import ending_of
@@ -474,7 +474,7 @@ def test_a_lost_device_is_held_again_for_what_is_still_to_be_computed():
 
 
 def test_a_device_that_does_not_come_back_is_said(monkeypatch):
-    monkeypatch.setattr("dashboard.engine.device_lock.REGAIN_SECONDS", 0.1)
+    monkeypatch.setattr("dashboard.engine.device.device_lock.REGAIN_SECONDS", 0.1)
     lock = DeviceLock(0.2)
     with lock.held(Job()):
         other = threading.Thread(target=_hold, args=(lock, 1.0))

@@ -17,7 +17,7 @@ from huggingface_hub import errors as hub_errors
 from safetensors.torch import load_file, save_file
 from transformers import MambaConfig, MambaForCausalLM
 
-from dashboard.engine import devices
+from dashboard.engine.device import devices
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.models import hub, registry
 from dashboard.errors import (

@@ -11,9 +11,9 @@ import torch
 
 from dashboard.engine.api.generation import GenerateRequest
 from dashboard.engine.api.model import Job, LensRequest
-from dashboard.engine.device_lock import DeviceLock
+from dashboard.engine.device.device_lock import DeviceLock
+from dashboard.engine.device.threads import FEW_ROWS, Threads, free_cores
 from dashboard.engine.local import LocalEngine
-from dashboard.engine.threads import FEW_ROWS, Threads, free_cores
 from dashboard.threads import SPINS, wait_quietly
 from tests.engine.test_local import MODEL, key_of
 
@@ -28,7 +28,7 @@ def as_before():
 @pytest.fixture
 def four(monkeypatch):
     """Four threads of torch, whatever the machine has."""
-    monkeypatch.setattr("dashboard.engine.threads.ALL", 4)
+    monkeypatch.setattr("dashboard.engine.device.threads.ALL", 4)
 
 
 def counts(threads, rows):
@@ -85,7 +85,7 @@ def test_every_step_of_a_text_and_every_small_look_has_the_same_threads_however_
 
     seen, texts = [], []
     for free in (4, 1):
-        monkeypatch.setattr("dashboard.engine.threads.free_cores", lambda free=free: free)
+        monkeypatch.setattr("dashboard.engine.device.threads.free_cores", lambda free=free: free)
         engine = LocalEngine(tiny_settings)
         key = key_of(engine)
         with engine._leased(MODEL) as ready:

@@ -12,7 +12,7 @@ from dashboard.engine.api.generation import Column, GenerateRequest
 from dashboard.engine.api.model import DecodeSettings, Job
 from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.engine.capture import install
-from dashboard.engine.device_lock import DeviceLock
+from dashboard.engine.device.device_lock import DeviceLock
 from dashboard.engine.generation import generate
 from dashboard.engine.limits import Limit, Proof, last_logits
 from dashboard.engine.prefix import CopiedPrompt, PlainPrompt, SharedPrompt
