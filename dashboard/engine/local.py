@@ -63,7 +63,7 @@ from dashboard.engine.runs import Footprint, Kept, Pace, Run, RunStore, without_
 from dashboard.engine.sampling import DRAW_BYTES, rows_at_once
 from dashboard.engine.scoring import Request, Scorer
 from dashboard.engine.stream import Stream, Tail, find_stream
-from dashboard.engine.tokenizing import PromptReader
+from dashboard.engine.tokenizing.prompt_reader import PromptReader
 from dashboard.engine.unembedding import CHECK_TOKENS, Head, ResidualHook, exact_head
 from dashboard.engine.ways import bounded, find_way
 from dashboard.engine.writer import Turn, Writer

@@ -16,7 +16,7 @@ from dashboard.engine.capture import Capturer, following
 from dashboard.engine.runs import Pace
 from dashboard.engine.score_passes import Reading, batch_tokens, by_batches, by_tree, crosses, fits, tree_tokens
 from dashboard.engine.token_tree import Branches, Forest, Ids, grow, plant
-from dashboard.engine.tokenizing import PromptReader
+from dashboard.engine.tokenizing.prompt_reader import PromptReader
 from dashboard.engine.tree_walk import BLOCK
 from dashboard.engine.word_ends import word_ends
 from dashboard.engine.writer import Turn, Writer

@@ -16,7 +16,7 @@ from dashboard.engine.device.device_lock import DeviceLock
 from dashboard.engine.limits import last_logits
 from dashboard.engine.models.generation_config import Origin
 from dashboard.engine.prefix import Prompt
-from dashboard.engine.tokenizing import in_words
+from dashboard.engine.tokenizing.prompt_reader import in_words
 from dashboard.engine.ways import Way
 from dashboard.errors import Busy, Cancelled
 

@@ -3,7 +3,7 @@
 import pytest
 
 from dashboard.engine.api.model import Token
-from dashboard.engine.tokenizing import PromptReader
+from dashboard.engine.tokenizing.prompt_reader import PromptReader
 from dashboard.engine.word_ends import word_ends
 
 

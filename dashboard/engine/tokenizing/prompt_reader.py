@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from dashboard.engine.api.model import Token, TokenizedPrompt
-from dashboard.engine.spans import Span, aligned, covered
-from dashboard.engine.vocabulary import Vocabulary
+from dashboard.engine.tokenizing.spans import Span, aligned, covered
+from dashboard.engine.tokenizing.vocabulary import Vocabulary
 from dashboard.errors import (
     ChatTemplateFailed,
     DashboardError,
