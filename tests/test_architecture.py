@@ -32,7 +32,7 @@ ALLOWED = {
 FORBIDDEN = {
     "components/charts/*.py": [
         "dashboard.engine.local",
-        "dashboard.engine.capture",
+        "dashboard.engine.capture.capture",
         "dashboard.cache",
         "components.panels",
     ],

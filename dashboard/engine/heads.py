@@ -18,7 +18,7 @@ from dashboard.engine.api.model import (
     RolloutRequest,
     WeightMap,
 )
-from dashboard.engine.layers import Layer
+from dashboard.engine.capture.kernel_inputs import Layer
 from dashboard.errors import Cancelled, LayerHasFewerHeads, LayerHasNoAttention
 
 ROWS = 256

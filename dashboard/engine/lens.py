@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from dashboard.engine.api.model import Attribution, AttributionRequest, Job, Lens, LensRequest
-from dashboard.engine.stream import Addition, Linear, Stream, Tail, fixed_chain
+from dashboard.engine.capture.residual_stream import Addition, Linear, Stream, Tail, fixed_chain
 from dashboard.engine.unembedding import Head, moments
 from dashboard.errors import Cancelled, StreamRefused
 

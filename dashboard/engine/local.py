@@ -48,21 +48,21 @@ from dashboard.engine.api.model import (
     WeightMap,
 )
 from dashboard.engine.api.scoring import ScoreCost, ScoreRequest, Scores, SentenceRequest, SentenceScores
-from dashboard.engine.capture import Capturer, Recording, install, keep_values
+from dashboard.engine.capture.capture import Capturer, Recording, install, keep_values
+from dashboard.engine.capture.limits import Proof
+from dashboard.engine.capture.residual_stream import Stream, Tail, find_stream
+from dashboard.engine.capture.runs import Footprint, Kept, Pace, Run, RunStore, without_values
 from dashboard.engine.device.device_lock import DeviceLock
 from dashboard.engine.device.devices import device_name, pick_device, return_large_blocks
 from dashboard.engine.device.threads import Threads
-from dashboard.engine.limits import Proof
 from dashboard.engine.models import anatomy, registry
 from dashboard.engine.models.failures import loading_in_words, memory_in_words
 from dashboard.engine.models.generation_config import read_rules
 from dashboard.engine.models.loaded_model import numbers
 from dashboard.engine.models.pool import ModelPool
 from dashboard.engine.prefix import SharedPrompt
-from dashboard.engine.runs import Footprint, Kept, Pace, Run, RunStore, without_values
 from dashboard.engine.sampling import DRAW_BYTES, rows_at_once
 from dashboard.engine.scoring import Request, Scorer
-from dashboard.engine.stream import Stream, Tail, find_stream
 from dashboard.engine.tokenizing.prompt_reader import PromptReader
 from dashboard.engine.unembedding import CHECK_TOKENS, Head, ResidualHook, exact_head
 from dashboard.engine.ways import bounded, find_way

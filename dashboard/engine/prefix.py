@@ -67,7 +67,7 @@ def attending(rows: Attends) -> Iterator[None]:
 
 
 class SharedPrompt:
-    """The prompt's keys and values, once for all rows; its kernel must be `dashboard.engine.capture`'s."""
+    """The prompt's keys and values, once for all rows; its kernel must be `dashboard.engine.capture.capture`'s."""
 
     def __init__(self, model: Any, ids: Tensor) -> None:
         """Compute the prompt, (T,)."""

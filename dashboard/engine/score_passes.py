@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dashboard.engine.api.model import Ints
-from dashboard.engine.limits import last_logits
+from dashboard.engine.capture.limits import last_logits
 from dashboard.engine.models.anatomy import FAMILY_ERRORS, check_ids
 from dashboard.engine.token_tree import Branches, Forest, Ids, grow, plant, stem_tokens
 from dashboard.engine.tree_walk import BLOCK, Walk, blocks

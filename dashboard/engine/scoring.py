@@ -12,8 +12,8 @@ import torch
 
 from dashboard.engine.api.model import Floats, Job
 from dashboard.engine.api.scoring import ScoreCost, ScoreRequest, Scores, SentenceRequest, SentenceScores
-from dashboard.engine.capture import Capturer, following
-from dashboard.engine.runs import Pace
+from dashboard.engine.capture.capture import Capturer, following
+from dashboard.engine.capture.runs import Pace
 from dashboard.engine.score_passes import Reading, batch_tokens, by_batches, by_tree, crosses, fits, tree_tokens
 from dashboard.engine.token_tree import Branches, Forest, Ids, grow, plant
 from dashboard.engine.tokenizing.prompt_reader import PromptReader

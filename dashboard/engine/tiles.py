@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from dashboard.engine.api.model import METRICS, TILE_SIDE, Job, Tiles
-from dashboard.engine.layers import Layer
+from dashboard.engine.capture.kernel_inputs import Layer
 from dashboard.errors import Cancelled
 
 ROWS = 64

@@ -22,7 +22,7 @@ BLOCK = 256
 class Walk:
     """A way through a tree, depth first: of what lies behind, only the path to the next block is kept.
 
-    The model's attention must be `dashboard.engine.capture`'s and nothing but softmax(scaling · q·k).
+    The model's attention must be `dashboard.engine.capture.capture`'s and nothing but softmax(scaling · q·k).
     """
 
     def __init__(self, model: Any, tree: TokenTree, block: int = BLOCK) -> None:

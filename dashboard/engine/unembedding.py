@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
 from dashboard.engine.api.model import Candidates, Job, PositionTable, Token
-from dashboard.engine.capture import Capturer
+from dashboard.engine.capture.capture import Capturer
 from dashboard.engine.models.anatomy import FAMILY_ERRORS, base_name, check_ids
 from dashboard.errors import Cancelled
 

@@ -33,8 +33,8 @@ from dashboard.engine.api.model import (
     Verification,
 )
 from dashboard.engine.api.scoring import ScoreRequest
+from dashboard.engine.capture.limits import last_logits
 from dashboard.engine.decoding import process
-from dashboard.engine.limits import last_logits
 from dashboard.engine.models.anatomy import FAMILY_ERRORS, check_ids
 from dashboard.engine.models.failures import first_line
 from dashboard.engine.models.generation_config import without_rules

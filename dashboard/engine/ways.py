@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dashboard.engine.limits import PROOF_TOKENS, SHORT, SWITCH, Proof
+from dashboard.engine.capture.limits import PROOF_TOKENS, SHORT, SWITCH, Proof
 from dashboard.engine.models.anatomy import FAMILY_ERRORS, check_ids
 from dashboard.engine.prefix import CopiedPrompt, CopiedRows, PlainPrompt, PlainRows, Prompt, Rows, SharedPrompt
 

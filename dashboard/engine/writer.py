@@ -11,9 +11,9 @@ from torch import Tensor
 
 from dashboard.engine.api.generation import Column
 from dashboard.engine.api.model import Job, ModelRules
-from dashboard.engine.capture import following
+from dashboard.engine.capture.capture import following
+from dashboard.engine.capture.limits import last_logits
 from dashboard.engine.device.device_lock import DeviceLock
-from dashboard.engine.limits import last_logits
 from dashboard.engine.models.generation_config import Origin
 from dashboard.engine.prefix import Prompt
 from dashboard.engine.tokenizing.prompt_reader import in_words

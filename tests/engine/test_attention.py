@@ -6,7 +6,7 @@ import torch
 
 from dashboard.engine import heads, tiles
 from dashboard.engine.api.model import METRICS, CombineRequest, HeadRequest, Job, RolloutRequest
-from dashboard.engine.capture import install
+from dashboard.engine.capture.capture import install
 from dashboard.errors import Cancelled, LayerHasFewerHeads, LayerHasNoAttention
 from dashboard.frames.attention import metric_frame
 from tests.engine import plain

@@ -16,7 +16,7 @@ from dashboard.engine import sampling
 from dashboard.engine.api.generation import FLOAT_NOISE, Column, GenerateRequest, assembled
 from dashboard.engine.api.model import DecodeSettings, Job
 from dashboard.engine.beams import generation_config
-from dashboard.engine.capture import install
+from dashboard.engine.capture.capture import install
 from dashboard.engine.device.device_lock import DeviceLock
 from dashboard.engine.generation import generate
 from dashboard.engine.local import LocalEngine

@@ -17,8 +17,8 @@ from dashboard.engine.api.model import (
     LensRequest,
     RolloutRequest,
 )
+from dashboard.engine.capture.runs import Pace
 from dashboard.engine.local import LocalEngine
-from dashboard.engine.runs import Pace
 from dashboard.errors import (
     Busy,
     Cancelled,

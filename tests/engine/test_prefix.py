@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dashboard.engine.capture import install
+from dashboard.engine.capture.capture import install
 from dashboard.engine.prefix import ROOM, CopiedPrompt, PlainPrompt, SharedPrompt, current
 from dashboard.engine.ways import find_way
 from tests.engine.families import FAMILIES, REPLAYED, WINDOW, build

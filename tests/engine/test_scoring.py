@@ -11,7 +11,7 @@ import torch
 from dashboard.engine import score_passes
 from dashboard.engine.api.model import Job, TokenizedPrompt
 from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
-from dashboard.engine.capture import install
+from dashboard.engine.capture.capture import install
 from dashboard.engine.device.device_lock import DeviceLock
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.models.anatomy import check_ids

@@ -6,7 +6,7 @@ import torch
 
 from dashboard.engine import unembedding
 from dashboard.engine.api.model import Job, Token
-from dashboard.engine.capture import install
+from dashboard.engine.capture.capture import install
 from dashboard.engine.unembedding import ResidualHook, exact_head
 from dashboard.errors import Cancelled
 from tests.engine.families import FAMILIES

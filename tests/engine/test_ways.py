@@ -11,10 +11,10 @@ from transformers import Phi3Config
 from dashboard.engine.api.generation import Column, GenerateRequest
 from dashboard.engine.api.model import DecodeSettings, Job
 from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
-from dashboard.engine.capture import install
+from dashboard.engine.capture.capture import install
+from dashboard.engine.capture.limits import Limit, Proof, last_logits
 from dashboard.engine.device.device_lock import DeviceLock
 from dashboard.engine.generation import generate
-from dashboard.engine.limits import Limit, Proof, last_logits
 from dashboard.engine.prefix import CopiedPrompt, PlainPrompt, SharedPrompt
 from dashboard.engine.scoring import Scorer
 from dashboard.engine.ways import Way, bounded, find_way

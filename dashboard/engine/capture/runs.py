@@ -14,7 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from dashboard.engine.api.model import RunSummary
-from dashboard.engine.layers import KernelInputs, Layer
+from dashboard.engine.capture.kernel_inputs import KernelInputs, Layer
 from dashboard.engine.models.failures import memory_in_words
 from dashboard.run_key import RunKey
 

@@ -18,10 +18,10 @@ import torch
 from torch import Tensor, nn
 from transformers import Cache
 
-from dashboard.engine import kernels
 from dashboard.engine.api.model import Job
-from dashboard.engine.kernels import Record
-from dashboard.engine.layers import storages_of
+from dashboard.engine.capture import kernels
+from dashboard.engine.capture.kernel_inputs import storages_of
+from dashboard.engine.capture.kernels import Record
 from dashboard.engine.models.anatomy import run
 from dashboard.errors import LayerHasNoAttention
 
@@ -67,7 +67,7 @@ class LastMap:
 
 
 class ReplayedLayer:
-    """One layer's inputs; see `dashboard.engine.layers.Layer`."""
+    """One layer's inputs; see `dashboard.engine.capture.kernel_inputs.Layer`."""
 
     def __init__(self, found: AttentionModule, given: dict[str, Any], record: Record, last: LastMap) -> None:
         """Keep references to what the module was called with, by name."""
@@ -142,7 +142,7 @@ def own_pass(model: Any, ids: tuple[int, ...], layers: int) -> OwnPass:
     """Run `model` once, with eager attention, and find its weights and who returned them (by identity of the tensors).
 
     Args:
-        model: its blocks announce themselves, see `dashboard.engine.capture`.
+        model: its blocks announce themselves, see `dashboard.engine.capture.capture`.
         ids: token ids.
         layers: decoder layers; where weights cannot be told by identity, as many of them are taken in order.
     """

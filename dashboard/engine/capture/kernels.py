@@ -21,7 +21,7 @@ from transformers.masking_utils import sdpa_mask
 
 from dashboard.engine import prefix
 from dashboard.engine.api.model import Job
-from dashboard.engine.layers import KernelInputs, Layer
+from dashboard.engine.capture.kernel_inputs import KernelInputs, Layer
 
 SDPA, EAGER = "logitscope_sdpa", "logitscope_eager"
 ROWS = 256

@@ -16,11 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dashboard.engine import kernels
 from dashboard.engine.api.model import Job
-from dashboard.engine.kernels import EAGER, SDPA, NotUnderstood
-from dashboard.engine.layers import KernelInputs, Layer
-from dashboard.engine.limits import PROOF_TOKENS, SWITCH, WINDOWS, Proof
+from dashboard.engine.capture import kernels
+from dashboard.engine.capture.kernel_inputs import KernelInputs, Layer
+from dashboard.engine.capture.kernels import EAGER, SDPA, NotUnderstood
+from dashboard.engine.capture.limits import PROOF_TOKENS, SWITCH, WINDOWS, Proof
+from dashboard.engine.capture.replay import OwnPass, own_pass, record_inputs
 from dashboard.engine.models.anatomy import (
     FAMILY_ERRORS,
     check_ids,
@@ -30,7 +31,6 @@ from dashboard.engine.models.anatomy import (
     residual,
     run,
 )
-from dashboard.engine.replay import OwnPass, own_pass, record_inputs
 from dashboard.errors import Cancelled, ModelBroken
 
 CHECK_TOKENS = 12
