@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from dashboard.engine import decoding, exact, generation, heads, lens, tiles, unembedding, verification
+from dashboard.engine import decoding, exact, generation, lens, unembedding, verification
 from dashboard.engine.api.generation import (
     CompareRequest,
     Generated,
@@ -48,6 +48,7 @@ from dashboard.engine.api.model import (
     WeightMap,
 )
 from dashboard.engine.api.scoring import ScoreCost, ScoreRequest, Scores, SentenceRequest, SentenceScores
+from dashboard.engine.attention import tiles, weight_maps
 from dashboard.engine.capture.capture import Capturer, Recording, install, keep_values
 from dashboard.engine.capture.limits import Proof
 from dashboard.engine.capture.residual_stream import Stream, Tail, find_stream
@@ -257,7 +258,7 @@ class LocalEngine:
         """See `Engine.weights`."""
         job = job or Job()
         run = self._run(key, job)
-        make = lambda: heads.weight_map(run.layers, request, run.reasons, job)  # noqa: E731
+        make = lambda: weight_maps.weight_map(run.layers, request, run.reasons, job)  # noqa: E731
         # one head is a small look; many heads are a sweep, and wait for the device
         held = None if isinstance(request, HeadRequest) else self._device.held(job)
         return self._runs.derive(run, ("weights", request), make, lambda made: made.weights.nbytes, held)
@@ -266,13 +267,13 @@ class LocalEngine:
     def query_rows(self, key: RunKey, query: int) -> QueryRows:
         """See `Engine.query_rows`."""
         run = self._run(key, Job())
-        return heads.query_rows(run.layers, run.reasons, query, run.heads)
+        return weight_maps.query_rows(run.layers, run.reasons, query, run.heads)
 
     @memory_in_words()
     def key_column(self, key: RunKey, layer: int, head: int, col: int) -> KeyColumn:
         """See `Engine.key_column`."""
         run = self._run(key, Job())
-        return heads.key_column(run.layers, run.reasons, layer, head, col)
+        return weight_maps.key_column(run.layers, run.reasons, layer, head, col)
 
     def tiles(self, key: RunKey, job: Job | None = None) -> Tiles:
         """See `Engine.tiles`."""
