@@ -75,7 +75,7 @@ def test_what_transformers_refuses_is_found_before_the_run(problem):
     with pytest.raises(ValueError, match=r"temperature|typical_p|num_return_sequences|greater than 0"):
         config: GenerationConfig = generation_config(spec.column(), (1,))
         config.validate(strict=True)
-        from dashboard.engine.decoding import processors
+        from dashboard.engine.prediction.decoding import processors
 
         processors(spec.settings())
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from dashboard.engine import decoding, exact, generation, lens, unembedding, verification
+from dashboard.engine import exact, generation, verification
 from dashboard.engine.api.generation import (
     CompareRequest,
     Generated,
@@ -61,11 +61,12 @@ from dashboard.engine.models.failures import loading_in_words, memory_in_words
 from dashboard.engine.models.generation_config import read_rules
 from dashboard.engine.models.loaded_model import numbers
 from dashboard.engine.models.pool import ModelPool
+from dashboard.engine.prediction import candidates, decoding, lens
+from dashboard.engine.prediction.candidates import CHECK_TOKENS, Head, ResidualHook, exact_head
 from dashboard.engine.prefix import SharedPrompt
 from dashboard.engine.sampling import DRAW_BYTES, rows_at_once
 from dashboard.engine.scoring import Request, Scorer
 from dashboard.engine.tokenizing.prompt_reader import PromptReader
-from dashboard.engine.unembedding import CHECK_TOKENS, Head, ResidualHook, exact_head
 from dashboard.engine.ways import bounded, find_way
 from dashboard.engine.writer import Turn, Writer
 from dashboard.errors import (
@@ -289,7 +290,7 @@ class LocalEngine:
         with self._leased(key.model) as ready, torch.inference_mode():
             ready.reader.vocabulary.check(pins)
             logits = _logits(ready, run, pos, pos + 1)[0]
-            return unembedding.candidates(logits, pos, k, ready.reader.token, pins)
+            return candidates.candidates(logits, pos, k, ready.reader.token, pins)
 
     def processed(self, key: RunKey, pos: int, ids: tuple[int, ...], settings: DecodeSettings) -> Processed:
         """See `Engine.processed`."""
@@ -331,7 +332,7 @@ class LocalEngine:
                 rows: Callable[[int, int], Tensor] = lambda start, stop: _logits(ready, run, start, stop)  # noqa: E731
                 began = time.perf_counter()
                 with torch.inference_mode():
-                    made = unembedding.position_table(rows, key.token_ids, ready.reader.token, job)
+                    made = candidates.position_table(rows, key.token_ids, ready.reader.token, job)
                 ready.head_pace.add(len(key.token_ids), time.perf_counter() - began)
                 return made
 

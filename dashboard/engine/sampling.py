@@ -17,8 +17,8 @@ from torch import Tensor
 
 from dashboard.engine.api.generation import ALTERNATIVES
 from dashboard.engine.api.model import PENALTIES, DecodeSettings
-from dashboard.engine.decoding import processors, run, something_left
 from dashboard.engine.models.generation_config import Origin
+from dashboard.engine.prediction.decoding import processors, run, something_left
 
 CANDIDATES = (256, 4096)
 """So many of the likeliest tokens are looked at first, and where they do not tell, so many."""

@@ -6,7 +6,7 @@ import torch
 from dashboard.engine.capture.capture import install
 from dashboard.engine.capture.residual_stream import find_stream
 from dashboard.engine.models import anatomy
-from dashboard.engine.unembedding import ResidualHook, exact_head
+from dashboard.engine.prediction.candidates import ResidualHook, exact_head
 from tests.engine import every_family
 from tests.engine.families import build
 

@@ -9,7 +9,7 @@ import torch
 from transformers import GenerationConfig
 
 from dashboard.engine.api.model import DecodeSettings
-from dashboard.engine.decoding import process, processors
+from dashboard.engine.prediction.decoding import process, processors
 from tests.engine.families import FAMILIES
 
 IDS = (5, 9, 5, 7, 211, 9)

@@ -12,9 +12,9 @@ from scipy.spatial.distance import jensenshannon
 
 from dashboard.engine.api.generation import CompareRequest, TreeRequest
 from dashboard.engine.api.model import DecodeSettings, Job
-from dashboard.engine.decoding import process
 from dashboard.engine.exact import compare
 from dashboard.engine.local import LocalEngine
+from dashboard.engine.prediction.decoding import process
 from dashboard.errors import Cancelled, GenerationTooLong
 from tests.engine.test_generation import DeviceTaken, plain  # noqa: F401 - a fixture
 from tests.engine.test_local import MODEL, key_of

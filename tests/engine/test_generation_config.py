@@ -13,7 +13,6 @@ from transformers.generation import GenerationMixin
 
 from dashboard.engine.api.generation import Column, CompareRequest, GenerateRequest, TreeRequest
 from dashboard.engine.api.model import OF_BEAMS, PENALTIES, PURE, WARPERS, DecodeSettings, Job
-from dashboard.engine.decoding import process, processors
 from dashboard.engine.exact import compare, probability_tree
 from dashboard.engine.generation import generate
 from dashboard.engine.models.generation_config import (
@@ -27,6 +26,7 @@ from dashboard.engine.models.generation_config import (
     read_rules,
     without_rules,
 )
+from dashboard.engine.prediction.decoding import process, processors
 from dashboard.errors import NothingLeft
 from tests.engine.test_generation import as_transformers_draws, turn, writer  # noqa: F401 - fixtures
 

@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from dashboard.engine import lens as lenses
 from dashboard.engine.api.model import AttributionRequest, Job, LensRequest
 from dashboard.engine.capture import kernels
 from dashboard.engine.capture.capture import install, keep_values
 from dashboard.engine.capture.residual_stream import Tail, find_stream
 from dashboard.engine.models.anatomy import check_ids, decoder_blocks
-from dashboard.engine.unembedding import ResidualHook, exact_head
+from dashboard.engine.prediction import lens as lenses
+from dashboard.engine.prediction.candidates import ResidualHook, exact_head
 from dashboard.errors import Cancelled
 from tests.engine.families import FAMILIES, build
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from dashboard.engine.api.model import StreamMap
 from dashboard.engine.models.anatomy import FAMILY_ERRORS, base_name, first_tensor, residual, run, settings
-from dashboard.engine.unembedding import HEAD_ERROR, Head
+from dashboard.engine.prediction.candidates import HEAD_ERROR, Head
 
 CLOSE = 1e-4
 """Relative error up to which two float32 results are the same sum in another order."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from dashboard.engine.api.model import Attribution, AttributionRequest, Job, Lens, LensRequest
 from dashboard.engine.capture.residual_stream import Addition, Linear, Stream, Tail, fixed_chain
-from dashboard.engine.unembedding import Head, moments
+from dashboard.engine.prediction.candidates import Head, moments
 from dashboard.errors import Cancelled, StreamRefused
 
 TOP = 5
