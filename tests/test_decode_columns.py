@@ -68,7 +68,7 @@ IMPOSSIBLE = {
 def test_what_transformers_refuses_is_found_before_the_run(problem):
     from transformers import GenerationConfig
 
-    from dashboard.engine.beams import generation_config
+    from dashboard.engine.generation.beams import generation_config
 
     spec = IMPOSSIBLE[problem]
     assert impossible(spec) == (problem,)

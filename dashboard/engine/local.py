@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from dashboard.engine import exact, generation, verification
+from dashboard.engine import verification
 from dashboard.engine.api.generation import (
     CompareRequest,
     Generated,
@@ -56,6 +56,11 @@ from dashboard.engine.capture.runs import Footprint, Kept, Pace, Run, RunStore, 
 from dashboard.engine.device.device_lock import DeviceLock
 from dashboard.engine.device.devices import device_name, pick_device, return_large_blocks
 from dashboard.engine.device.threads import Threads
+from dashboard.engine.generation import batch, probability_tree
+from dashboard.engine.generation.cache_choice import bounded, find_way
+from dashboard.engine.generation.prompt_cache import SharedPrompt
+from dashboard.engine.generation.sampler import DRAW_BYTES, rows_at_once
+from dashboard.engine.generation.text_generator import Turn, Writer
 from dashboard.engine.models import anatomy, registry
 from dashboard.engine.models.failures import loading_in_words, memory_in_words
 from dashboard.engine.models.generation_config import read_rules
@@ -63,12 +68,8 @@ from dashboard.engine.models.loaded_model import numbers
 from dashboard.engine.models.pool import ModelPool
 from dashboard.engine.prediction import candidates, decoding, lens
 from dashboard.engine.prediction.candidates import CHECK_TOKENS, Head, ResidualHook, exact_head
-from dashboard.engine.prefix import SharedPrompt
-from dashboard.engine.sampling import DRAW_BYTES, rows_at_once
 from dashboard.engine.scoring import Request, Scorer
 from dashboard.engine.tokenizing.prompt_reader import PromptReader
-from dashboard.engine.ways import bounded, find_way
-from dashboard.engine.writer import Turn, Writer
 from dashboard.errors import (
     GenerationTooLarge,
     GenerationTooLong,
@@ -429,7 +430,7 @@ class LocalEngine:
         alone = self._noise.held(job) if noisy else contextlib.nullcontext()
         with self._leased(key.model, job) as ready, alone, self._device.held(job):
             _same_model(key, ready.card)
-            made, pace = generation.generate(ready.writer, key.token_ids, request, Turn(self._device, job), on_step)
+            made, pace = batch.generate(ready.writer, key.token_ids, request, Turn(self._device, job), on_step)
             if pace:
                 ready.step_pace.add(sum(column.rows for column in request.columns if column.num_beams == 1), pace)
         if not made.unfinished:
@@ -445,7 +446,7 @@ class LocalEngine:
             def make() -> SettingsComparison:
                 with torch.inference_mode():
                     at: Callable[[int], Tensor] = lambda pos: _logits(ready, run, pos, pos + 1)[0]  # noqa: E731
-                    return exact.compare(at, key.token_ids, request, job, ready.writer)
+                    return probability_tree.compare(at, key.token_ids, request, job, ready.writer)
 
             size: Callable[[SettingsComparison], int] = lambda made: 2 * made.total_variation.nbytes  # noqa: E731
             return self._runs.derive(run, ("settings", request), make, size, self._device.held(job))
@@ -461,7 +462,7 @@ class LocalEngine:
                 if len(key.token_ids) + request.depth - 1 > ready.card.context:
                     tokens, limit = len(key.token_ids), ready.card.context
                     raise GenerationTooLong(tokens=tokens, new=request.depth, limit=limit)
-                found = exact.probability_tree(ready.writer, key.token_ids, request, Turn(self._device, job))
+                found = probability_tree.probability_tree(ready.writer, key.token_ids, request, Turn(self._device, job))
             if not found.unfinished:
                 self._results.keep((key, request), found, 4 * found.probs.nbytes)
         return found

@@ -14,12 +14,12 @@ from dashboard.engine.api.model import Floats, Job
 from dashboard.engine.api.scoring import ScoreCost, ScoreRequest, Scores, SentenceRequest, SentenceScores
 from dashboard.engine.capture.capture import Capturer, following
 from dashboard.engine.capture.runs import Pace
+from dashboard.engine.generation.text_generator import Turn, Writer
 from dashboard.engine.score_passes import Reading, batch_tokens, by_batches, by_tree, crosses, fits, tree_tokens
 from dashboard.engine.token_tree import Branches, Forest, Ids, grow, plant
 from dashboard.engine.tokenizing.prompt_reader import PromptReader
 from dashboard.engine.tree_walk import BLOCK
 from dashboard.engine.word_ends import word_ends
-from dashboard.engine.writer import Turn, Writer
 from dashboard.errors import NothingToScore, PromptEmpty, ScoresTooLarge, ScoresTooLong, WordsNotMarked
 
 Request = ScoreRequest | SentenceRequest

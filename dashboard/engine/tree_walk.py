@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from dashboard.engine.api.model import Ints
-from dashboard.engine.prefix import attending
+from dashboard.engine.generation.prompt_cache import attending
 from dashboard.engine.token_tree import TokenTree
 
 BLOCK = 256
@@ -71,7 +71,7 @@ class Walk:
                 kept[:, :, depth : depth + len(nodes)] = kept[:, :, places]
 
     def attend(self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, scaling: float | None) -> Tensor:
-        """(1, n, head, d) of the block's n nodes; see `dashboard.engine.prefix.SharedRows.attend`."""
+        """(1, n, head, d) of the block's n nodes; see `dashboard.engine.generation.prompt_cache.SharedRows.attend`."""
         layer: int = module.layer_idx  # type: ignore[assignment]
         if layer not in self._keys:
             self._keys[layer] = key.new_empty((*key.shape[:2], self._room, key.shape[3]))

@@ -34,11 +34,11 @@ from dashboard.engine.api.model import (
 )
 from dashboard.engine.api.scoring import ScoreRequest
 from dashboard.engine.capture.limits import last_logits
+from dashboard.engine.generation.cache_choice import HALF
 from dashboard.engine.models.anatomy import FAMILY_ERRORS, check_ids
 from dashboard.engine.models.failures import first_line
 from dashboard.engine.models.generation_config import without_rules
 from dashboard.engine.prediction.decoding import process
-from dashboard.engine.ways import HALF
 from dashboard.errors import Cancelled, DashboardError
 from dashboard.run_key import RunKey
 

@@ -46,7 +46,7 @@ def plain_call(model: Any, ids: tuple[int, ...], column: Any, rows: int) -> None
     """One call of transformers' ``generate``, which never ends early either."""
     import torch
 
-    from dashboard.engine.beams import generation_config
+    from dashboard.engine.generation.beams import generation_config
     from dashboard.engine.models.generation_config import without_rules
 
     config = generation_config(replace(column, rows=rows), ())
@@ -96,7 +96,7 @@ def measure_steps(report: Report, new: int) -> None:
     import torch
 
     from dashboard.engine.api.generation import GenerateRequest
-    from dashboard.engine.prefix import SharedRows
+    from dashboard.engine.generation.prompt_cache import SharedRows
 
     made, model = endless(engine()), plain("sdpa")
     ids, fresh = token_ids(128), iter(range(1, 1000))

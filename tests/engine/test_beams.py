@@ -8,7 +8,7 @@ import torch
 
 from dashboard.engine.api.generation import Column, GenerateRequest
 from dashboard.engine.api.model import DecodeSettings, Job
-from dashboard.engine.beams import generation_config
+from dashboard.engine.generation.beams import generation_config
 from dashboard.settings import BUNDLED
 from tests.engine.test_generation import plain  # noqa: F401 - a fixture
 from tests.engine.test_local import key_of

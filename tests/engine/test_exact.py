@@ -12,7 +12,7 @@ from scipy.spatial.distance import jensenshannon
 
 from dashboard.engine.api.generation import CompareRequest, TreeRequest
 from dashboard.engine.api.model import DecodeSettings, Job
-from dashboard.engine.exact import compare
+from dashboard.engine.generation.probability_tree import compare
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.prediction.decoding import process
 from dashboard.errors import Cancelled, GenerationTooLong

@@ -12,19 +12,19 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from dashboard.engine import sampling
 from dashboard.engine.api.generation import FLOAT_NOISE, Column, GenerateRequest, assembled
 from dashboard.engine.api.model import DecodeSettings, Job
-from dashboard.engine.beams import generation_config
 from dashboard.engine.capture.capture import install
 from dashboard.engine.device.device_lock import DeviceLock
-from dashboard.engine.generation import generate
+from dashboard.engine.generation import sampler
+from dashboard.engine.generation.batch import generate
+from dashboard.engine.generation.beams import generation_config
+from dashboard.engine.generation.cache_choice import find_way
+from dashboard.engine.generation.prompt_cache import SharedPrompt, SharedRows
+from dashboard.engine.generation.sampler import DRAW_BYTES
+from dashboard.engine.generation.text_generator import Turn, Writer
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.models.generation_config import ending_of
-from dashboard.engine.prefix import SharedPrompt, SharedRows
-from dashboard.engine.sampling import DRAW_BYTES
-from dashboard.engine.ways import find_way
-from dashboard.engine.writer import Turn, Writer
 from dashboard.errors import Busy, Cancelled, GenerationTooLarge, GenerationTooLong, TextsUnfinished
 from dashboard.settings import BUNDLED
 from tests.engine.test_decoding import random_settings
@@ -366,7 +366,7 @@ def test_the_cost_counts_logits_of_many_rows_and_the_scores_that_a_search_keeps(
     key, vocab = key_of(tiny_engine), tiny_engine.describe(MODEL).vocab
     many = GenerateRequest((Column(DecodeSettings(), rows=2000, max_new_tokens=1),))
     whole = tiny_engine.generation_cost(key, many).nbytes
-    monkeypatch.setattr(sampling, "AT_ONCE", 100 * vocab)
+    monkeypatch.setattr(sampler, "AT_ONCE", 100 * vocab)
     assert whole - tiny_engine.generation_cost(key, many).nbytes == 1900 * vocab * DRAW_BYTES
     searches = (Column(GREEDY, num_beams=4, max_new_tokens=new) for new in (10, 110))
     short, long = (tiny_engine.generation_cost(key, GenerateRequest((one,))).nbytes for one in searches)
@@ -380,7 +380,7 @@ def test_the_cost_counts_logits_of_many_rows_and_the_scores_that_a_search_keeps(
 def test_rows_that_are_drawn_for_in_parts_draw_the_same(tiny_engine, monkeypatch):
     key, request = key_of(tiny_engine), GenerateRequest(columns(rows=7))
     together = tiny_engine.generate(key, request)
-    monkeypatch.setattr(sampling, "AT_ONCE", 2 * tiny_engine.describe(MODEL).vocab)
+    monkeypatch.setattr(sampler, "AT_ONCE", 2 * tiny_engine.describe(MODEL).vocab)
     parts = LocalEngine(tiny_engine._settings).generate(key, request)
     for one, other in zip(together.outputs, parts.outputs, strict=True):
         assert one.ids.tolist() == other.ids.tolist()

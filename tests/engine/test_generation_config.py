@@ -13,8 +13,8 @@ from transformers.generation import GenerationMixin
 
 from dashboard.engine.api.generation import Column, CompareRequest, GenerateRequest, TreeRequest
 from dashboard.engine.api.model import OF_BEAMS, PENALTIES, PURE, WARPERS, DecodeSettings, Job
-from dashboard.engine.exact import compare, probability_tree
-from dashboard.engine.generation import generate
+from dashboard.engine.generation.batch import generate
+from dashboard.engine.generation.probability_tree import compare, probability_tree
 from dashboard.engine.models.generation_config import (
     ACTS,
     LEFT_OUT,

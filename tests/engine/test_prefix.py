@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from dashboard.engine.capture.capture import install
-from dashboard.engine.prefix import ROOM, CopiedPrompt, PlainPrompt, SharedPrompt, current
-from dashboard.engine.ways import find_way
+from dashboard.engine.generation.cache_choice import find_way
+from dashboard.engine.generation.prompt_cache import ROOM, CopiedPrompt, PlainPrompt, SharedPrompt, current
 from tests.engine.families import FAMILIES, REPLAYED, WINDOW, build
 
 IDS = tuple(range(3, 11))

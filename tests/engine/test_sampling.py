@@ -9,8 +9,8 @@ import torch
 from scipy.stats import binom, kstest
 
 from dashboard.engine.api.model import DecodeSettings
+from dashboard.engine.generation.sampler import CANDIDATES, Chooser, gumbel, row_keys, told
 from dashboard.engine.prediction.decoding import process
-from dashboard.engine.sampling import CANDIDATES, Chooser, gumbel, row_keys, told
 from tests.engine.test_decoding import random_settings
 
 VOCAB = 1000

@@ -13,14 +13,14 @@ from dashboard.engine.api.model import Job, TokenizedPrompt
 from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.engine.capture.capture import install
 from dashboard.engine.device.device_lock import DeviceLock
+from dashboard.engine.generation.cache_choice import find_way
+from dashboard.engine.generation.text_generator import Turn, Writer
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.models.anatomy import check_ids
 from dashboard.engine.score_passes import Reading, by_batches, by_tree
 from dashboard.engine.scoring import Scorer
 from dashboard.engine.token_tree import grow, plant
 from dashboard.engine.tree_walk import Walk
-from dashboard.engine.ways import find_way
-from dashboard.engine.writer import Turn, Writer
 from dashboard.errors import (
     Cancelled,
     NothingToScore,

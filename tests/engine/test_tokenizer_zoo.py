@@ -230,7 +230,7 @@ class Raising:
     ids=lambda problem: type(problem).__name__,
 )
 def test_whatever_a_tokenizer_raises_becomes_words(problem):
-    from dashboard.engine.writer import Writer
+    from dashboard.engine.generation.text_generator import Writer
 
     raising = Raising(problem)
     reader = PromptReader(raising)

@@ -14,11 +14,11 @@ from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.engine.capture.capture import install
 from dashboard.engine.capture.limits import Limit, Proof, last_logits
 from dashboard.engine.device.device_lock import DeviceLock
-from dashboard.engine.generation import generate
-from dashboard.engine.prefix import CopiedPrompt, PlainPrompt, SharedPrompt
+from dashboard.engine.generation.batch import generate
+from dashboard.engine.generation.cache_choice import Way, bounded, find_way
+from dashboard.engine.generation.prompt_cache import CopiedPrompt, PlainPrompt, SharedPrompt
+from dashboard.engine.generation.text_generator import Turn, Writer
 from dashboard.engine.scoring import Scorer
-from dashboard.engine.ways import Way, bounded, find_way
-from dashboard.engine.writer import Turn, Writer
 from tests.engine.families import build
 from tests.engine.test_limits import LONGROPE, WINDOWED, longrope, text_ids, windowed
 

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dashboard.engine.generation.prompt_cache import last_only
 from dashboard.engine.models.anatomy import FAMILY_ERRORS, check_ids, decoder_blocks, run
-from dashboard.engine.prefix import last_only
 
 SHORT = 12
 """Every limit of the copy [tokens]."""

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from dashboard.engine.api.generation import CompareRequest, ProbabilityTree, SettingsComparison, TreeRequest
 from dashboard.engine.api.model import DecodeSettings, Job
+from dashboard.engine.generation.prompt_cache import Prompt
+from dashboard.engine.generation.sampler import Chooser, row_keys
+from dashboard.engine.generation.text_generator import Turn, Writer
 from dashboard.engine.models.generation_config import Origin
-from dashboard.engine.prefix import Prompt
-from dashboard.engine.sampling import Chooser, row_keys
-from dashboard.engine.writer import Turn, Writer
 from dashboard.errors import Busy, Cancelled
 
 AT_ONCE = 16

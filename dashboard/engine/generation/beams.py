@@ -14,9 +14,9 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList,
 
 from dashboard.engine.api.generation import DROPPED_SCORE, BeamTree, Column
 from dashboard.engine.api.model import ModelRules
+from dashboard.engine.generation.text_generator import Turn, Writer
 from dashboard.engine.models.generation_config import as_lists, without_rules
 from dashboard.engine.prediction.decoding import something_left
-from dashboard.engine.writer import Turn, Writer
 
 
 @dataclass(frozen=True)

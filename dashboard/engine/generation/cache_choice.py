@@ -16,8 +16,16 @@ import torch
 from torch import Tensor
 
 from dashboard.engine.capture.limits import PROOF_TOKENS, SHORT, SWITCH, Proof
+from dashboard.engine.generation.prompt_cache import (
+    CopiedPrompt,
+    CopiedRows,
+    PlainPrompt,
+    PlainRows,
+    Prompt,
+    Rows,
+    SharedPrompt,
+)
 from dashboard.engine.models.anatomy import FAMILY_ERRORS, check_ids
-from dashboard.engine.prefix import CopiedPrompt, CopiedRows, PlainPrompt, PlainRows, Prompt, Rows, SharedPrompt
 
 CHECK_ERROR = 1e-4
 """Logits may differ so much from those of one whole pass, relative to the largest (float32)."""

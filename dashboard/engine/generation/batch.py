@@ -22,10 +22,10 @@ from dashboard.engine.api.generation import (
     assembled,
 )
 from dashboard.engine.api.model import ModelRules
-from dashboard.engine.beams import Search, search
-from dashboard.engine.prefix import Prompt, Rows
-from dashboard.engine.sampling import Chooser, Drawn, Pick, row_keys, told
-from dashboard.engine.writer import Turn, Writer
+from dashboard.engine.generation.beams import Search, search
+from dashboard.engine.generation.prompt_cache import Prompt, Rows
+from dashboard.engine.generation.sampler import Chooser, Drawn, Pick, row_keys, told
+from dashboard.engine.generation.text_generator import Turn, Writer
 
 
 def generate(

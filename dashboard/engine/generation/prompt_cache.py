@@ -2,7 +2,7 @@
 
 Where a family's attention allows it, the prompt's keys and values stay where they are and every row attends to them in
 one product; elsewhere transformers' own cache is copied for every row, and where a family has none all is computed
-anew. `dashboard.engine.ways` tries out which of them gives the model's own logits.
+anew. `dashboard.engine.generation.cache_choice` tries out which of them gives the model's own logits.
 """
 
 from __future__ import annotations

@@ -14,10 +14,10 @@ from dashboard.engine.api.model import Job, ModelRules
 from dashboard.engine.capture.capture import following
 from dashboard.engine.capture.limits import last_logits
 from dashboard.engine.device.device_lock import DeviceLock
+from dashboard.engine.generation.cache_choice import Way
+from dashboard.engine.generation.prompt_cache import Prompt
 from dashboard.engine.models.generation_config import Origin
-from dashboard.engine.prefix import Prompt
 from dashboard.engine.tokenizing.prompt_reader import in_words
-from dashboard.engine.ways import Way
 from dashboard.errors import Busy, Cancelled
 
 
