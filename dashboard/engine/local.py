@@ -68,7 +68,7 @@ from dashboard.engine.models.loaded_model import numbers
 from dashboard.engine.models.pool import ModelPool
 from dashboard.engine.prediction import candidates, decoding, lens
 from dashboard.engine.prediction.candidates import CHECK_TOKENS, Head, ResidualHook, exact_head
-from dashboard.engine.scoring import Request, Scorer
+from dashboard.engine.scoring.scorer import Request, Scorer
 from dashboard.engine.tokenizing.prompt_reader import PromptReader
 from dashboard.errors import (
     GenerationTooLarge,

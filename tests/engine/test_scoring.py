@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from dashboard.engine import score_passes
 from dashboard.engine.api.model import Job, TokenizedPrompt
 from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.engine.capture.capture import install
@@ -17,10 +16,11 @@ from dashboard.engine.generation.cache_choice import find_way
 from dashboard.engine.generation.text_generator import Turn, Writer
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.models.anatomy import check_ids
-from dashboard.engine.score_passes import Reading, by_batches, by_tree
-from dashboard.engine.scoring import Scorer
-from dashboard.engine.token_tree import grow, plant
-from dashboard.engine.tree_walk import Walk
+from dashboard.engine.scoring import passes
+from dashboard.engine.scoring.passes import Reading, by_batches, by_tree
+from dashboard.engine.scoring.scorer import Scorer
+from dashboard.engine.scoring.token_trie import grow, plant
+from dashboard.engine.scoring.tree_attention import Walk
 from dashboard.errors import (
     Cancelled,
     NothingToScore,
@@ -163,7 +163,7 @@ def test_the_size_of_a_batch_changes_nothing(llama, monkeypatch):
     forest = random_forest(1)
     whole = read(forest, lambda reading: by_tree(llama, forest, reading, None))
     for tokens in (1, 30, 2048):
-        monkeypatch.setattr(score_passes, "BATCH_TOKENS", tokens)
+        monkeypatch.setattr(passes, "BATCH_TOKENS", tokens)
         parts = read(forest, lambda reading: held(lambda turn: by_batches(llama, forest, reading, turn)))
         np.testing.assert_allclose(parts.log_p, whole.log_p, rtol=0, atol=1e-5)
         np.testing.assert_allclose(parts.mass, whole.mass, rtol=0, atol=1e-5)
@@ -172,8 +172,8 @@ def test_the_size_of_a_batch_changes_nothing(llama, monkeypatch):
 def test_logits_and_keys_in_memory_are_bounded(llama, monkeypatch):
     forest = random_forest(2)
     whole = read(forest, lambda reading: by_tree(llama, forest, reading, None))
-    monkeypatch.setattr(score_passes, "LOGIT_BYTES", 1)
-    monkeypatch.setattr(score_passes, "ROWS", 5)
+    monkeypatch.setattr(passes, "LOGIT_BYTES", 1)
+    monkeypatch.setattr(passes, "ROWS", 5)
     steps, walks = [], set()
     step = Walk.step
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dashboard.engine.token_tree import common, grow, plant, stem_tokens
-from dashboard.engine.tree_walk import blocks, visible
+from dashboard.engine.scoring.token_trie import common, grow, plant, stem_tokens
+from dashboard.engine.scoring.tree_attention import blocks, visible
 
 
 def test_texts_that_begin_alike_share_those_nodes():

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from dashboard.engine.api.model import PositionTable
+from dashboard.engine.scoring.word_ends import word_ends
 from dashboard.engine.tokenizing.prompt_reader import PromptReader
-from dashboard.engine.word_ends import word_ends
 from dashboard.errors import ChatTemplateFailed, DashboardError, PromptEmpty, TokenBeyondModel, TokenizerFailed
 from dashboard.frames.next_token import prompt_score
 from dashboard.probes.continuations import Continuation, continuations

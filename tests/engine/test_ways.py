@@ -18,7 +18,7 @@ from dashboard.engine.generation.batch import generate
 from dashboard.engine.generation.cache_choice import Way, bounded, find_way
 from dashboard.engine.generation.prompt_cache import CopiedPrompt, PlainPrompt, SharedPrompt
 from dashboard.engine.generation.text_generator import Turn, Writer
-from dashboard.engine.scoring import Scorer
+from dashboard.engine.scoring.scorer import Scorer
 from tests.engine.families import build
 from tests.engine.test_limits import LONGROPE, WINDOWED, longrope, text_ids, windowed
 

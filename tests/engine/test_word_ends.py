@@ -3,8 +3,8 @@
 import pytest
 
 from dashboard.engine.api.model import Token
+from dashboard.engine.scoring.word_ends import word_ends
 from dashboard.engine.tokenizing.prompt_reader import PromptReader
-from dashboard.engine.word_ends import word_ends
 
 
 def token(number, piece, raw, *, special=False):

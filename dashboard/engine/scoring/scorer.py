@@ -15,11 +15,11 @@ from dashboard.engine.api.scoring import ScoreCost, ScoreRequest, Scores, Senten
 from dashboard.engine.capture.capture import Capturer, following
 from dashboard.engine.capture.runs import Pace
 from dashboard.engine.generation.text_generator import Turn, Writer
-from dashboard.engine.score_passes import Reading, batch_tokens, by_batches, by_tree, crosses, fits, tree_tokens
-from dashboard.engine.token_tree import Branches, Forest, Ids, grow, plant
+from dashboard.engine.scoring.passes import Reading, batch_tokens, by_batches, by_tree, crosses, fits, tree_tokens
+from dashboard.engine.scoring.token_trie import Branches, Forest, Ids, grow, plant
+from dashboard.engine.scoring.tree_attention import BLOCK
+from dashboard.engine.scoring.word_ends import word_ends
 from dashboard.engine.tokenizing.prompt_reader import PromptReader
-from dashboard.engine.tree_walk import BLOCK
-from dashboard.engine.word_ends import word_ends
 from dashboard.errors import NothingToScore, PromptEmpty, ScoresTooLarge, ScoresTooLong, WordsNotMarked
 
 Request = ScoreRequest | SentenceRequest
@@ -66,7 +66,7 @@ class Scorer:
 
     @cached_property
     def word_ends(self) -> tuple[int, ...]:
-        """See `dashboard.engine.word_ends.word_ends`; empty where the vocabulary marks no words."""
+        """See `dashboard.engine.scoring.word_ends.word_ends`; empty where the vocabulary marks no words."""
         # either may be padded beyond the other
         count = min(len(self._writer.tokenizer), self._writer.model.get_input_embeddings().weight.shape[0])
         return word_ends(self._reader.token(i) for i in range(count))

@@ -13,7 +13,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from dashboard.engine.api.model import Ints
 from dashboard.engine.generation.prompt_cache import attending
-from dashboard.engine.token_tree import TokenTree
+from dashboard.engine.scoring.token_trie import TokenTree
 
 BLOCK = 256
 """Nodes of one pass: more than these make no pass cheaper, and look at one another for nothing."""

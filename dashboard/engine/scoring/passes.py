@@ -13,8 +13,8 @@ from dashboard.engine.capture.limits import last_logits
 from dashboard.engine.generation.cache_choice import CHECK_ERROR, HALF
 from dashboard.engine.generation.text_generator import Turn, Writer
 from dashboard.engine.models.anatomy import FAMILY_ERRORS, check_ids
-from dashboard.engine.token_tree import Branches, Forest, Ids, grow, plant, stem_tokens
-from dashboard.engine.tree_walk import BLOCK, Walk, blocks
+from dashboard.engine.scoring.token_trie import Branches, Forest, Ids, grow, plant, stem_tokens
+from dashboard.engine.scoring.tree_attention import BLOCK, Walk, blocks
 
 LOGIT_BYTES = 64 << 20
 """Logits in memory at once [bytes]."""
