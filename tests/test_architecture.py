@@ -12,7 +12,7 @@ FILES = sorted(p for folder in ("dashboard", "components", "pages") for p in (RO
 
 # (what is imported, who may import it)
 ALLOWED = {
-    "streamlit": ["dashboard/app.py", "dashboard/cache.py", "dashboard/server.py", "components/*", "pages/*.py"],
+    "streamlit": ["dashboard/app.py", "dashboard/cache.py", "dashboard/launch/server.py", "components/*", "pages/*.py"],
     "torch": ["dashboard/engine/*.py"],
     "transformers": ["dashboard/engine/*.py"],
     "safetensors": ["dashboard/engine/*.py"],
@@ -44,8 +44,8 @@ FORBIDDEN = {
 }
 STANDARD_LIBRARY_ONLY = [
     "dashboard/__main__.py",
-    "dashboard/commands.py",
-    "dashboard/environment.py",
+    "dashboard/launch/commands.py",
+    "dashboard/launch/environment.py",
     "dashboard/i18n.py",
     "dashboard/settings.py",
     "dashboard/errors.py",

@@ -112,7 +112,9 @@ def test_how_threads_wait_is_set_where_the_operator_has_not(given, wanted):
     assert environ == wanted
 
 
-@pytest.mark.parametrize("module", ["dashboard.server", "dashboard.cache", "dashboard.jobs.runner", "tests.conftest"])
+@pytest.mark.parametrize(
+    "module", ["dashboard.launch.server", "dashboard.cache", "dashboard.jobs.runner", "tests.conftest"]
+)
 def test_it_stands_before_torch_is_imported_whatever_is_started(module):
     spy = (
         "import json, os, sys\n"

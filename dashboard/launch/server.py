@@ -21,5 +21,5 @@ def _load_libraries() -> None:
 
 if __name__ == "__main__":
     threading.Thread(target=_load_libraries, daemon=True).start()
-    sys.argv = ["streamlit", "run", str(Path(__file__).with_name("app.py")), *sys.argv[1:]]
+    sys.argv = ["streamlit", "run", str(Path(__file__).parents[1] / "app.py"), *sys.argv[1:]]
     main()

@@ -15,13 +15,13 @@ import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
-from dashboard.environment import Environment, SetupFailed
 from dashboard.errors import SettingInvalid
 from dashboard.i18n import LANGUAGES, Catalogue
+from dashboard.launch.environment import Environment, SetupFailed
 from dashboard.logs import log_file
 from dashboard.settings import Settings, unknown
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PORT = 8501
 START_SECONDS = 120.0
 END_SECONDS = 3.0
@@ -110,7 +110,7 @@ def _start(options: argparse.Namespace, text: Catalogue) -> int:
     if model.returncode:
         print(text("launcher.model_failed"))
         return 1
-    command = [python, "-m", "dashboard.server"]
+    command = [python, "-m", "dashboard.launch.server"]
     command += ["--server.port", str(port), "--server.address", options.host, "--server.headless", "true"]
     with subprocess.Popen(command, cwd=ROOT, env=surroundings(options)) as server:
         # a service manager's stop must reach the server too
