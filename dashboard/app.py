@@ -12,9 +12,10 @@ import streamlit as st  # noqa: E402
 from components import link, sampling_run, sidebar  # noqa: E402
 from components.look import page_head, page_look, tab_icon  # noqa: E402
 from components.shell import error_frame  # noqa: E402
-from dashboard import cache, collection  # noqa: E402
+from dashboard import cache  # noqa: E402
 from dashboard.i18n import Catalogue, pick_language  # noqa: E402
 from dashboard.navigation import PAGES  # noqa: E402
+from dashboard.process import collection  # noqa: E402
 
 tab_icon()
 with error_frame(Catalogue(pick_language(None, st.context.locale, "auto")), last=True):

@@ -12,7 +12,7 @@ from streamlit import config
 
 from dashboard.engine.api.model import Engine
 from dashboard.errors import DashboardError
-from dashboard.logs import open_log
+from dashboard.process.logs import open_log
 from dashboard.settings import Settings, unknown
 
 if TYPE_CHECKING:

@@ -49,11 +49,11 @@ STANDARD_LIBRARY_ONLY = [
     "dashboard/i18n.py",
     "dashboard/settings.py",
     "dashboard/errors.py",
-    "dashboard/logs.py",
+    "dashboard/process/logs.py",
     "dashboard/engine/__init__.py",
-    "dashboard/collection.py",
+    "dashboard/process/collection.py",
     "dashboard/strict_json.py",
-    "dashboard/threads.py",
+    "dashboard/process/threads.py",
 ]
 WITHOUT_TORCH_AT_IMPORT = [
     "dashboard/engine/api/model.py",

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from streamlit import config
 
-from dashboard import cache, collection
+from dashboard import cache
 from dashboard.engine.api.model import Job
 from dashboard.engine.models.pool import ModelPool
+from dashboard.process import collection
 
 ROOT = Path(__file__).parents[1]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboard import logs
-from dashboard.logs import log_file, open_log
+from dashboard.process import logs
+from dashboard.process.logs import log_file, open_log
 
 ROOT = Path(__file__).parents[1]
 SECRET = "what a person typed"

@@ -18,7 +18,7 @@ from pathlib import Path
 from dashboard.errors import SettingInvalid
 from dashboard.i18n import LANGUAGES, Catalogue
 from dashboard.launch.environment import Environment, SetupFailed
-from dashboard.logs import log_file
+from dashboard.process.logs import log_file
 from dashboard.settings import Settings, unknown
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from dashboard import logs
 from dashboard.engine import local
 from dashboard.engine.api.model import CombineRequest, HeadRequest, LensRequest, RolloutRequest
 from dashboard.engine.local import LocalEngine
@@ -16,7 +15,8 @@ from dashboard.engine.models import model_checks, model_folder, registry
 from dashboard.engine.models.failures import first_line, is_memory, loading_in_words
 from dashboard.errors import Cancelled, DashboardError, ModelFailed, OutOfMemory
 from dashboard.i18n import LANGUAGES, Catalogue
-from dashboard.logs import log_file, open_log
+from dashboard.process import logs
+from dashboard.process.logs import log_file, open_log
 
 MODEL = "local/tiny"
 

@@ -14,7 +14,7 @@ from dashboard.engine.api.model import Job, LensRequest
 from dashboard.engine.device.device_lock import DeviceLock
 from dashboard.engine.device.threads import FEW_ROWS, Threads, free_cores
 from dashboard.engine.local import LocalEngine
-from dashboard.threads import SPINS, wait_quietly
+from dashboard.process.threads import SPINS, wait_quietly
 from tests.engine.test_local import MODEL, key_of
 
 

@@ -21,7 +21,7 @@ from dashboard.engine.models.bundled_package import PACKAGE
 from dashboard.engine.models.failures import loading_in_words
 from dashboard.errors import CacheUnwritable, DashboardError, ModelUnreachable
 from dashboard.i18n import Catalogue, pick_language
-from dashboard.logs import open_log
+from dashboard.process.logs import open_log
 from dashboard.settings import BUNDLED, Settings
 
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from dashboard.collection import collect, settle
 from dashboard.engine.api.model import Job
 from dashboard.errors import Busy, Cancelled, ModelLoading
+from dashboard.process.collection import collect, settle
 
 T = TypeVar("T")
 POLL_SECONDS = 0.1
