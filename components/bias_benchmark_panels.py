@@ -31,8 +31,8 @@ from dashboard.errors import JobUnknown, NoTextStart
 from dashboard.job_keys import JobKey, job_key, raw_key
 from dashboard.jobs.spec import JobSpec
 from dashboard.jobs.status import JobStatus
+from dashboard.parsing.text_files import checked_size
 from dashboard.probes.benchmark_files import BENCHMARKS, MAX_BYTES, Benchmark
-from dashboard.probes.text_files import checked_size
 from dashboard.run_key import RunKey
 from dashboard.tokens import shortened
 from dashboard.view_state import FIELDS

@@ -17,12 +17,12 @@ from dashboard.errors import BenchmarkEmpty
 from dashboard.frames import bias_benchmarks as frames
 from dashboard.job_keys import sampled_cost, scoring_key
 from dashboard.jobs.spec import JobSpec, run_facts
+from dashboard.parsing.text_files import decoded
 from dashboard.probes import benchmark_files
 from dashboard.probes.benchmark_items import Item, PronounPair, SentencePair, SentenceTriple, Skipped
 from dashboard.probes.benchmark_pronouns import women_first
 from dashboard.probes.continuations import Continuation
 from dashboard.probes.lexicon import occupations
-from dashboard.probes.text_files import decoded
 from dashboard.run_key import RunKey
 from dashboard.stats.benchmarks import Scored, total_effect
 

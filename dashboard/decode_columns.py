@@ -15,7 +15,7 @@ from dashboard import decode_ranges
 from dashboard.decode_ranges import LEAST_TEMPERATURE
 from dashboard.engine.api.generation import Column
 from dashboard.engine.api.model import DecodeSettings
-from dashboard.strict_json import read_json
+from dashboard.parsing.strict_json import read_json
 
 MOST = 4
 """Columns side by side."""

@@ -52,7 +52,7 @@ STANDARD_LIBRARY_ONLY = [
     "dashboard/process/logs.py",
     "dashboard/engine/__init__.py",
     "dashboard/process/collection.py",
-    "dashboard/strict_json.py",
+    "dashboard/parsing/strict_json.py",
     "dashboard/process/threads.py",
 ]
 WITHOUT_TORCH_AT_IMPORT = [

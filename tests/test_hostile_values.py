@@ -8,10 +8,10 @@ import pytest
 from dashboard import decode_columns, forks
 from dashboard.decode_columns import ColumnSpec, Unreadable
 from dashboard.i18n import Catalogue
+from dashboard.parsing.strict_json import read_json, whole_characters
 from dashboard.probes import spec as probes
 from dashboard.probes.presets import presets
 from dashboard.probes.spec import ProbeSpec
-from dashboard.strict_json import read_json, whole_characters
 from dashboard.tokens import visible_text
 from dashboard.view_state import FIELDS, check, parse_ranges, unpack_prompt
 from tests.hostile import HALF, JSON_TEXTS, NUMBERS, PACKED, TEXTS, with_each

@@ -13,8 +13,8 @@ from dashboard.errors import (
     BenchmarkSideUnknown,
     BenchmarkUnpaired,
 )
+from dashboard.parsing.text_files import Row, decoded, delimiter_of, rows
 from dashboard.probes.benchmark_items import BenchmarkItems, PronounPair, Skipped
-from dashboard.probes.text_files import Row, decoded, delimiter_of, rows
 from dashboard.tokens import shortened
 
 TEMPLATE_COLUMNS = ("occupation(0)", "other-participant(1)", "answer", "sentence")

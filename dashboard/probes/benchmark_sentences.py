@@ -13,9 +13,9 @@ from dashboard.errors import (
     BenchmarkJsonInvalid,
     BenchmarkLineInvalid,
 )
+from dashboard.parsing.strict_json import whole_characters
+from dashboard.parsing.text_files import Row, decoded, delimiter_of, rows
 from dashboard.probes.benchmark_items import BenchmarkItems, SentencePair, SentenceTriple
-from dashboard.probes.text_files import Row, decoded, delimiter_of, rows
-from dashboard.strict_json import whole_characters
 from dashboard.tokens import shortened
 
 CROWS_COLUMNS = ("sent_more", "sent_less", "stereo_antistereo", "bias_type")

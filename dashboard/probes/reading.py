@@ -17,10 +17,10 @@ from dashboard.errors import (
     ShareInvalid,
     SharesContradict,
 )
+from dashboard.parsing.pasted_lists import markdown_table, without_bullets
+from dashboard.parsing.text_files import Row, checked_size, decoded, delimited
 from dashboard.probes.articles import article_for, split_article
 from dashboard.probes.lexicon import Completion, Lexicon
-from dashboard.probes.pasted_lists import markdown_table, without_bullets
-from dashboard.probes.text_files import Row, checked_size, decoded, delimited
 from dashboard.tokens import shortened
 
 MAX_BYTES = 5_000_000

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dashboard.probes.text_files import Row
+from dashboard.parsing.text_files import Row
 
 _BULLET = re.compile(r"\s*(?:[•◦▪▫‣●○■□∙·⁃]\s+|[-*+–—] +)(?=\S)")
 _NUMBER = re.compile(r"\s*(\d{1,4})[.)]\s+(?=\S)")
