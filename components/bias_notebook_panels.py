@@ -16,12 +16,12 @@ from components.model_rules import texts_fact
 from components.panels import Panel, chart_panel
 from components.prose import quiet, section
 from components.shell import View, model_facts
-from dashboard.decode_columns import PRESETS
 from dashboard.engine.api.generation import Column, Generated, GenerateRequest, TreeRequest
 from dashboard.engine.api.model import Job
 from dashboard.probes.matching import merged
 from dashboard.probes.prepared import Prepared
 from dashboard.run_key import RunKey, result_key
+from dashboard.sampling.columns import PRESETS
 from dashboard.sampling_scripts import texts_script
 from dashboard.tokens import ISOLATE
 

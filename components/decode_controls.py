@@ -11,17 +11,17 @@ from components import link
 from components.controls import number_picker, switch
 from components.model_rules import on_bars, rules_told
 from components.prose import advice, quiet
-from dashboard import decode_ranges
-from dashboard.decode_ranges import one_left
 from dashboard.engine.api.model import DecodeSettings, ModelRules
 from dashboard.i18n import Catalogue
+from dashboard.sampling import ranges
+from dashboard.sampling.ranges import one_left
 
 _SETTING = "next_token_"
 _OPENED = "_decode_settings_opened"
 _WITHOUT_RULES = f"{_SETTING}without_rules"
 OFF = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "typical_p": 1.0, "repetition_penalty": 1.0}
 """Setting -> its value without effect, which is the default."""
-RANGES: dict[str, tuple[float, float, float]] = {name: (*decode_ranges.RANGES[name], off) for name, off in OFF.items()}
+RANGES: dict[str, tuple[float, float, float]] = {name: (*ranges.RANGES[name], off) for name, off in OFF.items()}
 """Setting -> lowest, highest, default."""
 
 

@@ -10,9 +10,9 @@ import streamlit as st
 from components.prose import advice, notice, section
 from components.shell import View
 from components.work import allow
-from dashboard.decode_columns import PRESETS, written
 from dashboard.engine.api.model import Deviation, Verification
 from dashboard.i18n import Catalogue
+from dashboard.sampling.columns import PRESETS, written
 
 PARAMETERS = ("temperature", "top_k", "top_p", "beams", "do_sample")
 EXAMPLE_VIEWS: tuple[tuple[str, str, str, dict[str, str]], ...] = (

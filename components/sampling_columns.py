@@ -14,7 +14,9 @@ from components import link
 from components.model_rules import acting_fact, rules_told
 from components.prose import advice, literal_label, quiet
 from components.shell import View
-from dashboard.decode_columns import (
+from dashboard.engine.api.model import ModelRules
+from dashboard.i18n import Catalogue
+from dashboard.sampling.columns import (
     DEFAULT,
     MOST,
     NAME_LENGTH,
@@ -30,8 +32,6 @@ from dashboard.decode_columns import (
     without_effect,
     written,
 )
-from dashboard.engine.api.model import ModelRules
-from dashboard.i18n import Catalogue
 
 COLUMNS, GO = "sampling_columns", "sampling_go"
 EDITED = "sampling_edited"

@@ -17,11 +17,11 @@ from components.sampling_run import Made
 from components.sampling_texts import Board, Columns
 from components.shell import View, model_facts
 from components.work import News
-from dashboard import forks as forking
 from dashboard.engine.api.generation import Column, assembled
 from dashboard.export import csv_bytes, jsonl_bytes
 from dashboard.frames.sampling import generated_ids, sequence_frame, token_frame, token_records
 from dashboard.i18n import Catalogue
+from dashboard.sampling import forks as forking
 from dashboard.sampling_scripts import texts_script
 
 FORKS, BASELINE = "sampling_forks", "sampling_baseline"

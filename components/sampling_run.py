@@ -20,9 +20,9 @@ from components.work import News
 from dashboard.engine.api.generation import Generated, GenerateRequest, Output, Step
 from dashboard.engine.api.model import Engine, Job
 from dashboard.errors import Busy, Cancelled
-from dashboard.forks import Fork, fork_request, left_by, written
 from dashboard.i18n import Catalogue
 from dashboard.run_key import RunKey
+from dashboard.sampling.forks import Fork, fork_request, left_by, written
 
 POLL_SECONDS = 0.4
 """How often the page looks at what came."""

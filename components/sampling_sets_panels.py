@@ -21,9 +21,9 @@ from components.sampling_panels import texts_strip
 from components.sampling_run import Made
 from components.sampling_texts import Columns
 from components.shell import View
-from dashboard.decode_columns import RANGES, ColumnSpec, Unreadable, changed, impossible
 from dashboard.engine.api.generation import Column, GenerateRequest
 from dashboard.frames.sampling_sets import answer_frame, length_frame, set_frame, sweep_frame, written
+from dashboard.sampling.columns import RANGES, ColumnSpec, Unreadable, changed, impossible
 from dashboard.sampling_scripts import sets_script, sweep_script
 
 ENOUGH = 20

@@ -17,11 +17,11 @@ from components.sampling_columns import MARKERS
 from components.sampling_run import Made
 from components.shell import View
 from components.web.written_texts import Alternative, WrittenRow, WrittenToken, written_texts
-from dashboard.decode_columns import ColumnSpec, impossible
 from dashboard.engine.api.generation import FLOAT_NOISE, GenerateRequest, Output
 from dashboard.engine.api.model import Token
-from dashboard.forks import Fork
-from dashboard.texts import differing, parting
+from dashboard.sampling.columns import ColumnSpec, impossible
+from dashboard.sampling.forks import Fork
+from dashboard.sampling.word_diff import differing, parting
 from dashboard.tokens import visible
 
 SHOWN_ROWS = 20

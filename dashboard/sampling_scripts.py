@@ -10,8 +10,8 @@ from dataclasses import asdict
 
 from dashboard.engine.api.generation import FLOAT_NOISE, Column, CompareRequest, GenerateRequest, TreeRequest
 from dashboard.engine.api.model import ModelCard, ModelRules
-from dashboard.forks import Fork
 from dashboard.run_key import RunKey
+from dashboard.sampling.forks import Fork
 from dashboard.scripts import chart_script, rule_constants, rule_parts
 
 SETS = ("sets", "quality", "answers", "lengths")

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 
-from dashboard.decode_columns import (
+from dashboard.sampling.columns import (
     DEFAULT,
     FORMAT,
     MOST,
@@ -23,7 +23,7 @@ from dashboard.decode_columns import (
     without_effect,
     written,
 )
-from dashboard.decode_ranges import LEAST_TEMPERATURE, one_left
+from dashboard.sampling.ranges import LEAST_TEMPERATURE, one_left
 
 ODD = ColumnSpec(name='"<b>ñ', temperature=0.30000000000000004, top_p=0.1, stop_strings=("\n", '"'), seed=2**64 - 1)
 

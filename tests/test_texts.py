@@ -5,8 +5,8 @@ import pytest
 
 from dashboard.engine.api.generation import Column, Generated, GenerateRequest, Output
 from dashboard.engine.api.model import DecodeSettings
-from dashboard.forks import MOST, Fork, fork_request, left_by, read, written
-from dashboard.texts import differing, parting
+from dashboard.sampling.forks import MOST, Fork, fork_request, left_by, read, written
+from dashboard.sampling.word_diff import differing, parting
 
 
 @pytest.mark.parametrize(

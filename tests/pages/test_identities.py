@@ -9,12 +9,12 @@ import pytest
 import components.panels
 import components.shell
 from components.job_panels import parquet_name
-from dashboard.decode_columns import ColumnSpec, written
 from dashboard.export import csv_bytes, figure_json, html_bytes
 from dashboard.jobs.folder import JobState
 from dashboard.jobs.status import described
 from dashboard.probes.spec import OWN, ProbeSpec
 from dashboard.run_key import RunKey
+from dashboard.sampling.columns import ColumnSpec, written
 from tests.pages.test_sampling import has_texts, waited
 
 ANYWHERE = RunKey("m", "r", "float32", "cpu", "raw", (1,), "5", "2")

@@ -7,9 +7,9 @@ import pytest
 
 from components.prose import literal_label
 from components.sidebar import model_names
-from dashboard.decode_columns import DEFAULT, ColumnSpec, written
 from dashboard.engine.models.registry import ModelSpec
 from dashboard.probes.spec import OWN, ProbeSpec
+from dashboard.sampling.columns import DEFAULT, ColumnSpec, written
 
 HOSTILE = [
     *("**bold**", ":red[x]", "[a](http://e.com)", "![i](http://e.com/i.png)", ":smile:", ":material/home:", "$x^2$"),

@@ -9,13 +9,13 @@ import pytest
 from components import sampling_run
 from components.sampling_run import Work
 from components.sampling_texts import token_colours
-from dashboard import forks as forking
-from dashboard.decode_columns import ColumnSpec, read, written
 from dashboard.engine.api.generation import Column, GenerateRequest
 from dashboard.engine.api.model import DecodeSettings
 from dashboard.errors import Cancelled
 from dashboard.i18n import Catalogue
 from dashboard.run_key import RunKey
+from dashboard.sampling import forks as forking
+from dashboard.sampling.columns import ColumnSpec, read, written
 from dashboard.settings import Settings
 from tests.engine.test_local import MODEL, key_of
 from tests.pages.test_pages import words

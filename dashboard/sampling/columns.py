@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from dashboard import decode_ranges
-from dashboard.decode_ranges import LEAST_TEMPERATURE
 from dashboard.engine.api.generation import Column
 from dashboard.engine.api.model import DecodeSettings
 from dashboard.parsing.strict_json import read_json
+from dashboard.sampling import ranges
+from dashboard.sampling.ranges import LEAST_TEMPERATURE
 
 MOST = 4
 """Columns side by side."""
@@ -25,7 +25,7 @@ STOPS = 4
 STOP_LENGTH = 40
 FORMAT, VERSION = "logitscope-sampling", 1
 
-RANGES: dict[str, tuple[float, float]] = decode_ranges.RANGES | {
+RANGES: dict[str, tuple[float, float]] = ranges.RANGES | {
     "num_beams": (1, 20),
     "length_penalty": (-10.0, 10.0),
     "max_new_tokens": (1, 2000),
