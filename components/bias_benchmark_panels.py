@@ -24,6 +24,7 @@ from dashboard.benchmark_jobs import (
     benchmark_spec,
     read_file,
 )
+from dashboard.benchmarks.files import BENCHMARKS, MAX_BYTES, Benchmark
 from dashboard.bias_scripts import benchmark_script
 from dashboard.engine.api.model import Token
 from dashboard.engine.api.scoring import ScoreCost
@@ -32,7 +33,6 @@ from dashboard.job_keys import JobKey, job_key, raw_key
 from dashboard.jobs.spec import JobSpec
 from dashboard.jobs.status import JobStatus
 from dashboard.parsing.text_files import checked_size
-from dashboard.probes.benchmark_files import BENCHMARKS, MAX_BYTES, Benchmark
 from dashboard.run_key import RunKey
 from dashboard.tokens import shortened
 from dashboard.view_state import FIELDS

@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dashboard.benchmarks import files
+from dashboard.benchmarks.items import Item, PronounPair, SentencePair, SentenceTriple, Skipped
+from dashboard.benchmarks.pronouns import women_first
 from dashboard.engine.api.model import Engine, Job, Token
 from dashboard.engine.api.scoring import ScoreCost, SentenceRequest
 from dashboard.errors import BenchmarkEmpty
@@ -18,9 +21,6 @@ from dashboard.frames import bias_benchmarks as frames
 from dashboard.job_keys import sampled_cost, scoring_key
 from dashboard.jobs.spec import JobSpec, run_facts
 from dashboard.parsing.text_files import decoded
-from dashboard.probes import benchmark_files
-from dashboard.probes.benchmark_items import Item, PronounPair, SentencePair, SentenceTriple, Skipped
-from dashboard.probes.benchmark_pronouns import women_first
 from dashboard.probes.continuations import Continuation
 from dashboard.probes.lexicon import occupations
 from dashboard.run_key import RunKey
@@ -61,16 +61,16 @@ class BenchmarkFile:
 
     def categories(self) -> dict[str, int]:
         """How many items each has, the largest first."""
-        return benchmark_files.BenchmarkItems(self.items).categories()
+        return files.BenchmarkItems(self.items).categories()
 
 
 def read_file(slug: str, data: bytes, name: str) -> BenchmarkFile:
     """Read a benchmark's file; Winogender's pairs get the one first who is likelier a woman.
 
     Raises:
-        DashboardError: as `dashboard.probes.benchmark_files.read`.
+        DashboardError: as `dashboard.benchmarks.files.read`.
     """
-    found = benchmark_files.read(slug, data, name)
+    found = files.read(slug, data, name)
     items: tuple[Item, ...] = found.items
     without: tuple[str, ...] = ()
     if slug == "winogender":

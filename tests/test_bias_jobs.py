@@ -21,6 +21,7 @@ from dashboard.benchmark_jobs import (
     run_benchmark,
     texts_of,
 )
+from dashboard.benchmarks.items import SentencePair
 from dashboard.bias_jobs import register_all
 from dashboard.engine.api.model import Job
 from dashboard.engine.api.scoring import ScoreCost
@@ -30,7 +31,6 @@ from dashboard.jobs.parts import PROVENANCE
 from dashboard.jobs.runner import JobRunner
 from dashboard.jobs.spec import JobSpec
 from dashboard.probe_jobs import probe_cost, probe_spec, scores_of_job
-from dashboard.probes.benchmark_items import SentencePair
 from dashboard.probes.prepared import prepared
 from dashboard.probes.spec import ProbeSpec
 from tests.jobs.made import LIMIT, made_spec, until

@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM
 
 from components.bias_gap_panels import sides
 from dashboard.benchmark_jobs import BenchmarkFile, benchmark_spec, run_benchmark
+from dashboard.benchmarks.items import PronounPair
 from dashboard.bias_scripts import benchmark_script, scores_script
 from dashboard.engine.api.generation import Column, GenerateRequest, TreeRequest
 from dashboard.engine.api.model import DecodeSettings, Job, LensRequest
@@ -20,7 +21,6 @@ from dashboard.errors import NothingToScore, PromptEmpty, TokenBeyondModel
 from dashboard.pair_scores import Pairs, tokeniser
 from dashboard.probe_jobs import probe_spec, run_probe
 from dashboard.probes import prepared as preparing
-from dashboard.probes.benchmark_items import PronounPair
 from dashboard.probes.continuations import Continuation
 from dashboard.probes.prepared import prepared
 from dashboard.probes.spec import ProbeSpec

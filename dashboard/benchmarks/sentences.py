@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from dashboard.benchmarks.items import BenchmarkItems, SentencePair, SentenceTriple
 from dashboard.errors import (
     BenchmarkColumnsMissing,
     BenchmarkEmpty,
@@ -15,7 +16,6 @@ from dashboard.errors import (
 )
 from dashboard.parsing.strict_json import whole_characters
 from dashboard.parsing.text_files import Row, decoded, delimiter_of, rows
-from dashboard.probes.benchmark_items import BenchmarkItems, SentencePair, SentenceTriple
 from dashboard.tokens import shortened
 
 CROWS_COLUMNS = ("sent_more", "sent_less", "stereo_antistereo", "bias_type")

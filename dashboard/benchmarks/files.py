@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dashboard.benchmarks.items import BenchmarkItems
+from dashboard.benchmarks.pronouns import read_winobias, read_winogender
+from dashboard.benchmarks.sentences import read_crows_pairs, read_stereoset
 from dashboard.parsing.text_files import checked_size
-from dashboard.probes.benchmark_items import BenchmarkItems
-from dashboard.probes.benchmark_pronouns import read_winobias, read_winogender
-from dashboard.probes.benchmark_sentences import read_crows_pairs, read_stereoset
 
 MAX_BYTES = 50_000_000
 """Largest file [bytes]; a larger one is refused before it is read."""

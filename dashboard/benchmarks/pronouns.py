@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from dashboard.benchmarks.items import BenchmarkItems, PronounPair, Skipped
 from dashboard.errors import (
     BenchmarkColumnsMissing,
     BenchmarkEmpty,
@@ -14,7 +15,6 @@ from dashboard.errors import (
     BenchmarkUnpaired,
 )
 from dashboard.parsing.text_files import Row, decoded, delimiter_of, rows
-from dashboard.probes.benchmark_items import BenchmarkItems, PronounPair, Skipped
 from dashboard.tokens import shortened
 
 TEMPLATE_COLUMNS = ("occupation(0)", "other-participant(1)", "answer", "sentence")
