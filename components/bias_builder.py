@@ -14,14 +14,14 @@ from components import link
 from components.prose import advice, literal_label, number, quiet
 from components.shell import View
 from dashboard.errors import DashboardError
-from dashboard.pair_scores import Pairs, tokeniser
 from dashboard.parsing.text_files import checked_size
 from dashboard.probes import spec as specs
-from dashboard.probes.prepared import Prepared, prepared
+from dashboard.probes.own_lists import MAX_BYTES, from_file, to_lines
+from dashboard.probes.pair_scores import Pairs, tokeniser
 from dashboard.probes.presets import preset, presets
-from dashboard.probes.reading import MAX_BYTES, from_file, to_lines
 from dashboard.probes.spec import LEXICONS, OWN, ProbeSpec
 from dashboard.probes.templates import parsed
+from dashboard.probes.tokenized_probe import Prepared, prepared
 from dashboard.tokens import shortened
 from dashboard.view_state import LINK_CHARACTERS, pack, unpack
 

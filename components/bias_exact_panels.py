@@ -35,10 +35,10 @@ from dashboard.frames.bias import (
 )
 from dashboard.frames.bias_groups import distance_frame, group_frame, lorenz_frame
 from dashboard.job_keys import raw_key
-from dashboard.pair_scores import Pairs
 from dashboard.probes.lexicon import occupations
-from dashboard.probes.prepared import Prepared
+from dashboard.probes.pair_scores import Pairs
 from dashboard.probes.spec import OWN
+from dashboard.probes.tokenized_probe import Prepared
 from dashboard.run_key import RunKey, result_key
 from dashboard.stats.agreement import agreement
 

@@ -23,10 +23,10 @@ from dashboard.bias_scripts import gap_script, head_gap_script
 from dashboard.engine.api.model import LensRequest
 from dashboard.errors import NothingToScore
 from dashboard.frames.bias_gap import gap_frame, head_gap_frame
-from dashboard.pair_scores import tokeniser
 from dashboard.probes.articles import split_article
 from dashboard.probes.continuations import Tokenise, continuations
-from dashboard.probes.prepared import Prepared
+from dashboard.probes.pair_scores import tokeniser
+from dashboard.probes.tokenized_probe import Prepared
 from dashboard.run_key import RunKey
 from dashboard.tokens import ISOLATE, visible
 from dashboard.view_state import pack_prompt

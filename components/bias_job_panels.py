@@ -17,7 +17,7 @@ from dashboard.job_keys import raw_key
 from dashboard.jobs.spec import JobSpec
 from dashboard.jobs.status import JobStatus
 from dashboard.probe_jobs import probe_cost, probe_spec, scores_of_job
-from dashboard.probes.prepared import Prepared
+from dashboard.probes.tokenized_probe import Prepared
 
 _KEPT = "_bias_probe_job"
 _SCORES = "_bias_probe_scores"

@@ -19,7 +19,7 @@ from components.shell import View, model_facts
 from dashboard.engine.api.generation import Column, Generated, GenerateRequest, TreeRequest
 from dashboard.engine.api.model import Job
 from dashboard.probes.matching import merged
-from dashboard.probes.prepared import Prepared
+from dashboard.probes.tokenized_probe import Prepared
 from dashboard.run_key import RunKey, result_key
 from dashboard.sampling.columns import PRESETS
 from dashboard.sampling_scripts import texts_script

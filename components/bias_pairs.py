@@ -14,8 +14,8 @@ from components.controls import place_picker
 from components.shell import View
 from dashboard.frames.bias import ProbeScores
 from dashboard.probes.lexicon import occupations
-from dashboard.probes.prepared import Prepared
 from dashboard.probes.templates import Probe
+from dashboard.probes.tokenized_probe import Prepared
 
 PAIR, FIRST, SECOND = "bias_pair", "bias_first", "bias_second"
 GROUPS = "groups"

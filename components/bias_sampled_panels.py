@@ -26,10 +26,10 @@ from dashboard.engine.api.generation import Column, GenerateRequest
 from dashboard.engine.api.model import PURE, Job
 from dashboard.frames.bias_sampled import comparison_frame, missing_frame, sampled_frame
 from dashboard.i18n import Catalogue
-from dashboard.pair_scores import Pairs, tokeniser
 from dashboard.probes.continuations import continuations
 from dashboard.probes.matching import Matcher
-from dashboard.probes.prepared import Prepared
+from dashboard.probes.pair_scores import Pairs, tokeniser
+from dashboard.probes.tokenized_probe import Prepared
 from dashboard.run_key import RunKey, result_key
 from dashboard.stats.counts import independence
 from dashboard.tokens import ISOLATE

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from dashboard.engine.api.generation import GenerateRequest
 from dashboard.engine.api.model import ModelCard
-from dashboard.probes.prepared import Prepared
+from dashboard.probes.tokenized_probe import Prepared
 from dashboard.run_key import RunKey
 from dashboard.sampling_scripts import ONE_BY_ONE, WRITE, column_constants
 from dashboard.scripts import Span, chart_script, stream_constants

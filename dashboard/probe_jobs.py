@@ -14,9 +14,9 @@ from dashboard.engine.api.scoring import ScoreCost
 from dashboard.job_keys import sampled_cost, scoring_key
 from dashboard.jobs.runner import JobRunner
 from dashboard.jobs.spec import JobSpec, run_facts
-from dashboard.pair_scores import Pairs, tokeniser
 from dashboard.probes.continuations import continuations
-from dashboard.probes.prepared import Prepared
+from dashboard.probes.pair_scores import Pairs, tokeniser
+from dashboard.probes.tokenized_probe import Prepared
 from dashboard.run_key import RunKey
 
 PROBE = "probe"

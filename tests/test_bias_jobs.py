@@ -31,8 +31,8 @@ from dashboard.jobs.parts import PROVENANCE
 from dashboard.jobs.runner import JobRunner
 from dashboard.jobs.spec import JobSpec
 from dashboard.probe_jobs import probe_cost, probe_spec, scores_of_job
-from dashboard.probes.prepared import prepared
 from dashboard.probes.spec import ProbeSpec
+from dashboard.probes.tokenized_probe import prepared
 from tests.jobs.made import LIMIT, made_spec, until
 
 MODEL = "local/tiny"

@@ -16,9 +16,9 @@ from dashboard.engine.api.generation import Column, GenerateRequest
 from dashboard.engine.api.model import DecodeSettings, LensRequest
 from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.probes.lexicon import Completion
-from dashboard.probes.prepared import Prepared, prepared
 from dashboard.probes.spec import OWN, ProbeSpec
 from dashboard.probes.templates import Part, Probe, Template
+from dashboard.probes.tokenized_probe import Prepared, prepared
 from dashboard.settings import BUNDLED
 from dashboard.stats.benchmarks import Scored, crows_pairs, stereoset, total_effect
 from dashboard.stats.intervals import wilson

@@ -18,12 +18,12 @@ from dashboard.engine.api.model import DecodeSettings, Job, LensRequest
 from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.engine.local import LocalEngine
 from dashboard.errors import NothingToScore, PromptEmpty, TokenBeyondModel
-from dashboard.pair_scores import Pairs, tokeniser
 from dashboard.probe_jobs import probe_spec, run_probe
-from dashboard.probes import prepared as preparing
+from dashboard.probes import tokenized_probe as preparing
 from dashboard.probes.continuations import Continuation
-from dashboard.probes.prepared import prepared
+from dashboard.probes.pair_scores import Pairs, tokeniser
 from dashboard.probes.spec import ProbeSpec
+from dashboard.probes.tokenized_probe import prepared
 from dashboard.settings import Settings
 from tests.engine.tokenizer_zoo import KINDS, saved, tokenizer_of
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from dashboard.parsing.strict_json import read_json
 from dashboard.probes.lexicon import PEOPLE, PRONOUNS, Lexicon, lexicon
+from dashboard.probes.own_lists import OwnList, from_lines
 from dashboard.probes.presets import Preset
-from dashboard.probes.reading import OwnList, from_lines
 from dashboard.probes.templates import Probe, parsed, probe, words_of
 
 OWN = "own"
@@ -58,7 +58,7 @@ class ProbeSpec:
 
     @cached_property
     def own_list(self) -> OwnList:
-        """The own list, checked. Raises DashboardError as `dashboard.probes.reading` does."""
+        """The own list, checked. Raises DashboardError as `dashboard.probes.own_lists` does."""
         return from_lines(self.own, OWN, articles=True)
 
     @cached_property

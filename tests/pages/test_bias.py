@@ -12,9 +12,9 @@ from components.bias_notebook_panels import SEEDS
 from components.bias_pairs import probe_scores
 from components.prose import percent
 from dashboard.i18n import Catalogue
-from dashboard.probes.prepared import prepared
 from dashboard.probes.presets import presets
 from dashboard.probes.spec import OWN, ProbeSpec, read
+from dashboard.probes.tokenized_probe import prepared
 from dashboard.view_state import pack, unpack
 from tests.pages.test_pages import words
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dashboard.engine.api.model import Engine, Job
 from dashboard.engine.api.scoring import ScoreCost, ScoreRequest, SentenceRequest
 from dashboard.probes.continuations import Ids, Rows, Tokenise, shared
-from dashboard.probes.prepared import Prepared
+from dashboard.probes.tokenized_probe import Prepared
 from dashboard.run_key import RunKey
 
 Request = ScoreRequest | SentenceRequest

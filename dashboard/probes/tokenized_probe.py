@@ -13,7 +13,7 @@ from dashboard.probes.continuations import Ids, Rows, Tokenise, continuations, s
 from dashboard.probes.lexicon import Completion
 from dashboard.probes.spec import ProbeSpec
 from dashboard.probes.templates import size
-from dashboard.probes.tokenised import Finding, Tokenised, findings
+from dashboard.probes.tokenization_checks import Finding, Tokenised, findings
 
 MOST_PAIRS = 50_000
 """Up to so many pairs of a prompt and a completion are all tokenised here; a job tokenises more, chunk by chunk."""
