@@ -15,7 +15,12 @@ from components.job_panels import job_box, job_runner, other_run, start_button
 from components.panels import Panel, chart_panel
 from components.prose import notice, number, quiet, section
 from components.shell import View, error_frame
-from dashboard.benchmark_jobs import (
+from dashboard.benchmarks.files import BENCHMARKS, MAX_BYTES, Benchmark
+from dashboard.bias_scripts import benchmark_script
+from dashboard.engine.api.model import Token
+from dashboard.engine.api.scoring import ScoreCost
+from dashboard.errors import JobUnknown, NoTextStart
+from dashboard.job_kinds.benchmark import (
     BENCHMARK,
     BenchmarkFile,
     BenchmarkResult,
@@ -24,12 +29,7 @@ from dashboard.benchmark_jobs import (
     benchmark_spec,
     read_file,
 )
-from dashboard.benchmarks.files import BENCHMARKS, MAX_BYTES, Benchmark
-from dashboard.bias_scripts import benchmark_script
-from dashboard.engine.api.model import Token
-from dashboard.engine.api.scoring import ScoreCost
-from dashboard.errors import JobUnknown, NoTextStart
-from dashboard.job_keys import JobKey, job_key, raw_key
+from dashboard.job_kinds.keys import JobKey, job_key, raw_key
 from dashboard.jobs.spec import JobSpec
 from dashboard.jobs.status import JobStatus
 from dashboard.parsing.text_files import checked_size

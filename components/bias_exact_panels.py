@@ -34,7 +34,7 @@ from dashboard.frames.bias import (
     score_frame,
 )
 from dashboard.frames.bias_groups import distance_frame, group_frame, lorenz_frame
-from dashboard.job_keys import raw_key
+from dashboard.job_kinds.keys import raw_key
 from dashboard.probes.lexicon import occupations
 from dashboard.probes.pair_scores import Pairs
 from dashboard.probes.spec import OWN

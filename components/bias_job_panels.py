@@ -13,10 +13,10 @@ from components.prose import quiet, section
 from components.shell import View, error_frame
 from dashboard.engine.api.scoring import ScoreCost
 from dashboard.errors import JobUnknown
-from dashboard.job_keys import raw_key
+from dashboard.job_kinds.keys import raw_key
+from dashboard.job_kinds.probe import probe_cost, probe_spec, scores_of_job
 from dashboard.jobs.spec import JobSpec
 from dashboard.jobs.status import JobStatus
-from dashboard.probe_jobs import probe_cost, probe_spec, scores_of_job
 from dashboard.probes.tokenized_probe import Prepared
 
 _KEPT = "_bias_probe_job"

@@ -12,11 +12,11 @@ from components.prose import advice, notice, number, quiet
 from components.shell import View, error_frame
 from components.work import News
 from dashboard import cache
-from dashboard.bias_jobs import register_all
 from dashboard.engine.api.scoring import ScoreCost
 from dashboard.errors import JobDamaged, JobUnknown
 from dashboard.i18n import Catalogue
-from dashboard.job_keys import raw_key
+from dashboard.job_kinds.keys import raw_key
+from dashboard.job_kinds.kinds import register_all
 from dashboard.jobs.runner import JobRunner
 from dashboard.jobs.spec import JobSpec, run_facts
 from dashboard.jobs.status import JobStatus

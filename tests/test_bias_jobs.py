@@ -11,7 +11,11 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from dashboard import errors
-from dashboard.benchmark_jobs import (
+from dashboard.benchmarks.items import SentencePair
+from dashboard.engine.api.model import Job
+from dashboard.engine.api.scoring import ScoreCost
+from dashboard.errors import Cancelled
+from dashboard.job_kinds.benchmark import (
     BenchmarkFile,
     benchmark_cost,
     benchmark_result,
@@ -21,16 +25,12 @@ from dashboard.benchmark_jobs import (
     run_benchmark,
     texts_of,
 )
-from dashboard.benchmarks.items import SentencePair
-from dashboard.bias_jobs import register_all
-from dashboard.engine.api.model import Job
-from dashboard.engine.api.scoring import ScoreCost
-from dashboard.errors import Cancelled
-from dashboard.job_keys import JobKey, job_key, sampled_cost
+from dashboard.job_kinds.keys import JobKey, job_key, sampled_cost
+from dashboard.job_kinds.kinds import register_all
+from dashboard.job_kinds.probe import probe_cost, probe_spec, scores_of_job
 from dashboard.jobs.parts import PROVENANCE
 from dashboard.jobs.runner import JobRunner
 from dashboard.jobs.spec import JobSpec
-from dashboard.probe_jobs import probe_cost, probe_spec, scores_of_job
 from dashboard.probes.spec import ProbeSpec
 from dashboard.probes.tokenized_probe import prepared
 from tests.jobs.made import LIMIT, made_spec, until

@@ -10,7 +10,6 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from components.bias_gap_panels import sides
-from dashboard.benchmark_jobs import BenchmarkFile, benchmark_spec, run_benchmark
 from dashboard.benchmarks.items import PronounPair
 from dashboard.bias_scripts import benchmark_script, scores_script
 from dashboard.engine.api.generation import Column, GenerateRequest, TreeRequest
@@ -18,7 +17,8 @@ from dashboard.engine.api.model import DecodeSettings, Job, LensRequest
 from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.engine.local import LocalEngine
 from dashboard.errors import NothingToScore, PromptEmpty, TokenBeyondModel
-from dashboard.probe_jobs import probe_spec, run_probe
+from dashboard.job_kinds.benchmark import BenchmarkFile, benchmark_spec, run_benchmark
+from dashboard.job_kinds.probe import probe_spec, run_probe
 from dashboard.probes import tokenized_probe as preparing
 from dashboard.probes.continuations import Continuation
 from dashboard.probes.pair_scores import Pairs, tokeniser

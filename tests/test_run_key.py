@@ -21,7 +21,7 @@ from dashboard.engine.api.model import (
 )
 from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.export import csv_bytes, file_stem, html_bytes, jsonl_bytes
-from dashboard.job_keys import JobKey
+from dashboard.job_kinds.keys import JobKey
 from dashboard.run_key import LONG, result_key
 from tests.frames import samples
 

@@ -13,8 +13,8 @@ from streamlit.testing.v1 import AppTest
 
 from components import job_panels
 from dashboard import cache
-from dashboard.benchmark_jobs import benchmark_spec, read_file
 from dashboard.i18n import Catalogue
+from dashboard.job_kinds.benchmark import benchmark_spec, read_file
 from dashboard.jobs.spec import JobSpec
 from tests.pages.test_pages import words
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dashboard.engine.api.model import Engine, Job
 from dashboard.engine.api.scoring import ScoreCost
-from dashboard.job_keys import sampled_cost, scoring_key
+from dashboard.job_kinds.keys import sampled_cost, scoring_key
 from dashboard.jobs.runner import JobRunner
 from dashboard.jobs.spec import JobSpec, run_facts
 from dashboard.probes.continuations import continuations

@@ -18,7 +18,7 @@ from dashboard.engine.api.model import Engine, Job, Token
 from dashboard.engine.api.scoring import ScoreCost, SentenceRequest
 from dashboard.errors import BenchmarkEmpty
 from dashboard.frames import bias_benchmarks as frames
-from dashboard.job_keys import sampled_cost, scoring_key
+from dashboard.job_kinds.keys import sampled_cost, scoring_key
 from dashboard.jobs.spec import JobSpec, run_facts
 from dashboard.parsing.text_files import decoded
 from dashboard.probes.continuations import Continuation

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from dashboard.benchmark_jobs import BENCHMARK, run_benchmark
 from dashboard.engine.api.model import Engine, Job
-from dashboard.job_keys import current_run
+from dashboard.job_kinds.benchmark import BENCHMARK, run_benchmark
+from dashboard.job_kinds.keys import current_run
+from dashboard.job_kinds.probe import PROBE, run_probe
 from dashboard.jobs.parts import Rows
 from dashboard.jobs.runner import JobRunner
 from dashboard.jobs.spec import JobSpec
-from dashboard.probe_jobs import PROBE, run_probe
 
 Work = Callable[[Engine, JobSpec, Sequence[Any], Job], Rows]
 
