@@ -28,7 +28,7 @@ from dashboard.job_kinds.benchmark import (
 from dashboard.job_kinds.keys import JobKey, job_key, sampled_cost
 from dashboard.job_kinds.kinds import register_all
 from dashboard.job_kinds.probe import probe_cost, probe_spec, scores_of_job
-from dashboard.jobs.parts import PROVENANCE
+from dashboard.jobs.parquet_parts import PROVENANCE
 from dashboard.jobs.runner import JobRunner
 from dashboard.jobs.spec import JobSpec
 from dashboard.probes.spec import ProbeSpec

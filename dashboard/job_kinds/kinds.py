@@ -10,7 +10,7 @@ from dashboard.engine.api.model import Engine, Job
 from dashboard.job_kinds.benchmark import BENCHMARK, run_benchmark
 from dashboard.job_kinds.keys import current_run
 from dashboard.job_kinds.probe import PROBE, run_probe
-from dashboard.jobs.parts import Rows
+from dashboard.jobs.parquet_parts import Rows
 from dashboard.jobs.runner import JobRunner
 from dashboard.jobs.spec import JobSpec
 

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from dashboard.errors import JobsFull
-from dashboard.jobs.disk import disk_errors
+from dashboard.jobs.atomic_files import disk_errors
 from dashboard.jobs.folder import JobFolder
 from dashboard.jobs.spec import ID
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 from dashboard.engine.api.model import Job
 from dashboard.errors import Busy, Cancelled, DashboardError, JobFailed, JobOutdated
 from dashboard.jobs.folder import JobFolder
-from dashboard.jobs.parts import Rows, common_schema, table_of
+from dashboard.jobs.parquet_parts import Rows, common_schema, table_of
 from dashboard.jobs.spec import JobSpec
 from dashboard.jobs.status import Pace
 
