@@ -16,7 +16,6 @@ from components.panels import Panel, chart_panel
 from components.prose import notice, number, quiet, section
 from components.shell import View, error_frame
 from dashboard.benchmarks.files import BENCHMARKS, MAX_BYTES, Benchmark
-from dashboard.bias_scripts import benchmark_script
 from dashboard.engine.api.model import Token
 from dashboard.engine.api.scoring import ScoreCost
 from dashboard.errors import JobUnknown, NoTextStart
@@ -34,6 +33,7 @@ from dashboard.jobs.spec import JobSpec
 from dashboard.jobs.status import JobStatus
 from dashboard.parsing.text_files import checked_size
 from dashboard.run_key import RunKey
+from dashboard.scripts.bias import benchmark_script
 from dashboard.tokens import shortened
 from dashboard.view_state import FIELDS
 

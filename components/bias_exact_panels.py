@@ -23,7 +23,6 @@ from components.controls import choice_picker
 from components.panels import Panel, chart_panel
 from components.prose import percent, quiet, section
 from components.shell import View, model_facts
-from dashboard.bias_scripts import scores_script
 from dashboard.frames.bias import (
     ProbeScores,
     completion_frame,
@@ -40,6 +39,7 @@ from dashboard.probes.pair_scores import Pairs
 from dashboard.probes.spec import OWN
 from dashboard.probes.tokenized_probe import Prepared
 from dashboard.run_key import RunKey, result_key
+from dashboard.scripts.bias import scores_script
 from dashboard.stats.agreement import agreement
 
 REFERENCE = "bias_reference"

@@ -19,7 +19,6 @@ from components.controls import place_picker
 from components.panels import Panel, chart_panel
 from components.prose import advice, quiet, section
 from components.shell import View, model_facts
-from dashboard.bias_scripts import gap_script, head_gap_script
 from dashboard.engine.api.model import LensRequest
 from dashboard.errors import NothingToScore
 from dashboard.frames.bias_gap import gap_frame, head_gap_frame
@@ -28,6 +27,7 @@ from dashboard.probes.continuations import Tokenise, continuations
 from dashboard.probes.pair_scores import tokeniser
 from dashboard.probes.tokenized_probe import Prepared
 from dashboard.run_key import RunKey
+from dashboard.scripts.bias import gap_script, head_gap_script
 from dashboard.tokens import ISOLATE, visible
 from dashboard.view_state import pack_prompt
 

@@ -22,7 +22,7 @@ from dashboard.probes.matching import merged
 from dashboard.probes.tokenized_probe import Prepared
 from dashboard.run_key import RunKey, result_key
 from dashboard.sampling.columns import PRESETS
-from dashboard.sampling_scripts import texts_script
+from dashboard.scripts.sampling import texts_script
 from dashboard.tokens import ISOLATE
 
 SEEDS = 10

@@ -21,7 +21,6 @@ from components.model_rules import acting_fact
 from components.panels import Panel, chart_panel
 from components.prose import advice, number, percent, quiet, section
 from components.shell import View, model_facts
-from dashboard.bias_scripts import sampled_script
 from dashboard.engine.api.generation import Column, GenerateRequest
 from dashboard.engine.api.model import PURE, Job
 from dashboard.frames.bias_sampled import comparison_frame, missing_frame, sampled_frame
@@ -31,6 +30,7 @@ from dashboard.probes.matching import Matcher
 from dashboard.probes.pair_scores import Pairs, tokeniser
 from dashboard.probes.tokenized_probe import Prepared
 from dashboard.run_key import RunKey, result_key
+from dashboard.scripts.bias import sampled_script
 from dashboard.stats.counts import independence
 from dashboard.tokens import ISOLATE
 

@@ -20,11 +20,11 @@ from components.panels import Panel, chart_panel
 from components.prose import number, percent, quiet, section
 from components.shell import View, model_facts
 from components.web.token_text import token_text
-from dashboard import scripts
 from dashboard.engine.api.model import AT_ENDS, DecodeSettings, PositionTable, Processed, Token
 from dashboard.errors import TokenizerFailed
 from dashboard.frames.next_token import candidates_frame, position_frame, prompt_score
 from dashboard.i18n import Catalogue
+from dashboard.scripts import build
 from dashboard.tokens import ISOLATE, visible, visible_text
 
 PINS = "next_token_pins"
@@ -207,7 +207,7 @@ def candidates(view: View, bars: Bars) -> None:
                 settings=acts,
             ),
             frame=lambda: frame,
-            script=lambda key: scripts.candidates_script(
+            script=lambda key: build.candidates_script(
                 view.card, key, bars.pos, bars.k, pins=bars.pins, settings=settings
             ),
             strip=[
@@ -265,7 +265,7 @@ def positions(view: View, table: PositionTable) -> None:
             text=text,
             figure=None,
             frame=lambda: frame,
-            script=lambda key: scripts.position_script(view.card, key),
+            script=lambda key: build.position_script(view.card, key),
             strip=[text("strip.exact"), *run_facts(view)],
         )
     )

@@ -22,7 +22,7 @@ from dashboard.engine.api.model import AT_ENDS, PURE, DecodeSettings, TokenizedP
 from dashboard.frames.sampling import comparison_frame, distance_frame
 from dashboard.frames.trees import beam_frame, probability_frame
 from dashboard.run_key import RunKey, result_key
-from dashboard.sampling_scripts import beam_tree_script, probability_tree_script, settings_script
+from dashboard.scripts.sampling import beam_tree_script, probability_tree_script, settings_script
 
 REFERENCE = "sampling_reference"
 REFERENCE_CHARACTERS = 2000

@@ -22,7 +22,7 @@ from dashboard.export import csv_bytes, jsonl_bytes
 from dashboard.frames.sampling import generated_ids, sequence_frame, token_frame, token_records
 from dashboard.i18n import Catalogue
 from dashboard.sampling import forks as forking
-from dashboard.sampling_scripts import texts_script
+from dashboard.scripts.sampling import texts_script
 
 FORKS, BASELINE = "sampling_forks", "sampling_baseline"
 

@@ -24,7 +24,7 @@ from components.shell import View
 from dashboard.engine.api.generation import Column, GenerateRequest
 from dashboard.frames.sampling_sets import answer_frame, length_frame, set_frame, sweep_frame, written
 from dashboard.sampling.columns import RANGES, ColumnSpec, Unreadable, changed, impossible
-from dashboard.sampling_scripts import sets_script, sweep_script
+from dashboard.scripts.sampling import sets_script, sweep_script
 
 ENOUGH = 20
 """Sets of at least so many texts say something about how they differ."""

@@ -10,7 +10,7 @@ README = ROOT / "README.md"
 BEGIN, END = "<!-- file map -->", "<!-- /file map -->"
 FLOORS = ("pages", "components", "dashboard")
 NOTE = """\
-Beside these: `dashboard/locale/` (the message catalogue), `dashboard/script_templates/` (parts of the Code tab's
+Beside these: `dashboard/locale/` (the message catalogue), `dashboard/scripts/templates/` (parts of the Code tab's
 scripts), `dashboard/probes/occupations.toml` (occupations with labour statistics, their source and year),
 `components/web/*.js` and `.css` (plain, no build step), `tests/` (mirrors the above; `browser/`, `benchmarks/`)."""
 

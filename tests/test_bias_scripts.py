@@ -11,7 +11,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dashboard import bias_scripts as scripts
 from dashboard.engine.api.generation import Column, GenerateRequest
 from dashboard.engine.api.model import DecodeSettings, LensRequest
 from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
@@ -19,6 +18,7 @@ from dashboard.probes.lexicon import Completion
 from dashboard.probes.spec import OWN, ProbeSpec
 from dashboard.probes.templates import Part, Probe, Template
 from dashboard.probes.tokenized_probe import Prepared, prepared
+from dashboard.scripts import bias as scripts
 from dashboard.settings import BUNDLED
 from dashboard.stats.benchmarks import Scored, crows_pairs, stereoset, total_effect
 from dashboard.stats.intervals import wilson

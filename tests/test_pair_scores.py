@@ -11,7 +11,6 @@ from transformers import AutoModelForCausalLM
 
 from components.bias_gap_panels import sides
 from dashboard.benchmarks.items import PronounPair
-from dashboard.bias_scripts import benchmark_script, scores_script
 from dashboard.engine.api.generation import Column, GenerateRequest, TreeRequest
 from dashboard.engine.api.model import DecodeSettings, Job, LensRequest
 from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
@@ -24,6 +23,7 @@ from dashboard.probes.continuations import Continuation
 from dashboard.probes.pair_scores import Pairs, tokeniser
 from dashboard.probes.spec import ProbeSpec
 from dashboard.probes.tokenized_probe import prepared
+from dashboard.scripts.bias import benchmark_script, scores_script
 from dashboard.settings import Settings
 from tests.engine.tokenizer_zoo import KINDS, saved, tokenizer_of
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from components import sampling_run
-from dashboard import sampling_scripts as scripts
 from dashboard.engine.api.generation import Column, CompareRequest, GenerateRequest, TreeRequest
 from dashboard.engine.api.model import DecodeSettings
 from dashboard.frames.sampling import comparison_frame, distance_frame, sequence_frame
 from dashboard.frames.sampling_sets import answer_frame, length_frame, set_frame, sweep_frame, written
 from dashboard.frames.trees import beam_frame, probability_frame
 from dashboard.sampling import forks as forking
+from dashboard.scripts import sampling as scripts
 from dashboard.settings import BUNDLED
 from dashboard.stats.diversity import answer_of
 from tests.frames import samples

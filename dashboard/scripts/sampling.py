@@ -1,4 +1,4 @@
-"""Scripts that make the charts of the Sampling page again, as `dashboard.scripts` does those of the other pages.
+"""Scripts that make the charts of the Sampling page again, as `dashboard.scripts.build` does those of the other pages.
 
 Texts are written row by row, one after the other: a draw depends on (seed, row, step) alone, so they are the same.
 """
@@ -12,7 +12,7 @@ from dashboard.engine.api.generation import FLOAT_NOISE, Column, CompareRequest,
 from dashboard.engine.api.model import ModelCard, ModelRules
 from dashboard.run_key import RunKey
 from dashboard.sampling.forks import Fork
-from dashboard.scripts import chart_script, rule_constants, rule_parts
+from dashboard.scripts.build import chart_script, rule_constants, rule_parts
 
 SETS = ("sets", "quality", "answers", "lengths")
 """Charts of `sets_script`."""

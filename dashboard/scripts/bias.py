@@ -1,4 +1,4 @@
-"""Scripts that make the charts of the Bias page again, as `dashboard.scripts` does those of the other pages.
+"""Scripts that make the charts of the Bias page again, as `dashboard.scripts.build` does those of the other pages.
 
 Prompts, words and file names are a person's own: they are written by `ascii` alone, and drawn literally.
 """
@@ -12,8 +12,8 @@ from dashboard.engine.api.generation import GenerateRequest
 from dashboard.engine.api.model import ModelCard
 from dashboard.probes.tokenized_probe import Prepared
 from dashboard.run_key import RunKey
-from dashboard.sampling_scripts import ONE_BY_ONE, WRITE, column_constants
-from dashboard.scripts import Span, chart_script, stream_constants
+from dashboard.scripts.build import Span, chart_script, stream_constants
+from dashboard.scripts.sampling import ONE_BY_ONE, WRITE, column_constants
 
 FROM_FILES = ("crows_pairs", "stereoset")
 """Benchmarks whose published file a script reads."""

