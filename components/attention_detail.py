@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from components.shell import View
+from components.shell.view import View
 from dashboard.engine.api.model import (
     AttentionRequest,
     CombineRequest,

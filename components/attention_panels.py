@@ -13,11 +13,11 @@ import streamlit as st
 
 from components.attention_detail import LINES_SIDE, MAP_SIDE, Detail
 from components.charts import attention as charts
-from components.controls import choice_picker
 from components.next_token_panels import run_facts
-from components.panels import Panel, chart_panel
-from components.prose import number, quiet, section
-from components.shell import View
+from components.shell.messages import number, quiet, section
+from components.shell.panel import Panel, chart_panel
+from components.shell.pickers import choice_picker
+from components.shell.view import View
 from components.web.head_mosaic import head_mosaic
 from components.web.token_text import token_text
 from dashboard.engine.api.model import Tiles, Token

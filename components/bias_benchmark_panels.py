@@ -9,12 +9,12 @@ from functools import partial
 
 import streamlit as st
 
-from components import link
 from components.charts.bias_benchmarks import benchmark_figure
 from components.job_panels import job_box, job_runner, other_run, start_button
-from components.panels import Panel, chart_panel
-from components.prose import notice, number, quiet, section
-from components.shell import View, error_frame
+from components.shell import link
+from components.shell.messages import notice, number, quiet, section
+from components.shell.panel import Panel, chart_panel
+from components.shell.view import View, error_frame
 from dashboard.benchmarks.files import BENCHMARKS, MAX_BYTES, Benchmark
 from dashboard.engine.api.model import Token
 from dashboard.engine.api.scoring import ScoreCost

@@ -10,9 +10,9 @@ from typing import Any
 
 import streamlit as st
 
-from components import link
-from components.prose import advice, literal_label, number, quiet
-from components.shell import View
+from components.shell import link
+from components.shell.messages import advice, literal_label, number, quiet
+from components.shell.view import View
 from dashboard.errors import DashboardError
 from dashboard.parsing.text_files import checked_size
 from dashboard.probes import spec as specs

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from components import link
 from components.bias_pairs import Pair, is_turned, pair_picker, probe_scores, turned
 from components.charts.bias_exact import bias_map_figure, dumbbell_figure
 from components.charts.bias_groups import distances_figure, lorenz_figure
@@ -19,10 +18,11 @@ from components.charts.bias_marks import TITLE_LENGTH, name_label, signed
 from components.charts.bias_spread import forest_figure, strip_figure
 from components.charts.bias_world import against_world_figure
 from components.charts.columns import readable
-from components.controls import choice_picker
-from components.panels import Panel, chart_panel
-from components.prose import percent, quiet, section
-from components.shell import View, model_facts
+from components.shell import link
+from components.shell.messages import percent, quiet, section
+from components.shell.panel import Panel, chart_panel
+from components.shell.pickers import choice_picker
+from components.shell.view import View, model_facts
 from dashboard.frames.bias import (
     ProbeScores,
     completion_frame,

@@ -15,10 +15,10 @@ from components.bias_pairs import groups_picker, is_turned
 from components.bias_sampled_panels import prompt_key, template_picker
 from components.charts.bias_gap import gap_figure, head_gap_figure
 from components.charts.bias_marks import signed
-from components.controls import place_picker
-from components.panels import Panel, chart_panel
-from components.prose import advice, quiet, section
-from components.shell import View, model_facts
+from components.shell.messages import advice, quiet, section
+from components.shell.panel import Panel, chart_panel
+from components.shell.pickers import place_picker
+from components.shell.view import View, model_facts
 from dashboard.engine.api.model import LensRequest
 from dashboard.errors import NothingToScore
 from dashboard.frames.bias_gap import gap_frame, head_gap_frame

@@ -9,8 +9,8 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from components.job_panels import job_box, job_runner, start_button
-from components.prose import quiet, section
-from components.shell import View, error_frame
+from components.shell.messages import quiet, section
+from components.shell.view import View, error_frame
 from dashboard.engine.api.scoring import ScoreCost
 from dashboard.errors import JobUnknown
 from dashboard.job_kinds.keys import raw_key

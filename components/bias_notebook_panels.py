@@ -11,11 +11,11 @@ import streamlit as st
 
 from components.bias_exact_panels import probe_key
 from components.bias_sampled_panels import prompt_key, template_picker
-from components.controls import place_picker
-from components.model_rules import texts_fact
-from components.panels import Panel, chart_panel
-from components.prose import quiet, section
-from components.shell import View, model_facts
+from components.shell.messages import quiet, section
+from components.shell.model_rules import texts_fact
+from components.shell.panel import Panel, chart_panel
+from components.shell.pickers import place_picker
+from components.shell.view import View, model_facts
 from dashboard.engine.api.generation import Column, Generated, GenerateRequest, TreeRequest
 from dashboard.engine.api.model import Job
 from dashboard.probes.matching import merged

@@ -9,9 +9,9 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from components import link
-from components.controls import place_picker
-from components.shell import View
+from components.shell import link
+from components.shell.pickers import place_picker
+from components.shell.view import View
 from dashboard.frames.bias import ProbeScores
 from dashboard.probes.lexicon import occupations
 from dashboard.probes.templates import Probe

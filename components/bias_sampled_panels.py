@@ -16,11 +16,11 @@ from components.bias_builder import MOST_SECONDS, seconds_of
 from components.bias_exact_panels import probe_key
 from components.bias_pairs import groups_picker
 from components.charts.bias_sampled import differences_figure, sampled_figure
-from components.controls import integer_picker, number_picker, place_picker
-from components.model_rules import acting_fact
-from components.panels import Panel, chart_panel
-from components.prose import advice, number, percent, quiet, section
-from components.shell import View, model_facts
+from components.shell.messages import advice, number, percent, quiet, section
+from components.shell.model_rules import acting_fact
+from components.shell.panel import Panel, chart_panel
+from components.shell.pickers import integer_picker, number_picker, place_picker
+from components.shell.view import View, model_facts
 from dashboard.engine.api.generation import Column, GenerateRequest
 from dashboard.engine.api.model import PURE, Job
 from dashboard.frames.bias_sampled import comparison_frame, missing_frame, sampled_frame

@@ -7,10 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from components import link
-from components.controls import number_picker, switch
-from components.model_rules import on_bars, rules_told
-from components.prose import advice, quiet
+from components.shell import link
+from components.shell.messages import advice, quiet
+from components.shell.model_rules import on_bars, rules_told
+from components.shell.pickers import number_picker, switch
 from dashboard.engine.api.model import DecodeSettings, ModelRules
 from dashboard.i18n import Catalogue
 from dashboard.sampling import ranges

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from components.prose import advice, notice, number, quiet
-from components.shell import View, error_frame
-from components.work import News
+from components.shell.messages import advice, notice, number, quiet
+from components.shell.view import View, error_frame
+from components.shell.waiting import News
 from dashboard import cache
 from dashboard.engine.api.scoring import ScoreCost
 from dashboard.errors import JobDamaged, JobUnknown

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from components import link
 from components.charts.lens import MOST_COLUMNS, heads_moved_figure, lens_figure, parts_figure, trajectories_figure
-from components.controls import choice_picker, integer_picker, switch
 from components.next_token_panels import run_facts
-from components.panels import Panel, chart_panel
-from components.prose import advice, number, quiet, section
-from components.shell import View
+from components.shell import link
+from components.shell.messages import advice, number, quiet, section
+from components.shell.panel import Panel, chart_panel
+from components.shell.pickers import choice_picker, integer_picker, switch
+from components.shell.view import View
 from dashboard.engine.api.model import AttributionRequest, Lens, LensRequest, Token
 from dashboard.frames.lens import heads_frame, lens_frame, parts_frame, trajectory_frame
 from dashboard.run_key import result_key

@@ -11,14 +11,14 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from components import link
 from components.charts.axes import probability
 from components.charts.next_token import candidates_figure
-from components.controls import choice_picker
-from components.model_rules import acting_fact, left_out_fact
-from components.panels import Panel, chart_panel
-from components.prose import number, percent, quiet, section
-from components.shell import View, model_facts
+from components.shell import link
+from components.shell.messages import number, percent, quiet, section
+from components.shell.model_rules import acting_fact, left_out_fact
+from components.shell.panel import Panel, chart_panel
+from components.shell.pickers import choice_picker
+from components.shell.view import View, model_facts
 from components.web.token_text import token_text
 from dashboard.engine.api.model import AT_ENDS, DecodeSettings, PositionTable, Processed, Token
 from dashboard.errors import TokenizerFailed

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from components.prose import advice, notice, section
-from components.shell import View
-from components.work import allow
+from components.shell.messages import advice, notice, section
+from components.shell.view import View
+from components.shell.waiting import allow
 from dashboard.engine.api.model import Deviation, Verification
 from dashboard.i18n import Catalogue
 from dashboard.sampling.columns import PRESETS, written

@@ -10,10 +10,10 @@ from typing import Any
 
 import streamlit as st
 
-from components import link
-from components.model_rules import acting_fact, rules_told
-from components.prose import advice, literal_label, quiet
-from components.shell import View
+from components.shell import link
+from components.shell.messages import advice, literal_label, quiet
+from components.shell.model_rules import acting_fact, rules_told
+from components.shell.view import View
 from dashboard.engine.api.model import ModelRules
 from dashboard.i18n import Catalogue
 from dashboard.sampling.columns import (

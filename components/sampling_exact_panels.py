@@ -6,17 +6,17 @@ from functools import partial
 
 import streamlit as st
 
-from components import link
 from components.charts.sampling import ENDS, settings_lines_figure, settings_map_figure
 from components.charts.trees import beam_tree_figure, probability_tree_figure
-from components.controls import choice_picker, integer_picker, number_picker, switch
-from components.model_rules import acting_fact
-from components.panels import Panel, chart_panel
-from components.prose import notice, percent, quiet, section
 from components.sampling_panels import texts_strip
 from components.sampling_run import Made
 from components.sampling_texts import Columns
-from components.shell import View, model_facts
+from components.shell import link
+from components.shell.messages import notice, percent, quiet, section
+from components.shell.model_rules import acting_fact
+from components.shell.panel import Panel, chart_panel
+from components.shell.pickers import choice_picker, integer_picker, number_picker, switch
+from components.shell.view import View, model_facts
 from dashboard.engine.api.generation import CompareRequest, TreeRequest
 from dashboard.engine.api.model import AT_ENDS, PURE, DecodeSettings, TokenizedPrompt
 from dashboard.frames.sampling import comparison_frame, distance_frame

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from components import link, sampling_run
-from components.controls import choice_picker
-from components.model_rules import texts_fact
-from components.panels import File, Panel, chart_panel
-from components.prose import notice, number, quiet, section
+from components import sampling_run
 from components.sampling_columns import GO
 from components.sampling_run import Made
 from components.sampling_texts import Board, Columns
-from components.shell import View, model_facts
-from components.work import News
+from components.shell import link
+from components.shell.messages import notice, number, quiet, section
+from components.shell.model_rules import texts_fact
+from components.shell.panel import File, Panel, chart_panel
+from components.shell.pickers import choice_picker
+from components.shell.view import View, model_facts
+from components.shell.waiting import News
 from dashboard.engine.api.generation import Column, assembled
 from dashboard.export import csv_bytes, jsonl_bytes
 from dashboard.frames.sampling import generated_ids, sequence_frame, token_frame, token_records

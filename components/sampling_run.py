@@ -14,9 +14,9 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from components.prose import notice, number
-from components.shell import View
-from components.work import News
+from components.shell.messages import notice, number
+from components.shell.view import View
+from components.shell.waiting import News
 from dashboard.engine.api.generation import Generated, GenerateRequest, Output, Step
 from dashboard.engine.api.model import Engine, Job
 from dashboard.errors import Busy, Cancelled

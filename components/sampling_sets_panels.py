@@ -10,17 +10,18 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from components import link, sampling_run
+from components import sampling_run
 from components.charts.answers import answers_figure, lengths_figure
 from components.charts.sampling_sets import quality_diversity_figure, sets_figure, sweep_figure
-from components.controls import choice_picker
-from components.panels import Panel, chart_panel
-from components.prose import advice, notice, number, quiet, section
 from components.sampling_columns import write_columns
 from components.sampling_panels import texts_strip
 from components.sampling_run import Made
 from components.sampling_texts import Columns
-from components.shell import View
+from components.shell import link
+from components.shell.messages import advice, notice, number, quiet, section
+from components.shell.panel import Panel, chart_panel
+from components.shell.pickers import choice_picker
+from components.shell.view import View
 from dashboard.engine.api.generation import Column, GenerateRequest
 from dashboard.frames.sampling_sets import answer_frame, length_frame, set_frame, sweep_frame, written
 from dashboard.sampling.columns import RANGES, ColumnSpec, Unreadable, changed, impossible

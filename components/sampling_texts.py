@@ -12,10 +12,10 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from components.prose import quiet
 from components.sampling_columns import MARKERS
 from components.sampling_run import Made
-from components.shell import View
+from components.shell.messages import quiet
+from components.shell.view import View
 from components.web.written_texts import Alternative, WrittenRow, WrittenToken, written_texts
 from dashboard.engine.api.generation import FLOAT_NOISE, GenerateRequest, Output
 from dashboard.engine.api.model import Token

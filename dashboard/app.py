@@ -9,9 +9,13 @@ if str(ROOT) not in sys.path:  # streamlit puts only this file's folder on the p
 
 import streamlit as st  # noqa: E402
 
-from components import link, sampling_run, sidebar  # noqa: E402
-from components.look import page_head, page_look, tab_icon  # noqa: E402
-from components.shell import error_frame  # noqa: E402
+from components import sampling_run  # noqa: E402
+from components.shell import (
+    link,
+    sidebar,
+)
+from components.shell.page_style import page_head, page_look, tab_icon  # noqa: E402
+from components.shell.view import error_frame  # noqa: E402
 from dashboard import cache  # noqa: E402
 from dashboard.i18n import Catalogue, pick_language  # noqa: E402
 from dashboard.navigation import PAGES  # noqa: E402

@@ -8,10 +8,10 @@ from components import bias_job_panels as jobs
 from components import bias_notebook_panels as notebook
 from components import bias_pairs as pairs
 from components import bias_sampled_panels as sampled
-from components.controls import choice_picker
-from components.prose import quiet
-from components.shell import error_frame
-from components.sidebar import loaded_view
+from components.shell.messages import quiet
+from components.shell.pickers import choice_picker
+from components.shell.sidebar import loaded_view
+from components.shell.view import error_frame
 
 view = loaded_view()
 text = view.text

@@ -5,8 +5,8 @@ from components import sampling_exact_panels as exact
 from components import sampling_panels as panels
 from components import sampling_sets_panels as sets
 from components.sampling_texts import Columns
-from components.shell import error_frame
-from components.sidebar import loaded_view
+from components.shell.sidebar import loaded_view
+from components.shell.view import error_frame
 
 view = loaded_view()
 text = view.text

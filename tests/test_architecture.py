@@ -19,7 +19,7 @@ ALLOWED = {
     "huggingface_hub": ["dashboard/engine/*.py"],
     "plotly": [
         "components/charts/*.py",
-        "components/panels.py",
+        "components/shell/panel.py",
         "components/attention_panels.py",
         "dashboard/export.py",
     ],
@@ -34,7 +34,7 @@ FORBIDDEN = {
         "dashboard.engine.local",
         "dashboard.engine.capture.capture",
         "dashboard.cache",
-        "components.panels",
+        "components.shell.panel",
     ],
     "dashboard/engine/*.py": ["dashboard.frames", "dashboard.cache", "pandas"],
     "dashboard/frames/*.py": ["dashboard.engine.local", "dashboard.cache"],

@@ -10,7 +10,7 @@ import pytest
 from components.bias_gap_panels import differing_spans, sides
 from components.bias_notebook_panels import SEEDS
 from components.bias_pairs import probe_scores
-from components.prose import percent
+from components.shell.messages import percent
 from dashboard.i18n import Catalogue
 from dashboard.probes.presets import presets
 from dashboard.probes.spec import OWN, ProbeSpec, read

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from components import link
 from components.charts.theme import ChartTheme
-from components.prose import notice, number, quiet
-from components.shell import View, current
+from components.shell import link
+from components.shell.messages import notice, number, quiet
+from components.shell.view import View, current
+from components.shell.waiting import allow
 from components.web.copy_link import copy_link
 from components.web.token_text import token_text
-from components.work import allow
 from dashboard import cache
 from dashboard.engine.api.model import ModelCard, TokenizedPrompt
 from dashboard.engine.models.registry import ModelSpec, find, listed

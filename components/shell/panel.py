@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from components.prose import quiet
+from components.shell.messages import quiet
 from components.web.chart_download import chart_download
 from dashboard.export import csv_bytes, figure_json, file_stem, html_bytes
 from dashboard.i18n import Catalogue

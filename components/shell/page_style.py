@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard.i18n import Catalogue
 
-_STYLE = (Path(__file__).parent / "look.css").read_text(encoding="utf-8")
+_STYLE = (Path(__file__).parent / "page_style.css").read_text(encoding="utf-8")
 _ICON = Path(__file__).parent / "icon.png"
 
 

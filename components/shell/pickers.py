@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from components import link
-from components.prose import advice
+from components.shell import link
+from components.shell.messages import advice
 from dashboard.i18n import Catalogue
 from dashboard.view_state import FIELDS, parse_ranges
 
@@ -55,7 +55,7 @@ def integer_picker(
     follow_high: bool = False,
     help_text: str | None = None,
 ) -> int:
-    """A whole number in [low, high]; see `components.link.bounded`."""
+    """A whole number in [low, high]; see `components.shell.link.bounded`."""
     initial = min(max(initial, low), max(high, low))
     link.bounded(key, low, high, initial, follow_high=follow_high)
     value = st.number_input(

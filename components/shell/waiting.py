@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from components.prose import literal_label
+from components.shell.messages import literal_label
 from dashboard.engine.api.model import Job
 from dashboard.errors import Cancelled
 from dashboard.i18n import Catalogue

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from components.prose import quiet
+from components.shell.messages import quiet
 from dashboard.engine.api.generation import Column
 from dashboard.engine.api.model import AT_ENDS, DecodeSettings, ModelRules
 from dashboard.i18n import Catalogue

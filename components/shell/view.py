@@ -12,8 +12,8 @@ from typing import TypeVar
 import streamlit as st
 
 from components.charts.theme import ChartTheme
-from components.prose import advice, notice, number
-from components.work import allow, wait_for
+from components.shell.messages import advice, notice, number
+from components.shell.waiting import allow, wait_for
 from dashboard.engine.api.model import Engine, Job, ModelCard, RunSummary, TokenizedPrompt
 from dashboard.errors import Cancelled, DashboardError, OutOfMemory
 from dashboard.i18n import Catalogue
@@ -58,7 +58,7 @@ class View:
         return self.wait(lambda job: self.engine.run(self.key, job), label, f"run {self.key.digest}")
 
     def wait(self, call: Callable[[Job], T], label: str, what: str) -> T:
-        """`call` with progress on the page; see `components.work.wait_for`."""
+        """`call` with progress on the page; see `components.shell.waiting.wait_for`."""
         return wait_for(call, label, text=self.text, what=what)
 
 
