@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from components import overview_panels as panels
+from components.overview import panels
 from components.shell.sidebar import loaded_view
 from components.shell.view import current
 

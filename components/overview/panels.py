@@ -27,7 +27,7 @@ EXAMPLE_VIEWS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
 """Words (``overview.view.<name>``), example prompt (``examples.<name>``), page, the page's own query parameters."""
 _VERIFIED = "_verification"
 """Where a session keeps what it was told last."""
-_PAGES = Path(__file__).resolve().parents[1] / "pages"
+_PAGES = Path(__file__).resolve().parents[2] / "pages"
 
 
 def model_card(view: View) -> None:
