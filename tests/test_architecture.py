@@ -20,7 +20,7 @@ ALLOWED = {
     "plotly": [
         "components/charts/*.py",
         "components/shell/panel.py",
-        "components/attention_panels.py",
+        "components/attention/panels.py",
         "dashboard/export.py",
     ],
     "pyarrow": ["dashboard/jobs/*.py"],

@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from components.attention_detail import LINES_SIDE, MAP_SIDE, Detail
+from components.attention.map_picker import LINES_SIDE, MAP_SIDE, Detail
 from components.charts import attention as charts
 from components.next_token_panels import run_facts
 from components.shell.messages import number, quiet, section
