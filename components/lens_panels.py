@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 
 from components.charts.lens import MOST_COLUMNS, heads_moved_figure, lens_figure, parts_figure, trajectories_figure
-from components.next_token_panels import run_facts
+from components.next_token.panels import run_facts
 from components.shell import link
 from components.shell.messages import advice, number, quiet, section
 from components.shell.panel import Panel, chart_panel

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from components import lens_panels as layers
-from components import next_token_panels as panels
-from components.decode_controls import decode_settings
+from components.next_token import panels
+from components.next_token.decode_settings import decode_settings
 from components.shell.messages import advice
 from components.shell.pickers import choice_picker, integer_picker, switch
 from components.shell.sidebar import loaded_view

@@ -93,7 +93,7 @@ def test_a_temperature_that_float32_cannot_divide_by_is_found_before_the_run_on_
 
 def test_both_pages_take_the_same_values():
     """One definition of what a setting may be: the bars' controls and the columns read it."""
-    from components.decode_controls import RANGES as OF_BARS
+    from components.next_token.decode_settings import RANGES as OF_BARS
 
     assert {name: ends[:2] for name, ends in OF_BARS.items()} == {name: RANGES[name] for name in OF_BARS}
     for name, (low, high, off) in OF_BARS.items():

@@ -6,9 +6,9 @@ import re
 import numpy as np
 import pytest
 
-from components import next_token_panels
 from components.lens_panels import chosen_positions
-from components.next_token_panels import predicted_colours
+from components.next_token import panels
+from components.next_token.panels import predicted_colours
 from components.shell import panel, waiting
 from dashboard.engine.api.model import LensRequest
 from dashboard.frames.next_token import position_frame
@@ -233,7 +233,7 @@ def test_tables_show_small_probabilities_with_their_digits(open_page, monkeypatc
 
 def test_numbers_of_a_hover_have_the_languages_decimal_sign(open_page, monkeypatch):
     given = []
-    monkeypatch.setattr(next_token_panels, "token_text", lambda **facts: given.append(facts))
+    monkeypatch.setattr(panels, "token_text", lambda **facts: given.append(facts))
     at = open_page("next_token", {"prompt": PROMPT}, locale="es-ES")
     assert not at.exception
     hovers = given[-1]["hover"][1:]
