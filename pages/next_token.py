@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from components import lens_panels as layers
+from components.lens import panels as layers
 from components.next_token import panels
 from components.next_token.decode_settings import decode_settings
 from components.shell.messages import advice

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from components.lens_panels import chosen_positions
+from components.lens.panels import chosen_positions
 from components.next_token import panels
 from components.next_token.panels import predicted_colours
 from components.shell import panel, waiting

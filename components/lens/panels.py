@@ -33,7 +33,7 @@ NARROW = 3
 """Up to so many columns of the lens have room for their tokens on a small screen."""
 WINDOW, STRIDED = 16, 64
 """Positions of a window, and about so many of a stride, at first."""
-_ATTENTION = Path(__file__).parents[1] / "pages" / "attention.py"
+_ATTENTION = Path(__file__).parents[2] / "pages" / "attention.py"
 
 
 def follow_picker(view: View, ids: tuple[int, ...]) -> Token:
