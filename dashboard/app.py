@@ -9,7 +9,7 @@ if str(ROOT) not in sys.path:  # streamlit puts only this file's folder on the p
 
 import streamlit as st  # noqa: E402
 
-from components import sampling_run  # noqa: E402
+from components.sampling import generation_task  # noqa: E402
 from components.shell import (
     link,
     sidebar,
@@ -48,7 +48,7 @@ named = st.Page(
 )
 slugs[named] = PAGES[0].slug
 page = st.navigation(list(slugs), position="top")
-sampling_run.page_turned(slugs[page])
+generation_task.page_turned(slugs[page])
 page_look(text, page.title)
 notices = st.container()
 page_head(text, slugs[page])

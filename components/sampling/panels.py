@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from components import sampling_run
-from components.sampling_columns import GO
-from components.sampling_run import Made
-from components.sampling_texts import Board, Columns
+from components.sampling import generation_task
+from components.sampling.columns import GO
+from components.sampling.generation_task import Made
+from components.sampling.texts import Board, Columns
 from components.shell import link
 from components.shell.messages import notice, number, quiet, section
 from components.shell.model_rules import texts_fact
@@ -40,7 +40,7 @@ def made_texts(view: View, columns: Columns) -> Made | None:
         quiet(text("sampling.mend_first"))
         return None
     cost = view.engine.generation_cost(view.key, request)
-    name = sampling_run.name_of(view.key, request)
+    name = generation_task.name_of(view.key, request)
     link.text_state(GO, "")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(text("sampling.run"), type="primary", key="sampling_run", on_click=_go, args=(name,))
@@ -58,7 +58,7 @@ def made_texts(view: View, columns: Columns) -> Made | None:
         baseline = _baseline(columns, text)
     with note_at:
         quiet(text(f"sampling.colour_note.{colour}"))
-    made, work = sampling_run.follow(view, request, forks, go=go)
+    made, work = generation_task.follow(view, request, forks, go=go)
     if made is None and work is None and not go:
         quiet(text("sampling.not_yet"))
     if made is not None and made.unfinished:
@@ -71,20 +71,20 @@ def made_texts(view: View, columns: Columns) -> Made | None:
     return made
 
 
-def _texts(board: Board, made: Made | None, work: sampling_run.Work | None) -> None:
+def _texts(board: Board, made: Made | None, work: generation_task.Work | None) -> None:
     """The texts, finished or growing, in one fragment: what the person opened in them stays when they end."""
     text, forks = board.view.text, st.session_state[FORKS]
     if work is not None:
-        sampling_run.stop_button(work, text, "texts")
-    news = News(lambda: work and work.state, sampling_run.POLL_SECONDS)
+        generation_task.stop_button(work, text, "texts")
+    news = News(lambda: work and work.state, generation_task.POLL_SECONDS)
 
-    @st.fragment(run_every=sampling_run.POLL_SECONDS if work is not None else None)
+    @st.fragment(run_every=generation_task.POLL_SECONDS if work is not None else None)
     def look() -> None:
         if st.session_state[FORKS] != forks:  # another token was chosen
             st.rerun()
         if work is not None:
             news.begin()
-            sampling_run.progress(work, text)
+            generation_task.progress(work, text)
             board.running(assembled(list(work.steps), board.columns.request, unfinished=""))
             news.wait()
         elif made is not None:
@@ -94,7 +94,7 @@ def _texts(board: Board, made: Made | None, work: sampling_run.Work | None) -> N
 
 
 def _go(name: str) -> None:
-    sampling_run.forget()
+    generation_task.forget()
     st.session_state[GO] = name
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from components import sampling_run
 from components.charts.answers import answers_figure, lengths_figure
 from components.charts.sampling_sets import quality_diversity_figure, sets_figure, sweep_figure
-from components.sampling_columns import write_columns
-from components.sampling_panels import texts_strip
-from components.sampling_run import Made
-from components.sampling_texts import Columns
+from components.sampling import generation_task
+from components.sampling.columns import write_columns
+from components.sampling.generation_task import Made
+from components.sampling.panels import texts_strip
+from components.sampling.texts import Columns
 from components.shell import link
 from components.shell.messages import advice, notice, number, quiet, section
 from components.shell.panel import Panel, chart_panel
@@ -128,17 +128,17 @@ def sweep(view: View, columns: Columns) -> None:
         return
     request = GenerateRequest(tuple(spec.column() for spec in specs))
     cost = view.engine.generation_cost(view.key, request)
-    name = sampling_run.name_of(view.key, request)
+    name = generation_task.name_of(view.key, request)
     link.text_state(SWEEP_GO, "")
     with run_at:
         st.button(text("sampling.run_sweep"), key="sampling_sweep_run", on_click=_go, args=(name,))
     link.text_written(SWEEP_GO, "")
     seconds = number(text, max(cost.seconds, 0.1), 1)
     quiet(text("sampling.cost", tokens=cost.tokens, seconds=seconds, megabytes=number(text, cost.nbytes / 1e6, 1)))
-    made, work = sampling_run.follow(view, request, (), go=st.session_state[SWEEP_GO] == name, slot="sweep")
+    made, work = generation_task.follow(view, request, (), go=st.session_state[SWEEP_GO] == name, slot="sweep")
     if work is not None:
-        sampling_run.stop_button(work, text, "sweep")
-        sampling_run.watched(work, text)
+        generation_task.stop_button(work, text, "sweep")
+        generation_task.watched(work, text)
     if made is None or made.unfinished:
         if made is not None:
             notice(text("sampling.sweep_stopped"))
@@ -164,7 +164,7 @@ def sweep(view: View, columns: Columns) -> None:
 
 
 def _go(name: str) -> None:
-    sampling_run.forget("sweep")
+    generation_task.forget("sweep")
     st.session_state[SWEEP_GO] = name
 
 

@@ -8,9 +8,9 @@ import streamlit as st
 
 from components.charts.sampling import ENDS, settings_lines_figure, settings_map_figure
 from components.charts.trees import beam_tree_figure, probability_tree_figure
-from components.sampling_panels import texts_strip
-from components.sampling_run import Made
-from components.sampling_texts import Columns
+from components.sampling.generation_task import Made
+from components.sampling.panels import texts_strip
+from components.sampling.texts import Columns
 from components.shell import link
 from components.shell.messages import notice, percent, quiet, section
 from components.shell.model_rules import acting_fact

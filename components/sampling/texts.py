@@ -12,8 +12,8 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from components.sampling_columns import MARKERS
-from components.sampling_run import Made
+from components.sampling.columns import MARKERS
+from components.sampling.generation_task import Made
 from components.shell.messages import quiet
 from components.shell.view import View
 from components.web.written_texts import Alternative, WrittenRow, WrittenToken, written_texts
