@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from components.bias_gap_panels import sides
+from components.bias.gap import sides
 from dashboard.benchmarks.items import PronounPair
 from dashboard.engine.api.generation import Column, GenerateRequest, TreeRequest
 from dashboard.engine.api.model import DecodeSettings, Job, LensRequest

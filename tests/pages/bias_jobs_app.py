@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from components.bias_benchmark_panels import benchmarks
-from components.bias_job_panels import probe_job
+from components.bias.benchmarks import benchmarks
+from components.bias.large_probes import probe_job
 from components.shell import link, sidebar
 from components.shell.view import current, error_frame
 from dashboard import cache

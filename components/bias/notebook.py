@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from components.bias_exact_panels import probe_key
-from components.bias_sampled_panels import prompt_key, template_picker
+from components.bias.exact import probe_key
+from components.bias.sampled import prompt_key, template_picker
 from components.shell.messages import quiet, section
 from components.shell.model_rules import texts_fact
 from components.shell.panel import Panel, chart_panel

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from components.bias_pairs import Pair, is_turned, pair_picker, probe_scores, turned
+from components.bias.pairs import Pair, is_turned, pair_picker, probe_scores, turned
 from components.charts.bias_exact import bias_map_figure, dumbbell_figure
 from components.charts.bias_groups import distances_figure, lorenz_figure
 from components.charts.bias_marks import TITLE_LENGTH, name_label, signed

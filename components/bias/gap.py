@@ -11,8 +11,8 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from components.bias_pairs import groups_picker, is_turned
-from components.bias_sampled_panels import prompt_key, template_picker
+from components.bias.pairs import groups_picker, is_turned
+from components.bias.sampled import prompt_key, template_picker
 from components.charts.bias_gap import gap_figure, head_gap_figure
 from components.charts.bias_marks import signed
 from components.shell.messages import advice, quiet, section
@@ -32,7 +32,7 @@ from dashboard.tokens import ISOLATE, visible
 from dashboard.view_state import pack_prompt
 
 LINKED = 6
-_ATTENTION = Path(__file__).parents[1] / "pages" / "attention.py"
+_ATTENTION = Path(__file__).parents[2] / "pages" / "attention.py"
 
 
 def differing_spans(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -12,9 +12,9 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from components.bias_builder import MOST_SECONDS, seconds_of
-from components.bias_exact_panels import probe_key
-from components.bias_pairs import groups_picker
+from components.bias.exact import probe_key
+from components.bias.pairs import groups_picker
+from components.bias.probe_builder import MOST_SECONDS, seconds_of
 from components.charts.bias_sampled import differences_figure, sampled_figure
 from components.shell.messages import advice, number, percent, quiet, section
 from components.shell.model_rules import acting_fact
