@@ -10,7 +10,7 @@ from functools import partial
 import streamlit as st
 
 from components.charts.bias_benchmarks import benchmark_figure
-from components.job_panels import job_box, job_runner, other_run, start_button
+from components.jobs.panels import job_box, job_runner, other_run, start_button
 from components.shell import link
 from components.shell.messages import notice, number, quiet, section
 from components.shell.panel import Panel, chart_panel

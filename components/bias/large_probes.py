@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from components.job_panels import job_box, job_runner, start_button
+from components.jobs.panels import job_box, job_runner, start_button
 from components.shell.messages import quiet, section
 from components.shell.view import View, error_frame
 from dashboard.engine.api.scoring import ScoreCost

@@ -8,7 +8,7 @@ import pytest
 
 import components.shell.panel
 import components.shell.view
-from components.job_panels import parquet_name
+from components.jobs.panels import parquet_name
 from dashboard.export import csv_bytes, figure_json, html_bytes
 from dashboard.jobs.folder import JobState
 from dashboard.jobs.status import described
