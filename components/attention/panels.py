@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from components.attention.map_picker import LINES_SIDE, MAP_SIDE, Detail
-from components.charts import attention as charts
+from components.charts.attention import heatmap as charts
 from components.next_token.panels import run_facts
 from components.shell.messages import number, quiet, section
 from components.shell.panel import Panel, chart_panel

@@ -11,7 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-import components.charts.attention as attention
+import components.charts.attention.heatmap as attention
 from components.charts.answers import answers_figure, lengths_figure
 from components.charts.bias_benchmarks import benchmark_figure
 from components.charts.bias_exact import bias_map_figure, dumbbell_figure

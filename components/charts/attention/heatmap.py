@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from components.charts.attention.heads import metric_map_figure, query_rows_figure
+from components.charts.attention.lines import lines_figure
+from components.charts.attention.mosaic import mosaic_figure
 from components.charts.axes import bar_figure, decimal, first_hidden, full_label, separators, tick_label, token_axis
-from components.charts.heads import metric_map_figure, query_rows_figure
-from components.charts.lines import lines_figure
-from components.charts.mosaic import mosaic_figure
 from components.charts.theme import BAR_ROOM, ChartTheme
 from dashboard.engine.api.model import Floats, Token, WeightMap
 from dashboard.i18n import Catalogue
