@@ -6,8 +6,8 @@ from functools import partial
 
 import streamlit as st
 
-from components.charts.sampling import ENDS, settings_lines_figure, settings_map_figure
-from components.charts.trees import beam_tree_figure, probability_tree_figure
+from components.charts.sampling.settings import ENDS, settings_lines_figure, settings_map_figure
+from components.charts.sampling.trees import beam_tree_figure, probability_tree_figure
 from components.sampling.generation_task import Made
 from components.sampling.panels import texts_strip
 from components.sampling.texts import Columns

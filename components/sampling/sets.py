@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from components.charts.answers import answers_figure, lengths_figure
-from components.charts.sampling_sets import quality_diversity_figure, sets_figure, sweep_figure
+from components.charts.sampling.answers import answers_figure, lengths_figure
+from components.charts.sampling.sets import quality_diversity_figure, sets_figure, sweep_figure
 from components.sampling import generation_task
 from components.sampling.columns import write_columns
 from components.sampling.generation_task import Made

@@ -9,8 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from components.charts.axes import decimal, hover_token, separators, tick_label, wrapped
+from components.charts.sampling.tree_layout import Layout, beam_layout
 from components.charts.theme import BAR_ROOM, MONO, ChartTheme, luminance, rgb
-from components.charts.tree_layout import Layout, beam_layout
 from dashboard.i18n import Catalogue
 
 BEAM_LABEL = 8
@@ -42,7 +42,7 @@ def beam_tree_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme,
         frame: as `dashboard.frames.trees.beam_frame` makes it.
         text: the catalogue.
         theme: colours and template.
-        first: the first step that is drawn, with at most MOST_STEPS of `components.charts.tree_layout`.
+        first: the first step that is drawn, with at most MOST_STEPS of `components.charts.sampling.tree_layout`.
     """
     layout = beam_layout(frame, first)
     rows = frame.iloc[layout.nodes].reset_index(drop=True)
