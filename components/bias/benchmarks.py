@@ -9,7 +9,7 @@ from functools import partial
 
 import streamlit as st
 
-from components.charts.bias_benchmarks import benchmark_figure
+from components.charts.bias.benchmarks import benchmark_figure
 from components.jobs.panels import job_box, job_runner, other_run, start_button
 from components.shell import link
 from components.shell.messages import notice, number, quiet, section

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from components.bias.exact import probe_key
 from components.bias.pairs import groups_picker
 from components.bias.probe_builder import MOST_SECONDS, seconds_of
-from components.charts.bias_sampled import differences_figure, sampled_figure
+from components.charts.bias.sampled import differences_figure, sampled_figure
 from components.shell.messages import advice, number, percent, quiet, section
 from components.shell.model_rules import acting_fact
 from components.shell.panel import Panel, chart_panel

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from components.charts.bias_marks import (
+from components.charts.bias.marks import (
     NAME_LENGTH,
     between,
     folded_label,

@@ -12,13 +12,13 @@ import plotly.graph_objects as go
 import pytest
 
 import components.charts.attention.heatmap as attention
-from components.charts.bias_benchmarks import benchmark_figure
-from components.charts.bias_exact import bias_map_figure, dumbbell_figure
-from components.charts.bias_gap import gap_figure, head_gap_figure
-from components.charts.bias_groups import distances_figure, lorenz_figure
-from components.charts.bias_sampled import differences_figure, sampled_figure
-from components.charts.bias_spread import forest_figure, strip_figure
-from components.charts.bias_world import against_world_figure
+from components.charts.bias.benchmarks import benchmark_figure
+from components.charts.bias.exact import bias_map_figure, dumbbell_figure
+from components.charts.bias.gap import gap_figure, head_gap_figure
+from components.charts.bias.groups import distances_figure, lorenz_figure
+from components.charts.bias.sampled import differences_figure, sampled_figure
+from components.charts.bias.spread import forest_figure, strip_figure
+from components.charts.bias.world import against_world_figure
 from components.charts.lens import heads_moved_figure, lens_figure, parts_figure, trajectories_figure
 from components.charts.next_token import candidates_figure
 from components.charts.sampling.answers import answers_figure, lengths_figure

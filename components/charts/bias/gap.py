@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from components.charts.axes import decimal, separators, thinned
-from components.charts.bias_marks import BAR_AT_LEFT, TITLE_LENGTH, name_label, signed, zero_axis
+from components.charts.bias.marks import BAR_AT_LEFT, TITLE_LENGTH, name_label, signed, zero_axis
 from components.charts.lens import step_label
 from components.charts.theme import BAR_ROOM, ChartTheme
 from dashboard.i18n import Catalogue

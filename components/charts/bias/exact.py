@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from components.charts.axes import decimal, decimal_sign, probability, row_axis, separators
-from components.charts.bias_marks import (
+from components.charts.bias.marks import (
     BAR_AT_LEFT,
     FOOT,
     MOST_ROWS,

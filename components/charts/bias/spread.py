@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from components.charts.axes import row_axis, separators
-from components.charts.bias_marks import (
+from components.charts.bias.marks import (
     FOOT,
     KINDS,
     MOST_ROWS,

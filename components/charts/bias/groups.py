@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from components.charts.axes import decimal, separators, wrapped
-from components.charts.bias_marks import (
+from components.charts.bias.marks import (
     BAR_AT_LEFT,
     KINDS,
     cell_labels,

@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from components.charts.axes import decimal, separators, wrapped
-from components.charts.bias_marks import interval, name_label, pair_title, span
+from components.charts.bias.marks import interval, name_label, pair_title, span
 from components.charts.columns import hover_words
 from components.charts.theme import ChartTheme
 from dashboard.i18n import Catalogue
