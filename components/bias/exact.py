@@ -17,7 +17,7 @@ from components.charts.bias.groups import distances_figure, lorenz_figure
 from components.charts.bias.marks import TITLE_LENGTH, name_label, signed
 from components.charts.bias.spread import forest_figure, strip_figure
 from components.charts.bias.world import against_world_figure
-from components.charts.columns import readable
+from components.charts.series import readable
 from components.shell import link
 from components.shell.messages import percent, quiet, section
 from components.shell.panel import Panel, chart_panel

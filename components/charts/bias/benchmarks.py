@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from components.charts.axes import decimal, row_axis, separators
 from components.charts.bias.marks import interval, name_label, span
-from components.charts.columns import LEGEND, hover_words, shift
+from components.charts.series import LEGEND, hover_words, shift
 from components.charts.theme import ChartTheme
 from dashboard.frames.bias_benchmarks import OVERALL
 from dashboard.i18n import Catalogue

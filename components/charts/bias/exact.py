@@ -24,7 +24,7 @@ from components.charts.bias.marks import (
     narrow,
     signed,
 )
-from components.charts.columns import LEGEND, hover_words
+from components.charts.series import LEGEND, hover_words
 from components.charts.theme import BAR_ROOM, ChartTheme
 from dashboard.i18n import Catalogue
 

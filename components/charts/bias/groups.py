@@ -19,7 +19,7 @@ from components.charts.bias.marks import (
     more_rows,
     name_label,
 )
-from components.charts.columns import DASHES, LEGEND, column_look, hover_words
+from components.charts.series import DASHES, LEGEND, column_look, hover_words
 from components.charts.theme import BAR_ROOM, ChartTheme
 from dashboard.i18n import Catalogue
 

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from components.charts.axes import decimal, tick_label, wrapped
-from components.charts.columns import SYMBOLS, column_look, readable, whiskers
+from components.charts.series import SYMBOLS, column_look, readable, whiskers
 from components.charts.theme import MONO, ChartTheme, luminance, rgb
 from dashboard.i18n import Catalogue
 

@@ -25,7 +25,7 @@ from components.charts.bias.marks import (
     span,
     zero_axis,
 )
-from components.charts.columns import LEGEND, column_look, hover_words, shift
+from components.charts.series import LEGEND, column_look, hover_words, shift
 from components.charts.theme import ChartTheme
 from dashboard.i18n import Catalogue
 

@@ -26,7 +26,7 @@ from components.charts.bias.marks import (
     signed,
     zero_axis,
 )
-from components.charts.columns import LEGEND, hover_words
+from components.charts.series import LEGEND, hover_words
 from components.charts.theme import ChartTheme
 from dashboard.i18n import Catalogue
 

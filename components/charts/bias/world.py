@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from components.charts.axes import decimal, separators, wrapped
 from components.charts.bias.marks import interval, name_label, pair_title, span
-from components.charts.columns import hover_words
+from components.charts.series import hover_words
 from components.charts.theme import ChartTheme
 from dashboard.i18n import Catalogue
 from dashboard.stats.agreement import TOLERANCE, Agreement

@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from components.charts.axes import axis_name, decimal, row_axis, separators, stacked, tick_label, wrapped
-from components.charts.columns import (
+from components.charts.series import (
     LEGEND,
     column_look,
     column_marker,

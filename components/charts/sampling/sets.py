@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from components.charts.axes import axis_name, decimal, decimal_sign, row_axis, separators, stacked, wrapped
-from components.charts.columns import LEGEND, column_look, column_marker, column_name, hover_words, shift, whiskers
+from components.charts.series import LEGEND, column_look, column_marker, column_name, hover_words, shift, whiskers
 from components.charts.theme import ChartTheme
 from dashboard.i18n import Catalogue
 from dashboard.stats.diversity import BLEU_LEAST_TOKENS, DISTINCT_2, MEAN_LOG_P, METRICS, SELF_BLEU

@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from components.charts.axes import name_axis, separators, tick_label
-from components.charts.columns import LEGEND, column_look, column_name, readable
+from components.charts.series import LEGEND, column_look, column_name, readable
 from components.charts.theme import BAR_ROOM, ChartTheme
 from dashboard.i18n import Catalogue
 
