@@ -10,10 +10,7 @@ if str(ROOT) not in sys.path:  # streamlit puts only this file's folder on the p
 import streamlit as st  # noqa: E402
 
 from components.sampling import generation_task  # noqa: E402
-from components.shell import (
-    link,
-    sidebar,
-)
+from components.shell import link, sidebar  # noqa: E402
 from components.shell.page_style import page_head, page_look, tab_icon  # noqa: E402
 from components.shell.view import error_frame  # noqa: E402
 from dashboard import cache  # noqa: E402

@@ -1,7 +1,7 @@
 """The bundled model: SmolLM2-135M-Instruct, from the GGUF file of its package to safetensors, once.
 
-Run as ``python -m dashboard.engine.models.bundled`` to prepare it ahead of time. Nothing of torch is imported until there is
-something to convert.
+Run as ``python -m dashboard.engine.models.bundled`` to prepare it ahead of time. Nothing of torch is imported until
+there is something to convert.
 """
 
 from __future__ import annotations
