@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from streamlit import config
 
-from dashboard.engine.api.model import Engine
+from dashboard.engine.api.engine import Engine
 from dashboard.errors import DashboardError
 from dashboard.process.logs import open_log
 from dashboard.settings import Settings, unknown

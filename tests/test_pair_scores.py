@@ -11,8 +11,10 @@ from transformers import AutoModelForCausalLM
 
 from components.bias.gap import sides
 from dashboard.benchmarks.items import PronounPair
+from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, GenerateRequest, TreeRequest
-from dashboard.engine.api.model import DecodeSettings, Job, LensRequest
+from dashboard.engine.api.lens import LensRequest
+from dashboard.engine.api.model import Job
 from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.engine.local import LocalEngine
 from dashboard.errors import NothingToScore, PromptEmpty, TokenBeyondModel

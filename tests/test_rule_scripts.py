@@ -8,8 +8,8 @@ import shutil
 import numpy as np
 import pytest
 
+from dashboard.engine.api.decoding import PURE, DecodeSettings
 from dashboard.engine.api.generation import Column, CompareRequest, GenerateRequest, TreeRequest
-from dashboard.engine.api.model import PURE, DecodeSettings
 from dashboard.frames.next_token import candidates_frame
 from dashboard.frames.sampling import comparison_frame
 from dashboard.scripts import sampling as scripts

@@ -10,15 +10,10 @@ import pytest
 
 from components.charts.theme import ChartTheme
 from dashboard.engine.api import generation, model, scoring
+from dashboard.engine.api.attention import CombineRequest, HeadRequest, RolloutRequest
+from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, CompareRequest, GenerateRequest, TreeRequest
-from dashboard.engine.api.model import (
-    AttributionRequest,
-    CombineRequest,
-    DecodeSettings,
-    HeadRequest,
-    LensRequest,
-    RolloutRequest,
-)
+from dashboard.engine.api.lens import AttributionRequest, LensRequest
 from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.export import csv_bytes, file_stem, html_bytes, jsonl_bytes
 from dashboard.job_kinds.keys import JobKey

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from components.sampling import generation_task
+from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, CompareRequest, GenerateRequest, TreeRequest
-from dashboard.engine.api.model import DecodeSettings
 from dashboard.frames.sampling import comparison_frame, distance_frame, sequence_frame
 from dashboard.frames.sampling_sets import answer_frame, length_frame, set_frame, sweep_frame, written
 from dashboard.frames.trees import beam_frame, probability_frame

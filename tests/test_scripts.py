@@ -8,15 +8,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from dashboard.engine.api.model import (
-    METRICS,
-    AttributionRequest,
-    CombineRequest,
-    DecodeSettings,
-    HeadRequest,
-    LensRequest,
-    RolloutRequest,
-)
+from dashboard.engine.api.attention import METRICS, CombineRequest, HeadRequest, RolloutRequest
+from dashboard.engine.api.decoding import DecodeSettings
+from dashboard.engine.api.lens import AttributionRequest, LensRequest
 from dashboard.frames.attention import metric_frame, query_rows_frame, row_frame, weight_table
 from dashboard.frames.lens import heads_frame, lens_frame, parts_frame, trajectory_frame
 from dashboard.frames.next_token import candidates_frame, position_frame

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, Generated, GenerateRequest, Output
-from dashboard.engine.api.model import DecodeSettings
 from dashboard.sampling.forks import MOST, Fork, fork_request, left_by, read, written
 from dashboard.sampling.word_diff import differing, parting
 

@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from components.shell.view import View
-from dashboard.engine.api.model import (
+from dashboard.engine.api.attention import (
     AttentionRequest,
     CombineRequest,
     HeadRequest,
     KeyColumn,
     QueryRows,
     RolloutRequest,
-    Token,
     WeightMap,
 )
 from dashboard.run_key import result_key
+from dashboard.tokens import Token
 
 MAP_SIDE = 512
 """The detail chart shows at most so many rows and columns; beyond it is pooled."""

@@ -20,12 +20,12 @@ from components.shell.pickers import choice_picker
 from components.shell.view import View
 from components.web.head_mosaic import head_mosaic
 from components.web.token_text import token_text
-from dashboard.engine.api.model import Tiles, Token
+from dashboard.engine.api.attention import Tiles
 from dashboard.frames import attention as frames
 from dashboard.i18n import Catalogue
 from dashboard.run_key import RunKey
 from dashboard.scripts import build
-from dashboard.tokens import visible
+from dashboard.tokens import Token, visible
 
 WINDOW_FROM = 64
 """From so many tokens on, a part of the map can be chosen."""

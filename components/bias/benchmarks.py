@@ -16,7 +16,6 @@ from components.shell.messages import notice, number, quiet, section
 from components.shell.panel import Panel, chart_panel
 from components.shell.view import View, error_frame
 from dashboard.benchmarks.files import BENCHMARKS, MAX_BYTES, Benchmark
-from dashboard.engine.api.model import Token
 from dashboard.engine.api.scoring import ScoreCost
 from dashboard.errors import JobUnknown, NoTextStart
 from dashboard.job_kinds.benchmark import (
@@ -34,7 +33,7 @@ from dashboard.jobs.status import JobStatus
 from dashboard.parsing.text_files import checked_size
 from dashboard.run_key import RunKey
 from dashboard.scripts.bias import benchmark_script
-from dashboard.tokens import shortened
+from dashboard.tokens import Token, shortened
 from dashboard.view_state import FIELDS
 
 CHOSEN, JOB, PREFIX = "bias_benchmark", "bias_job", "bias_prefix"

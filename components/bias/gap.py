@@ -19,7 +19,7 @@ from components.shell.messages import advice, quiet, section
 from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import place_picker
 from components.shell.view import View, model_facts
-from dashboard.engine.api.model import LensRequest
+from dashboard.engine.api.lens import LensRequest
 from dashboard.errors import NothingToScore
 from dashboard.frames.bias_gap import gap_frame, head_gap_frame
 from dashboard.probes.articles import split_article

@@ -21,8 +21,9 @@ from components.shell.model_rules import acting_fact
 from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import integer_picker, number_picker, place_picker
 from components.shell.view import View, model_facts
+from dashboard.engine.api.decoding import PURE
 from dashboard.engine.api.generation import Column, GenerateRequest
-from dashboard.engine.api.model import PURE, Job
+from dashboard.engine.api.model import Job
 from dashboard.frames.bias_sampled import comparison_frame, missing_frame, sampled_frame
 from dashboard.i18n import Catalogue
 from dashboard.probes.continuations import continuations

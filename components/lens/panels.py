@@ -17,11 +17,11 @@ from components.shell.messages import advice, number, quiet, section
 from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import choice_picker, integer_picker, switch
 from components.shell.view import View
-from dashboard.engine.api.model import AttributionRequest, Lens, LensRequest, Token
+from dashboard.engine.api.lens import AttributionRequest, Lens, LensRequest
 from dashboard.frames.lens import heads_frame, lens_frame, parts_frame, trajectory_frame
 from dashboard.run_key import result_key
 from dashboard.scripts import build
-from dashboard.tokens import visible
+from dashboard.tokens import Token, visible
 
 FOLLOW = "next_token_follow"
 LIKELIEST = "likeliest"

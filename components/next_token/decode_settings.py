@@ -11,7 +11,7 @@ from components.shell import link
 from components.shell.messages import advice, quiet
 from components.shell.model_rules import on_bars, rules_told
 from components.shell.pickers import number_picker, switch
-from dashboard.engine.api.model import DecodeSettings, ModelRules
+from dashboard.engine.api.decoding import DecodeSettings, ModelRules
 from dashboard.i18n import Catalogue
 from dashboard.sampling import ranges
 from dashboard.sampling.ranges import one_left

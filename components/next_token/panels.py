@@ -20,12 +20,13 @@ from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import choice_picker
 from components.shell.view import View, model_facts
 from components.web.token_text import token_text
-from dashboard.engine.api.model import AT_ENDS, DecodeSettings, PositionTable, Processed, Token
+from dashboard.engine.api.decoding import AT_ENDS, DecodeSettings, Processed
+from dashboard.engine.api.prediction import PositionTable
 from dashboard.errors import TokenizerFailed
 from dashboard.frames.next_token import candidates_frame, position_frame, prompt_score
 from dashboard.i18n import Catalogue
 from dashboard.scripts import build
-from dashboard.tokens import ISOLATE, visible, visible_text
+from dashboard.tokens import ISOLATE, Token, visible, visible_text
 
 PINS = "next_token_pins"
 MOST_PINS = 8

@@ -10,7 +10,7 @@ import streamlit as st
 from components.shell.messages import advice, notice, section
 from components.shell.view import View
 from components.shell.waiting import allow
-from dashboard.engine.api.model import Deviation, Verification
+from dashboard.engine.api.verification import Deviation, Verification
 from dashboard.i18n import Catalogue
 from dashboard.sampling.columns import PRESETS, written
 

@@ -14,7 +14,7 @@ from components.shell import link
 from components.shell.messages import advice, literal_label, quiet
 from components.shell.model_rules import acting_fact, rules_told
 from components.shell.view import View
-from dashboard.engine.api.model import ModelRules
+from dashboard.engine.api.decoding import ModelRules
 from dashboard.i18n import Catalogue
 from dashboard.sampling.columns import (
     DEFAULT,

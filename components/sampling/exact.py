@@ -17,8 +17,9 @@ from components.shell.model_rules import acting_fact
 from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import choice_picker, integer_picker, number_picker, switch
 from components.shell.view import View, model_facts
+from dashboard.engine.api.decoding import AT_ENDS, PURE, DecodeSettings
 from dashboard.engine.api.generation import CompareRequest, TreeRequest
-from dashboard.engine.api.model import AT_ENDS, PURE, DecodeSettings, TokenizedPrompt
+from dashboard.engine.api.model import TokenizedPrompt
 from dashboard.frames.sampling import comparison_frame, distance_frame
 from dashboard.frames.trees import beam_frame, probability_frame
 from dashboard.run_key import RunKey, result_key

@@ -17,8 +17,9 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from components.shell.messages import notice, number
 from components.shell.view import View
 from components.shell.waiting import News
+from dashboard.engine.api.engine import Engine
 from dashboard.engine.api.generation import Generated, GenerateRequest, Output, Step
-from dashboard.engine.api.model import Engine, Job
+from dashboard.engine.api.model import Job
 from dashboard.errors import Busy, Cancelled
 from dashboard.i18n import Catalogue
 from dashboard.run_key import RunKey

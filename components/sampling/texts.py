@@ -18,11 +18,10 @@ from components.shell.messages import quiet
 from components.shell.view import View
 from components.web.written_texts import Alternative, WrittenRow, WrittenToken, written_texts
 from dashboard.engine.api.generation import FLOAT_NOISE, GenerateRequest, Output
-from dashboard.engine.api.model import Token
 from dashboard.sampling.columns import ColumnSpec, impossible
 from dashboard.sampling.forks import Fork
 from dashboard.sampling.word_diff import differing, parting
-from dashboard.tokens import visible
+from dashboard.tokens import Token, visible
 
 SHOWN_ROWS = 20
 """So many texts of a column are drawn; the table and the files have all."""

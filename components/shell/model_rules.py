@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from components.shell.messages import quiet
+from dashboard.engine.api.decoding import AT_ENDS, DecodeSettings, ModelRules
 from dashboard.engine.api.generation import Column
-from dashboard.engine.api.model import AT_ENDS, DecodeSettings, ModelRules
 from dashboard.i18n import Catalogue
 from dashboard.tokens import ISOLATE
 

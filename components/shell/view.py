@@ -14,7 +14,8 @@ import streamlit as st
 from components.charts.theme import ChartTheme
 from components.shell.messages import advice, notice, number
 from components.shell.waiting import allow, wait_for
-from dashboard.engine.api.model import Engine, Job, ModelCard, RunSummary, TokenizedPrompt
+from dashboard.engine.api.engine import Engine
+from dashboard.engine.api.model import Job, ModelCard, RunSummary, TokenizedPrompt
 from dashboard.errors import Cancelled, DashboardError, OutOfMemory
 from dashboard.i18n import Catalogue
 from dashboard.run_key import RunKey

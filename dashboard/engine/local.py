@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
-import math
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from dashboard.engine import verification
+from dashboard.engine.api.attention import AttentionRequest, HeadRequest, KeyColumn, QueryRows, Tiles, WeightMap
+from dashboard.engine.api.decoding import DecodeSettings, Processed
 from dashboard.engine.api.generation import (
     CompareRequest,
     Generated,
@@ -24,52 +24,31 @@ from dashboard.engine.api.generation import (
     SettingsComparison,
     TreeRequest,
 )
-from dashboard.engine.api.model import (
-    AttentionRequest,
-    Attribution,
-    AttributionRequest,
-    Candidates,
-    DecodeSettings,
-    Estimate,
-    HeadRequest,
-    Job,
-    KeyColumn,
-    Lens,
-    LensRequest,
-    ModelCard,
-    PositionTable,
-    Processed,
-    QueryRows,
-    RunSummary,
-    Tiles,
-    Token,
-    TokenizedPrompt,
-    Verification,
-    WeightMap,
-)
+from dashboard.engine.api.lens import Attribution, AttributionRequest, Lens, LensRequest
+from dashboard.engine.api.model import Estimate, Job, ModelCard, RunSummary, TokenizedPrompt
+from dashboard.engine.api.prediction import Candidates, PositionTable
 from dashboard.engine.api.scoring import ScoreCost, ScoreRequest, Scores, SentenceRequest, SentenceScores
+from dashboard.engine.api.verification import Verification
 from dashboard.engine.attention import tiles, weight_maps
-from dashboard.engine.capture.capture import Capturer, Recording, install, keep_values
-from dashboard.engine.capture.limits import Proof
-from dashboard.engine.capture.residual_stream import Stream, Tail, find_stream
-from dashboard.engine.capture.runs import Footprint, Kept, Pace, Run, RunStore, without_values
+from dashboard.engine.capture.residual_stream import Tail
+from dashboard.engine.capture.runs import Run, tensor_bytes, without_values
 from dashboard.engine.device.device_lock import DeviceLock
-from dashboard.engine.device.devices import device_name, pick_device, return_large_blocks
+from dashboard.engine.device.devices import pick_device, return_large_blocks, synchronize
+from dashboard.engine.device.memory import memory_in_words
 from dashboard.engine.device.threads import Threads
-from dashboard.engine.generation import batch, probability_tree
-from dashboard.engine.generation.cache_choice import bounded, find_way
+from dashboard.engine.generation import batch, probability_tree, settings_comparison
 from dashboard.engine.generation.prompt_cache import SharedPrompt
 from dashboard.engine.generation.sampler import DRAW_BYTES, rows_at_once
-from dashboard.engine.generation.text_generator import Turn, Writer
-from dashboard.engine.models import anatomy, registry
-from dashboard.engine.models.failures import loading_in_words, memory_in_words
-from dashboard.engine.models.generation_config import read_rules
+from dashboard.engine.generation.text_generator import Turn
+from dashboard.engine.models import registry
+from dashboard.engine.models.failures import loading_in_words
 from dashboard.engine.models.loaded_model import numbers
 from dashboard.engine.models.pool import ModelPool
+from dashboard.engine.prediction import attribution as attributions
 from dashboard.engine.prediction import candidates, decoding, lens
-from dashboard.engine.prediction.candidates import CHECK_TOKENS, Head, ResidualHook, exact_head
+from dashboard.engine.ready import ReadyModel, make_ready
+from dashboard.engine.result_cache import Kept, RunStore
 from dashboard.engine.scoring.scorer import Request, Scorer
-from dashboard.engine.tokenizing.prompt_reader import PromptReader
 from dashboard.errors import (
     GenerationTooLarge,
     GenerationTooLong,
@@ -80,59 +59,21 @@ from dashboard.errors import (
 )
 from dashboard.run_key import RunKey
 from dashboard.settings import Settings
+from dashboard.tokens import Token
 
 T = TypeVar("T")
+
 Scored = TypeVar("Scored", Scores, SentenceScores)
-UNLIMITED = 2048
-"""Most tokens of a prompt where a model names no limit."""
-CHECK_TEXT = 8
-"""Tokens with which it is tried how texts are carried on."""
+
 BEAM_COPIES = 8
 """So many times a step of a search has its beams' logits in memory, roughly, beside the scores that it keeps."""
+
 TOKEN_BYTES = 500
 """What is kept of one generated token with its alternatives, roughly [bytes]."""
 
 
-@dataclass
-class ReadyModel:
-    """A loaded model and what the engine needs of it."""
-
-    card: ModelCard
-    capturer: Capturer
-    reader: PromptReader
-    hook: ResidualHook
-    head: Head | None
-    """``None``: the family's head cannot be run on the residual; runs keep the model's own logits."""
-    stream: Stream
-    """How the residual stream is read between the layers."""
-    footprint: Footprint
-    """What a run holds in memory, measured when the model was loaded."""
-    pace: Pace
-    """How long passes took."""
-    head_pace: Pace
-    """How long the head and the statistics of its logits took, by rows of logits."""
-    writer: Writer
-    """How texts are made."""
-    step_pace: Pace
-    """How long a step of texts took, by rows."""
-    scorer: Scorer
-    """How given texts are scored."""
-
-    def step_seconds(self, rows: int) -> float:
-        """How long a step of so many rows takes; before the first, what a pass over so many tokens takes."""
-        measured = self.step_pace.seconds(rows)
-        return self.pace.seconds(rows) if math.isnan(measured) else measured
-
-    def pass_of(self, ids: tuple[int, ...], job: Job) -> tuple[Any, Recording]:
-        """One forward pass with capture, with the logits of every position only where they must be kept."""
-        # not every family's forward takes the argument; those that do not give all logits anyway
-        takes = "logits_to_keep" in inspect.signature(self.capturer.model.forward).parameters
-        whole = {"logits_to_keep": 0} if self.head is None and takes else {}
-        return self.capturer.forward(ids, job, **whole)
-
-
 class LocalEngine:
-    """See `dashboard.engine.api.model.Engine`; any number of threads may call it."""
+    """See `dashboard.engine.api.engine.Engine`; any number of threads may call it."""
 
     def __init__(self, settings: Settings) -> None:
         """Loads nothing yet."""
@@ -198,7 +139,7 @@ class LocalEngine:
             device = pick_device(self._settings.device)
             loaded = registry.load(spec, self._settings, device, job.progress)
             with self._threads.whole():
-                ready = _ready(loaded, device, self._settings)
+                ready = make_ready(loaded, device, self._settings)
             self._threads.follow(loaded.model)
             return ready
 
@@ -237,7 +178,7 @@ class LocalEngine:
     def _forward(self, ready: ReadyModel, key: RunKey, job: Job) -> Run:
         began = time.perf_counter()
         (output, recording), residual = ready.hook.during(lambda: ready.pass_of(key.token_ids, job))
-        _synchronize(key.device)
+        synchronize(key.device)
         seconds = time.perf_counter() - began
         self._passes += 1
         ready.pace.add(len(key.token_ids), seconds)
@@ -250,7 +191,7 @@ class LocalEngine:
             with torch.inference_mode():
                 error = float((ready.head.logits(residual[-1:])[0] - last).abs().max())
         layers, nbytes = without_values(recording.layers)
-        nbytes += _nbytes((residual, *recording.stream)) + (0 if logits is None else logits.nbytes)
+        nbytes += tensor_bytes((residual, *recording.stream)) + (0 if logits is None else logits.nbytes)
         summary = RunSummary(key, len(key.token_ids), seconds, nbytes, error)
         reasons = dict(ready.card.without_attention)
         return Run(summary, layers, reasons, ready.card.heads, residual, recording.stream, logits)
@@ -378,7 +319,7 @@ class LocalEngine:
             ready.reader.vocabulary.check((request.token,))
             _allowed(ready.stream.tail, ready.card.stream.attribution_refused)
             values = self._head_values(ready, run, job)
-            return lens.attribution(request, ready.stream, run.stream, values, ready.capturer.heads)
+            return attributions.attribution(request, ready.stream, run.stream, values, ready.capturer.heads)
 
     def _head_values(self, ready: ReadyModel, run: Run, job: Job) -> tuple[Tensor, ...]:
         """(T, width) heads' values of every layer: kept with the run, made by one more forward pass."""
@@ -387,7 +328,7 @@ class LocalEngine:
             self._passes += 1
             return ready.capturer.head_values(run.summary.key.token_ids, job)
 
-        return self._runs.derive(run, ("head values",), make, _nbytes, self._device.held(job))
+        return self._runs.derive(run, ("head values",), make, tensor_bytes, self._device.held(job))
 
     # -- texts ----------------------------------------------------------------------------------------------------
     def generation_cost(self, key: RunKey, request: GenerateRequest) -> GenerationCost:
@@ -446,7 +387,7 @@ class LocalEngine:
             def make() -> SettingsComparison:
                 with torch.inference_mode():
                     at: Callable[[int], Tensor] = lambda pos: _logits(ready, run, pos, pos + 1)[0]  # noqa: E731
-                    return probability_tree.compare(at, key.token_ids, request, job, ready.writer)
+                    return settings_comparison.compare(at, key.token_ids, request, job, ready.writer)
 
             size: Callable[[SettingsComparison], int] = lambda made: 2 * made.total_variation.nbytes  # noqa: E731
             return self._runs.derive(run, ("settings", request), make, size, self._device.held(job))
@@ -560,10 +501,6 @@ def _logit_bytes(ready: ReadyModel, request: GenerateRequest) -> int:
     return vocab * (logits + DRAW_BYTES * drawn + 4 * kept)
 
 
-def _nbytes(tensors: Iterable[Tensor]) -> int:
-    return sum(tensor.nbytes for tensor in tensors)
-
-
 def _allowed(tail: Tail | None, refused: str) -> Tail:
     """The tail, where what is asked of it is possible in this family."""
     if refused or tail is None:
@@ -581,88 +518,6 @@ def _same_model(key: RunKey, card: ModelCard) -> None:
     wanted, there = (key.revision, key.dtype, key.device), (card.revision, card.dtype, card.device)
     if wanted != there:
         raise ValueError(f"the run is of {wanted}, the model here is {there}")
-
-
-def _ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> ReadyModel:
-    """Set a freshly loaded model up for capture and say what it is."""
-    import transformers
-
-    model, config = loaded.model, loaded.model.config.get_text_config()
-    reads = anatomy.context(model) or UNLIMITED
-    proof = Proof.of(model, reads)
-    capturer = install(model, proof)
-    hook = ResidualHook(model)
-    reader = PromptReader(loaded.tokenizer, model.get_input_embeddings().weight.shape[0])
-    head = exact_head(capturer, hook)
-    stream = find_stream(model, capturer.blocks, anatomy.check_ids(model, CHECK_TOKENS), head)
-    for addition in stream.additions:
-        addition.project.register_forward_pre_hook(keep_values)
-    said = anatomy.largest(config, "num_attention_heads", default=1)
-    width = anatomy.largest(config, "hidden_size", default=0) // said
-    vocab = model.get_input_embeddings().weight.shape[0]
-    card = ModelCard(
-        model=loaded.spec.id,
-        label=loaded.spec.label,
-        revision=loaded.revision,
-        source=loaded.spec.source,
-        licence=loaded.spec.licence,
-        architecture=type(model).__name__,
-        layers=capturer.layers,
-        heads=max(capturer.heads, default=0) or said,
-        kv_heads=anatomy.largest(config, "num_key_value_heads", default=said),
-        head_dim=anatomy.largest(config, "head_dim", default=width),
-        vocab=vocab,
-        context=min(reads, settings.max_tokens or reads),
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
-        dtype=str(model.dtype).removeprefix("torch."),
-        device=device,
-        device_name=device_name(device),
-        kernel=capturer.kernel,
-        weight_formula=capturer.weight_formula,
-        chat=reader.chat,
-        without_attention=capturer.without_attention,
-        stream=stream.where,
-        transformers=transformers.__version__,
-        torch=torch.__version__,
-        heads_by_layer=capturer.heads,
-        uneven=len({count for count in capturer.heads if count}) > 1
-        or any(len(set(anatomy.settings(config, name))) > 1 for name in ("num_key_value_heads", "head_dim")),
-        rules=read_rules(getattr(model, "generation_config", None), vocab),
-    )
-    pace = Pace()
-    footprint = _footprint(capturer, hook, card, pace, head is None)
-    way = find_way(model, anatomy.check_ids(model, CHECK_TEXT), shared=capturer.plain)
-    way = bounded(way, proof, model)
-    writer = Writer(model, loaded.tokenizer, way, card.rules.ending, card.rules)
-    scorer = Scorer(writer, reader, capturer)
-    return ReadyModel(card, capturer, reader, hook, head, stream, footprint, pace, Pace(), writer, Pace(), scorer)
-
-
-def _footprint(capturer: Capturer, hook: ResidualHook, card: ModelCard, pace: Pace, logits: bool) -> Footprint:
-    """What runs of this model hold; `logits`: those of every position too. The passes that tell it are timed."""
-
-    def nbytes(tokens: int) -> int:
-        ids = anatomy.check_ids(capturer.model, tokens)
-        began = time.perf_counter()
-        (_, recording), residual = hook.during(lambda: capturer.forward(ids, Job()))
-        _synchronize(card.device)
-        pace.add(tokens, time.perf_counter() - began)
-        return (
-            without_values(recording.layers)[1]
-            + _nbytes((residual, *recording.stream))
-            + 4 * card.vocab * tokens * logits
-        )
-
-    windows = anatomy.settings(capturer.model.config.get_text_config(), "sliding_window")
-    return Footprint.measured(nbytes, min(windows, default=None), card.context)
-
-
-def _synchronize(device: str) -> None:
-    """Wait until the device has done what it was given, so that seconds are true."""
-    kind = device.partition(":")[0]
-    if kind != "cpu":
-        module: Any = getattr(torch, kind)
-        module.synchronize()
 
 
 def megabytes(nbytes: float) -> str:

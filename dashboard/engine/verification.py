@@ -7,7 +7,6 @@ shared; texts by ``generate``. Run as ``python -m dashboard verify [MODEL]``, or
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,43 +14,43 @@ from typing import Any
 
 import numpy as np
 import torch
-import transformers
 from torch import Tensor
 from transformers import GenerationConfig
 
+from dashboard.engine.api.attention import METRICS, HeadRequest
+from dashboard.engine.api.decoding import DecodeSettings
+from dashboard.engine.api.engine import Engine
 from dashboard.engine.api.generation import FLOAT_NOISE, Column, GenerateRequest
-from dashboard.engine.api.model import (
-    METRICS,
-    DecodeSettings,
-    Deviation,
-    Engine,
-    HeadRequest,
-    Job,
-    LensRequest,
-    ModelCard,
-    TokenizedPrompt,
-    Verification,
-)
+from dashboard.engine.api.lens import LensRequest
+from dashboard.engine.api.model import Job, ModelCard, TokenizedPrompt
 from dashboard.engine.api.scoring import ScoreRequest
+from dashboard.engine.api.verification import Deviation, Verification
 from dashboard.engine.capture.limits import last_logits
+from dashboard.engine.device.memory import first_line
 from dashboard.engine.generation.cache_choice import HALF
 from dashboard.engine.models.anatomy import FAMILY_ERRORS, check_ids
-from dashboard.engine.models.failures import first_line
 from dashboard.engine.models.generation_config import without_rules
 from dashboard.engine.prediction.decoding import process
+from dashboard.engine.verify_command import main
 from dashboard.errors import Cancelled, DashboardError
 from dashboard.run_key import RunKey
 
 Held = Callable[[], contextlib.AbstractContextManager[object]]
+
 LENGTHS = (8, 48, 192)
 """Tokens of the texts, as far as the model reads them."""
+
 NEW = 8
 """Tokens of the generated text."""
+
 CANDIDATES = 20
 """Likeliest tokens whose logits and probabilities are compared."""
+
 SETTINGS = DecodeSettings(temperature=0.7, top_k=50, top_p=0.9, repetition_penalty=1.2, model_rules=False)
+
 GREEDY = DecodeSettings(do_sample=False, model_rules=False)
 """Of the model alone: what its generation config asks for has tests of its own."""
+
 BOUNDS = {
     "logits": 1e-4,
     "log_p": 1e-3,
@@ -64,6 +63,7 @@ BOUNDS = {
     "scores": 2e-3,
 }
 """Largest difference allowed in float32. Logits and metrics: relative to the largest, where that is above 1."""
+
 HALF_BOUNDS = {name: HALF * bound for name, bound in BOUNDS.items()} | {"text": float("inf")}
 """In float16 and bfloat16, whose own results are rounded to 3 or 2 digits: a greedy text may part at any near tie."""
 
@@ -268,6 +268,7 @@ def _scores(engine: Engine, _card: ModelCard, key: RunKey, text: _Plain) -> floa
 
 
 _Compare = Callable[[Engine, ModelCard, RunKey, _Plain], float | None]
+
 _COMPARISONS: dict[str, _Compare] = {
     "logits": _logits,
     "log_p": _log_p,
@@ -279,47 +280,6 @@ _COMPARISONS: dict[str, _Compare] = {
     "text_log_p": _text_log_p,
     "scores": _scores,
 }
-
-
-# -- the command --------------------------------------------------------------------------------------------------
-def table(result: Verification, text: Callable[..., str]) -> str:
-    """The result as plain text, a line a quantity, a column a length."""
-    card = result.card
-    lines = [
-        f"{card.label} · {card.revision[:12]} · {card.dtype} · {card.device} · {card.kernel}",
-        f"transformers {card.transformers} · torch {card.torch}",
-        "",
-        f"{'':<46}"
-        + "".join(f"{f'T = {tokens}':>11}" for tokens in result.lengths)
-        + f"{text('verify.column_bound'):>11}",
-    ]
-    for name, bound, rows in result.quantities:
-        errors = [f"{row.error:.2g}" if row and not row.refused else "-" for row in rows]
-        verdict = text(f"verify.{'ok' if all(row is None or row.ok for row in rows) else 'off'}")
-        cells = "".join(f"{error:>11}" for error in errors)
-        lines.append(f"{text(f'verify.quantity.{name}'):<46}{cells}{bound:>11.2g}  {verdict}")
-        reasons = {text(row.refused, **dict(row.facts)) for row in rows if row and row.refused}
-        lines += [f"    {reason}" for reason in sorted(reasons)]
-    return "\n".join(lines)
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Verify one model (default: the one that pages open with); 0 when every difference is within its bound."""
-    from dashboard.engine.local import LocalEngine
-    from dashboard.i18n import Catalogue, pick_language
-    from dashboard.settings import Settings
-
-    transformers.utils.logging.disable_progress_bar()
-    text = Catalogue(pick_language(os.environ.get("LOGITSCOPE_LANGUAGE"), None, "en"))
-    try:
-        settings = Settings.load()
-        result = LocalEngine(settings).verify(arguments[0] if arguments else settings.model)
-    except DashboardError as error:
-        print(text(error.message_id, **error.facts))
-        return 2
-    print(table(result, text))
-    print("\n" + text("verify.all_ok" if result.ok else "verify.some_off"))
-    return 0 if result.ok else 1
 
 
 if __name__ == "__main__":

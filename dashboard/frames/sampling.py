@@ -13,8 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dashboard.engine.api.generation import FLOAT_NOISE, Generated, Output, SettingsComparison
-from dashboard.engine.api.model import Token
-from dashboard.tokens import visible
+from dashboard.tokens import Token, visible
 
 Tokens = Mapping[int, Token]
 

@@ -14,7 +14,8 @@ import pandas as pd
 from dashboard.benchmarks import files
 from dashboard.benchmarks.items import Item, PronounPair, SentencePair, SentenceTriple, Skipped
 from dashboard.benchmarks.pronouns import women_first
-from dashboard.engine.api.model import Engine, Job, Token
+from dashboard.engine.api.engine import Engine
+from dashboard.engine.api.model import Job
 from dashboard.engine.api.scoring import ScoreCost, SentenceRequest
 from dashboard.errors import BenchmarkEmpty
 from dashboard.frames import bias_benchmarks as frames
@@ -25,6 +26,7 @@ from dashboard.probes.continuations import Continuation
 from dashboard.probes.lexicon import occupations
 from dashboard.run_key import RunKey
 from dashboard.stats.benchmarks import Scored, total_effect
+from dashboard.tokens import Token
 
 BENCHMARK = "benchmark"
 """The kind of these jobs."""

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dashboard.engine.api.model import Engine, Job, TokenizedPrompt
+from dashboard.engine.api.engine import Engine
+from dashboard.engine.api.model import Job, TokenizedPrompt
 from dashboard.engine.api.scoring import ScoreCost
 from dashboard.jobs.spec import JobSpec, run_facts
 from dashboard.run_key import RunKey

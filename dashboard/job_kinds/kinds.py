@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from dashboard.engine.api.model import Engine, Job
+from dashboard.engine.api.engine import Engine
+from dashboard.engine.api.model import Job
 from dashboard.job_kinds.benchmark import BENCHMARK, run_benchmark
 from dashboard.job_kinds.keys import current_run
 from dashboard.job_kinds.probe import PROBE, run_probe

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dashboard.engine.api.model import Engine, Job
+from dashboard.engine.api.engine import Engine
+from dashboard.engine.api.model import Job
 from dashboard.engine.api.scoring import ScoreCost
 from dashboard.job_kinds.keys import sampled_cost, scoring_key
 from dashboard.jobs.runner import JobRunner

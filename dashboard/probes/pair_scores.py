@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.engine.api.model import Engine, Job
+from dashboard.engine.api.engine import Engine
+from dashboard.engine.api.model import Job
 from dashboard.engine.api.scoring import ScoreCost, ScoreRequest, SentenceRequest
 from dashboard.probes.continuations import Ids, Rows, Tokenise, shared
 from dashboard.probes.tokenized_probe import Prepared

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column
-from dashboard.engine.api.model import DecodeSettings
 from dashboard.parsing.strict_json import read_json
 from dashboard.sampling import ranges
 from dashboard.sampling.ranges import LEAST_TEMPERATURE

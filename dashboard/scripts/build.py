@@ -1,7 +1,7 @@
 """Scripts that make a chart again with plain transformers and Plotly, and nothing of ours.
 
 A script is a header of literal constants, written by `ascii` (so no name or token can become code), and fixed parts
-from ``script_templates/``, which are plain Python. It leaves its numbers in ``numbers`` and its chart in ``figure``.
+from ``templates/``, which are plain Python. It leaves its numbers in ``numbers`` and its chart in ``figure``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
-from dashboard.engine.api.model import METRICS, DecodeSettings, LensRequest, ModelCard, RuleValue
+from dashboard.engine.api.attention import METRICS
+from dashboard.engine.api.decoding import DecodeSettings, RuleValue
+from dashboard.engine.api.lens import LensRequest
+from dashboard.engine.api.model import ModelCard
 from dashboard.engine.models.bundled_package import PACKAGE as BUNDLED_PACKAGE
 from dashboard.run_key import RunKey
 
@@ -198,7 +201,7 @@ def chart_script(
         card: the model.
         key: the run.
         constants: name -> literal, beside those that say which model and tokens.
-        parts: files of ``script_templates/``, in order, behind those that load the model and name tokens.
+        parts: files of ``templates/``, in order, behind those that load the model and name tokens.
         attention: it computes all weights.
         notes: lines of the script's own docstring; our words, at most 118 characters each.
         prompts: token ids of the prompts, ``PROMPTS``, that take turns as ``TOKEN_IDS``; ``None``: the key's own is

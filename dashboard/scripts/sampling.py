@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from dashboard.engine.api.decoding import ModelRules
 from dashboard.engine.api.generation import FLOAT_NOISE, Column, CompareRequest, GenerateRequest, TreeRequest
-from dashboard.engine.api.model import ModelCard, ModelRules
+from dashboard.engine.api.model import ModelCard
 from dashboard.run_key import RunKey
 from dashboard.sampling.forks import Fork
 from dashboard.scripts.build import chart_script, rule_constants, rule_parts

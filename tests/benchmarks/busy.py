@@ -44,8 +44,8 @@ def torchs_own() -> None:
 
 
 def _step(made: Any, key: Any, seed: int) -> float:
+    from dashboard.engine.api.decoding import DecodeSettings
     from dashboard.engine.api.generation import Column, GenerateRequest
-    from dashboard.engine.api.model import DecodeSettings
 
     texts = made.generate(key, GenerateRequest((Column(DecodeSettings(), ROWS, NEW, seed=seed),)))
     return float((texts.seconds - texts.prompt_seconds) / max(len(output.ids) for output in texts.outputs))

@@ -21,8 +21,8 @@ LENGTHS = (10, 512)
 
 def columns(rows: int = ROWS, new: int = NEW, seed: int = 0) -> tuple[Any, ...]:
     """Four ways of drawing, as a teacher would compare them."""
+    from dashboard.engine.api.decoding import DecodeSettings
     from dashboard.engine.api.generation import Column
-    from dashboard.engine.api.model import DecodeSettings
 
     ways = (
         DecodeSettings(),

@@ -26,7 +26,7 @@ from components.charts.sampling.sets import quality_diversity_figure, sets_figur
 from components.charts.sampling.settings import settings_lines_figure, settings_map_figure
 from components.charts.sampling.trees import beam_tree_figure, probability_tree_figure
 from components.charts.theme import ChartTheme
-from dashboard.engine.api.model import KeyColumn
+from dashboard.engine.api.attention import KeyColumn
 from dashboard.frames.attention import column_frame, metric_frame, query_rows_frame, row_frame
 from dashboard.frames.bias import completion_frame, delta_frame, forest_frame, map_frame
 from dashboard.frames.bias_groups import distance_frame as group_distance_frame

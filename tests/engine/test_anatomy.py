@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from dashboard.engine.capture.capture import install
+from dashboard.engine.capture.head import ResidualHook, exact_head
+from dashboard.engine.capture.install import install
 from dashboard.engine.capture.residual_stream import find_stream
 from dashboard.engine.models import anatomy
-from dashboard.engine.prediction.candidates import ResidualHook, exact_head
 from tests.engine import every_family
 from tests.engine.families import build
 

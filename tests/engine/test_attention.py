@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from dashboard.engine.api.model import METRICS, CombineRequest, HeadRequest, Job, RolloutRequest
+from dashboard.engine.api.attention import METRICS, CombineRequest, HeadRequest, RolloutRequest
+from dashboard.engine.api.model import Job
 from dashboard.engine.attention import tiles, weight_maps
-from dashboard.engine.capture.capture import install
+from dashboard.engine.capture.install import install
 from dashboard.errors import Cancelled, LayerHasFewerHeads, LayerHasNoAttention
 from dashboard.frames.attention import metric_frame
 from tests.engine import plain

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, GenerateRequest
-from dashboard.engine.api.model import DecodeSettings, Job
+from dashboard.engine.api.model import Job
 from dashboard.engine.generation.beams import generation_config
 from dashboard.settings import BUNDLED
 from tests.engine.test_generation import plain  # noqa: F401 - a fixture

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import GenerationConfig
 
-from dashboard.engine.api.model import DecodeSettings
+from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.prediction.decoding import process, processors
 from tests.engine.families import FAMILIES
 

@@ -10,9 +10,10 @@ import pytest
 import torch
 from scipy.spatial.distance import jensenshannon
 
+from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import CompareRequest, TreeRequest
-from dashboard.engine.api.model import DecodeSettings, Job
-from dashboard.engine.generation.probability_tree import compare
+from dashboard.engine.api.model import Job
+from dashboard.engine.generation.settings_comparison import compare
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.prediction.decoding import process
 from dashboard.errors import Cancelled, GenerationTooLong

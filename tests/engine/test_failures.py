@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from dashboard.engine import local
-from dashboard.engine.api.model import CombineRequest, HeadRequest, LensRequest, RolloutRequest
+from dashboard.engine import ready
+from dashboard.engine.api.attention import CombineRequest, HeadRequest, RolloutRequest
+from dashboard.engine.api.lens import LensRequest
+from dashboard.engine.device.memory import first_line, is_memory
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.models import model_checks, model_folder, registry
-from dashboard.engine.models.failures import first_line, is_memory, loading_in_words
+from dashboard.engine.models.failures import loading_in_words
 from dashboard.errors import Cancelled, DashboardError, ModelFailed, OutOfMemory
 from dashboard.i18n import LANGUAGES, Catalogue
 from dashboard.process import logs
@@ -43,9 +45,9 @@ def globals_called(function):
 OURS = (
     *(registry.find, registry.fetch, registry.check, registry.load, registry._from_files, registry._tokenizer),
     *(model_folder.read_config, model_folder.revision, model_folder.stored_tensors, model_checks.check_size),
-    *(local._ready, local._footprint),
+    *(ready.make_ready, ready._footprint),
 )
-INSIDE = sorted({name for function in OURS for name in globals_called(function)} - {"dashboard.engine.local.Job"})
+INSIDE = sorted({name for function in OURS for name in globals_called(function)} - {"dashboard.engine.ready.Job"})
 LIBRARIES = (
     "transformers.AutoConfig.from_pretrained",
     "transformers.AutoModelForCausalLM.from_pretrained",

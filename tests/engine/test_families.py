@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dashboard.engine.api.model import Job
-from dashboard.engine.capture.capture import install
+from dashboard.engine.capture.install import install
 from dashboard.engine.capture.replay import LastMap
 from dashboard.errors import Cancelled
 from tests.engine.families import FAMILIES, REPLAYED, SINKS, WITHOUT_ATTENTION, build

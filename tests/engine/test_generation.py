@@ -12,9 +12,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import FLOAT_NOISE, Column, GenerateRequest, assembled
-from dashboard.engine.api.model import DecodeSettings, Job
-from dashboard.engine.capture.capture import install
+from dashboard.engine.api.model import Job
+from dashboard.engine.capture.install import install
 from dashboard.engine.device.device_lock import DeviceLock
 from dashboard.engine.generation import sampler
 from dashboard.engine.generation.batch import generate

@@ -11,10 +11,12 @@ import torch
 from transformers import GenerationConfig
 from transformers.generation import GenerationMixin
 
+from dashboard.engine.api.decoding import OF_BEAMS, PENALTIES, PURE, WARPERS, DecodeSettings
 from dashboard.engine.api.generation import Column, CompareRequest, GenerateRequest, TreeRequest
-from dashboard.engine.api.model import OF_BEAMS, PENALTIES, PURE, WARPERS, DecodeSettings, Job
+from dashboard.engine.api.model import Job
 from dashboard.engine.generation.batch import generate
-from dashboard.engine.generation.probability_tree import compare, probability_tree
+from dashboard.engine.generation.probability_tree import probability_tree
+from dashboard.engine.generation.settings_comparison import compare
 from dashboard.engine.models.generation_config import (
     ACTS,
     LEFT_OUT,

@@ -5,7 +5,7 @@ import torch
 
 from dashboard.engine.api.model import Job
 from dashboard.engine.capture import kernels
-from dashboard.engine.capture.capture import install
+from dashboard.engine.capture.install import install
 from tests.engine import every_family
 from tests.engine.every_family import IDS
 from tests.engine.families import build

@@ -9,13 +9,16 @@ import pytest
 import torch
 from torch import nn
 
-from dashboard.engine.api.model import AttributionRequest, Job, LensRequest
+from dashboard.engine.api.lens import AttributionRequest, LensRequest
+from dashboard.engine.api.model import Job
 from dashboard.engine.capture import kernels
-from dashboard.engine.capture.capture import install, keep_values
+from dashboard.engine.capture.capture import keep_values
+from dashboard.engine.capture.head import ResidualHook, exact_head
+from dashboard.engine.capture.install import install
 from dashboard.engine.capture.residual_stream import Tail, find_stream
 from dashboard.engine.models.anatomy import check_ids, decoder_blocks
+from dashboard.engine.prediction import attribution as attributions
 from dashboard.engine.prediction import lens as lenses
-from dashboard.engine.prediction.candidates import ResidualHook, exact_head
 from dashboard.errors import Cancelled
 from tests.engine.families import FAMILIES, build
 
@@ -57,7 +60,7 @@ class Opened:
 
     def attribution(self, **request):
         request = AttributionRequest(**request)
-        return lenses.attribution(request, self.stream, self.residual, self.values, self.capturer.heads)
+        return attributions.attribution(request, self.stream, self.residual, self.values, self.capturer.heads)
 
 
 def opened(name):

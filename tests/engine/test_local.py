@@ -7,17 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from dashboard.engine.api.attention import CombineRequest, HeadRequest, RolloutRequest
+from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, GenerateRequest
-from dashboard.engine.api.model import (
-    AttributionRequest,
-    CombineRequest,
-    DecodeSettings,
-    HeadRequest,
-    Job,
-    LensRequest,
-    RolloutRequest,
-)
-from dashboard.engine.capture.runs import Pace
+from dashboard.engine.api.lens import AttributionRequest, LensRequest
+from dashboard.engine.api.model import Job
+from dashboard.engine.device.pace import Pace
 from dashboard.engine.local import LocalEngine
 from dashboard.errors import (
     Busy,

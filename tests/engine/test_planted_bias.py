@@ -9,8 +9,8 @@ import math
 import numpy as np
 import pytest
 
+from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, GenerateRequest
-from dashboard.engine.api.model import DecodeSettings
 from dashboard.engine.api.scoring import ScoreRequest
 from dashboard.engine.local import LocalEngine
 from dashboard.settings import Settings

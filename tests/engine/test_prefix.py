@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from dashboard.engine.capture.capture import install
+from dashboard.engine.capture.attention_override import current
+from dashboard.engine.capture.install import install
 from dashboard.engine.generation.cache_choice import find_way
-from dashboard.engine.generation.prompt_cache import ROOM, CopiedPrompt, PlainPrompt, SharedPrompt, current
+from dashboard.engine.generation.prompt_cache import ROOM, CopiedPrompt, PlainPrompt, SharedPrompt
 from tests.engine.families import FAMILIES, REPLAYED, WINDOW, build
 
 IDS = tuple(range(3, 11))

@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy.stats import binom, kstest
 
-from dashboard.engine.api.model import DecodeSettings
+from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.generation.sampler import CANDIDATES, Chooser, gumbel, row_keys, told
 from dashboard.engine.prediction.decoding import process
 from tests.engine.test_decoding import random_settings

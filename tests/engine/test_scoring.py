@@ -10,7 +10,7 @@ import torch
 
 from dashboard.engine.api.model import Job, TokenizedPrompt
 from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
-from dashboard.engine.capture.capture import install
+from dashboard.engine.capture.install import install
 from dashboard.engine.device.device_lock import DeviceLock
 from dashboard.engine.generation.cache_choice import find_way
 from dashboard.engine.generation.text_generator import Turn, Writer
@@ -21,14 +21,7 @@ from dashboard.engine.scoring.passes import Reading, by_batches, by_tree
 from dashboard.engine.scoring.scorer import Scorer
 from dashboard.engine.scoring.token_trie import grow, plant
 from dashboard.engine.scoring.tree_attention import Walk
-from dashboard.errors import (
-    Cancelled,
-    NothingToScore,
-    PromptEmpty,
-    ScoresTooLarge,
-    ScoresTooLong,
-    WordsNotMarked,
-)
+from dashboard.errors import Cancelled, NothingToScore, PromptEmpty, ScoresTooLarge, ScoresTooLong, WordsNotMarked
 from dashboard.settings import BUNDLED
 from tests.engine.families import FAMILIES, REPLAYED, WINDOW, build
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from dashboard.engine.api.generation import GenerateRequest
-from dashboard.engine.api.model import Job, LensRequest
+from dashboard.engine.api.lens import LensRequest
+from dashboard.engine.api.model import Job
 from dashboard.engine.device.device_lock import DeviceLock
 from dashboard.engine.device.threads import FEW_ROWS, Threads, free_cores
 from dashboard.engine.local import LocalEngine
@@ -80,8 +81,8 @@ def test_free_cores_are_at_least_one_and_at_most_all():
 
 @pytest.mark.usefixtures("four")
 def test_every_step_of_a_text_and_every_small_look_has_the_same_threads_however_busy(tiny_settings, monkeypatch):
+    from dashboard.engine.api.decoding import DecodeSettings
     from dashboard.engine.api.generation import Column
-    from dashboard.engine.api.model import DecodeSettings
 
     seen, texts = [], []
     for free in (4, 1):

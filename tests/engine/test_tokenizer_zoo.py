@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dashboard.engine.api.model import PositionTable
+from dashboard.engine.api.prediction import PositionTable
 from dashboard.engine.scoring.word_ends import word_ends
 from dashboard.engine.tokenizing.prompt_reader import PromptReader
 from dashboard.errors import ChatTemplateFailed, DashboardError, PromptEmpty, TokenBeyondModel, TokenizerFailed
@@ -19,7 +19,7 @@ from tests.engine.tokenizer_zoo import KINDS, NASTY, tokenizer_of
 
 PROMPTS = ("The nurse", "The nur", "the nurse said that", "The nurse works as a", "the nurse ")
 COMPLETIONS = (" nurse", "se", " said", " the teacher", "a", "nurse", " tired")
-TEMPLATES = Path(word_ends.__code__.co_filename).parents[1] / "script_templates"
+TEMPLATES = Path(word_ends.__code__.co_filename).parents[2] / "scripts" / "templates"
 every_kind = pytest.mark.parametrize("name", KINDS)
 
 

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from dashboard.engine.api.model import Job, Token
-from dashboard.engine.capture.capture import install
+from dashboard.engine.api.model import Job
+from dashboard.engine.capture.head import ResidualHook, exact_head
+from dashboard.engine.capture.install import install
 from dashboard.engine.prediction import candidates
-from dashboard.engine.prediction.candidates import ResidualHook, exact_head
 from dashboard.errors import Cancelled
+from dashboard.tokens import Token
 from tests.engine.families import FAMILIES
 
 IDS = tuple(3 + (i * 37) % 290 for i in range(70))

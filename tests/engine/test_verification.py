@@ -11,9 +11,11 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from dashboard.engine import verification
-from dashboard.engine.api.model import METRICS, Job
+from dashboard.engine.api.attention import METRICS
+from dashboard.engine.api.model import Job
 from dashboard.engine.local import LocalEngine
-from dashboard.engine.verification import BOUNDS, LENGTHS, main, plain_metrics, table, verify
+from dashboard.engine.verification import BOUNDS, LENGTHS, plain_metrics, verify
+from dashboard.engine.verify_command import main, table
 from dashboard.errors import Cancelled
 from dashboard.i18n import Catalogue
 from tests.engine.families import build

@@ -8,10 +8,11 @@ import pytest
 import torch
 from transformers import Phi3Config
 
+from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, GenerateRequest
-from dashboard.engine.api.model import DecodeSettings, Job
+from dashboard.engine.api.model import Job
 from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
-from dashboard.engine.capture.capture import install
+from dashboard.engine.capture.install import install
 from dashboard.engine.capture.limits import Limit, Proof, last_logits
 from dashboard.engine.device.device_lock import DeviceLock
 from dashboard.engine.generation.batch import generate

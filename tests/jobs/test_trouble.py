@@ -6,13 +6,7 @@ import threading
 import pandas as pd
 import pytest
 
-from dashboard.errors import (
-    Busy,
-    JobDamaged,
-    JobFailed,
-    JobOutdated,
-    ModelUnreachable,
-)
+from dashboard.errors import Busy, JobDamaged, JobFailed, JobOutdated, ModelUnreachable
 from tests.jobs.made import RUN, Held, expected, made_spec, squares, until
 
 

@@ -10,7 +10,7 @@ from components.lens.panels import chosen_positions
 from components.next_token import panels
 from components.next_token.panels import predicted_colours
 from components.shell import panel, waiting
-from dashboard.engine.api.model import LensRequest
+from dashboard.engine.api.lens import LensRequest
 from dashboard.frames.next_token import position_frame
 from dashboard.i18n import Catalogue
 from tests.frames import samples

@@ -9,8 +9,8 @@ import pytest
 from components.sampling import generation_task
 from components.sampling.generation_task import Work
 from components.sampling.texts import token_colours
+from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, GenerateRequest
-from dashboard.engine.api.model import DecodeSettings
 from dashboard.errors import Cancelled
 from dashboard.i18n import Catalogue
 from dashboard.run_key import RunKey

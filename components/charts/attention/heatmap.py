@@ -15,8 +15,10 @@ from components.charts.attention.lines import lines_figure
 from components.charts.attention.mosaic import mosaic_figure
 from components.charts.axes import bar_figure, decimal, first_hidden, full_label, separators, tick_label, token_axis
 from components.charts.theme import BAR_ROOM, ChartTheme
-from dashboard.engine.api.model import Floats, Token, WeightMap
+from dashboard.engine.api.arrays import Floats
+from dashboard.engine.api.attention import WeightMap
 from dashboard.i18n import Catalogue
+from dashboard.tokens import Token
 
 __all__ = [
     "column_figure",

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from components.charts.axes import decimal, full_label, separators, tick_label
 from components.charts.theme import MONO, ChartTheme
-from dashboard.engine.api.model import Floats, Token, WeightMap
+from dashboard.engine.api.arrays import Floats
+from dashboard.engine.api.attention import WeightMap
 from dashboard.i18n import Catalogue
-from dashboard.tokens import visible
+from dashboard.tokens import Token, visible
 
 LINES_MOST = 64
 """So many tokens are joined by lines at most."""

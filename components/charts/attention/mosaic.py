@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from components.charts.axes import first_hidden, separators
 from components.charts.theme import BAR_ROOM, ChartTheme
-from dashboard.engine.api.model import Bytes, Tiles
+from dashboard.engine.api.arrays import Bytes
+from dashboard.engine.api.attention import Tiles
 from dashboard.i18n import Catalogue
 
 MOST_CELLS = 1_300_000

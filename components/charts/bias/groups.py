@@ -10,15 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from components.charts.axes import decimal, separators, wrapped
-from components.charts.bias.marks import (
-    BAR_AT_LEFT,
-    KINDS,
-    cell_labels,
-    folded_label,
-    marker_of,
-    more_rows,
-    name_label,
-)
+from components.charts.bias.marks import BAR_AT_LEFT, KINDS, cell_labels, folded_label, marker_of, more_rows, name_label
 from components.charts.series import DASHES, LEGEND, column_look, hover_words
 from components.charts.theme import BAR_ROOM, ChartTheme
 from dashboard.i18n import Catalogue

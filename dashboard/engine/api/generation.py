@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.engine.api.model import PURE, DecodeSettings, Floats, Ints
+from dashboard.engine.api.arrays import Floats, Ints, read_only
+from dashboard.engine.api.decoding import PURE, DecodeSettings
 from dashboard.errors import TextsUnfinished
 
 ALTERNATIVES = 10
@@ -190,7 +191,7 @@ def assembled(steps: Iterable[Step], request: GenerateRequest, *, unfinished: st
             name: np.stack([getattr(step, name)[place] for step, place in parts]) for name in names
         }
         for array in arrays.values():
-            array.flags.writeable = False
+            read_only(array)
         last, at = parts[-1]
         stopped = last.stopped[at] or unfinished
         outputs.append(Output(column, request.first_row + row, **arrays, stopped=stopped))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dashboard.engine.api.model import Floats, Ints
+from dashboard.engine.api.arrays import Floats, Ints
 
 ID_BYTES = 8
 """A token id in a tuple."""

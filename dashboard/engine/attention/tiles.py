@@ -10,7 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dashboard.engine.api.model import METRICS, TILE_SIDE, Job, Tiles
+from dashboard.engine.api.arrays import read_only
+from dashboard.engine.api.attention import METRICS, TILE_SIDE, Tiles
+from dashboard.engine.api.model import Job
 from dashboard.engine.capture.kernel_inputs import Layer
 from dashboard.errors import Cancelled
 
@@ -85,7 +87,7 @@ def sweep(layers: Sequence[Layer | None], ids: Sequence[int], heads: int, job: J
         job.progress((i + 1) / len(layers))
     arrays: list[np.ndarray] = [tiles, without_first, *metrics.values()]
     for array in arrays:
-        array.flags.writeable = False
+        read_only(array)
     lacking = {(i, head) for i, layer in enumerate(layers) if layer is not None for head in range(layer.heads, heads)}
     seconds = time.perf_counter() - began
     return Tiles(tiles, without_first, block, metrics, float(np.max(errors)), seconds, frozenset(lacking))

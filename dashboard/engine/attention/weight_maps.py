@@ -8,16 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dashboard.engine.api.model import (
+from dashboard.engine.api.arrays import read_only
+from dashboard.engine.api.attention import (
     AttentionRequest,
     CombineRequest,
     HeadRequest,
-    Job,
     KeyColumn,
     QueryRows,
     RolloutRequest,
     WeightMap,
 )
+from dashboard.engine.api.model import Job
 from dashboard.engine.capture.kernel_inputs import Layer
 from dashboard.errors import Cancelled, LayerHasFewerHeads, LayerHasNoAttention
 
@@ -64,7 +65,7 @@ def weight_map(layers: Layers, request: AttentionRequest, reasons: Reasons, job:
             parts.append(_pooled(_emptied(whole[:, cols[0] : cols[1]], start, cols[0]), block))
             job.progress(share[0])
     weights = torch.cat(parts).float().cpu().numpy()
-    weights.flags.writeable = False
+    read_only(weights)
     # a maximum over heads has no rows that should sum to 1; NumPy's maximum lets a NaN through, Python's does not
     is_max = isinstance(request, CombineRequest) and request.how == "max"
     error = float("nan") if is_max else float(np.max(errors))
@@ -200,8 +201,7 @@ def query_rows(layers: Layers, reasons: Reasons, query: int, heads: int) -> Quer
         for i, layer in enumerate(layers):
             if layer is not None:
                 found[i, : layer.heads] = layer.weights(None, (query, query + 1))[:, 0, : query + 1].cpu().numpy()
-    found.flags.writeable = False
-    return QueryRows(query, found)
+    return QueryRows(query, read_only(found))
 
 
 def key_column(layers: Layers, reasons: Reasons, layer: int, head: int, key: int) -> KeyColumn:
@@ -213,5 +213,4 @@ def key_column(layers: Layers, reasons: Reasons, layer: int, head: int, key: int
         for start in range(key, source.tokens, ROWS):
             stop = min(start + ROWS, source.tokens)
             found[start:stop] = source.weights([head], (start, stop))[0, :, key].cpu().numpy()
-    found.flags.writeable = False
-    return KeyColumn(layer, head, key, found)
+    return KeyColumn(layer, head, key, read_only(found))

@@ -20,8 +20,8 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from dashboard.engine.api.model import Job
+from dashboard.engine.capture import attention_override
 from dashboard.engine.capture.kernel_inputs import KernelInputs, Layer
-from dashboard.engine.generation import prompt_cache
 
 SDPA, EAGER = "logitscope_sdpa", "logitscope_eager"
 ROWS = 256
@@ -112,7 +112,7 @@ def _sinks(kwargs: dict[str, Any]) -> Tensor | None:
 def _sdpa(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **kwargs: Any
 ) -> Any:
-    rows = prompt_cache.current()
+    rows = attention_override.current()
     if rows is not None:
         return rows.attend(module, query, key, value, kwargs.get("scaling")), None
     mask = _selected(attention_mask, query, key, kwargs.pop("indices", None))

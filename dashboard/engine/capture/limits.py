@@ -16,8 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dashboard.engine.generation.prompt_cache import last_only
-from dashboard.engine.models.anatomy import FAMILY_ERRORS, check_ids, decoder_blocks, run
+from dashboard.engine.models.anatomy import FAMILY_ERRORS, check_ids, decoder_blocks, last_only, run
 
 SHORT = 12
 """Every limit of the copy [tokens]."""

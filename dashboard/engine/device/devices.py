@@ -84,3 +84,13 @@ def return_large_blocks() -> None:
 LARGE = 1 << 17
 _M_MMAP_THRESHOLD = -3
 """Its number in glibc's ``malloc.h``."""
+
+
+def synchronize(device: str) -> None:
+    """Wait until the device has done what it was given, so that seconds are true."""
+    kind = device.partition(":")[0]
+    if kind != "cpu":
+        import torch
+
+        module: Any = getattr(torch, kind)
+        module.synchronize()

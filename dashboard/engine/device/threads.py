@@ -16,8 +16,6 @@ from typing import Any
 
 import torch
 
-from dashboard.engine.models.anatomy import first_tensor
-
 FEW_ROWS = 64
 """A pass over at most so many tokens, all rows together, has little to share out."""
 FRESH_SECONDS = 0.25
@@ -69,7 +67,8 @@ class Threads:
         """From now on each pass of `model` has threads by its tokens, whoever calls it."""
 
         def before(_: Any, args: Any, kwargs: Any) -> None:
-            ids = first_tensor((*args, kwargs.get("input_ids"), kwargs.get("inputs_embeds")))
+            given = (*args, kwargs.get("input_ids"), kwargs.get("inputs_embeds"))
+            ids = next((value for value in given if torch.is_tensor(value)), None)
             small = ids is None or ids.shape[:2].numel() <= FEW_ROWS
             (self.small if small else self._long)()
 

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dashboard.engine.api.arrays import read_only
+from dashboard.engine.api.decoding import ModelRules
 from dashboard.engine.api.generation import (
     BeamTree,
     Column,
@@ -21,7 +23,6 @@ from dashboard.engine.api.generation import (
     Step,
     assembled,
 )
-from dashboard.engine.api.model import ModelRules
 from dashboard.engine.generation.beams import Search, search
 from dashboard.engine.generation.prompt_cache import Prompt, Rows
 from dashboard.engine.generation.sampler import Chooser, Drawn, Pick, row_keys, told
@@ -207,7 +208,7 @@ class _Batch:
 
 def _arrays(drawn: Drawn) -> dict[str, Any]:
     found = {field.name: getattr(drawn, field.name).cpu().numpy() for field in fields(Drawn)}
-    return {name: _fixed(array) for name, array in found.items()}
+    return {name: read_only(array) for name, array in found.items()}
 
 
 def _measured(writer: Writer, prompt: Prompt, ids: Sequence[int], text: Sequence[int]) -> dict[str, Any]:
@@ -229,10 +230,5 @@ def _whole(writer: Writer, prompt: Prompt, ids: Sequence[int], output: Output) -
         others = log_p.gather(-1, torch.tensor(output.alternatives, device=log_p.device))
     numbers = _arrays(drawn)
     return replace(
-        output, log_p=numbers["log_p"], ranks=numbers["ranks"], alternative_log_p=_fixed(others.cpu().numpy())
+        output, log_p=numbers["log_p"], ranks=numbers["ranks"], alternative_log_p=read_only(others.cpu().numpy())
     )
-
-
-def _fixed(array: np.ndarray) -> np.ndarray:
-    array.flags.writeable = False
-    return array

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
+from dashboard.engine.api.arrays import read_only
+from dashboard.engine.api.decoding import ModelRules
 from dashboard.engine.api.generation import DROPPED_SCORE, BeamTree, Column
-from dashboard.engine.api.model import ModelRules
 from dashboard.engine.generation.text_generator import Turn, Writer
 from dashboard.engine.models.generation_config import as_lists, without_rules
 from dashboard.engine.prediction.decoding import something_left
@@ -175,6 +176,4 @@ class _Watch(StoppingCriteria):  # type: ignore[misc]
 
 
 def _fixed(values: Sequence[float], kind: type) -> Any:
-    array: Any = np.array(values, kind)
-    array.flags.writeable = False
-    return array
+    return read_only(np.array(values, kind))

@@ -5,92 +5,22 @@ from __future__ import annotations
 import heapq
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from dashboard.engine.api.generation import CompareRequest, ProbabilityTree, SettingsComparison, TreeRequest
-from dashboard.engine.api.model import DecodeSettings, Job
+from dashboard.engine.api.arrays import read_only
+from dashboard.engine.api.generation import ProbabilityTree, TreeRequest
 from dashboard.engine.generation.prompt_cache import Prompt
-from dashboard.engine.generation.sampler import Chooser, row_keys
+from dashboard.engine.generation.sampler import single_row
 from dashboard.engine.generation.text_generator import Turn, Writer
-from dashboard.engine.models.generation_config import Origin
 from dashboard.errors import Busy, Cancelled
 
 AT_ONCE = 16
 """Ways of a tree that are followed in one pass."""
-
-
-def compare(
-    logits: Callable[[int], Tensor],
-    ids: Sequence[int],
-    request: CompareRequest,
-    job: Job,
-    writer: Writer | None = None,
-) -> SettingsComparison:
-    """Several settings against each other, position by position, each as the end of a prompt.
-
-    Args:
-        logits: position -> (vocab,) raw float32 logits.
-        ids: the text.
-        request: checked.
-        job: progress and cancel, at every position.
-        writer: has the model's own rules; ``None``: there are none.
-
-    Raises:
-        Cancelled: ``job.cancel`` was set.
-    """
-    start, stop = request.positions
-    count, settings = stop - start, len(request.settings)
-    kept, mass, entropy = (np.zeros((settings, count), kind) for kind in (np.int64, np.float32, np.float32))
-    own = np.zeros(count, np.float32)
-    distances = np.zeros((2, settings, settings, count), np.float32)
-    for place, pos in enumerate(range(start, stop)):
-        if job.cancel.is_set():
-            raise Cancelled
-        job.progress(place / count)
-        here = logits(pos)
-        seen = torch.tensor([list(ids[: pos + 1])], device=here.device)
-        log_p = torch.log_softmax(here.cpu().double(), -1)  # not every device has float64
-        # the settings' own scores, renormalised in float64: equal settings have distance 0
-        origin = writer.origin(seen[0]) if writer else None
-        choosers = [_chooser(one, origin) for one in request.settings]
-        log_q = [chooser.distribution(here[None], seen)[0].cpu().double().log_softmax(-1) for chooser in choosers]
-        own[place] = _entropy(log_p)
-        for i, one in enumerate(log_q):
-            left = one.exp() > 0
-            kept[i, place] = int(left.sum())
-            mass[i, place] = float(log_p[left].exp().sum())
-            entropy[i, place] = _entropy(one)
-            for j in range(i):
-                pair = _total_variation(one, log_q[j]), _jensen_shannon(one, log_q[j])
-                distances[:, i, j, place] = distances[:, j, i, place] = pair
-    for array in (kept, mass, entropy, own, distances):
-        array.flags.writeable = False
-    return SettingsComparison(kept, mass, entropy, own, distances[0], distances[1])
-
-
-def _chooser(settings: DecodeSettings, origin: Origin | None) -> Chooser:
-    return Chooser(settings, row_keys(0, 0, 1), origin=origin)
-
-
-def _entropy(log_p: Tensor) -> float:
-    return max(0.0, float(-(log_p.exp() * log_p.clamp_min(-1e300)).sum()))
-
-
-def _total_variation(one: Tensor, other: Tensor) -> float:
-    """½ Σ|a - b| of two ln distributions."""
-    return float((one.exp() - other.exp()).abs().sum() / 2)
-
-
-def _jensen_shannon(one: Tensor, other: Tensor) -> float:
-    """Mean KL to their midpoint [nats]."""
-    middle = torch.logaddexp(one, other) - math.log(2)
-    kl = [float((a.exp() * (a - middle).masked_fill(a == -torch.inf, 0)).sum()) for a in (one, other)]
-    return max(0.0, sum(kl) / 2)
 
 
 # -- the probability tree -----------------------------------------------------------------------------------------
@@ -143,7 +73,7 @@ class _Growth:
 
     def __init__(self, writer: Writer, prompt: Prompt, ids: Tensor, request: TreeRequest) -> None:
         self._ending, self._prompt, self._ids, self._request = writer.ending, prompt, ids, request
-        self._chooser = _chooser(request.settings, writer.origin(ids, request.limit))
+        self._chooser = single_row(request.settings, writer.origin(ids, request.limit))
         self._children: dict[tuple[int, ...], Tensor] = {(): self._after([()])[0]}
         """(vocab,) ln q after ways that are not shown yet."""
         self._inner: set[int] = set()
@@ -191,7 +121,7 @@ class _Growth:
         )
         probs = np.exp(np.array([way.log_prob for way in self.shown])).astype(np.float32)
         for array in (parents, tokens, depths, probs):
-            array.flags.writeable = False
+            read_only(array)
         states = tuple("inner" if node in self._inner else state for node, state in enumerate(self._states))
         unseen = max(0.0, 1 - self._pushed)
         return ProbabilityTree(parents, tokens, depths, probs, states, self.done, unseen, seconds, unfinished)

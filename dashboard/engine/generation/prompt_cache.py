@@ -7,15 +7,14 @@ anew. `dashboard.engine.generation.cache_choice` tries out which of them gives t
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import inspect
-from collections.abc import Iterator
-from contextvars import ContextVar
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+
+from dashboard.engine.capture.attention_override import attending
+from dashboard.engine.models.anatomy import last_only
 
 ROOM = 64
 """Tokens for which room is made at once."""
@@ -39,31 +38,6 @@ class Prompt(Protocol):
 
     def begin(self, rows: int) -> Rows:
         """So many texts that go on from it."""
-
-
-class Attends(Protocol):
-    """What a thread puts in place of its kernel: it knows keys and values that are not passed again."""
-
-    def attend(self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, scaling: float | None) -> Tensor:
-        """See `SharedRows.attend`."""
-
-
-_shared: ContextVar[Attends | None] = ContextVar("rows", default=None)
-
-
-def current() -> Attends | None:
-    """What attends in this thread in place of the kernel: rows that share their prompt's keys and values, or a tree."""
-    return _shared.get()
-
-
-@contextlib.contextmanager
-def attending(rows: Attends) -> Iterator[None]:
-    """Forward passes of this thread attend by `rows`."""
-    token = _shared.set(rows)
-    try:
-        yield
-    finally:
-        _shared.reset(token)
 
 
 class SharedPrompt:
@@ -220,8 +194,3 @@ class PlainRows:
     def keep(self, rows: Tensor) -> None:
         """See `Rows.keep`."""
         self._ids = self._ids[rows]
-
-
-def last_only(model: Any, count: int = 1) -> dict[str, int]:
-    """Have the model make the logits of the last `count` tokens only, where it can."""
-    return {"logits_to_keep": count} if "logits_to_keep" in inspect.signature(model.forward).parameters else {}

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from dashboard.engine.api.decoding import PENALTIES, DecodeSettings
 from dashboard.engine.api.generation import ALTERNATIVES
-from dashboard.engine.api.model import PENALTIES, DecodeSettings
 from dashboard.engine.models.generation_config import Origin
 from dashboard.engine.prediction.decoding import processors, run, something_left
 
@@ -339,6 +339,11 @@ class Chooser:
         behind = torch.where(warped > 0, warped + len(self._penalties), 0)
         every = torch.arange(scores.shape[-1], device=scores.device).expand_as(scores)
         return _Left(every, log_q, others, others, torch.where(penalised > 0, penalised, behind))
+
+
+def single_row(settings: DecodeSettings, origin: Origin | None) -> Chooser:
+    """A chooser for one row, whose distribution is read and from which nothing is drawn."""
+    return Chooser(settings, row_keys(0, 0, 1), origin=origin)
 
 
 def rows_at_once(vocab: int) -> int:

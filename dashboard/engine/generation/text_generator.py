@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dashboard.engine.api.decoding import ModelRules
 from dashboard.engine.api.generation import Column
-from dashboard.engine.api.model import Job, ModelRules
+from dashboard.engine.api.model import Job
 from dashboard.engine.capture.capture import following
 from dashboard.engine.capture.limits import last_logits
 from dashboard.engine.device.device_lock import DeviceLock

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import defaultdict
 from typing import Any
 
@@ -146,3 +147,8 @@ def residual(values: Any) -> Tensor | None:
     """(T, d) the residual among what a block was given or gave; ``None`` where that is not one (1, T, d) tensor."""
     found = first_tensor(values)
     return found[0].detach() if found is not None and found.ndim == 3 and found.shape[0] == 1 else None
+
+
+def last_only(model: Any, count: int = 1) -> dict[str, int]:
+    """Have the model make the logits of the last `count` tokens only, where it can."""
+    return {"logits_to_keep": count} if "logits_to_keep" in inspect.signature(model.forward).parameters else {}

@@ -29,7 +29,7 @@ from transformers.generation.logits_process import (
     TopHLogitsWarper,
 )
 
-from dashboard.engine.api.model import ModelRules, RuleValue
+from dashboard.engine.api.decoding import ModelRules, RuleValue
 
 OF_COLUMNS = frozenset(
     {

@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from dashboard.engine.device.memory import first_line
 from dashboard.engine.models import model_folder
-from dashboard.engine.models.failures import first_line
 from dashboard.errors import CacheUnwritable, DashboardError, ModelBroken, ModelUnknown, ModelUnreachable, ModelUnsafe
 from dashboard.settings import Settings
 

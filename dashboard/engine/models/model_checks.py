@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from dashboard.engine.models.failures import first_line
+from dashboard.engine.device.memory import first_line
 from dashboard.engine.models.model_folder import StoredTensor
 from dashboard.errors import (
     ModelEncoderDecoder,

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from dashboard.engine.device.devices import pick_dtype
+from dashboard.engine.device.memory import first_line, is_memory
 from dashboard.engine.models import bundled, hub, model_checks, model_folder
-from dashboard.engine.models.failures import files_in_words, first_line, is_memory
+from dashboard.engine.models.failures import files_in_words
 from dashboard.errors import (
     ModelEncoderDecoder,
     ModelNotAllowed,

@@ -2,131 +2,21 @@
 
 from __future__ import annotations
 
-import copy
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from transformers.modeling_outputs import BaseModelOutputWithPast
+from torch import Tensor
 
-from dashboard.engine.api.model import Candidates, Job, PositionTable, Token
-from dashboard.engine.capture.capture import Capturer
-from dashboard.engine.models.anatomy import FAMILY_ERRORS, base_name, check_ids
+from dashboard.engine.api.arrays import read_only
+from dashboard.engine.api.model import Job
+from dashboard.engine.api.prediction import Candidates, PositionTable
 from dashboard.errors import Cancelled
+from dashboard.tokens import Token
 
 BLOCK = 64
 """Positions whose logits are in memory at once."""
-HEAD_ERROR = 1e-4
-"""Logits remade from the residual may differ so much from the model's own, relative to the largest [1]."""
-CHECK_TOKENS = 6
-
-
-class _Given(BaseModelOutputWithPast):  # type: ignore[misc]
-    """A base model's output; what a family asks for beyond it is ``None``."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return None
-
-
-class _Stub(nn.Module):
-    """Stands for the base model and returns the residual that its thread was given; all else is the model's own."""
-
-    def __init__(self, base: nn.Module) -> None:
-        super().__init__()
-        self.given = threading.local()
-        self._base = (base,)  # in a tuple, so that it is no part of this module
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            return getattr(self.__dict__["_base"][0], name)
-
-    @property
-    def decoder(self) -> _Stub:
-        """Some families reach through to the decoder."""
-        return self
-
-    def forward(self, *_args: Any, **_kwargs: Any) -> _Given:
-        """The given residual, as the base model would return it."""
-        return _Given(last_hidden_state=self.given.residual)
-
-
-class Head:
-    """The model's own code after its base model: projection, scaling, soft-capping, whatever the family has.
-
-    A shallow copy of the model, sharing its weights, whose base model is a stub.
-    """
-
-    def __init__(self, model: Any, *, softcap: bool = True) -> None:
-        """Copy `model` shallowly, without its final soft-cap on request; the model itself stays as it is."""
-        base = base_name(model)
-        self._stub = _Stub(getattr(model, base))
-        self._model = copy.copy(model)
-        if not softcap:
-            self._model.config = copy.deepcopy(model.config)
-            for config in (self._model.config, self._model.config.get_text_config()):
-                config.final_logit_softcapping = None
-        self._model._modules = dict(model._modules)
-        self._model._modules[base] = self._stub
-
-    def logits(self, residual: Tensor) -> Tensor:
-        """(P, vocab) float32 logits of (P, d) outputs of the base model."""
-        self._stub.given.residual = residual[None]
-        try:
-            ids = torch.zeros((1, residual.shape[0]), dtype=torch.long, device=residual.device)
-            logits: Tensor = self._model(input_ids=ids, use_cache=False).logits
-            return logits[0].float()
-        finally:
-            del self._stub.given.residual
-
-
-class ResidualHook:
-    """Keeps what the base model returned during one forward pass of one thread."""
-
-    def __init__(self, model: Any) -> None:
-        """Register a permanent hook that does nothing until `keep` is called in its thread."""
-        self._local = threading.local()
-        base = getattr(model, base_name(model))
-        base.register_forward_hook(self._hook)
-        # some families (OPT) reach through to the base model's decoder
-        if isinstance(getattr(base, "decoder", None), nn.Module):
-            base.decoder.register_forward_hook(self._hook)
-
-    def _hook(self, _module: nn.Module, _args: Any, output: Any) -> None:
-        if getattr(self._local, "keep", False):
-            self._local.residual = output[0][0].detach()
-
-    def during(self, call: Callable[[], Any]) -> tuple[Any, Tensor]:
-        """What `call` returns, and the (T, d) residual that the base model gave meanwhile."""
-        self._local.keep = True
-        try:
-            result = call()
-            return result, self._local.residual
-        finally:
-            self._local.keep = False
-            self._local.residual = None
-
-
-def exact_head(capturer: Capturer, hook: ResidualHook) -> Head | None:
-    """The model's head on its own, if it remakes the model's logits; ``None`` if the family needs more than that."""
-    head = Head(capturer.model)
-    try:
-        ids = check_ids(capturer.model, CHECK_TOKENS)
-        (output, _), residual = hook.during(lambda: capturer.forward(ids, Job()))
-        with torch.inference_mode():
-            last, own = head.logits(residual[-1:])[0], output.logits[0, -1].float()
-    except FAMILY_ERRORS:
-        return None
-    if last.shape != own.shape:
-        return None
-    return head if (last - own).abs().max() <= HEAD_ERROR * max(1.0, float(own.abs().max())) else None
 
 
 def candidates(logits: Tensor, pos: int, k: int, token: Callable[[int], Token], pins: Sequence[int] = ()) -> Candidates:
@@ -141,10 +31,10 @@ def candidates(logits: Tensor, pos: int, k: int, token: Callable[[int], Token], 
     ranks = [*range(1, len(top) + 1), *pinned.tolist()]
     return Candidates(
         pos=pos,
-        ids=_frozen(np.array(ids, np.int64)),
-        ranks=_frozen(np.array(ranks, np.int64)),
-        logits=_frozen(logits[at].float().numpy()),
-        probs=_frozen(log_p[at].exp().float().numpy()),
+        ids=read_only(np.array(ids, np.int64)),
+        ranks=read_only(np.array(ranks, np.int64)),
+        logits=read_only(logits[at].float().numpy()),
+        probs=read_only(log_p[at].exp().float().numpy()),
         entropy_nats=float(-(log_p.exp() * log_p.clamp_min(-1e300)).sum()),
         tokens=tuple(token(i) for i in ids),
     )
@@ -187,8 +77,13 @@ def position_table(
         actual_rank[start : start + rows] = 1 + (logits[:rows] > chosen).sum(-1).cpu().numpy()
         entropy[start:stop] = found.entropy.cpu().numpy()
         job.progress(stop / count)
-    columns = (predicted_prob, actual_log_prob, actual_rank, entropy)
-    return PositionTable(tuple(token(int(i)) for i in predicted), *(_frozen(column) for column in columns))
+    return PositionTable(
+        predicted=tuple(token(int(i)) for i in predicted),
+        predicted_prob=read_only(predicted_prob),
+        actual_log_prob=read_only(actual_log_prob),
+        actual_rank=read_only(actual_rank),
+        entropy_nats=read_only(entropy),
+    )
 
 
 @dataclass(frozen=True)
@@ -222,8 +117,3 @@ def moments(logits: Tensor, room: Tensor | None = None) -> Moments:
         expected = weights.mul_(shifted).sum(-1)
     log_total = total.log()
     return Moments(shifted, log_total, (log_total - expected / total).clamp_min(0))
-
-
-def _frozen(array: np.ndarray) -> np.ndarray:
-    array.flags.writeable = False
-    return array

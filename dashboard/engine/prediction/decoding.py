@@ -18,8 +18,10 @@ from transformers.generation.logits_process import (
     TypicalLogitsWarper,
 )
 
-from dashboard.engine.api.model import DecodeSettings, Processed
+from dashboard.engine.api.arrays import read_only
+from dashboard.engine.api.decoding import DecodeSettings, Processed
 from dashboard.engine.models.generation_config import Origin, rule_processors
+from dashboard.engine.prediction.distributions import entropy
 from dashboard.errors import NothingLeft
 
 _MAKERS: dict[str, Callable[[DecodeSettings], LogitsProcessor]] = {
@@ -131,18 +133,13 @@ def process(
     q = log_q.exp()
     kept = q > 0
     reported = q[torch.tensor(list(shown), dtype=torch.long)].numpy()
-    reported.flags.writeable = False
     return Processed(
         names=tuple(names),
-        probs=reported,
+        probs=read_only(reported),
         cut_by=tuple("" if cut_by[i] == 0 else names[cut_by[i] - 1] for i in shown),
         kept=int(kept.sum()),
         kept_mass=float(log_p[kept].exp().sum()),
-        entropy_before_nats=_entropy(log_p),
-        entropy_after_nats=_entropy(log_q),
+        entropy_before_nats=entropy(log_p),
+        entropy_after_nats=entropy(log_q),
         kl_nats=float((q[kept] * (log_q[kept] - log_p[kept])).sum()),
     )
-
-
-def _entropy(log_p: Tensor) -> float:
-    return max(0.0, float(-(log_p.exp() * log_p.clamp_min(-1e300)).sum()))

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dashboard.engine.api.model import Ints
+from dashboard.engine.api.arrays import Ints
 from dashboard.engine.capture.limits import last_logits
 from dashboard.engine.generation.cache_choice import CHECK_ERROR, HALF
 from dashboard.engine.generation.text_generator import Turn, Writer

@@ -10,10 +10,11 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from dashboard.engine.api.model import Floats, Job
+from dashboard.engine.api.arrays import Floats, read_only
+from dashboard.engine.api.model import Job
 from dashboard.engine.api.scoring import ScoreCost, ScoreRequest, Scores, SentenceRequest, SentenceScores
 from dashboard.engine.capture.capture import Capturer, following
-from dashboard.engine.capture.runs import Pace
+from dashboard.engine.device.pace import Pace
 from dashboard.engine.generation.text_generator import Turn, Writer
 from dashboard.engine.scoring.passes import Reading, batch_tokens, by_batches, by_tree, crosses, fits, tree_tokens
 from dashboard.engine.scoring.token_trie import Branches, Forest, Ids, grow, plant
@@ -139,7 +140,7 @@ class Scorer:
             seconds=time.perf_counter() - began,
             way=self._way(plan),
         )
-        found.paths.flags.writeable = False
+        read_only(found.paths)
         self.pace.add(found.tokens, found.seconds)
         return found
 
@@ -156,7 +157,7 @@ class Scorer:
             for number, path in zip(groups[prompt], behind.paths, strict=True):
                 rows[number] = _final(reading.log_p[first + path[path >= 0]])
         lengths = np.array([len(row) for row in rows])
-        lengths.flags.writeable = False
+        read_only(lengths)
         found = SentenceScores(
             token_log_p=tuple(rows),
             log_p=_final(np.array([row.sum(dtype=np.float64) for row in rows])),
@@ -218,6 +219,4 @@ def _endings(request: SentenceRequest, numbers: Sequence[int]) -> list[Ids]:
 
 
 def _final(array: np.ndarray) -> Floats:
-    found: Floats = array.astype(np.float32, copy=False)
-    found.flags.writeable = False
-    return found
+    return read_only(array.astype(np.float32, copy=False))

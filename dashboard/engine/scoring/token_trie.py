@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from dashboard.engine.api.model import Ints
+from dashboard.engine.api.arrays import Ints
 
 Ids = tuple[int, ...]
 

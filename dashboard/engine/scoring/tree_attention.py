@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from dashboard.engine.api.model import Ints
-from dashboard.engine.generation.prompt_cache import attending
+from dashboard.engine.api.arrays import Ints
+from dashboard.engine.capture.attention_override import attending
 from dashboard.engine.scoring.token_trie import TokenTree
 
 BLOCK = 256

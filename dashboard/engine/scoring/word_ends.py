@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 
-from dashboard.engine.api.model import Token
+from dashboard.tokens import Token
 
 NO_CHARACTER = "\ufffd"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from dashboard.engine.api.model import Token, TokenizedPrompt
+from dashboard.engine.api.model import TokenizedPrompt
 from dashboard.engine.tokenizing.spans import Span, aligned, covered
 from dashboard.engine.tokenizing.vocabulary import Vocabulary
 from dashboard.errors import (
@@ -19,6 +19,7 @@ from dashboard.errors import (
     PromptTooLong,
     TokenizerFailed,
 )
+from dashboard.tokens import Token
 
 CHARACTERS_A_TOKEN = 40
 """A prompt with more characters for each token that the model reads is refused before it is tokenised."""

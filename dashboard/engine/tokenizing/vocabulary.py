@@ -6,9 +6,8 @@ import re
 from functools import cache, cached_property
 from typing import Any
 
-from dashboard.engine.api.model import Token
 from dashboard.errors import TokenBeyondModel
-from dashboard.tokens import visible
+from dashboard.tokens import Token, visible
 
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 _WORD_END = "</w>"
