@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from dashboard import errors
 from dashboard.benchmarks.items import SentencePair
-from dashboard.engine.api.model import Job
+from dashboard.engine.api.model import CallControl
 from dashboard.engine.api.scoring import ScoreCost
 from dashboard.errors import Cancelled
 from dashboard.job_kinds.benchmark import (
@@ -209,7 +209,7 @@ def test_a_text_that_cannot_be_scored_is_counted_and_spoils_no_other(tiny_engine
         SentencePair("1", "age", "zebra " * 5000, "lamp", "stereo"),
     )
     spec = benchmark_spec(BenchmarkFile("crows_pairs", "f", "0" * 64, "utf-8", items, (), ()), key, prefix)
-    rows = run_benchmark(tiny_engine, spec, spec.items, Job())
+    rows = run_benchmark(tiny_engine, spec, spec.items, CallControl())
     assert math.isnan(rows[1]["more_log_prob_nats"])
     assert rows[1]["more_tokens"] == 0
     assert rows[1]["less_log_prob_nats"] == pytest.approx(rows[0]["less_log_prob_nats"], abs=1e-4)
@@ -246,7 +246,7 @@ def test_winogender_pairs_are_turned_and_unknown_occupations_named():
 def test_a_job_goes_on_after_a_restart_with_the_same_numbers(open_runner, tiny_engine, key, prefix):
     file = read_file("crows_pairs", CROWS.encode(), "crows.csv")
     spec = dataclasses.replace(benchmark_spec(file, key, prefix), chunk=2)
-    whole = run_benchmark(tiny_engine, spec, spec.items, Job())
+    whole = run_benchmark(tiny_engine, spec, spec.items, CallControl())
     stopped = StopsAfter(tiny_engine, 1)
     first = open_runner(stopped)
     first.start(spec)

@@ -14,7 +14,7 @@ from dashboard.benchmarks.items import PronounPair
 from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, GenerateRequest, TreeRequest
 from dashboard.engine.api.lens import LensRequest
-from dashboard.engine.api.model import Job
+from dashboard.engine.api.model import CallControl
 from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.engine.local import LocalEngine
 from dashboard.errors import NothingToScore, PromptEmpty, TokenBeyondModel
@@ -132,7 +132,7 @@ def test_a_job_and_a_script_give_the_pages_scores(name, spec, engine, opened, tm
     made = prepared(spec, tokeniser(engine, model))
     page = Pairs.of_probe(made).scores(engine, key)
     job = probe_spec(made, key)
-    rows = run_probe(engine, job, job.items, Job())
+    rows = run_probe(engine, job, job.items, CallControl())
     np.testing.assert_allclose(rows["log_prob_nats"], page.log_p.ravel(), atol=1e-4)
     assert rows["tokens"].tolist() == page.lengths.ravel().tolist()
     path = tmp_path / "chart.py"
@@ -158,7 +158,7 @@ def test_of_a_probe_with_more_pairs_than_are_looked_at_the_job_finds_each_pairs_
     made = prepared(UNEVEN, tokeniser(engine, model))
     assert not made.whole
     job = probe_spec(made, key)
-    rows = run_probe(engine, job, job.items, Job())
+    rows = run_probe(engine, job, job.items, CallControl())
     np.testing.assert_allclose(rows["log_prob_nats"], table("added tokens", folder, made).ravel(), atol=1e-3)
 
 
@@ -281,7 +281,7 @@ def test_a_benchmark_scores_a_continuation_as_it_is_read_behind_its_context(engi
     spec = benchmark_spec(
         BenchmarkFile("winobias", "f", "0" * 64, "utf-8", (pair,), (), ()), key, engine.token(model, (1,))[0]
     )
-    row = run_benchmark(engine, spec, spec.items, Job())[0]
+    row = run_benchmark(engine, spec, spec.items, CallControl())[0]
     given, whole = engine.token_ids(model, ("the nurse works as", "the nurse works as teacher"), alone=True)
     one = Continuation.of((1, *given), (1, *whole))
     assert one.given < 1 + len(given)
@@ -293,6 +293,6 @@ def test_a_benchmark_scores_a_continuation_as_it_is_read_behind_its_context(engi
     lacking = dataclasses.replace(pair, continuations=(" zzyzx", " said"))
     file = BenchmarkFile("winobias", "f", "0" * 64, "utf-8", (lacking,), (), ())
     spec = benchmark_spec(file, key, engine.token(model, (0,))[0])
-    row = run_benchmark(engine, spec, spec.items, Job())[0]
+    row = run_benchmark(engine, spec, spec.items, CallControl())[0]
     assert np.isnan(row["she_first_log_prob_nats"])
     assert np.isfinite(row["she_second_log_prob_nats"])

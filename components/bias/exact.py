@@ -37,7 +37,7 @@ from dashboard.job_kinds.keys import raw_key
 from dashboard.probes.lexicon import occupations
 from dashboard.probes.pair_scores import Pairs
 from dashboard.probes.spec import OWN
-from dashboard.probes.tokenized_probe import Prepared
+from dashboard.probes.tokenized_probe import TokenizedProbe
 from dashboard.run_key import RunKey, result_key
 from dashboard.scripts.bias import scores_script
 from dashboard.stats.agreement import agreement
@@ -51,7 +51,7 @@ class Exact:
     """The scores of a probe, and all that its panels need."""
 
     view: View
-    made: Prepared
+    made: TokenizedProbe
     scores: ProbeScores
     seconds: float | None
     """That scoring took; ``None``: a job made them."""
@@ -77,7 +77,7 @@ class Exact:
         ]
 
 
-def probe_key(view: View, made: Prepared) -> RunKey:
+def probe_key(view: View, made: TokenizedProbe) -> RunKey:
     """What stands for a probe's scores: all tokens in their prompts and completions, and all of its words."""
     ids = tuple(token for sequence in (*made.prompt_ids, *made.completion_ids) for token in sequence)
     run = replace(raw_key(view.key), token_ids=ids)
@@ -85,7 +85,7 @@ def probe_key(view: View, made: Prepared) -> RunKey:
     return result_key(run, "probe", *([request] if request else []), {"probe": made.spec.facts()})
 
 
-def exact(view: View, made: Prepared) -> Exact:
+def exact(view: View, made: TokenizedProbe) -> Exact:
     """Score the probe, with progress on the page. Raises DashboardError, Cancelled."""
     pairs = Pairs.of_probe(made)
     found = view.wait(

@@ -25,7 +25,7 @@ from dashboard.frames.bias_gap import gap_frame, head_gap_frame
 from dashboard.probes.articles import split_article
 from dashboard.probes.continuations import Tokenise, continuations
 from dashboard.probes.pair_scores import tokeniser
-from dashboard.probes.tokenized_probe import Prepared
+from dashboard.probes.tokenized_probe import TokenizedProbe
 from dashboard.run_key import RunKey
 from dashboard.scripts.bias import gap_script, head_gap_script
 from dashboard.tokens import ISOLATE, visible
@@ -84,7 +84,7 @@ def sides(
     return "", tuple(Side(one.ids[: one.given], one.ids[one.given]) for one in wholes)
 
 
-def panels(view: View, made: Prepared) -> None:
+def panels(view: View, made: TokenizedProbe) -> None:
     """Two prompts that differ in one word, and one completion."""
     text = view.text
     section(text("bias.gap"), text("bias.gap_note"))
@@ -121,7 +121,7 @@ def panels(view: View, made: Prepared) -> None:
     _heads(view, prompt, (keys[0], keys[1]), names)
 
 
-def _groups(view: View, made: Prepared) -> tuple[int, int]:
+def _groups(view: View, made: TokenizedProbe) -> tuple[int, int]:
     """The two groups that are compared."""
     if not is_turned(made):
         return groups_picker(made, view)[1][0]

@@ -17,7 +17,7 @@ from dashboard.job_kinds.keys import raw_key
 from dashboard.job_kinds.probe import probe_cost, probe_spec, scores_of_job
 from dashboard.jobs.spec import JobSpec
 from dashboard.jobs.status import JobStatus
-from dashboard.probes.tokenized_probe import Prepared
+from dashboard.probes.tokenized_probe import TokenizedProbe
 
 _KEPT = "_bias_probe_job"
 _SCORES = "_bias_probe_scores"
@@ -40,11 +40,11 @@ class _Scores:
     log_p: NDArray[np.float64]
 
 
-def probe_job(view: View, made: Prepared) -> NDArray[np.float64] | None:
+def probe_job(view: View, made: TokenizedProbe) -> NDArray[np.float64] | None:
     """Draw the probe's job; the link needs no id: the same probe on the same model is the same job.
 
     Returns:
-        (prompt, completion) scores [nats] as `Prepared.arranged` takes them; ``None`` until all are there.
+        (prompt, completion) scores [nats] as `TokenizedProbe.arranged` takes them; ``None`` until all are there.
     """
     text = view.text
     section(text("bias_jobs.probe"), text("bias_jobs.probe_note"))
@@ -64,7 +64,7 @@ def probe_job(view: View, made: Prepared) -> NDArray[np.float64] | None:
     return None
 
 
-def _kept(view: View, made: Prepared) -> _Kept:
+def _kept(view: View, made: TokenizedProbe) -> _Kept:
     key = raw_key(view.key)
     name = (key.model, key.revision, key.dtype, key.device, made.spec.written())
     held: _Kept | None = st.session_state.get(_KEPT)
@@ -81,7 +81,7 @@ def _there(spec: JobSpec) -> JobStatus | None:
         return None
 
 
-def _scores(job_id: str, made: Prepared) -> NDArray[np.float64]:
+def _scores(job_id: str, made: TokenizedProbe) -> NDArray[np.float64]:
     held: _Scores | None = st.session_state.get(_SCORES)
     if held is None or held.job != job_id:
         held = st.session_state[_SCORES] = _Scores(job_id, scores_of_job(job_runner(), job_id, made))

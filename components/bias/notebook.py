@@ -17,9 +17,9 @@ from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import place_picker
 from components.shell.view import View, model_facts
 from dashboard.engine.api.generation import Column, Generated, GenerateRequest, TreeRequest
-from dashboard.engine.api.model import Job
+from dashboard.engine.api.model import CallControl
 from dashboard.probes.matching import merged
-from dashboard.probes.tokenized_probe import Prepared
+from dashboard.probes.tokenized_probe import TokenizedProbe
 from dashboard.run_key import RunKey, result_key
 from dashboard.sampling.columns import PRESETS
 from dashboard.scripts.sampling import texts_script
@@ -47,7 +47,7 @@ def column() -> Column:
     return PRESETS["notebook_beams"].column()
 
 
-def panels(view: View, made: Prepared) -> None:
+def panels(view: View, made: TokenizedProbe) -> None:
     """The call behind every group's prompt of one template."""
     text, groups = view.text, made.shape[1]
     section(text("bias.notebook"), text("bias.notebook_note"))
@@ -72,7 +72,7 @@ def panels(view: View, made: Prepared) -> None:
     _table(view, prompt_key(view, made, template * groups + group), calls[group])
 
 
-def _called(view: View, key: RunKey, group: int, groups: int, job: Job) -> _Call:
+def _called(view: View, key: RunKey, group: int, groups: int, job: CallControl) -> _Call:
     """One prompt: the call, the same with other seeds, and the tree of continuations."""
     column_ = column()
     seeds: Counter[tuple[int, ...]] = Counter()
@@ -80,12 +80,12 @@ def _called(view: View, key: RunKey, group: int, groups: int, job: Job) -> _Call
     for number in range(SEEDS):
         job.progress((group + number / SEEDS) / groups)
         request = GenerateRequest((replace(column_, seed=column_.seed + number),))
-        found = view.engine.generate(key, request, Job(job.cancel)).whole()
+        found = view.engine.generate(key, request, CallControl(job.cancel)).whole()
         made = made or found
         seeds.update(tuple(output.ids.tolist()) for output in found.outputs)
     assert made is not None
     tree = view.engine.probability_tree(
-        key, TreeRequest(depth=column_.max_new_tokens, mass=1.0, nodes=TREE_NODES), Job(job.cancel)
+        key, TreeRequest(depth=column_.max_new_tokens, mass=1.0, nodes=TREE_NODES), CallControl(job.cancel)
     )
     ways: list[tuple[int, ...]] = []
     for parent, token in zip(tree.parents.tolist(), tree.ids.tolist(), strict=True):

@@ -15,7 +15,7 @@ from components.shell.view import View
 from dashboard.frames.bias import ProbeScores
 from dashboard.probes.lexicon import occupations
 from dashboard.probes.templates import Probe
-from dashboard.probes.tokenized_probe import Prepared
+from dashboard.probes.tokenized_probe import TokenizedProbe
 
 PAIR, FIRST, SECOND = "bias_pair", "bias_first", "bias_second"
 GROUPS = "groups"
@@ -44,7 +44,7 @@ class Pair:
         return {"pair": self.names, "groups": self.groups}
 
 
-def probe_scores(made: Prepared, log_p: NDArray[np.float64]) -> ProbeScores:
+def probe_scores(made: TokenizedProbe, log_p: NDArray[np.float64]) -> ProbeScores:
     """The scores with their names, and the completions' shares in the world."""
     scores, neutral = made.arranged(log_p)
     probe = made.spec.probe
@@ -60,13 +60,13 @@ def probe_scores(made: Prepared, log_p: NDArray[np.float64]) -> ProbeScores:
     )
 
 
-def is_turned(made: Prepared) -> bool:
+def is_turned(made: TokenizedProbe) -> bool:
     """Whether two completions are compared behind many groups ("she" and "he" behind every occupation)."""
     _, groups, completions = made.shape
     return completions == 2 and groups > 2
 
 
-def turned(made: Prepared, scores: ProbeScores) -> Pair:
+def turned(made: TokenizedProbe, scores: ProbeScores) -> Pair:
     """The second completion against the first, a row a group; shares in the world where groups are occupations."""
     known = occupations().shares()
     world = np.array([known.get(name, np.nan) for name in scores.groups])
@@ -75,7 +75,7 @@ def turned(made: Prepared, scores: ProbeScores) -> Pair:
     return Pair(found, 1, 0, groups)
 
 
-def pair_picker(made: Prepared, scores: ProbeScores, view: View) -> Pair:
+def pair_picker(made: TokenizedProbe, scores: ProbeScores, view: View) -> Pair:
     """The person's choice; of two words of a slot the mean log-probabilities over all their groups."""
     words, groups = groups_picker(made, view)
     if words is None:
@@ -87,7 +87,7 @@ def pair_picker(made: Prepared, scores: ProbeScores, view: View) -> Pair:
     return Pair(reduced, 0, 1, groups)
 
 
-def groups_picker(made: Prepared, view: View) -> tuple[tuple[str, str] | None, tuple[tuple[int, int], ...]]:
+def groups_picker(made: TokenizedProbe, view: View) -> tuple[tuple[str, str] | None, tuple[tuple[int, int], ...]]:
     """Two words of a slot and the (first, second) groups that differ in nothing else; or no words, and any two."""
     text, probe, names = view.text, made.spec.probe, made.group_names
     slots = _slot_pairs(probe)

@@ -21,7 +21,7 @@ from dashboard.probes.pair_scores import Pairs, tokeniser
 from dashboard.probes.presets import preset, presets
 from dashboard.probes.spec import LEXICONS, OWN, ProbeSpec
 from dashboard.probes.templates import parsed
-from dashboard.probes.tokenized_probe import Prepared, prepared
+from dashboard.probes.tokenized_probe import TokenizedProbe, prepared
 from dashboard.tokens import shortened
 from dashboard.view_state import LINK_CHARACTERS, pack, unpack
 
@@ -231,10 +231,10 @@ class _Kept:
     """The last probe of this person, tokenised."""
 
     name: tuple[str, ...]
-    made: Prepared
+    made: TokenizedProbe
 
 
-def tokenised(spec: ProbeSpec, view: View) -> Prepared:
+def tokenised(spec: ProbeSpec, view: View) -> TokenizedProbe:
     """The probe's prompts and completions as tokens. Raises DashboardError."""
     name = (view.model, view.card.revision, spec.written())
     held: _Kept | None = st.session_state.get(_PREPARED)
@@ -244,7 +244,7 @@ def tokenised(spec: ProbeSpec, view: View) -> Prepared:
     return held.made
 
 
-def seconds(made: Prepared, view: View) -> float:
+def seconds(made: TokenizedProbe, view: View) -> float:
     """About how long its scores take; 0 where they are kept. Raises DashboardError."""
     return seconds_of(Pairs.of_probe(made), view)
 
@@ -257,7 +257,7 @@ def seconds_of(pairs: Pairs, view: View) -> float:
     return 0.0 if math.isnan(found) or view.engine.scored(view.key, pairs.request) is not None else found
 
 
-def told(made: Prepared, view: View, seconds: float) -> None:
+def told(made: TokenizedProbe, view: View, seconds: float) -> None:
     """How large the probe is, and what tokenisation does to it."""
     text = view.text
     templates, groups, completions = made.shape

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -23,13 +23,13 @@ from components.shell.pickers import integer_picker, number_picker, place_picker
 from components.shell.view import View, model_facts
 from dashboard.engine.api.decoding import PURE
 from dashboard.engine.api.generation import Column, GenerateRequest
-from dashboard.engine.api.model import Job
+from dashboard.engine.api.model import CallControl
 from dashboard.frames.bias_sampled import comparison_frame, missing_frame, sampled_frame
 from dashboard.i18n import Catalogue
 from dashboard.probes.continuations import continuations
 from dashboard.probes.matching import Matcher
 from dashboard.probes.pair_scores import Pairs, tokeniser
-from dashboard.probes.tokenized_probe import Prepared
+from dashboard.probes.tokenized_probe import TokenizedProbe
 from dashboard.run_key import RunKey, result_key
 from dashboard.scripts.bias import sampled_script
 from dashboard.stats.counts import independence
@@ -46,7 +46,7 @@ class Drawn:
     """Texts drawn behind each group's prompt of one template, and what of the list was found in them."""
 
     view: View
-    made: Prepared
+    made: TokenizedProbe
     template: int
     request: GenerateRequest
     texts: list[tuple[str, ...]]
@@ -76,12 +76,12 @@ class Drawn:
         return counts
 
 
-def prompt_key(view: View, made: Prepared, place: int) -> RunKey:
+def prompt_key(view: View, made: TokenizedProbe, place: int) -> RunKey:
     """The run of one of the probe's prompts."""
     return replace(view.key, template="raw", token_ids=made.prompt_ids[place])
 
 
-def panels(view: View, made: Prepared) -> None:
+def panels(view: View, made: TokenizedProbe) -> None:
     """Draw, count, compare."""
     text = view.text
     section(text("bias.sampled"), text("bias.sampled_note"))
@@ -107,13 +107,13 @@ def panels(view: View, made: Prepared) -> None:
         advice(text("bias.none_found", texts=groups * column.rows, tokens=column.max_new_tokens, said=said))
 
 
-def template_picker(made: Prepared, view: View) -> int:
+def template_picker(made: TokenizedProbe, view: View) -> int:
     """One of the probe's templates."""
     templates = [template.text for template in made.spec.probe.templates]
     return place_picker("bias_template", view.text("bias.template"), templates)
 
 
-def _column(view: View, made: Prepared) -> Column:
+def _column(view: View, made: TokenizedProbe) -> Column:
     """How texts are drawn: every setting in the link."""
     text = view.text
     longest = max(made.lengths) + 1
@@ -136,13 +136,18 @@ def _column(view: View, made: Prepared) -> Column:
     return Column(settings, rows=rows, max_new_tokens=new, seed=seed)
 
 
+def _share_of(progress: Callable[[float], None], part: int, parts: int) -> Callable[[float], None]:
+    """`progress` of one part of several, told as the progress of all."""
+    return lambda share: progress((part + share) / parts)
+
+
 def _drawn(
-    view: View, made: Prepared, template: int, request: GenerateRequest, job: Job
+    view: View, made: TokenizedProbe, template: int, request: GenerateRequest, job: CallControl
 ) -> tuple[list[tuple[str, ...]], float]:
     """(group,) texts drawn behind each group's prompt, and the seconds; group g draws with noise of its own."""
     groups, found, seconds = made.shape[1], [], 0.0
     for group in range(groups):
-        within = Job(job.cancel, lambda share, group=group: job.progress((group + share) / groups), job.waits)  # type: ignore[misc]
+        within = CallControl(job.cancel, _share_of(job.progress, group, groups), job.on_queue)
         key = prompt_key(view, made, template * groups + group)
         own = replace(request, first_row=group * request.columns[0].rows)
         generated = view.engine.generate(key, own, within).whole()

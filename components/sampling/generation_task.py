@@ -19,7 +19,7 @@ from components.shell.view import View
 from components.shell.waiting import News
 from dashboard.engine.api.engine import Engine
 from dashboard.engine.api.generation import Generated, GenerateRequest, Output, Step
-from dashboard.engine.api.model import Job
+from dashboard.engine.api.model import CallControl
 from dashboard.errors import Busy, Cancelled
 from dashboard.i18n import Catalogue
 from dashboard.run_key import RunKey
@@ -68,7 +68,7 @@ class Work:
     name: str
     connected: Callable[[], bool] = lambda: True
     """Whether the person's browser is still there."""
-    job: Job = field(init=False)
+    job: CallControl = field(init=False)
     thread: threading.Thread = field(init=False)
     began: float = field(default_factory=time.monotonic)
     shown: bool = True
@@ -81,7 +81,7 @@ class Work:
     error: Exception | None = None
 
     def __post_init__(self) -> None:
-        self.job = Job(progress=self._at, waits=self._behind)
+        self.job = CallControl(progress=self._at, on_queue=self._behind)
 
     def _at(self, share: float) -> None:
         self.share = share

@@ -15,7 +15,7 @@ from components.charts.theme import ChartTheme
 from components.shell.messages import advice, notice, number
 from components.shell.waiting import allow, wait_for
 from dashboard.engine.api.engine import Engine
-from dashboard.engine.api.model import Job, ModelCard, RunSummary, TokenizedPrompt
+from dashboard.engine.api.model import CallControl, ModelCard, RunSummary, TokenizedPrompt
 from dashboard.errors import Cancelled, DashboardError, OutOfMemory
 from dashboard.i18n import Catalogue
 from dashboard.run_key import RunKey
@@ -58,7 +58,7 @@ class View:
         label = self.text("work.running", tokens=cost.tokens, seconds=f"{max(cost.seconds, 0.1):.1f}")
         return self.wait(lambda job: self.engine.run(self.key, job), label, f"run {self.key.digest}")
 
-    def wait(self, call: Callable[[Job], T], label: str, what: str) -> T:
+    def wait(self, call: Callable[[CallControl], T], label: str, what: str) -> T:
         """`call` with progress on the page; see `components.shell.waiting.wait_for`."""
         return wait_for(call, label, text=self.text, what=what)
 

@@ -15,7 +15,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from components.shell.messages import literal_label
-from dashboard.engine.api.model import Job
+from dashboard.engine.api.model import CallControl
 from dashboard.errors import Cancelled
 from dashboard.i18n import Catalogue
 
@@ -29,7 +29,7 @@ LONGEST_SECONDS = 2.0
 _STOPPED = "_work_stopped"
 
 
-def wait_for(call: Callable[[Job], T], label: str, *, text: Catalogue, what: str) -> T:
+def wait_for(call: Callable[[CallControl], T], label: str, *, text: Catalogue, what: str) -> T:
     """Run ``call(job)`` in a thread of its own and show its progress; leaving the page or pressing Stop cancels it.
 
     Args:
@@ -47,7 +47,7 @@ def wait_for(call: Callable[[Job], T], label: str, *, text: Catalogue, what: str
     # always there, so that what stands below keeps its place whether there is anything to wait for or not
     place, label = st.empty(), literal_label(label)
     share = [0.0]
-    job = Job(progress=lambda done: share.__setitem__(0, done))
+    job = CallControl(progress=lambda done: share.__setitem__(0, done))
     outcome: dict[str, Any] = {}
     thread = threading.Thread(target=_keep, args=(call, job, outcome), daemon=True, name="work")
     thread.start()
@@ -63,7 +63,7 @@ def wait_for(call: Callable[[Job], T], label: str, *, text: Catalogue, what: str
     return result
 
 
-def _keep(call: Callable[[Job], T], job: Job, outcome: dict[str, Any]) -> None:
+def _keep(call: Callable[[CallControl], T], job: CallControl, outcome: dict[str, Any]) -> None:
     try:
         outcome["value"] = call(job)
     except BaseException as error:  # noqa: BLE001 - raised again in the page's own thread

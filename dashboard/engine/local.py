@@ -25,7 +25,7 @@ from dashboard.engine.api.generation import (
     TreeRequest,
 )
 from dashboard.engine.api.lens import Attribution, AttributionRequest, Lens, LensRequest
-from dashboard.engine.api.model import Estimate, Job, ModelCard, RunSummary, TokenizedPrompt
+from dashboard.engine.api.model import CallControl, Estimate, ModelCard, RunSummary, TokenizedPrompt
 from dashboard.engine.api.prediction import Candidates, PositionTable
 from dashboard.engine.api.scoring import ScoreCost, ScoreRequest, Scores, SentenceRequest, SentenceScores
 from dashboard.engine.api.verification import Verification
@@ -37,9 +37,9 @@ from dashboard.engine.device.devices import pick_device, return_large_blocks, sy
 from dashboard.engine.device.memory import memory_in_words
 from dashboard.engine.device.threads import Threads
 from dashboard.engine.generation import batch, probability_tree, settings_comparison
-from dashboard.engine.generation.prompt_cache import SharedPrompt
+from dashboard.engine.generation.prompt_cache import SharedPrefix
 from dashboard.engine.generation.sampler import DRAW_BYTES, rows_at_once
-from dashboard.engine.generation.text_generator import Turn
+from dashboard.engine.generation.text_generator import DeviceTurn
 from dashboard.engine.models import registry
 from dashboard.engine.models.failures import loading_in_words
 from dashboard.engine.models.loaded_model import numbers
@@ -90,9 +90,9 @@ class LocalEngine:
         self._pool: ModelPool[ReadyModel] = ModelPool(self._load, settings.max_models, self._check)
 
     # -- models ---------------------------------------------------------------------------------------------------
-    def describe(self, model: str, job: Job | None = None) -> ModelCard:
+    def describe(self, model: str, control: CallControl | None = None) -> ModelCard:
         """See `Engine.describe`."""
-        with self._leased(model, job) as ready:
+        with self._leased(model, control) as ready:
             return ready.card
 
     def tokenize(self, model: str, prompt: str, *, chat: bool, answer: str = "") -> TokenizedPrompt:
@@ -122,22 +122,25 @@ class LocalEngine:
         )
 
     @contextlib.contextmanager
-    def _leased(self, model: str, job: Job | None = None) -> Iterator[ReadyModel]:
-        with memory_in_words(), self._pool.lease(model, timeout=self._settings.busy_seconds, job=job or Job()) as ready:
+    def _leased(self, model: str, control: CallControl | None = None) -> Iterator[ReadyModel]:
+        with (
+            memory_in_words(),
+            self._pool.lease(model, timeout=self._settings.busy_seconds, control=control or CallControl()) as ready,
+        ):
             yield ready
 
-    def _check(self, model: str, job: Job) -> None:
+    def _check(self, model: str, control: CallControl) -> None:
         """Whatever can fail without loading fails here, before room is made for the model."""
         with loading_in_words(model):
             spec = registry.find(model, self._settings)
-            folder, _ = registry.fetch(spec, self._settings, job.progress)
+            folder, _ = registry.fetch(spec, self._settings, control.progress)
             registry.check(folder, spec, self._settings, pick_device(self._settings.device))
 
-    def _load(self, model: str, job: Job) -> ReadyModel:
+    def _load(self, model: str, control: CallControl) -> ReadyModel:
         with loading_in_words(model):
             spec = registry.find(model, self._settings)
             device = pick_device(self._settings.device)
-            loaded = registry.load(spec, self._settings, device, job.progress)
+            loaded = registry.load(spec, self._settings, device, control.progress)
             with self._threads.whole():
                 ready = make_ready(loaded, device, self._settings)
             self._threads.follow(loaded.model)
@@ -157,27 +160,27 @@ class LocalEngine:
                 raise RunTooLarge(tokens=count, needed=megabytes(nbytes), limit=megabytes(limit))
             return Estimate(count, ready.pace.seconds(count), nbytes, cached)
 
-    def run(self, key: RunKey, job: Job | None = None) -> RunSummary:
+    def run(self, key: RunKey, control: CallControl | None = None) -> RunSummary:
         """See `Engine.run`."""
-        return self._run(key, job or Job()).summary
+        return self._run(key, control or CallControl()).summary
 
-    def _run(self, key: RunKey, job: Job) -> Run:
+    def _run(self, key: RunKey, control: CallControl) -> Run:
         self._threads.small()
         found = self._runs.find(key)
         if found is not None:
             return found
         self.estimate(key)
-        with self._leased(key.model, job) as ready, self._device.held(job):
+        with self._leased(key.model, control) as ready, self._device.held(control):
             found = self._runs.find(key)  # another may have made it while we waited
             if found is None:
                 _same_model(key, ready.card)
-                found = self._forward(ready, key, job)
+                found = self._forward(ready, key, control)
                 self._runs.keep(key, found)
             return found
 
-    def _forward(self, ready: ReadyModel, key: RunKey, job: Job) -> Run:
+    def _forward(self, ready: ReadyModel, key: RunKey, control: CallControl) -> Run:
         began = time.perf_counter()
-        (output, recording), residual = ready.hook.during(lambda: ready.pass_of(key.token_ids, job))
+        (output, recording), residual = ready.hook.during(lambda: ready.pass_of(key.token_ids, control))
         synchronize(key.device)
         seconds = time.perf_counter() - began
         self._passes += 1
@@ -197,38 +200,38 @@ class LocalEngine:
         return Run(summary, layers, reasons, ready.card.heads, residual, recording.stream, logits)
 
     # -- attention ------------------------------------------------------------------------------------------------
-    def weights(self, key: RunKey, request: AttentionRequest, job: Job | None = None) -> WeightMap:
+    def weights(self, key: RunKey, request: AttentionRequest, control: CallControl | None = None) -> WeightMap:
         """See `Engine.weights`."""
-        job = job or Job()
-        run = self._run(key, job)
-        make = lambda: weight_maps.weight_map(run.layers, request, run.reasons, job)  # noqa: E731
+        control = control or CallControl()
+        run = self._run(key, control)
+        make = lambda: weight_maps.weight_map(run.layers, request, run.reasons, control)  # noqa: E731
         # one head is a small look; many heads are a sweep, and wait for the device
-        held = None if isinstance(request, HeadRequest) else self._device.held(job)
+        held = None if isinstance(request, HeadRequest) else self._device.held(control)
         return self._runs.derive(run, ("weights", request), make, lambda made: made.weights.nbytes, held)
 
     @memory_in_words()
     def query_rows(self, key: RunKey, query: int) -> QueryRows:
         """See `Engine.query_rows`."""
-        run = self._run(key, Job())
+        run = self._run(key, CallControl())
         return weight_maps.query_rows(run.layers, run.reasons, query, run.heads)
 
     @memory_in_words()
     def key_column(self, key: RunKey, layer: int, head: int, col: int) -> KeyColumn:
         """See `Engine.key_column`."""
-        run = self._run(key, Job())
+        run = self._run(key, CallControl())
         return weight_maps.key_column(run.layers, run.reasons, layer, head, col)
 
-    def tiles(self, key: RunKey, job: Job | None = None) -> Tiles:
+    def tiles(self, key: RunKey, control: CallControl | None = None) -> Tiles:
         """See `Engine.tiles`."""
-        job = job or Job()
-        run = self._run(key, job)
-        make = lambda: tiles.sweep(run.layers, key.token_ids, run.heads, job)  # noqa: E731
-        return self._runs.derive(run, ("tiles",), make, tiles.nbytes, self._device.held(job))
+        control = control or CallControl()
+        run = self._run(key, control)
+        make = lambda: tiles.sweep(run.layers, key.token_ids, run.heads, control)  # noqa: E731
+        return self._runs.derive(run, ("tiles",), make, tiles.nbytes, self._device.held(control))
 
     # -- next token -----------------------------------------------------------------------------------------------
     def next_token(self, key: RunKey, pos: int, k: int, pins: tuple[int, ...] = ()) -> Candidates:
         """See `Engine.next_token`."""
-        run = self._run(key, Job())
+        run = self._run(key, CallControl())
         with self._leased(key.model) as ready, torch.inference_mode():
             ready.reader.vocabulary.check(pins)
             logits = _logits(ready, run, pos, pos + 1)[0]
@@ -236,7 +239,7 @@ class LocalEngine:
 
     def processed(self, key: RunKey, pos: int, ids: tuple[int, ...], settings: DecodeSettings) -> Processed:
         """See `Engine.processed`."""
-        run = self._run(key, Job())
+        run = self._run(key, CallControl())
         with self._leased(key.model) as ready, torch.inference_mode():
             ready.reader.vocabulary.check(ids)
             logits = _logits(ready, run, pos, pos + 1)[0]
@@ -259,38 +262,38 @@ class LocalEngine:
         with self._leased(model) as ready:
             return ready.reader.search(text, limit)
 
-    def position_table(self, key: RunKey, job: Job | None = None) -> PositionTable:
+    def position_table(self, key: RunKey, control: CallControl | None = None) -> PositionTable:
         """See `Engine.position_table`."""
-        job = job or Job()
-        run = self._run(key, job)
+        control = control or CallControl()
+        run = self._run(key, control)
 
         kept: PositionTable | None = self._runs.derived(run, ("positions",))
         if kept is not None:
             return kept
         # the model before the device, as everywhere: two threads that took them in turn could wait for each other
-        with self._leased(key.model, job) as ready:
+        with self._leased(key.model, control) as ready:
 
             def make() -> PositionTable:
                 rows: Callable[[int, int], Tensor] = lambda start, stop: _logits(ready, run, start, stop)  # noqa: E731
                 began = time.perf_counter()
                 with torch.inference_mode():
-                    made = candidates.position_table(rows, key.token_ids, ready.reader.token, job)
+                    made = candidates.position_table(rows, key.token_ids, ready.reader.token, control)
                 ready.head_pace.add(len(key.token_ids), time.perf_counter() - began)
                 return made
 
             size: Callable[[PositionTable], int] = lambda made: 400 * len(made.predicted)  # noqa: E731
-            return self._runs.derive(run, ("positions",), make, size, self._device.held(job))
+            return self._runs.derive(run, ("positions",), make, size, self._device.held(control))
 
     # -- through the layers ---------------------------------------------------------------------------------------
-    def lens(self, key: RunKey, request: LensRequest, job: Job | None = None) -> Lens:
+    def lens(self, key: RunKey, request: LensRequest, control: CallControl | None = None) -> Lens:
         """See `Engine.lens`."""
-        job = job or Job()
-        run = self._run(key, job)
-        with self._leased(key.model, job) as ready:
+        control = control or CallControl()
+        run = self._run(key, control)
+        with self._leased(key.model, control) as ready:
             ready.reader.vocabulary.check(request.pins)
             where = ready.card.stream
             tail = _allowed(ready.stream.tail, where.half_steps_refused if request.half_steps else where.lens_refused)
-            values = self._head_values(ready, run, job) if request.half_steps else ()
+            values = self._head_values(ready, run, control) if request.half_steps else ()
 
             def make() -> Lens:
                 began = time.perf_counter()
@@ -298,12 +301,12 @@ class LocalEngine:
                     rows = lens.residuals(request, run.stream, values, ready.stream.additions)
                     last = request.positions[-1]
                     own = _logits(ready, run, last, last + 1)[0]
-                    made = lens.lens(request, rows, tail, own, job)
+                    made = lens.lens(request, rows, tail, own, control)
                 ready.head_pace.add(len(request.positions) * len(made.steps), time.perf_counter() - began)
                 return made
 
             # one position is a small look; many are a sweep, and wait for the device
-            held = self._device.held(job) if len(request.positions) > 1 else None
+            held = self._device.held(control) if len(request.positions) > 1 else None
             return self._runs.derive(run, ("lens", request), make, lambda made: 3 * made.top_ids.nbytes, held)
 
     def lens_seconds(self, key: RunKey, positions: int) -> float:
@@ -311,24 +314,24 @@ class LocalEngine:
         with self._leased(key.model) as ready:
             return ready.head_pace.seconds(positions * (ready.card.layers + 1))
 
-    def attribution(self, key: RunKey, request: AttributionRequest, job: Job | None = None) -> Attribution:
+    def attribution(self, key: RunKey, request: AttributionRequest, control: CallControl | None = None) -> Attribution:
         """See `Engine.attribution`."""
-        job = job or Job()
-        run = self._run(key, job)
-        with self._leased(key.model, job) as ready:
+        control = control or CallControl()
+        run = self._run(key, control)
+        with self._leased(key.model, control) as ready:
             ready.reader.vocabulary.check((request.token,))
             _allowed(ready.stream.tail, ready.card.stream.attribution_refused)
-            values = self._head_values(ready, run, job)
+            values = self._head_values(ready, run, control)
             return attributions.attribution(request, ready.stream, run.stream, values, ready.capturer.heads)
 
-    def _head_values(self, ready: ReadyModel, run: Run, job: Job) -> tuple[Tensor, ...]:
+    def _head_values(self, ready: ReadyModel, run: Run, control: CallControl) -> tuple[Tensor, ...]:
         """(T, width) heads' values of every layer: kept with the run, made by one more forward pass."""
 
         def make() -> tuple[Tensor, ...]:
             self._passes += 1
-            return ready.capturer.head_values(run.summary.key.token_ids, job)
+            return ready.capturer.head_values(run.summary.key.token_ids, control)
 
-        return self._runs.derive(run, ("head values",), make, tensor_bytes, self._device.held(job))
+        return self._runs.derive(run, ("head values",), make, tensor_bytes, self._device.held(control))
 
     # -- texts ----------------------------------------------------------------------------------------------------
     def generation_cost(self, key: RunKey, request: GenerateRequest) -> GenerationCost:
@@ -359,51 +362,63 @@ class LocalEngine:
         return self._results.find((key, request))
 
     def generate(
-        self, key: RunKey, request: GenerateRequest, job: Job | None = None, on_step: OnStep = lambda _: None
+        self,
+        key: RunKey,
+        request: GenerateRequest,
+        control: CallControl | None = None,
+        on_step: OnStep = lambda _: None,
     ) -> Generated:
         """See `Engine.generate`."""
-        job = job or Job()
+        control = control or CallControl()
         found: Generated | None = self._results.find((key, request))
         if found is not None:
             return found
         self.generation_cost(key, request)
         noisy = any(column.num_beams > 1 and column.settings.do_sample for column in request.columns)
-        alone = self._noise.held(job) if noisy else contextlib.nullcontext()
-        with self._leased(key.model, job) as ready, alone, self._device.held(job):
+        alone = self._noise.held(control) if noisy else contextlib.nullcontext()
+        with self._leased(key.model, control) as ready, alone, self._device.held(control):
             _same_model(key, ready.card)
-            made, pace = batch.generate(ready.writer, key.token_ids, request, Turn(self._device, job), on_step)
+            made, pace = batch.generate(
+                ready.writer, key.token_ids, request, DeviceTurn(self._device, control), on_step
+            )
             if pace:
                 ready.step_pace.add(sum(column.rows for column in request.columns if column.num_beams == 1), pace)
         if not made.unfinished:
             self._results.keep((key, request), made, TOKEN_BYTES * sum(len(output.ids) for output in made.outputs))
         return made
 
-    def compare_settings(self, key: RunKey, request: CompareRequest, job: Job | None = None) -> SettingsComparison:
+    def compare_settings(
+        self, key: RunKey, request: CompareRequest, control: CallControl | None = None
+    ) -> SettingsComparison:
         """See `Engine.compare_settings`."""
-        job = job or Job()
-        run = self._run(key, job)
-        with self._leased(key.model, job) as ready:
+        control = control or CallControl()
+        run = self._run(key, control)
+        with self._leased(key.model, control) as ready:
 
             def make() -> SettingsComparison:
                 with torch.inference_mode():
                     at: Callable[[int], Tensor] = lambda pos: _logits(ready, run, pos, pos + 1)[0]  # noqa: E731
-                    return settings_comparison.compare(at, key.token_ids, request, job, ready.writer)
+                    return settings_comparison.compare(at, key.token_ids, request, control, ready.writer)
 
             size: Callable[[SettingsComparison], int] = lambda made: 2 * made.total_variation.nbytes  # noqa: E731
-            return self._runs.derive(run, ("settings", request), make, size, self._device.held(job))
+            return self._runs.derive(run, ("settings", request), make, size, self._device.held(control))
 
-    def probability_tree(self, key: RunKey, request: TreeRequest, job: Job | None = None) -> ProbabilityTree:
+    def probability_tree(
+        self, key: RunKey, request: TreeRequest, control: CallControl | None = None
+    ) -> ProbabilityTree:
         """See `Engine.probability_tree`."""
-        job = job or Job()
+        control = control or CallControl()
         found: ProbabilityTree | None = self._results.find((key, request))
         if found is None:
-            with self._leased(key.model, job) as ready, self._device.held(job):
+            with self._leased(key.model, control) as ready, self._device.held(control):
                 _same_model(key, ready.card)
                 ready.reader.vocabulary.check(key.token_ids)
                 if len(key.token_ids) + request.depth - 1 > ready.card.context:
                     tokens, limit = len(key.token_ids), ready.card.context
                     raise GenerationTooLong(tokens=tokens, new=request.depth, limit=limit)
-                found = probability_tree.probability_tree(ready.writer, key.token_ids, request, Turn(self._device, job))
+                found = probability_tree.probability_tree(
+                    ready.writer, key.token_ids, request, DeviceTurn(self._device, control)
+                )
             if not found.unfinished:
                 self._results.keep((key, request), found, 4 * found.probs.nbytes)
         return found
@@ -428,39 +443,45 @@ class LocalEngine:
         """See `Engine.scored`."""
         return self._results.find(_scores_name(key, request))
 
-    def score(self, key: RunKey, request: ScoreRequest, job: Job | None = None) -> Scores:
+    def score(self, key: RunKey, request: ScoreRequest, control: CallControl | None = None) -> Scores:
         """See `Engine.score`."""
-        return self._scored(key, request, job or Job(), lambda scorer, turn: scorer.score(request, turn))
+        return self._scored(key, request, control or CallControl(), lambda scorer, turn: scorer.score(request, turn))
 
-    def score_sentences(self, key: RunKey, request: SentenceRequest, job: Job | None = None) -> SentenceScores:
+    def score_sentences(
+        self, key: RunKey, request: SentenceRequest, control: CallControl | None = None
+    ) -> SentenceScores:
         """See `Engine.score_sentences`."""
-        return self._scored(key, request, job or Job(), lambda scorer, turn: scorer.score_sentences(request, turn))
+        return self._scored(
+            key, request, control or CallControl(), lambda scorer, turn: scorer.score_sentences(request, turn)
+        )
 
-    def _scored(self, key: RunKey, request: Request, job: Job, make: Callable[[Scorer, Turn], Scored]) -> Scored:
+    def _scored(
+        self, key: RunKey, request: Request, control: CallControl, make: Callable[[Scorer, DeviceTurn], Scored]
+    ) -> Scored:
         name = _scores_name(key, request)
         found: Scored | None = self._results.find(name)
         if found is not None:
             return found
         self.score_cost(key, request)
-        with self._leased(key.model, job) as ready, self._device.held(job):
+        with self._leased(key.model, control) as ready, self._device.held(control):
             found = self._results.find(name)  # another may have made it while we waited
             if found is None:
                 _same_model(key, ready.card)
-                found = make(ready.scorer, Turn(self._device, job))
+                found = make(ready.scorer, DeviceTurn(self._device, control))
                 self._results.keep(name, found, found.nbytes + request.nbytes)
         return found
 
-    def verify(self, model: str, job: Job | None = None) -> Verification:
+    def verify(self, model: str, control: CallControl | None = None) -> Verification:
         """See `Engine.verify`."""
-        job = job or Job()
-        card = self.describe(model, job)
-        with self._verifying.held(job):  # one second copy at a time
-            self._check(model, job)  # which must fit beside the first
+        control = control or CallControl()
+        card = self.describe(model, control)
+        with self._verifying.held(control):  # one second copy at a time
+            self._check(model, control)  # which must fit beside the first
             with loading_in_words(model):
                 spec, device = registry.find(model, self._settings), pick_device(self._settings.device)
                 plain = registry.load(spec, self._settings, device, lambda _share: None).model
             with memory_in_words():
-                return verification.verify(self, card, plain, job, lambda: self._device.held(job))
+                return verification.verify(self, card, plain, control, lambda: self._device.held(control))
 
     def health(self) -> dict[str, object]:
         """See `Engine.health`."""
@@ -481,7 +502,7 @@ def _cached_bytes(ready: ReadyModel, prompt: int, request: GenerateRequest) -> i
     card, way = ready.card, ready.writer.way
     longest = max(column.max_new_tokens for column in request.columns)
     # every row has a copy of the prompt, or gets one on its way
-    alone = way.kind is not SharedPrompt or way.crosses(prompt, prompt + longest)
+    alone = way.kind is not SharedPrefix or way.crosses(prompt, prompt + longest)
     cached = sum(
         max(column.rows, column.num_beams) * (column.max_new_tokens + prompt * (alone or column.num_beams > 1))
         for column in request.columns

@@ -10,18 +10,18 @@ from typing import Any
 
 import torch
 
-from dashboard.engine.api.model import Job, ModelCard
+from dashboard.engine.api.model import CallControl, ModelCard
 from dashboard.engine.capture.capture import Capturer, Recording, keep_values
 from dashboard.engine.capture.footprint import Footprint
 from dashboard.engine.capture.head import CHECK_TOKENS, Head, ResidualHook, exact_head
 from dashboard.engine.capture.install import install
 from dashboard.engine.capture.limits import Proof
-from dashboard.engine.capture.residual_stream import Stream, find_stream
+from dashboard.engine.capture.residual_stream import Stream, find_residual_stream
 from dashboard.engine.capture.runs import tensor_bytes, without_values
 from dashboard.engine.device.devices import device_name, synchronize
 from dashboard.engine.device.pace import Pace
-from dashboard.engine.generation.cache_choice import bounded, find_way
-from dashboard.engine.generation.text_generator import Writer
+from dashboard.engine.generation.cache_choice import bounded, pick_prompt_cache
+from dashboard.engine.generation.text_generator import TextGenerator
 from dashboard.engine.models import anatomy, registry
 from dashboard.engine.models.generation_config import read_rules
 from dashboard.engine.scoring.scorer import Scorer
@@ -53,7 +53,7 @@ class ReadyModel:
     """How long passes took."""
     head_pace: Pace
     """How long the head and the statistics of its logits took, by rows of logits."""
-    writer: Writer
+    writer: TextGenerator
     """How texts are made."""
     step_pace: Pace
     """How long a step of texts took, by rows."""
@@ -65,12 +65,12 @@ class ReadyModel:
         measured = self.step_pace.seconds(rows)
         return self.pace.seconds(rows) if math.isnan(measured) else measured
 
-    def pass_of(self, ids: tuple[int, ...], job: Job) -> tuple[Any, Recording]:
+    def pass_of(self, ids: tuple[int, ...], control: CallControl) -> tuple[Any, Recording]:
         """One forward pass with capture, with the logits of every position only where they must be kept."""
         # not every family's forward takes the argument; those that do not give all logits anyway
         takes = "logits_to_keep" in inspect.signature(self.capturer.model.forward).parameters
         whole = {"logits_to_keep": 0} if self.head is None and takes else {}
-        return self.capturer.forward(ids, job, **whole)
+        return self.capturer.forward(ids, control, **whole)
 
 
 def make_ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> ReadyModel:
@@ -84,7 +84,7 @@ def make_ready(loaded: registry.LoadedModel, device: str, settings: Settings) ->
     hook = ResidualHook(model)
     reader = PromptReader(loaded.tokenizer, model.get_input_embeddings().weight.shape[0])
     head = exact_head(capturer, hook)
-    stream = find_stream(model, capturer.blocks, anatomy.check_ids(model, CHECK_TOKENS), head)
+    stream = find_residual_stream(model, capturer.blocks, anatomy.check_ids(model, CHECK_TOKENS), head)
     for addition in stream.additions:
         addition.project.register_forward_pre_hook(keep_values)
     said = anatomy.largest(config, "num_attention_heads", default=1)
@@ -121,9 +121,9 @@ def make_ready(loaded: registry.LoadedModel, device: str, settings: Settings) ->
     )
     pace = Pace()
     footprint = _footprint(capturer, hook, card, pace, head is None)
-    way = find_way(model, anatomy.check_ids(model, CHECK_TEXT), shared=capturer.plain)
+    way = pick_prompt_cache(model, anatomy.check_ids(model, CHECK_TEXT), shared=capturer.plain)
     way = bounded(way, proof, model)
-    writer = Writer(model, loaded.tokenizer, way, card.rules.ending, card.rules)
+    writer = TextGenerator(model, loaded.tokenizer, way, card.rules.ending, card.rules)
     scorer = Scorer(writer, reader, capturer)
     return ReadyModel(card, capturer, reader, hook, head, stream, footprint, pace, Pace(), writer, Pace(), scorer)
 
@@ -134,7 +134,7 @@ def _footprint(capturer: Capturer, hook: ResidualHook, card: ModelCard, pace: Pa
     def nbytes(tokens: int) -> int:
         ids = anatomy.check_ids(capturer.model, tokens)
         began = time.perf_counter()
-        (_, recording), residual = hook.during(lambda: capturer.forward(ids, Job()))
+        (_, recording), residual = hook.during(lambda: capturer.forward(ids, CallControl()))
         synchronize(card.device)
         pace.add(tokens, time.perf_counter() - began)
         return (

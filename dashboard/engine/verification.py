@@ -22,12 +22,12 @@ from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.engine import Engine
 from dashboard.engine.api.generation import FLOAT_NOISE, Column, GenerateRequest
 from dashboard.engine.api.lens import LensRequest
-from dashboard.engine.api.model import Job, ModelCard, TokenizedPrompt
+from dashboard.engine.api.model import CallControl, ModelCard, TokenizedPrompt
 from dashboard.engine.api.scoring import ScoreRequest
 from dashboard.engine.api.verification import Deviation, Verification
 from dashboard.engine.capture.limits import last_logits
 from dashboard.engine.device.memory import first_line
-from dashboard.engine.generation.cache_choice import HALF
+from dashboard.engine.generation.cache_choice import HALF_PRECISION_FACTOR
 from dashboard.engine.models.anatomy import FAMILY_ERRORS, check_ids
 from dashboard.engine.models.generation_config import without_rules
 from dashboard.engine.prediction.decoding import process
@@ -64,7 +64,7 @@ BOUNDS = {
 }
 """Largest difference allowed in float32. Logits and metrics: relative to the largest, where that is above 1."""
 
-HALF_BOUNDS = {name: HALF * bound for name, bound in BOUNDS.items()} | {"text": float("inf")}
+HALF_BOUNDS = {name: HALF_PRECISION_FACTOR * bound for name, bound in BOUNDS.items()} | {"text": float("inf")}
 """In float16 and bfloat16, whose own results are rounded to 3 or 2 digits: a greedy text may part at any near tie."""
 
 
@@ -95,18 +95,20 @@ class _Plain:
         return log_p.gather(-1, torch.tensor(list(ids[-new:]))[:, None])[:, 0].numpy()
 
 
-def verify(engine: Engine, card: ModelCard, plain: Any, job: Job, held: Held = contextlib.nullcontext) -> Verification:
+def verify(
+    engine: Engine, card: ModelCard, plain: Any, control: CallControl, held: Held = contextlib.nullcontext
+) -> Verification:
     """Every kind of number at several lengths.
 
     Args:
         engine: answers for the model of `card`.
         card: what is loaded there.
         plain: the same model as transformers loads it, with eager attention.
-        job: cancel and progress, told after every comparison.
+        control: cancel and progress, told after every comparison.
         held: the device, taken for every pass of `plain`.
 
     Raises:
-        Cancelled: ``job.cancel`` was set.
+        Cancelled: ``control.cancel`` was set.
     """
     bounds = BOUNDS if card.dtype == "float32" else HALF_BOUNDS
     lengths = sorted({max(2, min(length, card.context - NEW)) for length in LENGTHS})
@@ -116,10 +118,12 @@ def verify(engine: Engine, card: ModelCard, plain: Any, job: Job, held: Held = c
         text = _Plain.of(plain, held, (half + half)[:length])  # repeated: scores of repeated tokens exist
         key = engine.run_key(card.model, TokenizedPrompt(engine.token(card.model, text.ids), "raw"))
         for name, compare in _COMPARISONS.items():
-            if job.cancel.is_set():
+            if control.cancel.is_set():
                 raise Cancelled
             rows += _deviation(name, bounds[name], compare, (engine, card, key, text))
-            job.progress((lengths.index(length) + list(_COMPARISONS).index(name) / len(_COMPARISONS)) / len(lengths))
+            control.progress(
+                (lengths.index(length) + list(_COMPARISONS).index(name) / len(_COMPARISONS)) / len(lengths)
+            )
     return Verification(card, tuple(rows))
 
 

@@ -15,7 +15,7 @@ from dashboard.benchmarks import files
 from dashboard.benchmarks.items import Item, PronounPair, SentencePair, SentenceTriple, Skipped
 from dashboard.benchmarks.pronouns import women_first
 from dashboard.engine.api.engine import Engine
-from dashboard.engine.api.model import Job
+from dashboard.engine.api.model import CallControl
 from dashboard.engine.api.scoring import ScoreCost, SentenceRequest
 from dashboard.errors import BenchmarkEmpty
 from dashboard.frames import bias_benchmarks as frames
@@ -128,7 +128,9 @@ def benchmark_cost(engine: Engine, spec: JobSpec) -> ScoreCost:
     return sampled_cost(spec, cost)
 
 
-def run_benchmark(engine: Engine, spec: JobSpec, plain: Sequence[Mapping[str, Any]], job: Job) -> list[dict[str, Any]]:
+def run_benchmark(
+    engine: Engine, spec: JobSpec, plain: Sequence[Mapping[str, Any]], job: CallControl
+) -> list[dict[str, Any]]:
     """One row an item: ``item`` (its place), ``id, category``, and of each role its text, ln p [nats] and tokens.
 
     Scored are the tokens that are not those of what is given, the two read as one text. NaN and 0 tokens where a text

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dashboard.engine.api.engine import Engine
-from dashboard.engine.api.model import Job, TokenizedPrompt
+from dashboard.engine.api.model import CallControl, TokenizedPrompt
 from dashboard.engine.api.scoring import ScoreCost
 from dashboard.jobs.spec import JobSpec, run_facts
 from dashboard.run_key import RunKey
@@ -51,7 +51,7 @@ def raw_key(key: RunKey) -> RunKey:
     return replace(key, template="raw")
 
 
-def current_run(engine: Engine, spec: JobSpec, job: Job) -> dict[str, str]:
+def current_run(engine: Engine, spec: JobSpec, job: CallControl) -> dict[str, str]:
     """What ``spec.run`` would say here and now. Raises the ``Model…`` errors, Cancelled."""
     model = spec.run["model"]
     engine.describe(model, job)

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from dashboard.engine.api.engine import Engine
-from dashboard.engine.api.model import Job
+from dashboard.engine.api.model import CallControl
 from dashboard.job_kinds.benchmark import BENCHMARK, run_benchmark
 from dashboard.job_kinds.keys import current_run
 from dashboard.job_kinds.probe import PROBE, run_probe
@@ -15,7 +15,7 @@ from dashboard.jobs.parquet_parts import Rows
 from dashboard.jobs.runner import JobRunner
 from dashboard.jobs.spec import JobSpec
 
-Work = Callable[[Engine, JobSpec, Sequence[Any], Job], Rows]
+Work = Callable[[Engine, JobSpec, Sequence[Any], CallControl], Rows]
 
 
 def register_all(runner: JobRunner, making: Future[Engine]) -> None:
@@ -30,5 +30,5 @@ def register_all(runner: JobRunner, making: Future[Engine]) -> None:
         runner.register(kind, _chunk(making, work), lambda spec, job: current_run(making.result(), spec, job))
 
 
-def _chunk(making: Future[Engine], work: Work) -> Callable[[JobSpec, Sequence[Any], Job], Rows]:
+def _chunk(making: Future[Engine], work: Work) -> Callable[[JobSpec, Sequence[Any], CallControl], Rows]:
     return lambda spec, items, job: work(making.result(), spec, items, job)

@@ -10,14 +10,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dashboard.engine.api.engine import Engine
-from dashboard.engine.api.model import Job
+from dashboard.engine.api.model import CallControl
 from dashboard.engine.api.scoring import ScoreCost
 from dashboard.job_kinds.keys import sampled_cost, scoring_key
 from dashboard.jobs.runner import JobRunner
 from dashboard.jobs.spec import JobSpec, run_facts
 from dashboard.probes.continuations import continuations
 from dashboard.probes.pair_scores import Pairs, tokeniser
-from dashboard.probes.tokenized_probe import Prepared
+from dashboard.probes.tokenized_probe import TokenizedProbe
 from dashboard.run_key import RunKey
 
 PROBE = "probe"
@@ -29,7 +29,7 @@ CHUNK_SCORES = 20_000
 _BOUNDARY = "boundary_log_mass_nats"
 
 
-def probe_spec(made: Prepared, key: RunKey) -> JobSpec:
+def probe_spec(made: TokenizedProbe, key: RunKey) -> JobSpec:
     """The job that scores a probe.
 
     Args:
@@ -63,7 +63,7 @@ def _pairs(engine: Engine, spec: JobSpec, items: Sequence[Mapping[str, Any]]) ->
     return Pairs.of(prompt_ids, rows, spec.request["boundary"])
 
 
-def run_probe(engine: Engine, spec: JobSpec, items: Sequence[Mapping[str, Any]], job: Job) -> pd.DataFrame:
+def run_probe(engine: Engine, spec: JobSpec, items: Sequence[Mapping[str, Any]], job: CallControl) -> pd.DataFrame:
     """One row a (prompt, completion), completions fastest.
 
     Returns:
@@ -90,8 +90,8 @@ def run_probe(engine: Engine, spec: JobSpec, items: Sequence[Mapping[str, Any]],
     return pd.DataFrame(columns)
 
 
-def scores_of_job(runner: JobRunner, job_id: str, made: Prepared) -> NDArray[np.float64]:
-    """(prompt, completion) scores [nats] as `Prepared.arranged` takes them; NaN where the job has not been yet.
+def scores_of_job(runner: JobRunner, job_id: str, made: TokenizedProbe) -> NDArray[np.float64]:
+    """(prompt, completion) scores [nats] as `TokenizedProbe.arranged` takes them; NaN where the job has not been yet.
 
     With the end of the word where the probe counts it: ``L* = L +`` the boundary's mass.
 

@@ -13,7 +13,7 @@ from typing import Any
 import filelock
 import pyarrow as pa
 
-from dashboard.engine.api.model import Job
+from dashboard.engine.api.model import CallControl
 from dashboard.errors import Busy, Cancelled, DashboardError, JobFailed, JobOutdated
 from dashboard.jobs.folder import JobFolder
 from dashboard.jobs.parquet_parts import Rows, common_schema, table_of
@@ -24,9 +24,9 @@ BUSY_SECONDS = 1.0
 """Pause before it asks again for a device that others hold."""
 _LOG = logging.getLogger(__name__)
 
-RunChunk = Callable[[JobSpec, Sequence[Any], Job], Rows]
+RunChunk = Callable[[JobSpec, Sequence[Any], CallControl], Rows]
 """The rows of some items; must honour ``job.cancel`` and tell ``job.progress`` the share of these items."""
-CurrentRun = Callable[[JobSpec, Job], Mapping[str, Any]]
+CurrentRun = Callable[[JobSpec, CallControl], Mapping[str, Any]]
 """What ``spec.run`` would say if the job were made now, here."""
 
 
@@ -91,7 +91,7 @@ class Work:
         self.folder.save(self.state)
 
     def _work_off(self, spec: JobSpec) -> None:
-        job = Job(cancel=self.cancel, progress=self._progress)
+        job = CallControl(cancel=self.cancel, progress=self._progress)
         pace = Pace(self.state.rate)
         schemas = self.folder.sweep()
         self._check(spec, job)
@@ -104,7 +104,7 @@ class Work:
             self._save(seconds=self.state.seconds + seconds, rate=pace.rate, removed=self.state.removed + removed)
         self.folder.joined().close()
 
-    def _check(self, spec: JobSpec, job: Job) -> None:
+    def _check(self, spec: JobSpec, job: CallControl) -> None:
         """Numbers of two models or versions never stand in one result."""
         if self._kind.current_run is None or self.folder.missing(spec.chunks) is None:
             return
@@ -113,7 +113,7 @@ class Work:
             if spec.run.get(name) != now.get(name):
                 raise JobOutdated(what=name, then=spec.run.get(name), now=now.get(name))
 
-    def _chunk(self, spec: JobSpec, chunk: int, job: Job, schemas: Sequence[pa.Schema]) -> pa.Schema:
+    def _chunk(self, spec: JobSpec, chunk: int, job: CallControl, schemas: Sequence[pa.Schema]) -> pa.Schema:
         items = spec.items_of(chunk)
         self._items = len(items)
         table = table_of(self._patient(lambda: self._kind.run_chunk(spec, items, job)))

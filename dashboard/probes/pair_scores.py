@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.engine.api.engine import Engine
-from dashboard.engine.api.model import Job
+from dashboard.engine.api.model import CallControl
 from dashboard.engine.api.scoring import ScoreCost, ScoreRequest, SentenceRequest
 from dashboard.probes.continuations import Ids, Rows, Tokenise, shared
-from dashboard.probes.tokenized_probe import Prepared
+from dashboard.probes.tokenized_probe import TokenizedProbe
 from dashboard.run_key import RunKey
 
 Request = ScoreRequest | SentenceRequest
@@ -44,7 +44,7 @@ class Pairs:
         return cls(request if pairs else None, scorable)
 
     @classmethod
-    def of_probe(cls, made: Prepared) -> Pairs:
+    def of_probe(cls, made: TokenizedProbe) -> Pairs:
         """The pairs of a probe of which every pair was looked at."""
         if made.own:
             return cls.of(made.prompt_ids, made.own, made.spec.boundary)
@@ -55,7 +55,7 @@ class Pairs:
         """What `scores` would cost. Raises as `Engine.score_cost`."""
         return ScoreCost(0, 0.0) if self.request is None else engine.score_cost(key, self.request)
 
-    def scores(self, engine: Engine, key: RunKey, job: Job | None = None) -> PairScores:
+    def scores(self, engine: Engine, key: RunKey, job: CallControl | None = None) -> PairScores:
         """The scores; of the key its own tokens take no part. Raises as `Engine.score`."""
         if isinstance(self.request, ScoreRequest):
             found = engine.score(key, self.request, job)

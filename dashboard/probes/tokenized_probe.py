@@ -22,7 +22,7 @@ CHECKED = 20
 
 
 @dataclass(frozen=True)
-class Prepared:
+class TokenizedProbe:
     """Prompts and completions of a probe as tokens."""
 
     spec: ProbeSpec
@@ -77,7 +77,7 @@ class Prepared:
         return scores, neutral
 
 
-def prepared(spec: ProbeSpec, tokenise: Tokenise) -> Prepared:
+def prepared(spec: ProbeSpec, tokenise: Tokenise) -> TokenizedProbe:
     """Tokenise a probe and look at what tokenisation does to it.
 
     Raises:
@@ -101,7 +101,7 @@ def prepared(spec: ProbeSpec, tokenise: Tokenise) -> Prepared:
     if not scorable:
         raise NothingToScore(place=1)
     rows = tuple(tuple(row[at] for at in scorable) for row in rows)
-    return Prepared(
+    return TokenizedProbe(
         spec=spec,
         prompts=tuple(prompts),
         prompt_ids=tuple(prompt_ids),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from dashboard.engine.api.generation import GenerateRequest
 from dashboard.engine.api.model import ModelCard
-from dashboard.probes.tokenized_probe import Prepared
+from dashboard.probes.tokenized_probe import TokenizedProbe
 from dashboard.run_key import RunKey
 from dashboard.scripts.build import Span, chart_script, stream_constants
 from dashboard.scripts.sampling import ONE_BY_ONE, WRITE, column_constants
@@ -29,7 +29,7 @@ EXAMPLE = {
 _NAMES = ("first", "second")
 
 
-def scores_script(card: ModelCard, key: RunKey, made: Prepared) -> str:
+def scores_script(card: ModelCard, key: RunKey, made: TokenizedProbe) -> str:
     """Every completion's exact log-probability behind every group's prompt; neutral prompts are left out.
 
     The chart is the difference of each group to the mean of all groups, mean over templates.
@@ -55,7 +55,7 @@ def scores_script(card: ModelCard, key: RunKey, made: Prepared) -> str:
 def sampled_script(
     card: ModelCard,
     key: RunKey,
-    made: Prepared,
+    made: TokenizedProbe,
     request: GenerateRequest,
     template: int,
     *,
@@ -176,7 +176,7 @@ def benchmark_script(card: ModelCard, key: RunKey, slug: str, file_name: str, pr
     return chart_script(card, key, constants, [*parts, *wilson, "benchmark", slug], notes=notes, prompts=())
 
 
-def _probe(made: Prepared) -> dict[str, object]:
+def _probe(made: TokenizedProbe) -> dict[str, object]:
     """Groups and completions; `TEXTS` as they stand behind a prompt."""
     probe = made.spec.probe
     return {
@@ -187,7 +187,7 @@ def _probe(made: Prepared) -> dict[str, object]:
     }
 
 
-def _places(made: Prepared) -> list[tuple[int, int]]:
+def _places(made: TokenizedProbe) -> list[tuple[int, int]]:
     """(template, group) of each prompt but the neutral ones, in order."""
     templates, groups, _ = made.shape
     return [(template, group) for template in range(templates) for group in range(groups)]

@@ -62,7 +62,7 @@ def measure_speed(report: Report, lengths: tuple[int, ...]) -> None:
     """Forward passes and mosaics, alternating."""
     import torch
 
-    from dashboard.engine.api.model import Job
+    from dashboard.engine.api.model import CallControl
 
     made, sdpa, eager = engine(), plain("sdpa"), plain("eager")
     with made._leased("smollm2-135m-instruct") as ready:
@@ -81,7 +81,7 @@ def measure_speed(report: Report, lengths: tuple[int, ...]) -> None:
 
         calls = [
             lambda ids=ids: forward(sdpa, ids),
-            lambda ids=ids: capturer.forward(ids, Job()),
+            lambda ids=ids: capturer.forward(ids, CallControl()),
             mosaic,
             lambda ids=ids: forward(eager, ids, output_attentions=True),
         ]

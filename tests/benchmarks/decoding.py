@@ -96,7 +96,7 @@ def measure_steps(report: Report, new: int) -> None:
     import torch
 
     from dashboard.engine.api.generation import GenerateRequest
-    from dashboard.engine.generation.prompt_cache import SharedRows
+    from dashboard.engine.generation.prompt_cache import SharedPrefixRows
 
     made, model = endless(engine()), plain("sdpa")
     ids, fresh = token_ids(128), iter(range(1, 1000))
@@ -118,7 +118,7 @@ def measure_steps(report: Report, new: int) -> None:
     report.figure("T=128 first token / forward pass", statistics.median(waits[1:]) / base, "x", 1.5)
 
     inside: list[float] = []
-    whole = SharedRows.step
+    whole = SharedPrefixRows.step
 
     def timed(rows: Any, tokens: Any) -> Any:
         began = time.perf_counter()
@@ -126,7 +126,7 @@ def measure_steps(report: Report, new: int) -> None:
         inside.append(time.perf_counter() - began)
         return found
 
-    SharedRows.step = timed  # type: ignore[method-assign]
+    SharedPrefixRows.step = timed  # type: ignore[method-assign]
     try:
         outside = []
         for seed in range(3):
@@ -137,7 +137,7 @@ def measure_steps(report: Report, new: int) -> None:
             steps = [end - start for start, end in zip(ends[3::4], ends[7::4], strict=False)]
             outside.append(1 - sum(inside[: len(steps)]) / sum(steps))
     finally:
-        SharedRows.step = whole  # type: ignore[method-assign]
+        SharedPrefixRows.step = whole  # type: ignore[method-assign]
     report.figure("share of a step that is not the model's", statistics.median(outside), "", 0.15)
 
 

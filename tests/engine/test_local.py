@@ -11,7 +11,7 @@ from dashboard.engine.api.attention import CombineRequest, HeadRequest, RolloutR
 from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, GenerateRequest
 from dashboard.engine.api.lens import AttributionRequest, LensRequest
-from dashboard.engine.api.model import Job
+from dashboard.engine.api.model import CallControl
 from dashboard.engine.device.pace import Pace
 from dashboard.engine.local import LocalEngine
 from dashboard.errors import (
@@ -287,10 +287,10 @@ def test_a_model_that_is_not_allowed_is_refused_and_the_other_still_works(tiny_e
 
 def test_a_cancelled_run_leaves_nothing_and_can_be_asked_for_again(tiny_engine):
     key = key_of(tiny_engine)
-    job = Job()
-    job.cancel.set()
+    control = CallControl()
+    control.cancel.set()
     with pytest.raises(Cancelled):
-        tiny_engine.run(key, job)
+        tiny_engine.run(key, control)
     assert tiny_engine.health()["runs"] == 0
     assert tiny_engine.run(key).tokens == len(key.token_ids)
 
@@ -301,7 +301,7 @@ def test_waiting_for_a_busy_device_ends_with_an_explanation_or_on_cancel(tiny_se
     held, free = threading.Event(), threading.Event()
 
     def hold():
-        with engine._device.held(Job()):
+        with engine._device.held(CallControl()):
             held.set()
             free.wait(10)
 
@@ -311,10 +311,10 @@ def test_waiting_for_a_busy_device_ends_with_an_explanation_or_on_cancel(tiny_se
     try:
         with pytest.raises(Busy):
             engine.run(key)
-        job = Job()
-        job.cancel.set()
+        control = CallControl()
+        control.cancel.set()
         with pytest.raises(Cancelled):
-            engine.run(key, job)
+            engine.run(key, control)
     finally:
         free.set()
         thread.join()

@@ -11,7 +11,7 @@ import torch
 
 from dashboard.engine.api.generation import GenerateRequest
 from dashboard.engine.api.lens import LensRequest
-from dashboard.engine.api.model import Job
+from dashboard.engine.api.model import CallControl
 from dashboard.engine.device.device_lock import DeviceLock
 from dashboard.engine.device.threads import FEW_ROWS, Threads, free_cores
 from dashboard.engine.local import LocalEngine
@@ -52,7 +52,7 @@ def test_a_pass_has_threads_by_its_tokens_and_by_what_is_free(fixed, free, small
 @pytest.mark.usefixtures("four")
 def test_who_has_the_device_has_what_is_free_and_small_looks_follow():
     threads = Threads(0, lambda: 4)
-    with DeviceLock(1, threads.whole).held(Job()):
+    with DeviceLock(1, threads.whole).held(CallControl()):
         assert torch.get_num_threads() == 4
     assert torch.get_num_threads() == 2
 

@@ -230,14 +230,14 @@ class Raising:
     ids=lambda problem: type(problem).__name__,
 )
 def test_whatever_a_tokenizer_raises_becomes_words(problem):
-    from dashboard.engine.generation.text_generator import Writer
+    from dashboard.engine.generation.text_generator import TextGenerator
 
     raising = Raising(problem)
     reader = PromptReader(raising)
     calls = {
         "read": lambda: read(reader, "x"),
         "ids": lambda: reader.ids(["x"], alone=True),
-        "decode": lambda: Writer(None, raising, None, ()).text([1]),
+        "decode": lambda: TextGenerator(None, raising, None, ()).text([1]),
     }
     for call in calls.values():
         with pytest.raises(TokenizerFailed) as error:

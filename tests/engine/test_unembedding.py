@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from dashboard.engine.api.model import Job
+from dashboard.engine.api.model import CallControl
 from dashboard.engine.capture.head import ResidualHook, exact_head
 from dashboard.engine.capture.install import install
 from dashboard.engine.prediction import candidates
@@ -27,7 +27,7 @@ def test_logits_remade_from_the_residual_are_the_models_own(family):
     capturer, hook = install(model), ResidualHook(model)
     head = exact_head(capturer, hook)
     assert head is not None
-    (output, _), residual = hook.during(lambda: capturer.forward(IDS, Job()))
+    (output, _), residual = hook.during(lambda: capturer.forward(IDS, CallControl()))
     with torch.inference_mode():
         found = head.logits(residual)
     scale = max(1.0, float(expected.abs().max()))
@@ -68,7 +68,7 @@ def test_the_table_of_positions_equals_the_log_softmax_of_all_logits(count):
     torch.manual_seed(0)
     logits = torch.randn(count, 50) * 3
     ids = [int(i) for i in torch.randint(0, 50, (count,))]
-    found = candidates.position_table(lambda start, stop: logits[start:stop], ids, token, Job())
+    found = candidates.position_table(lambda start, stop: logits[start:stop], ids, token, CallControl())
     log_p = torch.log_softmax(logits, -1)
     assert [t.id for t in found.predicted] == logits.argmax(-1).tolist()
     for i in range(count - 1):
@@ -81,7 +81,7 @@ def test_the_table_of_positions_equals_the_log_softmax_of_all_logits(count):
 
 
 def test_the_table_stops_when_cancelled():
-    job = Job()
-    job.cancel.set()
+    control = CallControl()
+    control.cancel.set()
     with pytest.raises(Cancelled):
-        candidates.position_table(lambda start, stop: torch.zeros(stop - start, 5), [1, 2], token, job)
+        candidates.position_table(lambda start, stop: torch.zeros(stop - start, 5), [1, 2], token, control)

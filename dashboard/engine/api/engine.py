@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 from dashboard.engine.api.attention import AttentionRequest, KeyColumn, QueryRows, Tiles, WeightMap
 from dashboard.engine.api.decoding import DecodeSettings, Processed
 from dashboard.engine.api.lens import Attribution, AttributionRequest, Lens, LensRequest
-from dashboard.engine.api.model import Estimate, Job, ModelCard, RunSummary, TokenizedPrompt
+from dashboard.engine.api.model import CallControl, Estimate, ModelCard, RunSummary, TokenizedPrompt
 from dashboard.engine.api.prediction import Candidates, PositionTable
 from dashboard.engine.api.verification import Verification
 from dashboard.tokens import Token
@@ -30,7 +30,7 @@ from dashboard.tokens import Token
 class Engine(Protocol):
     """What pages talk to. Safe from any number of threads; no call changes another's answer."""
 
-    def describe(self, model: str, job: Job | None = None) -> ModelCard:
+    def describe(self, model: str, control: CallControl | None = None) -> ModelCard:
         """Load the model if need be and say what it is. Raises the ``Model…`` errors."""
 
     def tokenize(self, model: str, prompt: str, *, chat: bool, answer: str = "") -> TokenizedPrompt:
@@ -51,10 +51,10 @@ class Engine(Protocol):
     def estimate(self, key: RunKey) -> Estimate:
         """What `run` would cost. Raises PromptTooLong, RunTooLarge."""
 
-    def run(self, key: RunKey, job: Job | None = None) -> RunSummary:
+    def run(self, key: RunKey, control: CallControl | None = None) -> RunSummary:
         """One forward pass with capture, or the kept one. Raises RunTooLarge, Busy, Cancelled."""
 
-    def weights(self, key: RunKey, request: AttentionRequest, job: Job | None = None) -> WeightMap:
+    def weights(self, key: RunKey, request: AttentionRequest, control: CallControl | None = None) -> WeightMap:
         """A map of weights. Raises LayerHasNoAttention."""
 
     def query_rows(self, key: RunKey, query: int) -> QueryRows:
@@ -63,7 +63,7 @@ class Engine(Protocol):
     def key_column(self, key: RunKey, layer: int, head: int, col: int) -> KeyColumn:
         """One key's column of one head."""
 
-    def tiles(self, key: RunKey, job: Job | None = None) -> Tiles:
+    def tiles(self, key: RunKey, control: CallControl | None = None) -> Tiles:
         """Tiles and metrics of all heads; kept with the run."""
 
     def next_token(self, key: RunKey, pos: int, k: int, pins: tuple[int, ...] = ()) -> Candidates:
@@ -84,16 +84,16 @@ class Engine(Protocol):
     def vocabulary(self, model: str, text: str, limit: int) -> tuple[Token, ...]:
         """Tokens of the model that `text` means or that contain it: exact ones, its pieces, others, at most `limit`."""
 
-    def position_table(self, key: RunKey, job: Job | None = None) -> PositionTable:
+    def position_table(self, key: RunKey, control: CallControl | None = None) -> PositionTable:
         """Prediction and outcome at every position; kept with the run."""
 
-    def lens(self, key: RunKey, request: LensRequest, job: Job | None = None) -> Lens:
+    def lens(self, key: RunKey, request: LensRequest, control: CallControl | None = None) -> Lens:
         """What the model would say at each step of the stream; kept with the run. Raises StreamRefused, Cancelled."""
 
     def lens_seconds(self, key: RunKey, positions: int) -> float:
         """How long `lens` would take at so many positions, from those made; ``nan`` before the first."""
 
-    def attribution(self, key: RunKey, request: AttributionRequest, job: Job | None = None) -> Attribution:
+    def attribution(self, key: RunKey, request: AttributionRequest, control: CallControl | None = None) -> Attribution:
         """What each part of the model adds to one logit. Raises StreamRefused, Cancelled."""
 
     def generation_cost(self, key: RunKey, request: GenerateRequest) -> GenerationCost:
@@ -103,7 +103,11 @@ class Engine(Protocol):
         """Texts that were made and are still kept."""
 
     def generate(
-        self, key: RunKey, request: GenerateRequest, job: Job | None = None, on_step: OnStep = lambda _: None
+        self,
+        key: RunKey,
+        request: GenerateRequest,
+        control: CallControl | None = None,
+        on_step: OnStep = lambda _: None,
     ) -> Generated:
         """Texts that go on from the prompt; `on_step` is told each token of the sampled columns as it comes.
 
@@ -111,13 +115,17 @@ class Engine(Protocol):
         `generation_cost`, and NothingLeft, Busy, Cancelled.
         """
 
-    def compare_settings(self, key: RunKey, request: CompareRequest, job: Job | None = None) -> SettingsComparison:
+    def compare_settings(
+        self, key: RunKey, request: CompareRequest, control: CallControl | None = None
+    ) -> SettingsComparison:
         """What decode settings leave at each position, and how far apart they are; kept with the run.
 
         Each position is the end of a prompt that the model's rules count from. Raises NothingLeft, Cancelled.
         """
 
-    def probability_tree(self, key: RunKey, request: TreeRequest, job: Job | None = None) -> ProbabilityTree:
+    def probability_tree(
+        self, key: RunKey, request: TreeRequest, control: CallControl | None = None
+    ) -> ProbabilityTree:
         """Continuations of the prompt with their exact probabilities. Raises NothingLeft, Busy, Cancelled."""
 
     def word_ends(self, model: str) -> tuple[int, ...]:
@@ -142,16 +150,18 @@ class Engine(Protocol):
     def scored(self, key: RunKey, request: ScoreRequest | SentenceRequest) -> Scores | SentenceScores | None:
         """Scores that were computed and are still kept."""
 
-    def score(self, key: RunKey, request: ScoreRequest, job: Job | None = None) -> Scores:
+    def score(self, key: RunKey, request: ScoreRequest, control: CallControl | None = None) -> Scores:
         """Exact log-probabilities of completions behind prompts; the key's own tokens take no part.
 
         Raises as `score_cost`, and Busy, Cancelled.
         """
 
-    def score_sentences(self, key: RunKey, request: SentenceRequest, job: Job | None = None) -> SentenceScores:
+    def score_sentences(
+        self, key: RunKey, request: SentenceRequest, control: CallControl | None = None
+    ) -> SentenceScores:
         """Exact log-probabilities of the tokens of texts; the key's own take no part. Raises as `score`."""
 
-    def verify(self, model: str, job: Job | None = None) -> Verification:
+    def verify(self, model: str, control: CallControl | None = None) -> Verification:
         """Compare the loaded model with plain transformers, loaded anew. Raises the ``Model…`` errors, Cancelled."""
 
     def health(self) -> dict[str, object]:

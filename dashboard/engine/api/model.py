@@ -16,19 +16,19 @@ from dashboard.engine.api.decoding import ModelRules
 
 
 @dataclass(frozen=True)
-class Job:
+class CallControl:
     """How a caller follows and stops a long call."""
 
     cancel: Event = field(default_factory=Event)
     """Set it and the call raises ``Cancelled`` at the next layer or block."""
     progress: Callable[[float], None] = lambda _share: None
     """Called with the share done in [0, 1]; from the thread that computes."""
-    waits: Callable[[int], None] = lambda _before: None
+    on_queue: Callable[[int], None] = lambda _before: None
     """Called with how many others are before it while it waits for the device, and with 0 when it has it."""
 
 
 @dataclass(frozen=True)
-class StreamMap:
+class ResidualStreamMap:
     """Where the residual stream is read in this model, as names of modules for ``get_submodule``."""
 
     blocks: str
@@ -83,7 +83,7 @@ class ModelCard:
     """Whether the tokenizer has a chat template."""
     without_attention: tuple[tuple[int, str], ...]
     """Layers that have no map to show, with the reason (``linear_attention`` …)."""
-    stream: StreamMap
+    stream: ResidualStreamMap
     transformers: str
     torch: str
     heads_by_layer: tuple[int, ...] = ()

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dashboard.engine.api.arrays import read_only
 from dashboard.engine.api.attention import METRICS, TILE_SIDE, Tiles
-from dashboard.engine.api.model import Job
+from dashboard.engine.api.model import CallControl
 from dashboard.engine.capture.kernel_inputs import Layer
 from dashboard.errors import Cancelled
 
@@ -51,17 +51,17 @@ def _compact(found: np.ndarray) -> Tensor:
     return torch.from_numpy(found if found.mean() > DENSE else np.argwhere(found))
 
 
-def sweep(layers: Sequence[Layer | None], ids: Sequence[int], heads: int, job: Job) -> Tiles:
+def sweep(layers: Sequence[Layer | None], ids: Sequence[int], heads: int, control: CallControl) -> Tiles:
     """Tiles and metrics of all heads.
 
     Args:
         layers: one a decoder layer; ``None`` = without attention (metrics NaN, tiles 0).
         ids: token ids, for the scores of repeated tokens.
         heads: query heads of a layer, at most; those that a layer lacks are as in one without attention.
-        job: cancel and progress, told at every layer.
+        control: cancel and progress, told at every layer.
 
     Raises:
-        Cancelled: ``job.cancel`` was set.
+        Cancelled: ``control.cancel`` was set.
     """
     began = time.perf_counter()
     tokens = len(ids)
@@ -75,7 +75,7 @@ def sweep(layers: Sequence[Layer | None], ids: Sequence[int], heads: int, job: J
     blocks = [_Block.of(token, start, min(start + rows, tokens)) for start in range(0, tokens, rows)]
     errors = [0.0]
     for i, layer in enumerate(layers):
-        if job.cancel.is_set():
+        if control.cancel.is_set():
             raise Cancelled
         if layer is not None:
             with torch.inference_mode():
@@ -84,7 +84,7 @@ def sweep(layers: Sequence[Layer | None], ids: Sequence[int], heads: int, job: J
             errors.append(worst)
             for name, values in found.items():
                 metrics[name][i, own] = values
-        job.progress((i + 1) / len(layers))
+        control.progress((i + 1) / len(layers))
     arrays: list[np.ndarray] = [tiles, without_first, *metrics.values()]
     for array in arrays:
         read_only(array)

@@ -18,7 +18,7 @@ from dashboard.engine.api.attention import (
     RolloutRequest,
     WeightMap,
 )
-from dashboard.engine.api.model import Job
+from dashboard.engine.api.model import CallControl
 from dashboard.engine.capture.kernel_inputs import Layer
 from dashboard.errors import Cancelled, LayerHasFewerHeads, LayerHasNoAttention
 
@@ -32,12 +32,12 @@ Layers = Sequence[Layer | None]
 Reasons = dict[int, str]
 
 
-def weight_map(layers: Layers, request: AttentionRequest, reasons: Reasons, job: Job) -> WeightMap:
+def weight_map(layers: Layers, request: AttentionRequest, reasons: Reasons, control: CallControl) -> WeightMap:
     """The map that `request` asks for.
 
     Raises:
         LayerHasNoAttention, LayerHasFewerHeads: a layer or head that it needs has no map.
-        Cancelled: ``job.cancel`` was set.
+        Cancelled: ``control.cancel`` was set.
         IndexError: a layer, head or position that does not exist; our mistake.
     """
     tokens = _first(layers, reasons).tokens
@@ -57,13 +57,13 @@ def weight_map(layers: Layers, request: AttentionRequest, reasons: Reasons, job:
     with torch.inference_mode():
         for start in range(rows[0], rows[1], step):
             stop = min(start + step, rows[1])
-            if job.cancel.is_set():
+            if control.cancel.is_set():
                 raise Cancelled
             share = (stop - rows[0]) / (rows[1] - rows[0]), (stop - start) / (rows[1] - rows[0])
-            whole = source(start, stop, _part_of(job, share[0] - share[1], share[1]))
+            whole = source(start, stop, _part_of(control, share[0] - share[1], share[1]))
             errors.append(float((whole.sum(-1) - 1).abs().max()))
             parts.append(_pooled(_emptied(whole[:, cols[0] : cols[1]], start, cols[0]), block))
-            job.progress(share[0])
+            control.progress(share[0])
     weights = torch.cat(parts).float().cpu().numpy()
     read_only(weights)
     # a maximum over heads has no rows that should sum to 1; NumPy's maximum lets a NaN through, Python's does not
@@ -77,9 +77,9 @@ def _rows(heads: int, tokens: int) -> int:
     return max(1, min(ROWS, WEIGHTS // (heads * tokens)))
 
 
-def _part_of(job: Job, done: float, share: float) -> Job:
-    """A job whose progress is `share` of this one's, from `done` on."""
-    return Job(job.cancel, lambda part: job.progress(done + share * part))
+def _part_of(control: CallControl, done: float, share: float) -> CallControl:
+    """A control whose progress is `share` of this one's, from `done` on."""
+    return CallControl(control.cancel, lambda part: control.progress(done + share * part))
 
 
 def _span(span: tuple[int, int] | None, tokens: int) -> tuple[int, int]:
@@ -136,7 +136,7 @@ def _within(index: int, count: int, what: str) -> None:
 
 def _heads_source(
     pairs: Sequence[tuple[int, int]], how: str, layers: Layers, reasons: Reasons
-) -> Callable[[int, int, Job], Tensor]:
+) -> Callable[[int, int, CallControl], Tensor]:
     """Gives (R, T) rows of the mean or maximum over `pairs` of (layer, head)."""
     by_layer: dict[int, list[int]] = {}
     for layer, head in pairs:
@@ -144,10 +144,10 @@ def _heads_source(
         by_layer.setdefault(layer, []).append(head)
     chosen = [(_there(layers, layer, reasons), heads) for layer, heads in by_layer.items()]
 
-    def rows(start: int, stop: int, job: Job) -> Tensor:
+    def rows(start: int, stop: int, control: CallControl) -> Tensor:
         result: Tensor | None = None
         for layer, heads in chosen:
-            if job.cancel.is_set():
+            if control.cancel.is_set():
                 raise Cancelled
             weights = layer.weights(heads, (start, stop))
             part = weights.amax(0) if how == "max" else weights.sum(0) / len(pairs)
@@ -159,19 +159,19 @@ def _heads_source(
     return rows
 
 
-def _rollout_source(layers: Layers, reasons: Reasons, tokens: int) -> Callable[[int, int, Job], Tensor]:
+def _rollout_source(layers: Layers, reasons: Reasons, tokens: int) -> Callable[[int, int, CallControl], Tensor]:
     """Gives (R, T) rows of the product over layers of (mean over heads + identity) / 2 (Abnar & Zuidema 2020)."""
     chosen = [_there(layers, i, reasons) for i in range(len(layers))]
 
-    def rows(start: int, stop: int, job: Job) -> Tensor:
+    def rows(start: int, stop: int, control: CallControl) -> Tensor:
         # from the last layer down: only the rows asked for are ever multiplied
         result = torch.zeros(stop - start, tokens)
         result[torch.arange(stop - start), torch.arange(start, stop)] = 1
         for done, layer in enumerate(reversed(chosen), 1):
-            if job.cancel.is_set():
+            if control.cancel.is_set():
                 raise Cancelled
             result = _through(layer, result, stop)
-            job.progress(done / len(chosen))
+            control.progress(done / len(chosen))
         return result
 
     return rows

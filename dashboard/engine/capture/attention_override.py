@@ -14,7 +14,7 @@ class Attends(Protocol):
     """What a thread puts in place of its kernel: it knows keys and values that are not passed again."""
 
     def attend(self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, scaling: float | None) -> Tensor:
-        """See `SharedRows.attend`."""
+        """See `SharedPrefixRows.attend`."""
 
 
 _shared: ContextVar[Attends | None] = ContextVar("rows", default=None)

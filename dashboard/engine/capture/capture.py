@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from dashboard.engine.api.model import Job
+from dashboard.engine.api.model import CallControl
 from dashboard.engine.capture import kernels
 from dashboard.engine.capture.kernel_inputs import KernelInputs, Layer
 from dashboard.engine.models.anatomy import largest, residual, run
@@ -57,18 +57,18 @@ class Capturer:
         """Up to so many tokens it is, and computes the same whatever the text's length."""
         self._takes_logits_to_keep = "logits_to_keep" in inspect.signature(model.forward).parameters
 
-    def forward(self, ids: tuple[int, ...], job: Job, **model_kwargs: Any) -> tuple[Any, Recording]:
+    def forward(self, ids: tuple[int, ...], control: CallControl, **model_kwargs: Any) -> tuple[Any, Recording]:
         """One forward pass over `ids`, recording; the logits of the last position only where the model can.
 
         Args:
             ids: token ids.
-            job: its cancel is checked and its progress told at every layer.
+            control: its cancel is checked and its progress told at every layer.
             model_kwargs: passed on to the model.
 
         Raises:
-            Cancelled: ``job.cancel`` was set.
+            Cancelled: ``control.cancel`` was set.
         """
-        with kernels.recording(job, len(ids)) as record:
+        with kernels.recording(control, len(ids)) as record:
             output = self._pass(ids, **model_kwargs)
         hidden = {i for i, _ in self.without_attention}
         layers = [self._layer(record.inputs, i) if i not in hidden else None for i in range(self.layers)]
@@ -83,13 +83,13 @@ class Capturer:
         only = attentions[0]
         return replace(only, sinks=None) if self.gated and isinstance(only, KernelInputs) else only
 
-    def head_values(self, ids: tuple[int, ...], job: Job) -> tuple[Tensor, ...]:
+    def head_values(self, ids: tuple[int, ...], control: CallControl) -> tuple[Tensor, ...]:
         """(T, width) of each layer: the heads' values side by side, by one more forward pass.
 
         Raises:
-            Cancelled: ``job.cancel`` was set.
+            Cancelled: ``control.cancel`` was set.
         """
-        with kernels.recording(job, keep=False) as record:
+        with kernels.recording(control, keep=False) as record:
             record.values = []
             self._pass(ids)
             return tuple(record.values)
@@ -101,9 +101,9 @@ class Capturer:
 
 
 @contextmanager
-def following(job: Job) -> Iterator[None]:
-    """Forward passes of this thread tell `job` their progress and end when it is cancelled."""
-    with kernels.recording(job, keep=False):
+def following(control: CallControl) -> Iterator[None]:
+    """Forward passes of this thread tell `control` their progress and end when it is cancelled."""
+    with kernels.recording(control, keep=False):
         yield
 
 
@@ -113,9 +113,9 @@ def announce(layer: int, layers: int) -> Callable[..., None]:
     def hook(_module: nn.Module, args: Any, kwargs: Any) -> None:
         record = kernels.current()
         if record is not None:
-            if record.job.cancel.is_set():
+            if record.control.cancel.is_set():
                 raise Cancelled
-            record.job.progress(layer / layers)
+            record.control.progress(layer / layers)
             record.layer = layer
             record.inputs[layer] = []
             before = residual((*args, *kwargs.values()))

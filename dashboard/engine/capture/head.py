@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
-from dashboard.engine.api.model import Job
+from dashboard.engine.api.model import CallControl
 from dashboard.engine.capture.capture import Capturer
 from dashboard.engine.models.anatomy import FAMILY_ERRORS, base_name, check_ids
 
@@ -115,7 +115,7 @@ def exact_head(capturer: Capturer, hook: ResidualHook) -> Head | None:
     head = Head(capturer.model)
     try:
         ids = check_ids(capturer.model, CHECK_TOKENS)
-        (output, _), residual = hook.during(lambda: capturer.forward(ids, Job()))
+        (output, _), residual = hook.during(lambda: capturer.forward(ids, CallControl()))
         with torch.inference_mode():
             last, own = head.logits(residual[-1:])[0], output.logits[0, -1].float()
     except FAMILY_ERRORS:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dashboard.engine.api.model import Job
+from dashboard.engine.api.model import CallControl
 from dashboard.engine.capture import kernels
 from dashboard.engine.capture.capture import SINK, Capturer, announce, passed
 from dashboard.engine.capture.kernel_inputs import KernelInputs, Layer
@@ -25,7 +25,7 @@ CHECK_ERROR = 1e-4
 """A layer whose remade weights differ more from the model's own is not shown, and a way whose logits differ more,
 relative to the largest, is not taken (float32)."""
 
-HALF = 400
+HALF_PRECISION_FACTOR = 400
 """So much more may they differ in float16 and bfloat16, whose own eager weights are rounded."""
 
 
@@ -132,7 +132,7 @@ def _through_interface(target: _Target, kernel: str, proof: Proof) -> Capturer |
     model, ids = target.model, target.ids
     try:
         model.set_attn_implementation(kernel)
-        with kernels.recording(Job(), len(ids)) as record:
+        with kernels.recording(CallControl(), len(ids)) as record:
             run(model, ids)
     except (*FAMILY_ERRORS, NotUnderstood):
         return None
@@ -152,10 +152,10 @@ def _through_interface(target: _Target, kernel: str, proof: Proof) -> Capturer |
 def _check(capturer: Capturer, target: _Target) -> bool:
     """Note the layers whose map is not the model's own; gives whether the pass is (else the way must not be taken)."""
     model, ids, own = target.model, target.ids, target.own
-    with kernels.recording(Job(), len(ids)) as record:
+    with kernels.recording(CallControl(), len(ids)) as record:
         logits = run(model, ids).logits[0].float()
-    loose = CHECK_ERROR * (1 if model.dtype == torch.float32 else HALF)
-    if not float((logits - own.logits).abs().max()) <= loose * max(1.0, float(own.logits.abs().max())):
+    tolerance = CHECK_ERROR * (1 if model.dtype == torch.float32 else HALF_PRECISION_FACTOR)
+    if not float((logits - own.logits).abs().max()) <= tolerance * max(1.0, float(own.logits.abs().max())):
         return False
     # of some families the sink takes its share, of others it scales what a head gives
     reasons: dict[bool, dict[int, str]] = {}
@@ -200,7 +200,9 @@ def _reasons(
             reasons[i] = types[i] if i < len(types) and "full" not in types[i] else nothing
         elif weights is None:
             reasons[i] = "cannot be checked against the model's own weights"
-        elif not _error(layer, weights) <= CHECK_ERROR * (1 if weights.dtype == torch.float32 else HALF):
+        elif not _error(layer, weights) <= CHECK_ERROR * (
+            1 if weights.dtype == torch.float32 else HALF_PRECISION_FACTOR
+        ):
             reasons[i] = "cannot be remade exactly"
     return reasons
 

@@ -19,7 +19,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from dashboard.engine.api.model import Job
+from dashboard.engine.api.model import CallControl
 from dashboard.engine.capture import attention_override
 from dashboard.engine.capture.kernel_inputs import KernelInputs, Layer
 
@@ -36,11 +36,11 @@ UNDERSTOOD = {"position_bias", "s_aux", "sinks", "indices", "position_ids"}
 class Record:
     """What one forward pass of one thread writes to."""
 
-    job: Job
+    control: CallControl
     tokens: int = 0
     """T of the pass."""
     keep: bool = True
-    """Otherwise the job is followed, and nothing is kept."""
+    """Otherwise the control is followed, and nothing is kept."""
     layer: int | None = None
     """The decoder layer that runs now."""
     inputs: dict[int, list[Layer]] = field(default_factory=dict)
@@ -65,9 +65,9 @@ def current() -> Record | None:
 
 
 @contextlib.contextmanager
-def recording(job: Job, tokens: int = 0, *, keep: bool = True) -> Iterator[Record]:
+def recording(control: CallControl, tokens: int = 0, *, keep: bool = True) -> Iterator[Record]:
     """Forward passes of this thread (over so many tokens, where anything is kept) write to a record."""
-    record = Record(job, tokens, keep)
+    record = Record(control, tokens, keep)
     token = _record.set(record)
     try:
         yield record

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from transformers import Cache
 
-from dashboard.engine.api.model import Job
+from dashboard.engine.api.model import CallControl
 from dashboard.engine.capture import kernels
 from dashboard.engine.capture.kernel_inputs import storages_of
 from dashboard.engine.capture.kernels import Record
@@ -160,7 +160,7 @@ def own_pass(model: Any, ids: tuple[int, ...], layers: int) -> OwnPass:
     # before the hooks by which a block says that it has ended
     handles = [module.register_forward_hook(hook, prepend=True) for module in model.modules()]
     try:
-        with kernels.recording(Job(), keep=False):
+        with kernels.recording(CallControl(), keep=False):
             output = run(model, ids, output_attentions=True)
     finally:
         for handle in handles:

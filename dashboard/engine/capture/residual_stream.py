@@ -14,21 +14,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dashboard.engine.api.model import StreamMap
+from dashboard.engine.api.model import ResidualStreamMap
 from dashboard.engine.capture.head import HEAD_ERROR, Head
 from dashboard.engine.capture.watched_calls import Call, Watched, watch
 from dashboard.engine.models.anatomy import FAMILY_ERRORS, settings
 
-CLOSE = 1e-4
+RELATIVE_TOLERANCE = 1e-4
 """Relative error up to which two float32 results are the same sum in another order."""
 
-HALF = 400
+HALF_PRECISION_FACTOR = 400
 """So much more for float16 and bfloat16, whose own results are rounded."""
 
 
 # -- what attention adds ------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
-class Addition:
+class AttentionWrite:
     """How one block's heads reach the residual stream."""
 
     project: nn.Module
@@ -47,9 +47,9 @@ class Addition:
         return added * self.scale
 
 
-def find_addition(calls: Sequence[Call], before: Tensor, after: Tensor) -> Addition | None:
+def find_attention_write(calls: Sequence[Call], before: Tensor, after: Tensor) -> AttentionWrite | None:
     """The projection whose output, with that of one other module, makes up all that a block adds; or ``None``."""
-    loose = CLOSE * (1 if after.dtype == torch.float32 else HALF)
+    tolerance = RELATIVE_TOLERANCE * (1 if after.dtype == torch.float32 else HALF_PRECISION_FACTOR)
     x, added = before.float(), (after - before).float()
     for place, call in enumerate(calls):
         weight = getattr(call.module, "weight", None)
@@ -59,14 +59,14 @@ def find_addition(calls: Sequence[Call], before: Tensor, after: Tensor) -> Addit
         for other in calls if y.shape == after.shape else ():
             if other.own.shape != after.shape or other is call:
                 continue
-            scales = _fit(added, y.float(), other.own.float(), loose)
+            scales = _fit(added, y.float(), other.own.float(), tolerance)
             if scales is not None:
                 middle = x + scales[0] * y.float()
-                room = loose * float((scales[0] * y).norm()) + 1e-6 * float(x.norm())
+                room = tolerance * float((scales[0] * y).norm()) + 1e-6 * float(x.norm())
                 inputs = [c.given.float() for c in calls if c.given.shape == after.shape]
                 # families that add in place change what was given; what the MLP's norm reads is never changed
                 sequential = any(float((given - middle).norm()) <= room for given in inputs)
-                return Addition(call.module, chain, scales[0], sequential)
+                return AttentionWrite(call.module, chain, scales[0], sequential)
     return None
 
 
@@ -81,7 +81,7 @@ def _followed(call: Call, later: Sequence[Call]) -> tuple[tuple[nn.Module, ...],
     return tuple(chain), y
 
 
-def _fit(added: Tensor, y: Tensor, other: Tensor, loose: float) -> tuple[float, float] | None:
+def _fit(added: Tensor, y: Tensor, other: Tensor, tolerance: float) -> tuple[float, float] | None:
     """``a, b`` with ``added = a y + b other``, if there are any but 0."""
     columns = torch.stack([y.flatten(), other.flatten()], -1).cpu().double()
     wanted = added.flatten().cpu().double()
@@ -91,7 +91,7 @@ def _fit(added: Tensor, y: Tensor, other: Tensor, loose: float) -> tuple[float, 
     # families scale by round numbers (1, 0.22), and float noise would stand in every figure
     a, b = (round(float(value), 6) for value in torch.linalg.solve(gram, columns.T @ wanted))
     error = float((wanted - columns @ torch.tensor([a, b], dtype=torch.double)).norm())
-    return (a, b) if a and b and error <= loose * float(wanted.norm()) else None
+    return (a, b) if a and b and error <= tolerance * float(wanted.norm()) else None
 
 
 # -- from the residual to logits ----------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ class Tail:
 Linear = Callable[[Tensor], Tensor]
 
 
-def fixed(module: Callable[[Tensor], Tensor], at: Tensor, loose: float) -> tuple[Linear, Tensor] | None:
+def fixed(module: Callable[[Tensor], Tensor], at: Tensor, tolerance: float) -> tuple[Linear, Tensor] | None:
     """`module` as a linear map plus a constant, whatever it divides by held as it is at `at`.
 
     An affine module is that already. A norm is found to be ``s · gain · (x - c · mean x) + bias`` (c = 1: LayerNorm,
@@ -125,7 +125,7 @@ def fixed(module: Callable[[Tensor], Tensor], at: Tensor, loose: float) -> tuple
     Args:
         module: takes (P, d).
         at: (d,)
-        loose: relative error allowed.
+        tolerance: relative error allowed.
 
     Returns:
         The linear part for (P, d) and the constant (d',); ``None`` when the module is neither.
@@ -133,7 +133,7 @@ def fixed(module: Callable[[Tensor], Tensor], at: Tensor, loose: float) -> tuple
     at = at[None]
     constant = module(torch.zeros_like(at))
     value, doubled = module(at) - constant, module(2 * at) - constant
-    if float((doubled - 2 * value).norm()) <= loose * float(value.norm()):
+    if float((doubled - 2 * value).norm()) <= tolerance * float(value.norm()):
         return (lambda x: module(x) - constant), constant[0]
     if value.shape != at.shape:
         return None
@@ -142,7 +142,7 @@ def fixed(module: Callable[[Tensor], Tensor], at: Tensor, loose: float) -> tuple
     for centred in (0, 1):
         unscaled = gain * (at - centred * at.mean(-1, keepdim=True))
         scale = float((unscaled * value).sum() / (unscaled * unscaled).sum())
-        if float((value - scale * unscaled).norm()) <= loose * float(value.norm()):
+        if float((value - scale * unscaled).norm()) <= tolerance * float(value.norm()):
             return partial(_scaled, scale * gain, centred), constant[0]
     return None
 
@@ -151,14 +151,14 @@ def _scaled(weight: Tensor, centred: int, x: Tensor) -> Tensor:
     return weight * (x - centred * x.mean(-1, keepdim=True))
 
 
-def fixed_chain(
-    modules: Sequence[Callable[[Tensor], Tensor]], at: Tensor, loose: float
+def linearized_chain(
+    modules: Sequence[Callable[[Tensor], Tensor]], at: Tensor, tolerance: float
 ) -> tuple[Linear, Tensor] | None:
     """`fixed` of several modules, one after the other."""
     linears: list[Linear] = []
     constant = torch.zeros_like(at)
     for module in modules:
-        found = fixed(module, at, loose)
+        found = fixed(module, at, tolerance)
         if found is None:
             return None
         linear, own = found
@@ -182,28 +182,28 @@ class Stream:
     tail: Tail | None
     uncapped: Head | None
     """The head as an affine map: without the final soft-cap, where there is one."""
-    additions: tuple[Addition, ...]
+    additions: tuple[AttentionWrite, ...]
     """One a block; none when they were not all found."""
-    where: StreamMap
+    where: ResidualStreamMap
     """The same as names of modules, and what is refused."""
-    loose: float
+    tolerance: float
     """Relative error allowed, by the model's dtype."""
 
 
-def find_stream(model: Any, blocks: Sequence[nn.Module], ids: Sequence[int], head: Head | None) -> Stream:
+def find_residual_stream(model: Any, blocks: Sequence[nn.Module], ids: Sequence[int], head: Head | None) -> Stream:
     """Watch `model` once and find its way; once, before it is shared."""
     seen = watch(model, blocks, ids)
-    loose = CLOSE * (1 if model.dtype == torch.float32 else HALF)
+    tolerance = RELATIVE_TOLERANCE * (1 if model.dtype == torch.float32 else HALF_PRECISION_FACTOR)
     names = {id(module): name for name, module in model.named_modules()}
     with torch.inference_mode():
         tail = _exact_tail(seen, blocks, head)
         facts = zip(seen.inside, seen.before, seen.after, strict=True) if tail else ()
-        found = [find_addition(*one) for one in facts]
+        found = [find_attention_write(*one) for one in facts]
         additions = tuple(a for a in found if a is not None) if None not in found else ()
-        uncapped = _affine_head(model, tail, seen.after[-1][-1], loose) if tail and additions else None
+        uncapped = _affine_head(model, tail, seen.after[-1][-1], tolerance) if tail and additions else None
     refused = "" if tail else "tail"
     half = refused or ("" if additions else "not_added")
-    where = StreamMap(
+    where = ResidualStreamMap(
         blocks=names[id(blocks[0])].rpartition(".")[0] if blocks else "",
         tail=tuple(names[id(module)] for module in seen.tail) if tail else (),
         project=tuple(_below(names, block, a.project) for block, a in zip(blocks, additions, strict=False)),
@@ -217,7 +217,7 @@ def find_stream(model: Any, blocks: Sequence[nn.Module], ids: Sequence[int], hea
         half_steps_refused=half or ("" if all(a.sequential for a in additions) else "parallel"),
         attribution_refused=half or ("" if uncapped else "not_linear"),
     )
-    return Stream(tail, uncapped, additions, where, loose)
+    return Stream(tail, uncapped, additions, where, tolerance)
 
 
 def _exact_tail(seen: Watched, blocks: Sequence[nn.Module], head: Head | None) -> Tail | None:
@@ -239,12 +239,12 @@ def _same(found: Tensor, own: Tensor) -> bool:
     return float((found - own).abs().max()) <= HEAD_ERROR * max(1.0, float(own.abs().max()))
 
 
-def _affine_head(model: Any, tail: Tail, residual: Tensor, loose: float) -> Head | None:
+def _affine_head(model: Any, tail: Tail, residual: Tensor, tolerance: float) -> Head | None:
     """The head without its soft-cap, if it is affine then and the tail's norm can be held fixed; else ``None``."""
-    if fixed_chain(tail.modules, residual, loose) is None:
+    if linearized_chain(tail.modules, residual, tolerance) is None:
         return None
     head = Head(model, softcap=False)
     at = tail.normed(residual[None])
     constant, once, twice = (head.logits(x) for x in (torch.zeros_like(at), at, 2 * at))
     error = float((twice - constant - 2 * (once - constant)).abs().max())
-    return head if error <= loose * max(1.0, float(once.abs().max())) else None
+    return head if error <= tolerance * max(1.0, float(once.abs().max())) else None

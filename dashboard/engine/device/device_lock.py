@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
-from dashboard.engine.api.model import Job
+from dashboard.engine.api.model import CallControl
 from dashboard.errors import Busy, Cancelled
 
 POLL_SECONDS = 0.1
@@ -31,15 +31,15 @@ class DeviceLock:
         """The thread that has the device."""
 
     @contextlib.contextmanager
-    def held(self, job: Job) -> Iterator[None]:
+    def held(self, control: CallControl) -> Iterator[None]:
         """Hold the device.
 
         Raises:
             Busy: others held it for longer than we wait.
-            Cancelled: ``job.cancel`` was set while waiting.
+            Cancelled: ``control.cancel`` was set while waiting.
         """
         ticket = object()
-        self._enter(ticket, job)
+        self._enter(ticket, control)
         try:
             with self._inside():
                 yield
@@ -57,7 +57,7 @@ class DeviceLock:
         ticket = object()
         try:
             if lost:
-                self._enter(ticket, Job(), REGAIN_SECONDS)
+                self._enter(ticket, CallControl(), REGAIN_SECONDS)
         except Busy:
             yield False
             return
@@ -67,7 +67,7 @@ class DeviceLock:
             with self._changed:
                 self._leave(ticket)
 
-    def give_way(self, job: Job) -> None:
+    def give_way(self, control: CallControl) -> None:
         """Called by the holder between two steps: those who wait come first, then it goes on.
 
         Raises:
@@ -80,16 +80,16 @@ class DeviceLock:
             ticket = self._queue.popleft()
             self._holder = None
             self._changed.notify_all()
-        self._enter(ticket, job)
+        self._enter(ticket, control)
 
-    def _enter(self, ticket: object, job: Job, seconds: float | None = None) -> None:
+    def _enter(self, ticket: object, control: CallControl, seconds: float | None = None) -> None:
         end = time.monotonic() + (self._seconds if seconds is None else seconds)
         with self._changed:
             self._queue.append(ticket)
             try:
                 while self._queue[0] is not ticket:
-                    job.waits(self._queue.index(ticket))
-                    if job.cancel.is_set():
+                    control.on_queue(self._queue.index(ticket))
+                    if control.cancel.is_set():
                         raise Cancelled
                     if time.monotonic() > end:
                         raise Busy(seconds=round(self._seconds))
@@ -98,7 +98,7 @@ class DeviceLock:
                 self._leave(ticket)
                 raise
             self._holder = threading.get_ident()
-            job.waits(0)
+            control.on_queue(0)
 
     def _leave(self, ticket: object) -> None:
         if ticket in self._queue:  # not there when giving way ended in an error

@@ -25,18 +25,18 @@ from dashboard.engine.api.generation import (
 )
 from dashboard.engine.generation.beams import Search, search
 from dashboard.engine.generation.prompt_cache import Prompt, Rows
-from dashboard.engine.generation.sampler import Chooser, Drawn, Pick, row_keys, told
-from dashboard.engine.generation.text_generator import Turn, Writer
+from dashboard.engine.generation.sampler import DrawOverride, SampledTokens, Sampler, row_keys, token_facts
+from dashboard.engine.generation.text_generator import DeviceTurn, TextGenerator
 
 
 def generate(
-    writer: Writer,
+    writer: TextGenerator,
     ids: Sequence[int],
     request: GenerateRequest,
-    turn: Turn,
+    turn: DeviceTurn,
     on_step: OnStep,
     *,
-    pick: Pick | None = None,
+    pick: DrawOverride | None = None,
 ) -> tuple[Generated, float]:
     """Texts of all columns, and the median seconds of a step of the sampled ones.
 
@@ -44,7 +44,7 @@ def generate(
         writer: the model.
         ids: (T,) the prompt.
         request: checked.
-        turn: on the device; when its job is cancelled, what came is kept.
+        turn: on the device; when its control is cancelled, what came is kept.
         on_step: told every token of the sampled columns.
         pick: draws instead of the rows' noise.
 
@@ -53,7 +53,7 @@ def generate(
     """
     began = time.perf_counter()
     given = writer.ids(ids)
-    prompt = writer.prompt(given, turn.job)
+    prompt = writer.prompt(given, turn.control)
     batch = _Batch(writer, given, request, pick)
     prompt_seconds = time.perf_counter() - began
     steps: list[Step] = []
@@ -75,7 +75,7 @@ def generate(
             outputs[place] = _whole(writer, prompt, ids, output)
             unfinished = turn.interrupted()
     for number, column in enumerate(request.columns):
-        unfinished = unfinished or ("cancelled" if turn.job.cancel.is_set() else "")
+        unfinished = unfinished or ("cancelled" if turn.control.cancel.is_set() else "")
         if column.num_beams == 1 or unfinished:
             continue
         found = search(writer, given, column, turn)
@@ -89,13 +89,20 @@ def generate(
         seconds=time.perf_counter() - began,
         prompt_seconds=prompt_seconds,
         way=writer.way.name(len(ids)) if batch.columns else "",
-        unfinished=unfinished or ("cancelled" if turn.job.cancel.is_set() else ""),
+        unfinished=unfinished or ("cancelled" if turn.control.cancel.is_set() else ""),
     )
     return made, pace
 
 
 def _searched(
-    found: Search, number: int, column: Column, *, writer: Writer, prompt: Prompt, ids: Sequence[int], turn: Turn
+    found: Search,
+    number: int,
+    column: Column,
+    *,
+    writer: TextGenerator,
+    prompt: Prompt,
+    ids: Sequence[int],
+    turn: DeviceTurn,
 ) -> list[Output]:
     """The texts of a search for one column, measured behind the computed prompt of `ids`."""
     outputs = []
@@ -117,12 +124,12 @@ def _names(column: Column, rules: ModelRules) -> tuple[str, ...]:
 class _Batch:
     """The rows of all sampled columns, side by side."""
 
-    def __init__(self, writer: Writer, ids: Tensor, request: GenerateRequest, pick: Pick | None) -> None:
+    def __init__(self, writer: TextGenerator, ids: Tensor, request: GenerateRequest, pick: DrawOverride | None) -> None:
         self._writer, self._request = writer, request
         self.columns = [(number, column) for number, column in enumerate(request.columns) if column.num_beams == 1]
         self._live = {number: np.arange(column.rows) for number, column in self.columns}
         self._choosers = {
-            number: Chooser(
+            number: Sampler(
                 column.settings,
                 row_keys(column.seed, request.first_row, column.rows),
                 pick,
@@ -138,8 +145,8 @@ class _Batch:
         }
         self._ids = ids.expand(len(self._written), -1)
 
-    def run(self, prompt: Prompt, turn: Turn, tell: OnStep) -> float:
-        """Tokens until all rows have ended or the job is cancelled; the median seconds of a step."""
+    def run(self, prompt: Prompt, turn: DeviceTurn, tell: OnStep) -> float:
+        """Tokens until all rows have ended or the control is cancelled; the median seconds of a step."""
         rows: Rows | None = None
         longest = max(column.max_new_tokens for _, column in self.columns)
         seconds: list[float] = []
@@ -150,7 +157,7 @@ class _Batch:
             tokens, going = self._drawn(
                 prompt.logits.expand(len(tokens), -1) if rows is None else rows.step(tokens[:, None])[:, -1], step, tell
             )
-            turn.job.progress((step + 1) / longest)
+            turn.control.progress((step + 1) / longest)
             if not bool(going.any()):
                 break
             if rows is None:
@@ -206,18 +213,18 @@ class _Batch:
         return tokens[places]
 
 
-def _arrays(drawn: Drawn) -> dict[str, Any]:
-    found = {field.name: getattr(drawn, field.name).cpu().numpy() for field in fields(Drawn)}
+def _arrays(drawn: SampledTokens) -> dict[str, Any]:
+    found = {field.name: getattr(drawn, field.name).cpu().numpy() for field in fields(SampledTokens)}
     return {name: read_only(array) for name, array in found.items()}
 
 
-def _measured(writer: Writer, prompt: Prompt, ids: Sequence[int], text: Sequence[int]) -> dict[str, Any]:
+def _measured(writer: TextGenerator, prompt: Prompt, ids: Sequence[int], text: Sequence[int]) -> dict[str, Any]:
     """P and rank of the tokens of a text that was not drawn one by one, by one more pass."""
     with torch.inference_mode():
-        return _arrays(told(writer.along(prompt, ids, text), writer.ids(text)))
+        return _arrays(token_facts(writer.along(prompt, ids, text), writer.ids(text)))
 
 
-def _whole(writer: Writer, prompt: Prompt, ids: Sequence[int], output: Output) -> Output:
+def _whole(writer: TextGenerator, prompt: Prompt, ids: Sequence[int], output: Output) -> Output:
     """A drawn text with the ln p and ranks of one pass over all of it, as every text is read elsewhere.
 
     It grew across a length at which the family changes: what its first tokens were drawn from is no longer what the
@@ -226,7 +233,7 @@ def _whole(writer: Writer, prompt: Prompt, ids: Sequence[int], output: Output) -
     with torch.inference_mode():
         logits = writer.along(prompt, ids, output.ids.tolist())
         log_p = logits.log_softmax(-1)
-        drawn = told(logits, writer.ids(output.ids.tolist()))
+        drawn = token_facts(logits, writer.ids(output.ids.tolist()))
         others = log_p.gather(-1, torch.tensor(output.alternatives, device=log_p.device))
     numbers = _arrays(drawn)
     return replace(

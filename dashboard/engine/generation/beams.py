@@ -15,7 +15,7 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList,
 from dashboard.engine.api.arrays import read_only
 from dashboard.engine.api.decoding import ModelRules
 from dashboard.engine.api.generation import DROPPED_SCORE, BeamTree, Column
-from dashboard.engine.generation.text_generator import Turn, Writer
+from dashboard.engine.generation.text_generator import DeviceTurn, TextGenerator
 from dashboard.engine.models.generation_config import as_lists, without_rules
 from dashboard.engine.prediction.decoding import something_left
 
@@ -65,7 +65,7 @@ def generation_config(column: Column, ending: tuple[int, ...], rules: ModelRules
     )
 
 
-def search(writer: Writer, ids: Tensor, column: Column, turn: Turn) -> Search:
+def search(writer: TextGenerator, ids: Tensor, column: Column, turn: DeviceTurn) -> Search:
     """Run `column`, which has beams; cancelled, it gives what it has.
 
     torch has one source of noise for a process: the caller sees to it that one beam-sample runs at a time.
@@ -125,7 +125,7 @@ class _Running(LogitsProcessor):  # type: ignore[misc]
 class _Watch(StoppingCriteria):  # type: ignore[misc]
     """Follows a search step by step: its candidates, their scores, what became of them; and stops it when asked."""
 
-    def __init__(self, prompt: int, column: Column, turn: Turn, ending: tuple[int, ...]) -> None:
+    def __init__(self, prompt: int, column: Column, turn: DeviceTurn, ending: tuple[int, ...]) -> None:
         self._prompt, self._column, self._turn, self._ending = prompt, column, turn, ending
         self._nodes: dict[tuple[int, ...], int] = {}
         self._parents: list[int] = []
@@ -155,7 +155,7 @@ class _Watch(StoppingCriteria):  # type: ignore[misc]
             self._parents.append(parent)
             self._ids.append(token)
             self._scores.append(total)
-        self._turn.job.progress((input_ids.shape[1] - self._prompt) / self._column.max_new_tokens)
+        self._turn.control.progress((input_ids.shape[1] - self._prompt) / self._column.max_new_tokens)
         self.unfinished = self._turn.interrupted()
         return torch.full((len(input_ids),), bool(self.unfinished), device=input_ids.device)
 

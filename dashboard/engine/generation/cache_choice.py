@@ -17,26 +17,26 @@ from torch import Tensor
 
 from dashboard.engine.capture.limits import PROOF_TOKENS, SHORT, SWITCH, Proof
 from dashboard.engine.generation.prompt_cache import (
-    CopiedPrompt,
-    CopiedRows,
-    PlainPrompt,
-    PlainRows,
+    CopiedCache,
+    CopiedCacheRows,
+    NoCache,
+    NoCacheRows,
     Prompt,
     Rows,
-    SharedPrompt,
+    SharedPrefix,
 )
 from dashboard.engine.models.anatomy import FAMILY_ERRORS, check_ids
 
 CHECK_ERROR = 1e-4
 """Logits may differ so much from those of one whole pass, relative to the largest (float32)."""
-HALF = 400
+HALF_PRECISION_FACTOR = 400
 """So much more in float16 and bfloat16."""
-Kind = type[SharedPrompt] | type[CopiedPrompt] | type[PlainPrompt]
-NAMES: dict[Kind, str] = {SharedPrompt: "shared", CopiedPrompt: "copied", PlainPrompt: "anew"}
+Kind = type[SharedPrefix] | type[CopiedCache] | type[NoCache]
+NAMES: dict[Kind, str] = {SharedPrefix: "shared", CopiedCache: "copied", NoCache: "anew"}
 
 
 @dataclass(frozen=True)
-class Way:
+class PromptCache:
     """How rows go on from a prompt."""
 
     kind: Kind
@@ -47,25 +47,25 @@ class Way:
 
     def prompt(self, model: Any, ids: Tensor) -> Prompt:
         """The computed prompt, (T,)."""
-        if self.kind is PlainPrompt or len(ids) > self.reach:
-            return PlainPrompt(model, ids)
+        if self.kind is NoCache or len(ids) > self.reach:
+            return NoCache(model, ids)
         if not self.switches and self.reach == sys.maxsize:
             return self.kind(model, ids)
-        return _BoundedPrompt(self, model, ids)
+        return _BoundedCache(self, model, ids)
 
     def name(self, tokens: int) -> str:
         """``shared``, ``copied`` or ``anew``: how texts of so many tokens go on."""
-        return NAMES[self.kind if tokens <= self.reach else PlainPrompt]
+        return NAMES[self.kind if tokens <= self.reach else NoCache]
 
     def crosses(self, before: int, after: int) -> bool:
         """Whether a text that grows from `before` to `after` tokens makes wrong what was computed before."""
         return bisect_left(self.switches, before) != bisect_left(self.switches, after)
 
 
-class _BoundedPrompt:
+class _BoundedCache:
     """A computed prompt whose rows may grow beyond the lengths that their way knows."""
 
-    def __init__(self, way: Way, model: Any, ids: Tensor) -> None:
+    def __init__(self, way: PromptCache, model: Any, ids: Tensor) -> None:
         """Compute the prompt, (T,)."""
         self._way, self._model, self._ids = way, model, ids
         self._inner = way.kind(model, ids)
@@ -79,7 +79,7 @@ class _BoundedPrompt:
 class _BoundedRows:
     """Rows that are computed anew where a length makes their cache invalid."""
 
-    def __init__(self, way: Way, model: Any, ids: Tensor, inner: Rows) -> None:
+    def __init__(self, way: PromptCache, model: Any, ids: Tensor, inner: Rows) -> None:
         """Take the prompt's tokens, (R, T), and the rows that go on from it."""
         self._way, self._model, self._ids, self._inner = way, model, ids, inner
 
@@ -88,10 +88,10 @@ class _BoundedRows:
         before = self._ids
         self._ids = torch.cat([before, tokens], -1)
         length = self._ids.shape[1]
-        if length > self._way.reach and not isinstance(self._inner, PlainRows):
-            self._inner = PlainRows(self._model, before)
+        if length > self._way.reach and not isinstance(self._inner, NoCacheRows):
+            self._inner = NoCacheRows(self._model, before)
         elif length <= self._way.reach and self._way.crosses(before.shape[1], length):
-            self._inner, logits = CopiedRows.of(self._model, self._ids, tokens.shape[1])
+            self._inner, logits = CopiedCacheRows.of(self._model, self._ids, tokens.shape[1])
             return logits
         return self._inner.step(tokens)
 
@@ -101,7 +101,7 @@ class _BoundedRows:
         self._inner.keep(rows)
 
 
-def find_way(model: Any, ids: tuple[int, ...], *, shared: bool) -> Way:
+def pick_prompt_cache(model: Any, ids: tuple[int, ...], *, shared: bool) -> PromptCache:
     """The cheapest way whose logits are those of one whole pass.
 
     Args:
@@ -109,11 +109,13 @@ def find_way(model: Any, ids: tuple[int, ...], *, shared: bool) -> Way:
         ids: at least five tokens; the last three are carried on, one alone and two together.
         shared: whether the family's attention is our kernel and nothing but softmax(scaling · q·k), at any length.
     """
-    kinds: tuple[Kind, ...] = (SharedPrompt, CopiedPrompt) if shared else (CopiedPrompt,)
-    return next((Way(kind) for kind in kinds if _holds(Way(kind), model, ids, (1, 2))), Way(PlainPrompt))
+    kinds: tuple[Kind, ...] = (SharedPrefix, CopiedCache) if shared else (CopiedCache,)
+    return next(
+        (PromptCache(kind) for kind in kinds if _holds(PromptCache(kind), model, ids, (1, 2))), PromptCache(NoCache)
+    )
 
 
-def bounded(way: Way, proof: Proof, model: Any) -> Way:
+def bounded(way: PromptCache, proof: Proof, model: Any) -> PromptCache:
     """`way`, which holds on a few tokens of `model`, as far as it holds beyond the lengths at which it changes.
 
     That a switch of rotary factors makes older keys wrong is known: in half precision it could drown in rounding.
@@ -122,7 +124,7 @@ def bounded(way: Way, proof: Proof, model: Any) -> Way:
         return way
     lengths = tuple(sorted({limit.length for limit in proof.limits}))
     way = replace(way, switches=tuple(limit.length for limit in proof.limits if limit.name == SWITCH))
-    if way.kind is PlainPrompt:
+    if way.kind is NoCache:
         return way
     if proof.short is None:
         return replace(way, reach=lengths[0])
@@ -141,7 +143,7 @@ def _shortened(lengths: Sequence[int]) -> tuple[int, ...]:
     return tuple(sorted({min(length, SHORT) for length in lengths}))
 
 
-def _holds_beyond(way: Way, short: Any) -> bool:
+def _holds_beyond(way: PromptCache, short: Any) -> bool:
     """Whether rows that grow across the copy's limits, and rows that begin beyond them, have the model's own logits."""
     ids = check_ids(short, PROOF_TOKENS)
     across = ids[: SHORT + 3]
@@ -152,14 +154,14 @@ def _holds_beyond(way: Way, short: Any) -> bool:
     )
 
 
-def _holds(way: Way, model: Any, ids: Sequence[int], steps: Sequence[int]) -> bool:
+def _holds(way: PromptCache, model: Any, ids: Sequence[int], steps: Sequence[int]) -> bool:
     """Whether the last of `ids`, so many of them in each step, are carried on with the logits of whole passes.
 
     A step's logits are those of one pass over the text that it ends, at all of the step's tokens.
     """
     given, new = torch.tensor(ids, device=model.device), sum(steps)
     prompt, rows = given[:-new], torch.stack([given[-new:], given[-new:].flip(0)])
-    loose = CHECK_ERROR * (1 if model.dtype == torch.float32 else HALF)
+    tolerance = CHECK_ERROR * (1 if model.dtype == torch.float32 else HALF_PRECISION_FACTOR)
     with torch.inference_mode():
         wholes = torch.stack([_whole(model, torch.cat([prompt, row]), steps, each=bool(way.switches)) for row in rows])
         try:
@@ -168,7 +170,7 @@ def _holds(way: Way, model: Any, ids: Sequence[int], steps: Sequence[int]) -> bo
             logits = torch.cat([texts.step(part) for part in rows.split(list(steps), 1)], 1)
         except FAMILY_ERRORS:
             return False
-    return bool((logits - wholes).abs().max() <= loose * max(1.0, float(wholes.abs().max())))
+    return bool((logits - wholes).abs().max() <= tolerance * max(1.0, float(wholes.abs().max())))
 
 
 def _whole(model: Any, text: Tensor, steps: Sequence[int], *, each: bool) -> Tensor:

@@ -16,7 +16,7 @@ from dashboard.engine.api.arrays import read_only
 from dashboard.engine.api.generation import ProbabilityTree, TreeRequest
 from dashboard.engine.generation.prompt_cache import Prompt
 from dashboard.engine.generation.sampler import single_row
-from dashboard.engine.generation.text_generator import Turn, Writer
+from dashboard.engine.generation.text_generator import DeviceTurn, TextGenerator
 from dashboard.errors import Busy, Cancelled
 
 AT_ONCE = 16
@@ -34,7 +34,9 @@ class _Way:
     parent: int = field(compare=False)
 
 
-def probability_tree(writer: Writer, ids: Sequence[int], request: TreeRequest, turn: Turn) -> ProbabilityTree:
+def probability_tree(
+    writer: TextGenerator, ids: Sequence[int], request: TreeRequest, turn: DeviceTurn
+) -> ProbabilityTree:
     """Continuations of a prompt, likeliest first, until enough mass or so many nodes are there.
 
     Args:
@@ -44,19 +46,19 @@ def probability_tree(writer: Writer, ids: Sequence[int], request: TreeRequest, t
         turn: on the device.
 
     Raises:
-        Cancelled: ``turn.job.cancel`` was set.
+        Cancelled: ``turn.control.cancel`` was set.
         Busy: others took the device before anything was there.
         NothingLeft: the settings cut every token somewhere.
     """
     began = time.perf_counter()
     given = writer.ids(ids)
-    growth = _Growth(writer, writer.prompt(given, turn.job), given, request)
+    growth = _Growth(writer, writer.prompt(given, turn.control), given, request)
     unfinished = ""
     while growth.heap and len(growth.shown) < request.nodes and growth.done < request.mass and not unfinished:
-        if turn.job.cancel.is_set():
+        if turn.control.cancel.is_set():
             raise Cancelled
         if growth.looks_ahead():
-            turn.job.progress(max(len(growth.shown) / request.nodes, growth.done / request.mass))
+            turn.control.progress(max(len(growth.shown) / request.nodes, growth.done / request.mass))
             try:
                 turn.give_way()
             except Busy:
@@ -71,7 +73,7 @@ def probability_tree(writer: Writer, ids: Sequence[int], request: TreeRequest, t
 class _Growth:
     """The tree while it grows."""
 
-    def __init__(self, writer: Writer, prompt: Prompt, ids: Tensor, request: TreeRequest) -> None:
+    def __init__(self, writer: TextGenerator, prompt: Prompt, ids: Tensor, request: TreeRequest) -> None:
         self._ending, self._prompt, self._ids, self._request = writer.ending, prompt, ids, request
         self._chooser = single_row(request.settings, writer.origin(ids, request.limit))
         self._children: dict[tuple[int, ...], Tensor] = {(): self._after([()])[0]}

@@ -40,7 +40,7 @@ class Prompt(Protocol):
         """So many texts that go on from it."""
 
 
-class SharedPrompt:
+class SharedPrefix:
     """The prompt's keys and values, once for all rows; its kernel must be `dashboard.engine.capture.capture`'s."""
 
     def __init__(self, model: Any, ids: Tensor) -> None:
@@ -53,15 +53,15 @@ class SharedPrompt:
         self.keys = [layer.keys[0] for layer in layers]
         self.values = [layer.values[0] for layer in layers]
 
-    def begin(self, rows: int) -> SharedRows:
+    def begin(self, rows: int) -> SharedPrefixRows:
         """See `Prompt.begin`."""
-        return SharedRows(self, rows)
+        return SharedPrefixRows(self, rows)
 
 
-class SharedRows:
+class SharedPrefixRows:
     """Each row's own keys and values, behind those of the prompt."""
 
-    def __init__(self, prompt: SharedPrompt, rows: int) -> None:
+    def __init__(self, prompt: SharedPrefix, rows: int) -> None:
         """Make room."""
         self._prompt, self._count = prompt, 0
         # (layer,) of (R, kv_head, room, d)
@@ -124,7 +124,7 @@ def _longer(kept: Tensor) -> Tensor:
     return torch.cat([kept, kept.new_empty((*kept.shape[:2], ROOM, kept.shape[3]))], 2)
 
 
-class CopiedPrompt:
+class CopiedCache:
     """transformers' own cache of the prompt, copied for every row."""
 
     def __init__(self, model: Any, ids: Tensor) -> None:
@@ -134,14 +134,14 @@ class CopiedPrompt:
         self.logits = output.logits[0, -1].float()
         self._cache = output.past_key_values
 
-    def begin(self, rows: int) -> CopiedRows:
+    def begin(self, rows: int) -> CopiedCacheRows:
         """See `Prompt.begin`."""
         cache = copy.deepcopy(self._cache)
         cache.batch_repeat_interleave(rows)
-        return CopiedRows(self._model, cache)
+        return CopiedCacheRows(self._model, cache)
 
 
-class CopiedRows:
+class CopiedCacheRows:
     """Each row's whole cache."""
 
     def __init__(self, model: Any, cache: Any) -> None:
@@ -149,7 +149,7 @@ class CopiedRows:
         self._model, self._cache = model, cache
 
     @classmethod
-    def of(cls, model: Any, ids: Tensor, count: int) -> tuple[CopiedRows, Tensor]:
+    def of(cls, model: Any, ids: Tensor, count: int) -> tuple[CopiedCacheRows, Tensor]:
         """Rows computed anew from all of their tokens, (R, T), and their (R, count, vocab) last logits."""
         output = model(input_ids=ids, use_cache=True, **last_only(model, count))
         return cls(model, output.past_key_values), output.logits[:, -count:].float()
@@ -164,7 +164,7 @@ class CopiedRows:
         self._cache.batch_select_indices(rows)
 
 
-class PlainPrompt:
+class NoCache:
     """No cache: every step computes all of every row."""
 
     def __init__(self, model: Any, ids: Tensor) -> None:
@@ -172,12 +172,12 @@ class PlainPrompt:
         self._model, self._ids = model, ids
         self.logits = model(input_ids=ids[None], use_cache=False, **last_only(model)).logits[0, -1].float()
 
-    def begin(self, rows: int) -> PlainRows:
+    def begin(self, rows: int) -> NoCacheRows:
         """See `Prompt.begin`."""
-        return PlainRows(self._model, self._ids.expand(rows, -1))
+        return NoCacheRows(self._model, self._ids.expand(rows, -1))
 
 
-class PlainRows:
+class NoCacheRows:
     """Each row's tokens."""
 
     def __init__(self, model: Any, ids: Tensor) -> None:

@@ -79,12 +79,12 @@ def gumbel(keys: Tensor, step: int, ids: Tensor, room: Tensor | None = None) -> 
     return uniform.log_().neg_().log_().neg_()
 
 
-Pick = Callable[[Tensor, Tensor], Tensor]
+DrawOverride = Callable[[Tensor, Tensor], Tensor]
 """(R, K) token ids, (R, K) ln q -> (R,) column that is drawn: another source of noise, for tests."""
 
 
 @dataclass(frozen=True)
-class Drawn:
+class SampledTokens:
     """One token of each row; (R,) or (R, 10), as in `dashboard.engine.api.generation.Step`."""
 
     ids: Tensor
@@ -124,7 +124,7 @@ class _Batch:
 
 
 @dataclass(frozen=True)
-class _Left:
+class _Candidates:
     """What settings leave of some rows' distributions."""
 
     ids: Tensor
@@ -139,7 +139,7 @@ class _Left:
     """(R, 10) 0 = kept, else 1 + place in the names."""
 
 
-class _Memory:
+class _ScratchBuffers:
     """Memory that every step works in again: new memory costs more than what is computed in it."""
 
     def __init__(self) -> None:
@@ -157,11 +157,11 @@ class _Memory:
         return self.get(numbers.shape, numbers.dtype, numbers.device)
 
 
-class Chooser:
+class Sampler:
     """Draws for the rows of one column."""
 
     def __init__(
-        self, settings: DecodeSettings, keys: Tensor, pick: Pick | None = None, origin: Origin | None = None
+        self, settings: DecodeSettings, keys: Tensor, pick: DrawOverride | None = None, origin: Origin | None = None
     ) -> None:
         """Keep the settings and the rows' noise.
 
@@ -178,13 +178,13 @@ class Chooser:
         self._warpers = [(name, processor) for name, processor in found if name not in PENALTIES]
         cutting = {name for name, _ in self._warpers} - {"temperature"}
         self._sorts = bool(cutting) and cutting <= CUTTING and settings.top_k < CANDIDATES[-1]
-        self._memory = _Memory()
+        self._memory = _ScratchBuffers()
 
     def keep(self, rows: Tensor) -> None:
         """Go on with these rows only."""
         self._keys = self._keys[rows]
 
-    def draw(self, logits: Tensor, ids: Tensor, step: int, forced: Tensor | None = None) -> Drawn:
+    def draw(self, logits: Tensor, ids: Tensor, step: int, forced: Tensor | None = None) -> SampledTokens:
         """One token a row.
 
         Args:
@@ -206,7 +206,7 @@ class Chooser:
         ]
         return drawn[0] if len(drawn) == 1 else _joined(drawn)
 
-    def _draw(self, logits: Tensor, ids: Tensor, keys: Tensor, *, step: int, forced: Tensor | None) -> Drawn:
+    def _draw(self, logits: Tensor, ids: Tensor, keys: Tensor, *, step: int, forced: Tensor | None) -> SampledTokens:
         """The same of rows that are not too many to be drawn for together."""
         batch = self._batch(logits, ids, keys)
         if not self._settings.do_sample:
@@ -216,7 +216,7 @@ class Chooser:
         counts = [count for count in CANDIDATES if self._settings.top_k < count < logits.shape[-1]]
         return self._cut(batch, step, counts)
 
-    def _cut(self, batch: _Batch, step: int, counts: Sequence[int]) -> Drawn:
+    def _cut(self, batch: _Batch, step: int, counts: Sequence[int]) -> SampledTokens:
         """One token a row: of counts[0] candidates, and in the rows where they do not tell of the next count's."""
         if not counts:
             return self._of(batch, self._whole(batch), step)
@@ -250,7 +250,7 @@ class Chooser:
         something_left(torch.isfinite(batch.scores.gather(-1, best)), self.names)
         return best
 
-    def _of(self, batch: _Batch, left: _Left, step: int, forced: Tensor | None = None) -> Drawn:
+    def _of(self, batch: _Batch, left: _Candidates, step: int, forced: Tensor | None = None) -> SampledTokens:
         """One token of what is left."""
         logits = batch.logits
         margins = torch.full((len(logits),), math.nan, device=logits.device)
@@ -267,9 +267,11 @@ class Chooser:
         ids, log_q = left.ids.gather(-1, column), left.log_q.gather(-1, column)[:, 0]
         others_q = left.log_q.gather(-1, left.places)
         room = self._memory.like(logits)
-        return _told(logits, room, ids, log_q, margins, others=left.alternatives, others_q=others_q, cut=left.cut_by)
+        return _token_facts(
+            logits, room, ids, log_q, margins, others=left.alternatives, others_q=others_q, cut=left.cut_by
+        )
 
-    def _greedy(self, batch: _Batch, forced: Tensor | None) -> Drawn:
+    def _greedy(self, batch: _Batch, forced: Tensor | None) -> SampledTokens:
         """The likeliest token, whatever its probability: all others are cut, at the latest by not drawing."""
         logits, scores = batch.logits, batch.scores
         best = self._best(batch)
@@ -284,9 +286,9 @@ class Chooser:
             margins = torch.full_like(margins, math.nan)
         others_q = torch.where(taken, 0.0, -torch.inf)
         room = self._memory.like(logits)
-        return _told(logits, room, ids, log_q, margins, others=others, others_q=others_q, cut=cut)
+        return _token_facts(logits, room, ids, log_q, margins, others=others, others_q=others_q, cut=cut)
 
-    def _candidates(self, batch: _Batch, count: int) -> tuple[_Left, Tensor]:
+    def _candidates(self, batch: _Batch, count: int) -> tuple[_Candidates, Tensor]:
         """What top_k, top_p and min_p leave of the `count` likeliest, and (R,) whether surely nothing else is left."""
         settings, scores = self._settings, batch.scores
         values, ids = scores.topk(count, -1)
@@ -327,9 +329,9 @@ class Chooser:
             places, found = there.int().argmax(-1), there.any(-1).all(-1)
         cut = cut.gather(-1, places)
         cut = cut if batch.cut is None else torch.where(batch.cut > 0, batch.cut, cut)
-        return _Left(ids, log_q, others, places, cut), sure & found & ~kept[:, -1]
+        return _Candidates(ids, log_q, others, places, cut), sure & found & ~kept[:, -1]
 
-    def _whole(self, batch: _Batch) -> _Left:
+    def _whole(self, batch: _Batch) -> _Candidates:
         """The same by transformers' own warpers, over the whole vocabulary."""
         others, penalised = batch.likeliest()
         before = [name for name, _ in self._penalties]
@@ -338,12 +340,12 @@ class Chooser:
         something_left(~log_q[:, 0].isnan(), self.names)
         behind = torch.where(warped > 0, warped + len(self._penalties), 0)
         every = torch.arange(scores.shape[-1], device=scores.device).expand_as(scores)
-        return _Left(every, log_q, others, others, torch.where(penalised > 0, penalised, behind))
+        return _Candidates(every, log_q, others, others, torch.where(penalised > 0, penalised, behind))
 
 
-def single_row(settings: DecodeSettings, origin: Origin | None) -> Chooser:
+def single_row(settings: DecodeSettings, origin: Origin | None) -> Sampler:
     """A chooser for one row, whose distribution is read and from which nothing is drawn."""
-    return Chooser(settings, row_keys(0, 0, 1), origin=origin)
+    return Sampler(settings, row_keys(0, 0, 1), origin=origin)
 
 
 def rows_at_once(vocab: int) -> int:
@@ -355,7 +357,7 @@ def _alternatives(logits: Tensor) -> Tensor:
     return logits.topk(min(ALTERNATIVES, logits.shape[-1]), -1).indices
 
 
-_Some = TypeVar("_Some", "_Left", "_Batch", Drawn)
+_Some = TypeVar("_Some", "_Candidates", "_Batch", SampledTokens)
 
 
 def _rows(of: _Some, rows: Tensor) -> _Some:
@@ -364,9 +366,9 @@ def _rows(of: _Some, rows: Tensor) -> _Some:
     return type(of)(**some)
 
 
-def _joined(drawn: Sequence[Drawn]) -> Drawn:
+def _joined(drawn: Sequence[SampledTokens]) -> SampledTokens:
     """Rows below each other."""
-    return Drawn(*(torch.cat([getattr(part, field.name) for part in drawn]) for field in fields(Drawn)))
+    return SampledTokens(*(torch.cat([getattr(part, field.name) for part in drawn]) for field in fields(SampledTokens)))
 
 
 def log_total(logits: Tensor, room: Tensor, temperature: float = 1.0) -> Tensor:
@@ -378,7 +380,7 @@ def log_total(logits: Tensor, room: Tensor, temperature: float = 1.0) -> Tensor:
     return room.exp_().sum(-1, keepdim=True).log_().add_(most / temperature)
 
 
-def _told(
+def _token_facts(
     logits: Tensor,
     room: Tensor,
     ids: Tensor,
@@ -388,11 +390,11 @@ def _told(
     others: Tensor,
     others_q: Tensor,
     cut: Tensor,
-) -> Drawn:
+) -> SampledTokens:
     """What is told of tokens `ids`, (R, 1); `room` as of `log_total`."""
     raw, total = logits.gather(-1, ids), log_total(logits, room)
     likelier = torch.gt(logits, raw, out=room).sum(-1)
-    return Drawn(
+    return SampledTokens(
         ids=ids[:, 0],
         log_p=(raw - total)[:, 0],
         log_q=log_q,
@@ -405,7 +407,7 @@ def _told(
     )
 
 
-def told(logits: Tensor, ids: Tensor) -> Drawn:
+def token_facts(logits: Tensor, ids: Tensor) -> SampledTokens:
     """What is told of tokens `ids`, (n,), that were not drawn one by one: nothing of q.
 
     Args:
@@ -416,6 +418,6 @@ def told(logits: Tensor, ids: Tensor) -> Drawn:
     unknown = torch.full((len(ids),), math.nan, device=logits.device)
     nothing = torch.zeros_like(others)
     others_q = nothing + unknown[:, None]
-    return _told(
+    return _token_facts(
         logits, torch.empty_like(logits), ids[:, None], unknown, unknown, others=others, others_q=others_q, cut=nothing
     )

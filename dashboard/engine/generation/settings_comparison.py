@@ -10,9 +10,9 @@ from torch import Tensor
 
 from dashboard.engine.api.arrays import read_only
 from dashboard.engine.api.generation import CompareRequest, SettingsComparison
-from dashboard.engine.api.model import Job
+from dashboard.engine.api.model import CallControl
 from dashboard.engine.generation.sampler import single_row
-from dashboard.engine.generation.text_generator import Writer
+from dashboard.engine.generation.text_generator import TextGenerator
 from dashboard.engine.prediction.distributions import entropy as entropy_of
 from dashboard.engine.prediction.distributions import jensen_shannon, total_variation
 from dashboard.errors import Cancelled
@@ -22,8 +22,8 @@ def compare(
     logits: Callable[[int], Tensor],
     ids: Sequence[int],
     request: CompareRequest,
-    job: Job,
-    writer: Writer | None = None,
+    control: CallControl,
+    writer: TextGenerator | None = None,
 ) -> SettingsComparison:
     """Several settings against each other, position by position, each as the end of a prompt.
 
@@ -31,11 +31,11 @@ def compare(
         logits: position -> (vocab,) raw float32 logits.
         ids: the text.
         request: checked.
-        job: progress and cancel, at every position.
+        control: progress and cancel, at every position.
         writer: has the model's own rules; ``None``: there are none.
 
     Raises:
-        Cancelled: ``job.cancel`` was set.
+        Cancelled: ``control.cancel`` was set.
     """
     start, stop = request.positions
     count, settings = stop - start, len(request.settings)
@@ -43,9 +43,9 @@ def compare(
     own = np.zeros(count, np.float32)
     distances = np.zeros((2, settings, settings, count), np.float32)
     for place, pos in enumerate(range(start, stop)):
-        if job.cancel.is_set():
+        if control.cancel.is_set():
             raise Cancelled
-        job.progress(place / count)
+        control.progress(place / count)
         here = logits(pos)
         seen = torch.tensor([list(ids[: pos + 1])], device=here.device)
         log_p = torch.log_softmax(here.cpu().double(), -1)  # not every device has float64

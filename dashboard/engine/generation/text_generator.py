@@ -11,11 +11,11 @@ from torch import Tensor
 
 from dashboard.engine.api.decoding import ModelRules
 from dashboard.engine.api.generation import Column
-from dashboard.engine.api.model import Job
+from dashboard.engine.api.model import CallControl
 from dashboard.engine.capture.capture import following
 from dashboard.engine.capture.limits import last_logits
 from dashboard.engine.device.device_lock import DeviceLock
-from dashboard.engine.generation.cache_choice import Way
+from dashboard.engine.generation.cache_choice import PromptCache
 from dashboard.engine.generation.prompt_cache import Prompt
 from dashboard.engine.models.generation_config import Origin
 from dashboard.engine.tokenizing.prompt_reader import in_words
@@ -23,19 +23,19 @@ from dashboard.errors import Busy, Cancelled
 
 
 @dataclass(frozen=True)
-class Turn:
-    """The device, which is held, and whose job holds it."""
+class DeviceTurn:
+    """The device, which is held, and whose control holds it."""
 
     device: DeviceLock
-    job: Job
+    control: CallControl
 
     def give_way(self) -> None:
         """Between two steps: let others in. Raises Cancelled, Busy."""
-        self.device.give_way(self.job)
+        self.device.give_way(self.control)
 
     def interrupted(self) -> str:
         """Between two steps: let others in. Why it does not go on then: ``cancelled``, ``busy``; empty: it does."""
-        if self.job.cancel.is_set():
+        if self.control.cancel.is_set():
             return "cancelled"
         try:
             self.give_way()
@@ -47,12 +47,12 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Writer:
+class TextGenerator:
     """A model, and what making texts needs of it."""
 
     model: Any
     tokenizer: Any
-    way: Way
+    way: PromptCache
     """How rows go on from a prompt."""
     ending: tuple[int, ...]
     """Tokens that end a text."""
@@ -63,9 +63,9 @@ class Writer:
         """(T,) on the model's device."""
         return torch.tensor(list(tokens), device=self.model.device)
 
-    def prompt(self, ids: Tensor, job: Job) -> Prompt:
+    def prompt(self, ids: Tensor, control: CallControl) -> Prompt:
         """The computed prompt, (T,). Raises Cancelled."""
-        with torch.inference_mode(), following(Job(cancel=job.cancel)):
+        with torch.inference_mode(), following(CallControl(cancel=control.cancel)):
             return self.way.prompt(self.model, ids)
 
     def along(self, prompt: Prompt, ids: Sequence[int], text: Sequence[int]) -> Tensor:

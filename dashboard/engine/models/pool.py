@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from dashboard.engine.api.model import Job
+from dashboard.engine.api.model import CallControl
 from dashboard.errors import Busy, Cancelled, ModelLoading
 from dashboard.process.collection import collect, settle
 
@@ -31,7 +31,7 @@ class ModelPool(Generic[T]):
     """At most so many models at once; several threads may lease the same one."""
 
     def __init__(
-        self, load: Callable[[str, Job], T], most: int, check: Callable[[str, Job], None] | None = None
+        self, load: Callable[[str, CallControl], T], most: int, check: Callable[[str, CallControl], None] | None = None
     ) -> None:
         """Keep how models come.
 
@@ -46,15 +46,15 @@ class ModelPool(Generic[T]):
         self._slots: OrderedDict[str, _Slot[T]] = OrderedDict()
 
     @contextlib.contextmanager
-    def lease(self, name: str, timeout: float, job: Job) -> Iterator[T]:
+    def lease(self, name: str, timeout: float, control: CallControl) -> Iterator[T]:
         """The model of that name, loaded if need be, safe from eviction while leased.
 
         Raises:
             Busy: all models in memory stayed in use for `timeout` seconds.
             ModelLoading: somebody else's load of this model took longer than that.
-            Cancelled: ``job.cancel`` was set while waiting.
+            Cancelled: ``control.cancel`` was set while waiting.
         """
-        slot = self._acquire(name, timeout, job)
+        slot = self._acquire(name, timeout, control)
         try:
             assert slot.held is not None
             yield slot.held
@@ -68,10 +68,10 @@ class ModelPool(Generic[T]):
         with self._changed:
             return [name for name, slot in self._slots.items() if slot.held is not None]
 
-    def _acquire(self, name: str, timeout: float, job: Job) -> _Slot[T]:
+    def _acquire(self, name: str, timeout: float, control: CallControl) -> _Slot[T]:
         end = time.monotonic() + timeout
         if self._check is not None and name not in self.names():
-            self._check(name, job)
+            self._check(name, control)
         with self._changed:
             while True:
                 slot = self._slots.get(name)
@@ -82,12 +82,12 @@ class ModelPool(Generic[T]):
                 if slot is None and self._make_room():
                     slot = self._slots[name] = _Slot()
                     break
-                if job.cancel.is_set():
+                if control.cancel.is_set():
                     raise Cancelled
                 if time.monotonic() > end:
                     raise ModelLoading(model=name, seconds=round(timeout)) if slot else Busy(seconds=round(timeout))
                 self._changed.wait(POLL_SECONDS)
-        return self._filled(name, slot, job)
+        return self._filled(name, slot, control)
 
     def _make_room(self) -> bool:
         """Drop models that nobody uses until one more fits; the caller holds the lock."""
@@ -99,9 +99,9 @@ class ModelPool(Generic[T]):
             free_memory()
         return True
 
-    def _filled(self, name: str, slot: _Slot[T], job: Job) -> _Slot[T]:
+    def _filled(self, name: str, slot: _Slot[T], control: CallControl) -> _Slot[T]:
         try:
-            slot.held = self._load(name, job)
+            slot.held = self._load(name, control)
         except BaseException:
             with self._changed:
                 del self._slots[name]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from dashboard.engine.api.arrays import read_only
 from dashboard.engine.api.lens import Attribution, AttributionRequest
 from dashboard.engine.capture.head import Head
-from dashboard.engine.capture.residual_stream import Addition, Linear, Stream, fixed_chain
+from dashboard.engine.capture.residual_stream import AttentionWrite, Linear, Stream, linearized_chain
 from dashboard.errors import StreamRefused
 
 
@@ -40,7 +40,7 @@ def attribution(
     assert tail is not None and head is not None
     with torch.inference_mode():
         at = [layer[request.pos] for layer in residual]
-        to_normed, base = _linear(tail.modules, at[-1], stream.loose)
+        to_normed, base = _linear(tail.modules, at[-1], stream.tolerance)
         normed = tail.normed(at[-1][None])[0]
     direction, bias, logit = _direction(head, normed, request.token)
     with torch.inference_mode():
@@ -52,7 +52,7 @@ def attribution(
         own = [layer[request.pos] for layer in values]
         attention = torch.stack([a.attention(v[None])[0] for a, v in zip(stream.additions, own, strict=True)])
         mlp = torch.stack([after - before for before, after in pairwise(at)]) - attention
-        split = [_by_head(*one, stream.loose) for one in zip(stream.additions, own, heads, strict=True)]
+        split = [_by_head(*one, stream.tolerance) for one in zip(stream.additions, own, heads, strict=True)]
         rest = moved(torch.stack([beside for _, beside in split])).cpu().numpy()
         by_head = np.full((len(split), max(heads)), np.nan)
         for row, (parts, _) in zip(by_head, split, strict=True):
@@ -85,19 +85,19 @@ def _direction(head: Head, normed: Tensor, token: int) -> tuple[Tensor, float, f
     return direction, value - float(direction @ normed.cpu().double()), value
 
 
-def _linear(modules: Sequence[nn.Module], at: Tensor, loose: float) -> tuple[Linear, Tensor]:
-    found = fixed_chain(modules, at, loose)
+def _linear(modules: Sequence[nn.Module], at: Tensor, tolerance: float) -> tuple[Linear, Tensor]:
+    found = linearized_chain(modules, at, tolerance)
     if found is None:
         raise StreamRefused(reason="not_linear")
     return found
 
 
-def _by_head(addition: Addition, values: Tensor, heads: int, loose: float) -> tuple[Tensor, Tensor]:
+def _by_head(addition: AttentionWrite, values: Tensor, heads: int, tolerance: float) -> tuple[Tensor, Tensor]:
     """(head, d) what each head adds, and (d,) what attention adds beside them (its output's bias)."""
     if not heads or values.shape[-1] % heads:  # a layer without heads: all that it adds stays one part
         return values.new_empty(0, len(addition.attention(values[None])[0])), addition.attention(values[None])[0]
     zero = addition.project(torch.zeros_like(values)[None])
     apart = torch.block_diag(*values.view(heads, 1, -1)).to(values.dtype)
     split = addition.project(apart) - zero
-    linear, constant = _linear(addition.then, addition.project(values[None])[0], loose)
+    linear, constant = _linear(addition.then, addition.project(values[None])[0], tolerance)
     return linear(split) * addition.scale, (linear(zero)[0] + constant) * addition.scale

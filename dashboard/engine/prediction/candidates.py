@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from dashboard.engine.api.arrays import read_only
-from dashboard.engine.api.model import Job
+from dashboard.engine.api.model import CallControl
 from dashboard.engine.api.prediction import Candidates, PositionTable
 from dashboard.errors import Cancelled
 from dashboard.tokens import Token
@@ -41,7 +41,7 @@ def candidates(logits: Tensor, pos: int, k: int, token: Callable[[int], Token], 
 
 
 def position_table(
-    logits_of: Callable[[int, int], Tensor], ids: Sequence[int], token: Callable[[int], Token], job: Job
+    logits_of: Callable[[int, int], Tensor], ids: Sequence[int], token: Callable[[int], Token], control: CallControl
 ) -> PositionTable:
     """Prediction and outcome at every position, in blocks of positions.
 
@@ -49,10 +49,10 @@ def position_table(
         logits_of: (start, stop) -> (stop - start, vocab) raw logits.
         ids: token ids of the prompt.
         token: id -> token.
-        job: cancel and progress, told at every block.
+        control: cancel and progress, told at every block.
 
     Raises:
-        Cancelled: ``job.cancel`` was set.
+        Cancelled: ``control.cancel`` was set.
     """
     count = len(ids)
     predicted = np.zeros(count, np.int64)
@@ -61,7 +61,7 @@ def position_table(
     entropy = np.zeros(count, np.float32)
     actual_rank = np.zeros(count, np.int64)
     for start in range(0, count, BLOCK):
-        if job.cancel.is_set():
+        if control.cancel.is_set():
             raise Cancelled
         stop = min(start + BLOCK, count)
         logits = logits_of(start, stop)
@@ -76,7 +76,7 @@ def position_table(
         actual_log_prob[start : start + rows] = log_prob.cpu().numpy()
         actual_rank[start : start + rows] = 1 + (logits[:rows] > chosen).sum(-1).cpu().numpy()
         entropy[start:stop] = found.entropy.cpu().numpy()
-        job.progress(stop / count)
+        control.progress(stop / count)
     return PositionTable(
         predicted=tuple(token(int(i)) for i in predicted),
         predicted_prob=read_only(predicted_prob),

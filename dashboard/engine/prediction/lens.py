@@ -11,8 +11,8 @@ from torch import Tensor
 
 from dashboard.engine.api.arrays import read_only
 from dashboard.engine.api.lens import Lens, LensRequest
-from dashboard.engine.api.model import Job
-from dashboard.engine.capture.residual_stream import Addition, Tail
+from dashboard.engine.api.model import CallControl
+from dashboard.engine.capture.residual_stream import AttentionWrite, Tail
 from dashboard.engine.prediction.candidates import moments
 from dashboard.errors import Cancelled
 
@@ -36,7 +36,7 @@ def steps(layers: int, *, half: bool) -> tuple[tuple[int, str], ...]:
 
 
 def residuals(
-    request: LensRequest, stream: Sequence[Tensor], values: Sequence[Tensor], additions: Sequence[Addition]
+    request: LensRequest, stream: Sequence[Tensor], values: Sequence[Tensor], additions: Sequence[AttentionWrite]
 ) -> list[Tensor]:
     """(P, d) of every step at the request's positions.
 
@@ -128,7 +128,7 @@ class FinalDistribution:
         return FinalDistribution(self.p[start:stop], self.entropy[start:stop])
 
 
-def lens(request: LensRequest, rows: Sequence[Tensor], tail: Tail, logits: Tensor, job: Job) -> Lens:
+def lens(request: LensRequest, rows: Sequence[Tensor], tail: Tail, logits: Tensor, control: CallControl) -> Lens:
     """What the model would say next if it ended at each step.
 
     Args:
@@ -136,10 +136,10 @@ def lens(request: LensRequest, rows: Sequence[Tensor], tail: Tail, logits: Tenso
         rows: (P, d) of every step, in order; the last is the model's own end.
         tail: from a residual to logits.
         logits: (vocab,) the model's own at the last of the positions, which the last step must equal.
-        job: cancel and progress, told at every block of cells.
+        control: cancel and progress, told at every block of cells.
 
     Raises:
-        Cancelled: ``job.cancel`` was set.
+        Cancelled: ``control.cancel`` was set.
     """
     count = len(request.positions)
     cells = _Cells.empty((len(rows), count), len(request.pins))
@@ -152,7 +152,7 @@ def lens(request: LensRequest, rows: Sequence[Tensor], tail: Tail, logits: Tenso
         final = None
         # backwards: the distribution that all are compared with is the last step's
         for end in range(len(rows), 0, -together):
-            if job.cancel.is_set():
+            if control.cancel.is_set():
                 raise Cancelled
             first = max(0, end - together)
             scores = tail.logits(torch.cat([row[start:stop] for row in rows[first:end]]))
@@ -170,7 +170,7 @@ def lens(request: LensRequest, rows: Sequence[Tensor], tail: Tail, logits: Tenso
                         cells.fill(place, part, final.part(at, till), request.pins, room)
             del scores  # before the next are made: they are the largest thing here
             done += (end - first) * width
-            job.progress(done / (count * len(rows)))
+            control.progress(done / (count * len(rows)))
     where = steps_of(request, len(rows))
     whole = [i for i, (_, name) in enumerate(where) if name != "attention"]
     return Lens(

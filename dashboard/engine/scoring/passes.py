@@ -10,11 +10,11 @@ from torch import Tensor
 
 from dashboard.engine.api.arrays import Ints
 from dashboard.engine.capture.limits import last_logits
-from dashboard.engine.generation.cache_choice import CHECK_ERROR, HALF
-from dashboard.engine.generation.text_generator import Turn, Writer
+from dashboard.engine.generation.cache_choice import CHECK_ERROR, HALF_PRECISION_FACTOR
+from dashboard.engine.generation.text_generator import DeviceTurn, TextGenerator
 from dashboard.engine.models.anatomy import FAMILY_ERRORS, check_ids
-from dashboard.engine.scoring.token_trie import Branches, Forest, Ids, grow, plant, stem_tokens
-from dashboard.engine.scoring.tree_attention import BLOCK, Walk, blocks
+from dashboard.engine.scoring.token_trie import CompletionTrie, Ids, PromptForest, build_trie, join_tries, stem_tokens
+from dashboard.engine.scoring.tree_attention import BLOCK, TreeAttention, blocks
 
 LOGIT_BYTES = 64 << 20
 """Logits in memory at once [bytes]."""
@@ -29,7 +29,7 @@ CHECK_TEXTS = ((0, 1, 2, 3, 4, 5), (0, 1, 2, 6, 7), (0, 1, 5, 2), (0, 1, 5, 2, 3
 class Reading:
     """What is read from logits: ln p of every token behind a prompt, and of a set of tokens behind the texts' last."""
 
-    def __init__(self, forest: Forest, bounds: Tensor | None) -> None:
+    def __init__(self, forest: PromptForest, bounds: Tensor | None) -> None:
         """Nothing is read yet.
 
         Args:
@@ -79,34 +79,36 @@ class Reading:
             self.mass[nodes[-1]] = float(logits[-1, self._bounds].logsumexp(-1) - total[-1])
 
 
-def logit_rows(writer: Writer) -> int:
+def logit_rows(writer: TextGenerator) -> int:
     """So many rows of logits fit into memory at once."""
     return max(ROWS, LOGIT_BYTES // (4 * writer.model.get_input_embeddings().weight.shape[0]))
 
 
 # -- as one tree --------------------------------------------------------------------------------------------------
-def by_tree(writer: Writer, forest: Forest, reading: Reading, turn: Turn | None, block: int = BLOCK) -> None:
+def by_tree(
+    writer: TextGenerator, forest: PromptForest, reading: Reading, turn: DeviceTurn | None, block: int = BLOCK
+) -> None:
     """Read the whole forest in blocks of at most `block` nodes. Raises Busy, Cancelled."""
     # a leaf goes through the model only where something is asked behind it
     run = np.union1d(forest.tree.parents[forest.tree.parents >= 0], np.flatnonzero(reading.asked))
-    walk, asked = Walk(writer.model, forest.tree.only(run), block), reading.asked[run]
+    walk, asked = TreeAttention(writer.model, forest.tree.only(run), block), reading.asked[run]
     for start, stop in blocks(asked, block, logit_rows(writer)):
         here = start + np.flatnonzero(asked[start:stop])
         reading.take(run[here], walk.step(start, stop, here))
         _tell(turn, stop / len(run))
 
 
-def tree_tokens(prompts: Sequence[Ids], branches: Sequence[Branches]) -> int:
+def tree_tokens(prompts: Sequence[Ids], branches: Sequence[CompletionTrie]) -> int:
     """That `by_tree` puts through the model."""
     return stem_tokens(prompts) + sum(len(behind.run) for behind in branches)
 
 
-def fits(writer: Writer) -> bool:
+def fits(writer: TextGenerator) -> bool:
     """Whether a tree gives what the model gives for texts one by one."""
     ids = check_ids(writer.model, 8)
     check = [tuple(ids[i % len(ids)] for i in text) for text in CHECK_TEXTS]
     prompt, texts = check[0][:1], [text[1:] for text in check]
-    forest = plant([prompt], [grow(texts)])
+    forest = join_tries([prompt], [build_trie(texts)])
     reading = Reading(forest, None)
     try:
         by_tree(writer, forest, reading, None, block=4)
@@ -119,12 +121,12 @@ def fits(writer: Writer) -> bool:
     own = log_p[:, :-1].gather(-1, padded[:, 1:, None])[..., 0].cpu().numpy()
     paths = forest.branches[0].paths
     error = np.abs(reading.log_p[forest.firsts[0] + paths] - own)[paths >= 0].max()
-    loose = CHECK_ERROR * (1 if writer.model.dtype == torch.float32 else HALF)
-    return bool(error <= loose * max(1.0, float(np.abs(own).max())))
+    tolerance = CHECK_ERROR * (1 if writer.model.dtype == torch.float32 else HALF_PRECISION_FACTOR)
+    return bool(error <= tolerance * max(1.0, float(np.abs(own).max())))
 
 
 # -- in batches ---------------------------------------------------------------------------------------------------
-def by_batches(writer: Writer, forest: Forest, reading: Reading, turn: Turn) -> None:
+def by_batches(writer: TextGenerator, forest: PromptForest, reading: Reading, turn: DeviceTurn) -> None:
     """Read the whole forest prompt by prompt, right-padded rows behind each. Raises Busy, Cancelled."""
     done, total = 0, batch_tokens(writer, forest.prompts, forest.branches)
     placed = zip(forest.prompts, forest.branches, forest.lasts, forest.firsts, strict=True)
@@ -134,7 +136,7 @@ def by_batches(writer: Writer, forest: Forest, reading: Reading, turn: Turn) -> 
                 done += _take_whole(writer, prompt, first + path[path >= 0], forest, reading)
                 _tell(turn, done / total)
             continue
-        computed = writer.prompt(writer.ids(prompt), turn.job)
+        computed = writer.prompt(writer.ids(prompt), turn.control)
         reading.take(np.array([last]), computed.logits[None])
         done += len(prompt)
         seen: set[int] = set()
@@ -150,7 +152,7 @@ def by_batches(writer: Writer, forest: Forest, reading: Reading, turn: Turn) -> 
             _tell(turn, done / total)
 
 
-def batch_tokens(writer: Writer, prompts: Sequence[Ids], branches: Sequence[Branches]) -> int:
+def batch_tokens(writer: TextGenerator, prompts: Sequence[Ids], branches: Sequence[CompletionTrie]) -> int:
     """That `by_batches` puts through the model."""
     most, found = logit_rows(writer), 0
     for prompt, behind in zip(prompts, branches, strict=True):
@@ -162,19 +164,19 @@ def batch_tokens(writer: Writer, prompts: Sequence[Ids], branches: Sequence[Bran
     return found
 
 
-def crosses(writer: Writer, prompt: Ids, behind: Branches) -> bool:
+def crosses(writer: TextGenerator, prompt: Ids, behind: CompletionTrie) -> bool:
     """Whether some text behind `prompt` crosses a length at which what was computed for the prompt becomes wrong."""
     return writer.way.crosses(len(prompt), len(prompt) + behind.paths.shape[1])
 
 
-def _take_whole(writer: Writer, prompt: Ids, nodes: Ints, forest: Forest, reading: Reading) -> int:
+def _take_whole(writer: TextGenerator, prompt: Ids, nodes: Ints, forest: PromptForest, reading: Reading) -> int:
     """Read one text by one pass over prompt and text; so many tokens went through the model."""
     text = [*prompt, *forest.tree.tokens[nodes].tolist()]
     reading.take_text(nodes, last_logits(writer.model, text, len(nodes) + 1))
     return len(text)
 
 
-def _width(writer: Writer, new: int, before: int) -> int:
+def _width(writer: TextGenerator, new: int, before: int) -> int:
     """Tokens that a row of `new` ones behind `before` puts through the model."""
     return new + before if writer.way.name(new + before) == "anew" else new
 
@@ -195,7 +197,7 @@ def _batches(rows: list[list[int]], before: int, most: int) -> Iterator[list[lis
         start = stop
 
 
-def _tell(turn: Turn | None, share: float) -> None:
+def _tell(turn: DeviceTurn | None, share: float) -> None:
     if turn is not None:
-        turn.job.progress(min(1.0, share))
+        turn.control.progress(min(1.0, share))
         turn.give_way()

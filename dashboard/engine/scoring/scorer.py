@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 from dashboard.engine.api.arrays import Floats, read_only
-from dashboard.engine.api.model import Job
+from dashboard.engine.api.model import CallControl
 from dashboard.engine.api.scoring import ScoreCost, ScoreRequest, Scores, SentenceRequest, SentenceScores
 from dashboard.engine.capture.capture import Capturer, following
 from dashboard.engine.device.pace import Pace
-from dashboard.engine.generation.text_generator import Turn, Writer
+from dashboard.engine.generation.text_generator import DeviceTurn, TextGenerator
 from dashboard.engine.scoring.passes import Reading, batch_tokens, by_batches, by_tree, crosses, fits, tree_tokens
-from dashboard.engine.scoring.token_trie import Branches, Forest, Ids, grow, plant
+from dashboard.engine.scoring.token_trie import CompletionTrie, Ids, PromptForest, build_trie, join_tries
 from dashboard.engine.scoring.tree_attention import BLOCK
 from dashboard.engine.scoring.word_ends import word_ends
 from dashboard.engine.tokenizing.prompt_reader import PromptReader
@@ -31,7 +31,7 @@ class _Plan:
     """Prompts, all different and ascending, and what follows each."""
 
     prompts: list[Ids]
-    branches: list[Branches]
+    branches: list[CompletionTrie]
     boundary: bool
 
     @cached_property
@@ -55,7 +55,7 @@ class _Plan:
 class Scorer:
     """A model, and what scoring needs of it."""
 
-    def __init__(self, writer: Writer, reader: PromptReader, capturer: Capturer) -> None:
+    def __init__(self, writer: TextGenerator, reader: PromptReader, capturer: Capturer) -> None:
         """Try out whether a tree gives the model's own numbers."""
         self._writer, self._reader = writer, reader
         self._reach = capturer.reach
@@ -121,7 +121,7 @@ class Scorer:
         return batch_tokens(self._writer, plan.prompts, plan.branches)
 
     # -- the scores -----------------------------------------------------------------------------------------------
-    def score(self, request: ScoreRequest, turn: Turn) -> Scores:
+    def score(self, request: ScoreRequest, turn: DeviceTurn) -> Scores:
         """Every completion behind every prompt; the request was checked by `cost`. Raises Busy, Cancelled."""
         began = time.perf_counter()
         plan = self._planned(request)
@@ -144,7 +144,7 @@ class Scorer:
         self.pace.add(found.tokens, found.seconds)
         return found
 
-    def score_sentences(self, request: SentenceRequest, turn: Turn) -> SentenceScores:
+    def score_sentences(self, request: SentenceRequest, turn: DeviceTurn) -> SentenceScores:
         """Every token that is not given; the request was checked by `cost`. Raises Busy, Cancelled."""
         began = time.perf_counter()
         plan = self._planned(request)
@@ -170,11 +170,11 @@ class Scorer:
         self.pace.add(found.tokens, found.seconds)
         return found
 
-    def _computed(self, plan: _Plan, turn: Turn) -> tuple[Forest, Reading]:
+    def _computed(self, plan: _Plan, turn: DeviceTurn) -> tuple[PromptForest, Reading]:
         bounds = self._writer.ids(self.word_ends) if plan.boundary else None
-        forest = plant(plan.prompts, plan.branches)
+        forest = join_tries(plan.prompts, plan.branches)
         reading = Reading(forest, bounds)
-        with torch.inference_mode(), following(Job(cancel=turn.job.cancel)):
+        with torch.inference_mode(), following(CallControl(cancel=turn.control.cancel)):
             if plan.longest <= self._reach:
                 by_tree(self._writer, forest, reading, turn)
             else:
@@ -186,7 +186,7 @@ class Scorer:
 
 
 def _plan_of(request: Request, *, apart: bool = False) -> _Plan:
-    """The request as prompts and what follows each; `apart` as of `grow`."""
+    """The request as prompts and what follows each; `apart` as of `build_trie`."""
     if isinstance(request, ScoreRequest):
         if not all(request.prompts):
             raise PromptEmpty
@@ -194,11 +194,13 @@ def _plan_of(request: Request, *, apart: bool = False) -> _Plan:
             if not completion:
                 raise NothingToScore(place=place)
         prompts = sorted(set(request.prompts))
-        behind = grow(request.completions, beyond=request.boundary, apart=apart)
+        behind = build_trie(request.completions, beyond=request.boundary, apart=apart)
         return _Plan(prompts, [behind] * len(prompts), request.boundary)
     groups = _grouped(request)
     prompts = sorted(groups)
-    branches = [grow(_endings(request, groups[prompt]), beyond=request.boundary, apart=apart) for prompt in prompts]
+    branches = [
+        build_trie(_endings(request, groups[prompt]), beyond=request.boundary, apart=apart) for prompt in prompts
+    ]
     return _Plan(prompts, branches, request.boundary)
 
 

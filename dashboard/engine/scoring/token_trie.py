@@ -14,7 +14,7 @@ Ids = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class TokenTree:
+class TokenTrie:
     """Nodes in the order of a walk that goes as deep as it can: a node's children and theirs follow it at once."""
 
     tokens: Ints
@@ -28,11 +28,11 @@ class TokenTree:
         """Nodes."""
         return len(self.tokens)
 
-    def only(self, kept: Ints) -> TokenTree:
+    def only(self, kept: Ints) -> TokenTrie:
         """The tree of these nodes, ascending; the parents of all of them must be among them."""
         place = np.full(len(self) + 1, -1)  # the last: that of parent -1
         place[kept] = np.arange(len(kept))
-        return TokenTree(self.tokens[kept], place[self.parents[kept]], self.depths[kept])
+        return TokenTrie(self.tokens[kept], place[self.parents[kept]], self.depths[kept])
 
     def path(self, node: int, start: int = 0) -> list[int]:
         """The nodes from the first down to `node`, none before `start`."""
@@ -44,10 +44,10 @@ class TokenTree:
 
 
 @dataclass(frozen=True)
-class Branches:
+class CompletionTrie:
     """What may follow a prompt."""
 
-    tree: TokenTree
+    tree: TokenTrie
     """Depths count from the prompt's end."""
     ends: Ints
     """(text,) node of its last token."""
@@ -79,7 +79,7 @@ def common(one: Ids, other: Ids) -> int:
     return next(i for i in range(length) if one[i] != other[i])
 
 
-def grow(texts: Sequence[Ids], *, beyond: bool = False, apart: bool = False) -> Branches:
+def build_trie(texts: Sequence[Ids], *, beyond: bool = False, apart: bool = False) -> CompletionTrie:
     """The tree of some texts.
 
     Args:
@@ -104,26 +104,26 @@ def grow(texts: Sequence[Ids], *, beyond: bool = False, apart: bool = False) -> 
             path.append(len(tokens) - 1)
         ends[number] = path[-1]
         last = text
-    tree = TokenTree(np.array(tokens, np.int64), np.array(parents, np.int64), np.array(depths, np.int64))
+    tree = TokenTrie(np.array(tokens, np.int64), np.array(parents, np.int64), np.array(depths, np.int64))
     inner = tree.parents[tree.parents >= 0]
-    return Branches(tree, ends, np.unique(np.concatenate([inner, ends]) if beyond else inner))
+    return CompletionTrie(tree, ends, np.unique(np.concatenate([inner, ends]) if beyond else inner))
 
 
 @dataclass(frozen=True)
-class Forest:
+class PromptForest:
     """Prompts, and behind each what may follow it, as one tree."""
 
     prompts: Sequence[Ids]
-    branches: Sequence[Branches]
+    branches: Sequence[CompletionTrie]
     """(prompt,)"""
-    tree: TokenTree
+    tree: TokenTrie
     lasts: Ints
     """(prompt,) node of its last token."""
     firsts: Ints
     """(prompt,) first node of its branches."""
 
 
-def plant(prompts: Sequence[Ids], branches: Sequence[Branches]) -> Forest:
+def join_tries(prompts: Sequence[Ids], branches: Sequence[CompletionTrie]) -> PromptForest:
     """One tree of prompts and their branches.
 
     Args:
@@ -149,7 +149,7 @@ def plant(prompts: Sequence[Ids], branches: Sequence[Branches]) -> Forest:
         count += len(own)
         last = prompt
     tokens, parents, depths = (np.concatenate(some).astype(np.int64) for some in zip(*parts, strict=True))
-    return Forest(prompts, branches, TokenTree(tokens, parents, depths), lasts, firsts)
+    return PromptForest(prompts, branches, TokenTrie(tokens, parents, depths), lasts, firsts)
 
 
 def stem_tokens(prompts: Sequence[Ids]) -> int:

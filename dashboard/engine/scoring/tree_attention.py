@@ -13,19 +13,19 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from dashboard.engine.api.arrays import Ints
 from dashboard.engine.capture.attention_override import attending
-from dashboard.engine.scoring.token_trie import TokenTree
+from dashboard.engine.scoring.token_trie import TokenTrie
 
 BLOCK = 256
 """Nodes of one pass: more than these make no pass cheaper, and look at one another for nothing."""
 
 
-class Walk:
+class TreeAttention:
     """A way through a tree, depth first: of what lies behind, only the path to the next block is kept.
 
     The model's attention must be `dashboard.engine.capture.capture`'s and nothing but softmax(scaling · q·k).
     """
 
-    def __init__(self, model: Any, tree: TokenTree, block: int = BLOCK) -> None:
+    def __init__(self, model: Any, tree: TokenTrie, block: int = BLOCK) -> None:
         """Nothing is computed yet; `block` is the most nodes of one."""
         self._model, self._tree = model, tree
         self._room = int(tree.depths.max()) + block
@@ -71,7 +71,7 @@ class Walk:
                 kept[:, :, depth : depth + len(nodes)] = kept[:, :, places]
 
     def attend(self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, scaling: float | None) -> Tensor:
-        """(1, n, head, d) of the block's n nodes; see `dashboard.engine.generation.prompt_cache.SharedRows.attend`."""
+        """(1, n, head, d) of the block's n nodes; see `SharedPrefixRows.attend`."""
         layer: int = module.layer_idx  # type: ignore[assignment]
         if layer not in self._keys:
             self._keys[layer] = key.new_empty((*key.shape[:2], self._room, key.shape[3]))
@@ -83,7 +83,7 @@ class Walk:
         return mixed
 
 
-def visible(tree: TokenTree, start: int, stop: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def visible(tree: TokenTrie, start: int, stop: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """(n, path + n) whether each node of a block sees each of the path to the block's first node, and of the block."""
     path = int(tree.depths[start])
     seen = np.zeros((stop - start, path + stop - start), bool)
