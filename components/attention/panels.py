@@ -13,11 +13,10 @@ import streamlit as st
 
 from components.attention.map_picker import LINES_SIDE, MAP_SIDE, Detail
 from components.charts.attention import heatmap as charts
-from components.next_token.panels import run_facts
 from components.shell.messages import number, quiet, section
 from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import choice_picker
-from components.shell.view import View
+from components.shell.view import View, run_facts
 from components.web.head_mosaic import head_mosaic
 from components.web.token_text import token_text
 from dashboard.engine.api.attention import Tiles

@@ -11,12 +11,11 @@ import numpy as np
 import streamlit as st
 
 from components.charts.lens import MOST_COLUMNS, heads_moved_figure, lens_figure, parts_figure, trajectories_figure
-from components.next_token.panels import run_facts
 from components.shell import link
 from components.shell.messages import advice, number, quiet, section
 from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import choice_picker, integer_picker, switch
-from components.shell.view import View
+from components.shell.view import View, run_facts
 from dashboard.engine.api.lens import AttributionRequest, Lens, LensRequest
 from dashboard.frames.lens import heads_frame, lens_frame, parts_frame, trajectory_frame
 from dashboard.run_key import result_key

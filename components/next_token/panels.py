@@ -18,7 +18,7 @@ from components.shell.messages import number, percent, quiet, section
 from components.shell.model_rules import acting_fact, left_out_fact
 from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import choice_picker
-from components.shell.view import View, model_facts
+from components.shell.view import View, run_facts
 from components.web.token_text import token_text
 from dashboard.engine.api.decoding import AT_ENDS, DecodeSettings, Processed
 from dashboard.engine.api.prediction import PositionTable
@@ -270,8 +270,3 @@ def positions(view: View, table: PositionTable) -> None:
             strip=[text("strip.exact"), *run_facts(view)],
         )
     )
-
-
-def run_facts(view: View) -> list[str]:
-    """The facts that the honesty strip of a run ends with."""
-    return model_facts(view, view.run.seconds)

@@ -16,8 +16,7 @@ from components.shell.waiting import allow
 from components.web.copy_link import copy_link
 from components.web.token_text import token_text
 from dashboard import cache
-from dashboard.engine.api.model import ModelCard, TokenizedPrompt
-from dashboard.engine.models.registry import ModelSpec, find, listed
+from dashboard.engine.api.model import ModelCard, ModelSpec, TokenizedPrompt
 from dashboard.errors import DashboardError
 from dashboard.i18n import LANGUAGES, Catalogue, pick_language
 from dashboard.tokens import visible, visible_text
@@ -63,12 +62,12 @@ def _scale() -> str:
 
 def _model_picker(text: Catalogue) -> str:
     settings = cache.settings()
-    specs = {spec.id: spec for spec in listed(settings)}
+    specs = {spec.id: spec for spec in cache.listed_models()}
     options = list(specs)
     wanted = st.query_params.get("model") or st.session_state.get("model")
     if wanted and wanted not in options:
         try:
-            found = find(wanted, settings)
+            found = cache.find_model(wanted)
             specs[found.id] = found
             options.append(found.id)
         except DashboardError as error:

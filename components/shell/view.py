@@ -93,3 +93,8 @@ def error_frame(text: Catalogue, *, last: bool = False) -> Iterator[None]:
     except Cancelled:
         notice(text("work.stopped"))
         st.button(text("work.again"), on_click=allow, key="work_again")
+
+
+def run_facts(view: View) -> list[str]:
+    """The facts that the honesty strip of a run ends with."""
+    return model_facts(view, view.run.seconds)

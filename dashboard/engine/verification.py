@@ -7,7 +7,6 @@ shared; texts by ``generate``. Run as ``python -m dashboard verify [MODEL]``, or
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +30,6 @@ from dashboard.engine.generation.cache_choice import HALF_PRECISION_FACTOR
 from dashboard.engine.models.anatomy import FAMILY_ERRORS, check_ids
 from dashboard.engine.models.generation_config import without_rules
 from dashboard.engine.prediction.decoding import process
-from dashboard.engine.verify_command import main
 from dashboard.errors import Cancelled, DashboardError
 from dashboard.run_key import RunKey
 
@@ -284,7 +282,3 @@ _COMPARISONS: dict[str, _Compare] = {
     "text_log_p": _text_log_p,
     "scores": _scores,
 }
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -50,3 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     print(table(result, text))
     print("\n" + text("verify.all_ok" if result.ok else "verify.some_off"))
     return 0 if result.ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -216,7 +216,7 @@ def _verify(options: argparse.Namespace, text: Catalogue) -> int:
     command = [
         str(environment.python),
         "-m",
-        "dashboard.engine.verification",
+        "dashboard.engine.verify_command",
         *([options.name] if options.name else []),
     ]
     return subprocess.run(command, cwd=ROOT, env=surroundings(options), check=False).returncode

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from dashboard.engine.models.bundled_package import PACKAGE
+from dashboard.engine.api.bundled_package import PACKAGE
 
 STAMP = "logitscope-stamp"
 LOCK = "logitscope-lock"

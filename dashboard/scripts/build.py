@@ -13,10 +13,10 @@ from functools import cache
 from pathlib import Path
 
 from dashboard.engine.api.attention import METRICS
+from dashboard.engine.api.bundled_package import PACKAGE as BUNDLED_PACKAGE
 from dashboard.engine.api.decoding import DecodeSettings, RuleValue
 from dashboard.engine.api.lens import LensRequest
 from dashboard.engine.api.model import ModelCard
-from dashboard.engine.models.bundled_package import PACKAGE as BUNDLED_PACKAGE
 from dashboard.run_key import RunKey
 
 _FOLDER = Path(__file__).parent / "templates"

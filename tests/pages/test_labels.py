@@ -7,7 +7,7 @@ import pytest
 
 from components.shell.messages import literal_label
 from components.shell.sidebar import model_names
-from dashboard.engine.models.registry import ModelSpec
+from dashboard.engine.api.model import ModelSpec
 from dashboard.probes.spec import OWN, ProbeSpec
 from dashboard.sampling.columns import DEFAULT, ColumnSpec, written
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,20 @@ class ResidualStreamMap:
     """Why there is no lens; empty when there is. These three are ids below ``lens.refused.``."""
     half_steps_refused: str
     attribution_refused: str
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One model that may be chosen."""
+
+    id: str
+    """As in the link."""
+    label: str
+    source: str
+    """``bundled``, ``hub`` or ``local``."""
+    licence: str = ""
+    folder: Path | None = None
+    """Of a local model."""
 
 
 @dataclass(frozen=True)

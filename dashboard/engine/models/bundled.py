@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dashboard.engine.models.bundled_package import PACKAGE
+from dashboard.engine.api.bundled_package import PACKAGE
 from dashboard.engine.models.failures import loading_in_words
 from dashboard.errors import CacheUnwritable, DashboardError, ModelUnreachable
 from dashboard.i18n import Catalogue, pick_language

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dashboard.engine.api.model import ModelSpec
 from dashboard.engine.device.devices import pick_dtype
 from dashboard.engine.device.memory import first_line, is_memory
 from dashboard.engine.models import bundled, hub, model_checks, model_folder
@@ -29,20 +30,6 @@ HUB_ID = re.compile(r"(?!.*(\.\.|--))[A-Za-z0-9_][A-Za-z0-9._-]{0,95}(/[A-Za-z0-
 LOCAL = "local/"
 _SAFE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 Progress = Callable[[float], None]
-
-
-@dataclass(frozen=True)
-class ModelSpec:
-    """One model that may be chosen."""
-
-    id: str
-    """As in the link."""
-    label: str
-    source: str
-    """``bundled``, ``hub`` or ``local``."""
-    licence: str = ""
-    folder: Path | None = None
-    """Of a local model."""
 
 
 @dataclass(frozen=True)
