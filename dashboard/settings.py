@@ -67,7 +67,7 @@ class Settings:
     dtype: str = "float32"
     """``float32``, ``bfloat16``, ``float16`` or ``auto`` (as stored). Anything but float32 changes numbers."""
     threads: int = 0
-    """CPU threads for torch; 0: by what is computed and by how busy the machine is (`dashboard.engine.threads`)."""
+    """CPU threads for torch; 0: by the size of the work and the load of the machine (`engine.device.threads`)."""
     max_models: int = 2
     """Models held in memory at once."""
     max_tokens: int = 0

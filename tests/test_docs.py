@@ -80,6 +80,26 @@ def test_lines_of_prose_are_not_too_long(path):
     assert long == []
 
 
+def paths(text):
+    """Files and folders of this project that are named in code."""
+    return re.findall(r"`((?:pages|components|dashboard|tests|docs)/[\w./-]*)`", text)
+
+
+@pytest.mark.parametrize("path", [path for path in PAPERS if path.stem != "CHANGELOG"], ids=lambda path: path.name)
+def test_every_file_that_is_named_is_there(path):
+    missing = [name for name in paths(path.read_text(encoding="utf-8")) if not (ROOT / name).exists()]
+    assert not missing
+
+
+def test_names_are_in_the_files_that_are_named_for_them():
+    """As in "an entry of `PAGES` in `dashboard/navigation.py`": whoever follows the sentence finds it there."""
+    told = re.findall(r"`(\w+)` (?:in |\()`([\w./-]+\.py)`", DOCS["architecture"])
+    assert len(told) >= 8
+    defined = re.compile(r"^(?:class |def )?(\w+)\b", re.MULTILINE)
+    wrong = [(name, path) for name, path in told if name not in defined.findall((ROOT / path).read_text("utf-8"))]
+    assert not wrong
+
+
 # -- operators ------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("setting", [field.name for field in dataclasses.fields(Settings)])
 def test_operators_find_every_setting(setting):

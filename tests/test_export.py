@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from components.charts.attention import head_figure
+from components.charts.attention.heatmap import head_figure
 from components.charts.theme import ChartTheme
 from dashboard.export import caption, csv_bytes, figure_json, file_stem, html_bytes
 from dashboard.frames.attention import head_frame, mosaic_frame

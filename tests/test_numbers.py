@@ -5,12 +5,14 @@ import inspect
 import pkgutil
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from components.bias.notebook import call_frame
 from dashboard import frames
 from dashboard.frames import (
     attention,
@@ -170,6 +172,13 @@ def test_every_column_of_a_table_has_its_row(module, function):
     section = SECTION[name_of(module)]
     missing = set(TABLES[module, function].columns) - columns_of(section) - columns_of(NAMES)
     assert not missing, f"docs/numbers.md, {section}: {sorted(missing)}"
+
+
+def test_every_column_of_the_notebook_s_call_has_its_row():
+    found = made.generated(columns=4, rows=2)
+    call = SimpleNamespace(made=found, texts=made.texts(found), seeds=Counter(), order=())
+    missing = set(call_frame(call).columns) - columns_of("Bias: the notebook's call") - columns_of(NAMES)
+    assert not missing
 
 
 def test_every_field_of_the_tokens_file_has_its_row():
