@@ -93,10 +93,10 @@ def test_every_file_that_is_named_is_there(path):
 
 def test_names_are_in_the_files_that_are_named_for_them():
     """As in "an entry of `PAGES` in `dashboard/navigation.py`": whoever follows the sentence finds it there."""
-    told = re.findall(r"`(\w+)` (?:in |\()`([\w./-]+\.py)`", DOCS["architecture"])
-    assert len(told) >= 8
+    named = re.findall(r"`(\w+)` (?:in |\()`([\w./-]+\.py)`", DOCS["architecture"])
+    assert len(named) >= 8
     defined = re.compile(r"^(?:class |def )?(\w+)\b", re.MULTILINE)
-    wrong = [(name, path) for name, path in told if name not in defined.findall((ROOT / path).read_text("utf-8"))]
+    wrong = [(name, path) for name, path in named if name not in defined.findall((ROOT / path).read_text("utf-8"))]
     assert not wrong
 
 

@@ -86,8 +86,8 @@ ITEMS = [
 
 def tables():
     """(module, function) -> its table of made-up results: every column that there can be."""
-    found, scores = made.generated(), probed.probe_scores()
-    tokens, said = samples.tokens(15), made.texts(made.generated())
+    generated, scores = made.generated(), probed.probe_scores()
+    tokens, strings = samples.tokens(15), made.texts(made.generated())
     pinned = samples.lens(positions=(4,), pins=1)
     four = texts(), texts(), texts(), texts()
     counts = probed.counts()
@@ -107,14 +107,14 @@ def tables():
         (lens, "trajectory_frame"): lens.trajectory_frame(pinned, [samples.token("a")]),
         (lens, "parts_frame"): lens.parts_frame(samples.attribution()),
         (lens, "heads_frame"): lens.heads_frame(samples.attribution(), 1),
-        (sampling, "sequence_frame"): sampling.sequence_frame(found, made.NAMES, said),
-        (sampling, "token_frame"): sampling.token_frame(found, made.NAMES, made.TOKENS),
+        (sampling, "sequence_frame"): sampling.sequence_frame(generated, made.NAMES, strings),
+        (sampling, "token_frame"): sampling.token_frame(generated, made.NAMES, made.TOKENS),
         (sampling, "comparison_frame"): sampling.comparison_frame(*comparison),
         (sampling, "distance_frame"): sampling.distance_frame(*comparison),
-        (sampling_sets, "set_frame"): sampling_sets.set_frame(found, made.NAMES),
+        (sampling_sets, "set_frame"): sampling_sets.set_frame(generated, made.NAMES),
         (sampling_sets, "sweep_frame"): sampling_sets.sweep_frame(made.generated(columns=2), [0.5, 1.0]),
-        (sampling_sets, "answer_frame"): sampling_sets.answer_frame(found, made.NAMES, said),
-        (sampling_sets, "length_frame"): sampling_sets.length_frame(found, made.NAMES),
+        (sampling_sets, "answer_frame"): sampling_sets.answer_frame(generated, made.NAMES, strings),
+        (sampling_sets, "length_frame"): sampling_sets.length_frame(generated, made.NAMES),
         (trees, "beam_frame"): trees.beam_frame(made.beam_tree(), made.TOKENS),
         (trees, "probability_frame"): trees.probability_frame(made.probability_tree(), made.TOKENS),
         (bias, "score_frame"): bias.score_frame(scores),
@@ -175,8 +175,8 @@ def test_every_column_of_a_table_has_its_row(module, function):
 
 
 def test_every_column_of_the_notebook_s_call_has_its_row():
-    found = made.generated(columns=4, rows=2)
-    call = SimpleNamespace(made=found, texts=made.texts(found), seeds=Counter(), order=())
+    generated = made.generated(columns=4, rows=2)
+    call = SimpleNamespace(made=generated, texts=made.texts(generated), seeds=Counter(), order=())
     missing = set(call_frame(call).columns) - columns_of("Bias: the notebook's call") - columns_of(NAMES)
     assert not missing
 
