@@ -122,7 +122,9 @@ def tables():
         (bias, "delta_frame"): bias.delta_frame(scores, 0, 1),
         (bias, "completion_frame"): bias.completion_frame(scores, 0, 1),
         (bias, "forest_frame"): bias.forest_frame(scores, 0, 1, by="template"),
-        (bias, "intersection_frame"): bias.intersection_frame(scores, bw=0, ww=1, bm=2, wm=3),
+        (bias, "intersection_frame"): bias.intersection_frame(
+            scores, first_first=0, second_first=1, first_second=2, second_second=3
+        ),
         (bias, "map_frame"): bias.map_frame(scores),
         (bias_groups, "group_frame"): bias_groups.group_frame(scores),
         (bias_groups, "distance_frame"): bias_groups.distance_frame(scores),

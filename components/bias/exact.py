@@ -221,7 +221,12 @@ def _intersection(of: Exact) -> None:
     start = probe.partner(probe.partner(0, probe.slots[one], words[one][1]), probe.slots[other], words[other][1])
     flip_one = lambda group: probe.partner(group, probe.slots[one], words[one][0])  # noqa: E731
     flip_other = lambda group: probe.partner(group, probe.slots[other], words[other][0])  # noqa: E731
-    places = {"bw": start, "ww": flip_one(start), "bm": flip_other(start), "wm": flip_one(flip_other(start))}
+    places = {
+        "first_first": start,
+        "second_first": flip_one(start),
+        "first_second": flip_other(start),
+        "second_second": flip_one(flip_other(start)),
+    }
     frame = intersection_frame(of.scores, **places, by="completion")
     names = {name: name_label(of.scores.groups[group], TITLE_LENGTH) for name, group in places.items()}
     title = text("bias.intersection_axis", **names)

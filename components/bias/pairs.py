@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from components.shell import link
 from components.shell.pickers import place_picker
 from components.shell.view import View
-from dashboard.frames.bias import ProbeScores
+from dashboard.frames.probe_scores import ProbeScores
 from dashboard.probes.lexicon import occupations
 from dashboard.probes.templates import Probe
 from dashboard.probes.tokenized_probe import TokenizedProbe
@@ -70,7 +70,7 @@ def turned(made: TokenizedProbe, scores: ProbeScores) -> Pair:
     """The second completion against the first, a row a group; shares in the world where groups are occupations."""
     known = occupations().shares()
     world = np.array([known.get(name, np.nan) for name in scores.groups])
-    found = scores.turned(None if np.isnan(world).all() else world)
+    found = scores.transposed(None if np.isnan(world).all() else world)
     groups = tuple((group, group) for group in range(made.shape[1]))
     return Pair(found, 1, 0, groups)
 

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dashboard.engine.api.attention import METRICS, KeyColumn, QueryRows, Tiles, WeightMap
+from dashboard.stats.distributions import entropy
 from dashboard.tokens import Token, visible
 
 
@@ -105,15 +106,9 @@ def query_rows_frame(rows: QueryRows, tokens: Sequence[Token]) -> pd.DataFrame:
             "key_token": [visible(tokens[k]) if found else None for k, found in zip(key, there, strict=True)],
             "weight": flat[np.arange(len(flat)), key],
             "first_token": flat[:, 0],
-            "entropy_nats": np.where(there, _entropy(flat), np.nan),
+            "entropy_nats": np.where(there, entropy(np.nan_to_num(flat)), np.nan),
         }
     )
-
-
-def _entropy(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, key) weights -> (n,) ``-Σ a ln a`` [nats]; 0 ln 0 = 0."""
-    safe = np.where(np.nan_to_num(rows) > 0, rows, 1.0)
-    return np.asarray(np.abs((safe * np.log(safe)).sum(axis=1)))
 
 
 def metric_frame(tiles: Tiles) -> pd.DataFrame:

@@ -7,14 +7,13 @@ scored is NaN.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dashboard.frames.probe_scores import ProbeScores
 from dashboard.stats.exact_bias import (
     intersection,
     lexicon,
@@ -31,59 +30,6 @@ Floats = NDArray[np.float64]
 
 BY = ("template", "completion")
 """What a row of a forest can be."""
-
-
-@dataclass(frozen=True)
-class ProbeScores:
-    """Exact scores of a probe with the names of its axes; names that are not unique get a number."""
-
-    log_prob: Floats
-    """(template, group, completion) ``L(c|g,τ)`` [nats]; NaN where not scored."""
-    templates: tuple[str, ...]
-    groups: tuple[str, ...]
-    completions: tuple[str, ...]
-    neutral: Floats | None = None
-    """(template, completion) L behind the neutral prompt [nats]; NaN in templates without one. ``None``: none has."""
-    world: Floats | None = None
-    """(completion,) share in the world, in [0, 1]; NaN where not known."""
-
-    def __post_init__(self) -> None:
-        shape = len(self.templates), len(self.groups), len(self.completions)
-        wanted = {"log_prob": shape, "neutral": shape[::2], "world": shape[2:]}
-        for name, expected in wanted.items():
-            array = getattr(self, name)
-            if array is not None and array.shape != expected:
-                raise ValueError(f"{name} has shape {array.shape}, its names have {expected}")
-        for axis in ("templates", "groups", "completions"):
-            object.__setattr__(self, axis, _distinct(getattr(self, axis)))
-
-    def of_groups(self, places: Sequence[int]) -> ProbeScores:
-        """Some of the groups: maps and distances of thousands are too large to draw, or to hold."""
-        chosen = tuple(self.groups[place] for place in places)
-        return replace(self, log_prob=self.log_prob[:, list(places)], groups=chosen)
-
-    def turned(self, world: Floats | None = None) -> ProbeScores:
-        """The same with groups and completions changed over: "she" against "he" behind every occupation.
-
-        A row is then what was a group. Its scores are of one word behind many prompts, no distribution: the tables of
-        pairs hold, those of a group's distribution (`dashboard.frames.bias_groups`) do not.
-
-        Args:
-            world: (group,) the groups' shares in the world.
-        """
-        return ProbeScores(self.log_prob.swapaxes(1, 2), self.templates, self.completions, self.groups, world=world)
-
-
-def _distinct(names: Iterable[str]) -> tuple[str, ...]:
-    """Names that occur again get a number that is not taken."""
-    found: dict[str, None] = {}
-    for name in names:
-        number, shown = 1, name
-        while shown in found:
-            number += 1
-            shown = f"{name} ({number})"
-        found[shown] = None
-    return tuple(found)
 
 
 # -- every score ----------------------------------------------------------------------------------------------------
@@ -223,20 +169,34 @@ def forest_frame(scores: ProbeScores, first: int, second: int, *, by: str, seed:
 
 
 def intersection_frame(
-    scores: ProbeScores, *, bw: int, ww: int, bm: int, wm: int, by: str = "completion", seed: int = 0
+    scores: ProbeScores,
+    *,
+    first_first: int,
+    second_first: int,
+    first_second: int,
+    second_second: int,
+    by: str = "completion",
+    seed: int = 0,
 ) -> pd.DataFrame:
-    """Intersection terms, ``[L(BW) - L(WW)] - [L(BM) - L(WM)]``: columns as in `forest_frame`.
+    """Intersection terms, ``[L(1,1) - L(2,1)] - [L(1,2) - L(2,2)]``: columns as in `forest_frame`.
 
     Args:
         scores: of the probe.
-        bw: place of the group with the first value of both slots, as in `dashboard.stats.exact_bias.intersection`.
-        ww: with the second value of the first slot.
-        bm: with the second value of the second slot.
-        wm: with the second value of both.
+        first_first: index of the group with the first value of both slots.
+        second_first: with the second value of the first slot and the first of the second.
+        first_second: with the first value of the first slot and the second of the second.
+        second_second: with the second value of both.
         by: of BY.
         seed: of the bootstrap's draws.
     """
-    return _forest(scores, intersection(scores.log_prob, bw=bw, ww=ww, bm=bm, wm=wm), by, seed)
+    terms = intersection(
+        scores.log_prob,
+        first_first=first_first,
+        second_first=second_first,
+        first_second=first_second,
+        second_second=second_second,
+    )
+    return _forest(scores, terms, by, seed)
 
 
 def _forest(scores: ProbeScores, values: Floats, by: str, seed: int) -> pd.DataFrame:

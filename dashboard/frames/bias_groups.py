@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.special import entr
 
-from dashboard.frames.bias import ProbeScores
+from dashboard.frames.probe_scores import ProbeScores
 from dashboard.stats.agreement import lorenz
+from dashboard.stats.distributions import entropy
 from dashboard.stats.exact_bias import Lexicon, completions_for, gini, group_distances, lexicon, mean_over_templates
 
 
@@ -33,7 +33,7 @@ def group_frame(scores: ProbeScores, template: int | None = None) -> pd.DataFram
         {
             "group": scores.groups,
             "covered": found.covered,
-            "entropy_nats": entr(found.prob).sum(axis=-1),
+            "entropy_nats": entropy(found.prob),
             "gini": gini(found.prob),
             "completions_50": completions_for(found.prob, 0.5),
             "completions_90": completions_for(found.prob, 0.9),

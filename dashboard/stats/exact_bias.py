@@ -6,13 +6,13 @@ completion c after template τ with group g in its slot. Nothing here is sampled
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logsumexp, rel_entr
+from scipy.special import expit, logsumexp
 
+from dashboard.stats.distributions import js_divergence, total_variation
 from dashboard.stats.intervals import Interval, bootstrap_mean
 
 Floats = NDArray[np.float64]
@@ -88,23 +88,27 @@ def pmi(log_prob: Floats, neutral: int) -> Floats:
         return log_prob - log_prob[:, neutral : neutral + 1]
 
 
-def intersection(log_prob: Floats, *, bw: int, ww: int, bm: int, wm: int) -> Floats:
-    """Intersection term, ``[L(BW) - L(WW)] - [L(BM) - L(WM)]``: a difference in differences on the log scale.
+def intersection(
+    log_prob: Floats, *, first_first: int, second_first: int, first_second: int, second_second: int
+) -> Floats:
+    """Intersection term: a difference in differences on the log scale.
 
-    0 where race acts on women as on men (in proportion); above 0 where being both adds to a completion.
+    With the first values "black" and "woman": ``[L(black woman) - L(white woman)] - [L(black man) - L(white man)]``. 0
+    where race acts on women as on men (in proportion); above 0 where being both adds to a completion.
 
     Args:
         log_prob: (template, group, completion) [nats].
-        bw: place of the group with the first value of both slots (black woman) among the groups.
-        ww: with the second value of the first slot (white woman).
-        bm: with the second value of the second slot (black man).
-        wm: with the second value of both (white man).
+        first_first: index of the group with the first value of both slots (black woman).
+        second_first: with the second value of the first slot and the first of the second (white woman).
+        first_second: with the first value of the first slot and the second of the second (black man).
+        second_second: with the second value of both (white man).
 
     Returns:
         (template, completion) [nats].
     """
     with np.errstate(invalid="ignore"):
-        return log_ratio(log_prob, bw, ww) - log_ratio(log_prob, bm, wm)
+        of_first = log_ratio(log_prob, first_first, second_first)
+        return of_first - log_ratio(log_prob, first_second, second_second)
 
 
 # -- one group, all completions -------------------------------------------------------------------------------------
@@ -142,36 +146,6 @@ def mean_over_templates(found: Lexicon) -> Lexicon:
         Of (group, completion); its `covered` is the mean over templates.
     """
     return Lexicon(found.prob.mean(axis=0), found.covered.mean(axis=0))
-
-
-def total_variation(p: Floats, q: Floats) -> Floats:
-    """Total variation, ``1/2 Σ|p - q|``: how much mass would have to move.
-
-    Args:
-        p: (..., completion) probabilities.
-        q: (..., completion) probabilities.
-
-    Returns:
-        (...) in [0, 1].
-    """
-    return np.abs(p - q).sum(axis=-1) / 2
-
-
-def js_divergence(p: Floats, q: Floats) -> Floats:
-    """Jensen-Shannon divergence, the mean KL of `p` and `q` to their midpoint.
-
-    ``JSD = 1/2 KL(p||m) + 1/2 KL(q||m), m = (p+q)/2``. 0 for equal, ln 2 for disjoint (Lin 1991).
-
-    Args:
-        p: (..., completion) probabilities.
-        q: (..., completion) probabilities.
-
-    Returns:
-        (...) divergence [nats], in [0, ln 2].
-    """
-    middle = (p + q) / 2
-    found = (rel_entr(p, middle) + rel_entr(q, middle)).sum(axis=-1) / 2
-    return np.clip(found, 0, math.log(2))
 
 
 @dataclass(frozen=True)
