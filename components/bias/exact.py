@@ -12,9 +12,10 @@ import pandas as pd
 import streamlit as st
 
 from components.bias.pairs import Pair, is_turned, pair_picker, probe_scores, turned
+from components.charts.axes import signed
 from components.charts.bias.exact import bias_map_figure, dumbbell_figure
 from components.charts.bias.groups import distances_figure, lorenz_figure
-from components.charts.bias.marks import TITLE_LENGTH, name_label, signed
+from components.charts.bias.labels import TITLE_LENGTH, name_label
 from components.charts.bias.spread import forest_figure, strip_figure
 from components.charts.bias.world import against_world_figure
 from components.charts.series import readable

@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from components.charts.lens import MOST_COLUMNS, heads_moved_figure, lens_figure, parts_figure, trajectories_figure
+from components.charts.attribution import attribution_figure, head_attribution_figure
+from components.charts.lens import MOST_COLUMNS, lens_figure, trajectories_figure
 from components.shell import link
 from components.shell.messages import advice, number, quiet, section
 from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import choice_picker, integer_picker, switch
 from components.shell.view import View, run_facts
 from dashboard.engine.api.lens import AttributionRequest, Lens, LensRequest
-from dashboard.frames.lens import heads_frame, lens_frame, parts_frame, trajectory_frame
+from dashboard.frames.lens import attribution_frame, head_attribution_frame, lens_frame, trajectory_frame
 from dashboard.run_key import result_key
 from dashboard.scripts import build
 from dashboard.tokens import Token, visible
@@ -203,10 +204,10 @@ def _cost(view: View, positions: tuple[int, ...], *, half: bool) -> str:
     )
 
 
-def moved(view: View, pos: int, followed: Token) -> None:
+def attribution(view: View, pos: int, followed: Token) -> None:
     """What embedding, attention and MLP of every layer add to one token's logit, and each head of one layer."""
     text = view.text
-    section(text("lens.moved", token=visible(followed), pos=pos), text("lens.moved_note"))
+    section(text("lens.attribution", token=visible(followed), pos=pos), text("lens.attribution_note"))
     refused = view.card.stream.attribution_refused
     if refused:
         advice(text(f"lens.refused.{refused}"))
@@ -217,7 +218,7 @@ def moved(view: View, pos: int, followed: Token) -> None:
         text("work.attribution"),
         result_key(view.key, "attribution", request).digest,
     )
-    parts = parts_frame(found)
+    parts = attribution_frame(found)
     strip = [
         text("lens.sum", total=number(text, found.logit + found.error, 4), logit=number(text, found.logit, 4)),
         text("strip.difference", error=f"{abs(found.error):.0e}"),
@@ -227,11 +228,11 @@ def moved(view: View, pos: int, followed: Token) -> None:
     ]
     chart_panel(
         Panel(
-            name="parts",
+            name="attribution",
             key=view.key,
             asked=(request,),
             text=text,
-            figure=partial(parts_figure, parts, text=text, theme=view.theme),
+            figure=partial(attribution_figure, parts, text=text, theme=view.theme),
             frame=lambda: parts,
             script=lambda key: build.attribution_script(view.card, key, pos, followed.id),
             strip=strip,
@@ -242,14 +243,14 @@ def moved(view: View, pos: int, followed: Token) -> None:
     section(text("lens.heads"))
     strongest = int(np.argmax(np.abs(found.attention)))
     layer = integer_picker("next_token_layer", text("lens.layer"), view.card.layers - 1, strongest)
-    heads = heads_frame(found, layer)
+    heads = head_attribution_frame(found, layer)
     chart_panel(
         Panel(
-            name="heads_moved",
+            name="head_attribution",
             key=view.key,
             asked=(request, {"layer": layer}),
             text=text,
-            figure=partial(heads_moved_figure, heads, text=text, theme=view.theme),
+            figure=partial(head_attribution_figure, heads, text=text, theme=view.theme),
             frame=lambda: heads,
             script=lambda key: build.attribution_script(view.card, key, pos, followed.id, layer=layer),
             strip=strip,

@@ -26,12 +26,13 @@ from dashboard.stats.benchmarks import (
     total_effect,
 )
 from dashboard.stats.intervals import Interval
+from dashboard.stats.statistic import BENCHMARKS
 
 Floats = NDArray[np.float64]
 
 OVERALL = ""
 """Category of the row over all items."""
-METRICS = ("pct_stereotype", "lms", "ss", "icat", "total_effect", "total_effect_filtered")
+METRICS = tuple(BENCHMARKS)
 """The first four in percent; total effects are ratios minus 1."""
 _COLUMNS = ["category", "metric", "per_token", "value", "low", "high", "n", "ties", "left_out"]
 

@@ -68,7 +68,7 @@ def trajectory_frame(found: Lens, tokens: Sequence[Token]) -> pd.DataFrame:
     )
 
 
-def parts_frame(found: Attribution) -> pd.DataFrame:
+def attribution_frame(found: Attribution) -> pd.DataFrame:
     """``part, layer, logit``: what each part adds to the logit, first to last; they sum to it.
 
     `part` is ``embedding``, ``attention``, ``mlp`` or ``constant``; `layer` is NA where it has none.
@@ -85,7 +85,7 @@ def parts_frame(found: Attribution) -> pd.DataFrame:
     )
 
 
-def heads_frame(found: Attribution, layer: int) -> pd.DataFrame:
+def head_attribution_frame(found: Attribution, layer: int) -> pd.DataFrame:
     """``layer, head, logit``: what each head of `layer` adds to the logit; `head` NA is what attention adds beside."""
     there = np.flatnonzero(~np.isnan(found.heads[layer]))
     heads: list[int | None] = [*there.tolist(), None]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from dashboard.engine.api.generation import FLOAT_NOISE
 from dashboard.stats.intervals import SUBSETS, Interval, bootstrap, subset_interval, wilson
+from dashboard.stats.statistic import SETS
 
 UNIQUE = "unique"
 DISTINCT_1 = "distinct_1"
@@ -26,7 +27,7 @@ DISTINCT_3 = "distinct_3"
 SELF_BLEU = "self_bleu"
 LOOPS = "loops"
 MEAN_LOG_P = "mean_log_p"
-METRICS = (UNIQUE, DISTINCT_1, DISTINCT_2, DISTINCT_3, SELF_BLEU, LOOPS, MEAN_LOG_P)
+METRICS = tuple(SETS)
 """Set metrics in the order in which they are shown; all but the last, which is in nats, lie in [0, 1]."""
 _DISTINCT = (DISTINCT_1, DISTINCT_2, DISTINCT_3)
 

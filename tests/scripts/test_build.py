@@ -12,7 +12,7 @@ from dashboard.engine.api.attention import METRICS, CombineRequest, HeadRequest,
 from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.lens import AttributionRequest, LensRequest
 from dashboard.frames.attention import metric_frame, query_rows_frame, row_frame, weight_table
-from dashboard.frames.lens import heads_frame, lens_frame, parts_frame, trajectory_frame
+from dashboard.frames.lens import attribution_frame, head_attribution_frame, lens_frame, trajectory_frame
 from dashboard.frames.next_token import candidates_frame, position_frame
 from dashboard.scripts import build
 from dashboard.settings import BUNDLED
@@ -63,8 +63,8 @@ SCRIPTS = {
     "positions": build.position_script,
     "lens": lambda card, key: build.lens_script(card, key, LensRequest((1, 4), half_steps=True, pins=(7,))),
     "trajectories": lambda card, key: build.lens_script(card, key, LensRequest((4,), pins=(7,)), chart="trajectories"),
-    "parts": lambda card, key: build.attribution_script(card, key, 4, 7),
-    "heads_moved": lambda card, key: build.attribution_script(card, key, 4, 7, layer=1),
+    "attribution": lambda card, key: build.attribution_script(card, key, 4, 7),
+    "head_attribution": lambda card, key: build.attribution_script(card, key, 4, 7, layer=1),
 }
 
 
@@ -203,10 +203,10 @@ def same_lens(engine, card, key, tokens, run):
     one = LensRequest((3,), pins=(7, 11))
     lines = trajectory_frame(engine.lens(key, one), engine.token(card.model, one.pins))
     same_table(run(build.lens_script(card, key, one, chart="trajectories"))["numbers"], lines)
-    moved = engine.attribution(key, AttributionRequest(3, 7))
-    same_table(run(build.attribution_script(card, key, 3, 7))["numbers"], parts_frame(moved))
+    attribution = engine.attribution(key, AttributionRequest(3, 7))
+    same_table(run(build.attribution_script(card, key, 3, 7))["numbers"], attribution_frame(attribution))
     heads = run(build.attribution_script(card, key, 3, 7, layer=1))["numbers"]
-    same_table(heads, heads_frame(moved, 1))
+    same_table(heads, head_attribution_frame(attribution, 1))
 
 
 def same_table(again, shown):
