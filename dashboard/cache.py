@@ -12,6 +12,7 @@ from streamlit import config
 
 from dashboard.engine.base import Engine
 from dashboard.errors import DashboardError
+from dashboard.folders import cache_folder, data_folder
 from dashboard.logs import open_log
 from dashboard.settings import Settings, unknown
 
@@ -27,7 +28,7 @@ def settings() -> Settings:
     given = Settings.load()
     # a page's errors then go to Python's logging, whatever folder Streamlit was started in
     st.set_option("logger.enableRich", False)
-    open_log(given.cache_dir)
+    open_log(cache_folder(given))
     for name in unknown():
         _LOG.warning("there is no such setting: %s", name)
     return given
@@ -49,10 +50,13 @@ def engine() -> Future[Engine]:
 @st.cache_resource(show_spinner=False, max_entries=1)
 def jobs() -> JobRunner:
     """The background jobs of this process, none of them started; a page registers the kinds of work that it has."""
+    from dashboard.jobs.migration import move_jobs
     from dashboard.jobs.runner import JobRunner
 
     given = settings()
-    return JobRunner(given.cache_dir / "jobs", given.jobs_bytes)
+    folder = data_folder(given) / "jobs"
+    move_jobs(cache_folder(given) / "jobs", folder)
+    return JobRunner(folder, given.jobs_bytes)
 
 
 def _make(made: Future[Engine], given: Settings) -> None:

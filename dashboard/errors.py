@@ -258,6 +258,10 @@ class SettingInvalid(DashboardError):
         super().__init__(**facts, variable=f"LOGITSCOPE_{str(facts['setting']).upper()}")
 
 
+class SettingUnknown(SettingInvalid):
+    """A name in the settings file that no setting has. Facts: ``setting, file, nearest``."""
+
+
 # -- a run --------------------------------------------------------------------------------------------------------
 class RunTooLarge(DashboardError):
     """The run alone would exceed the memory kept for runs. Facts: ``tokens, needed, limit``."""

@@ -63,7 +63,7 @@ def _flatten(name: str, value: object) -> dict[str, str]:
 
 def pick_language(wanted: str | None, locale: str | None, default: str) -> str:
     """The language to open with: the link's, else the operator's, else the browser's, else English."""
-    for choice in (wanted, default, (locale or "").split("-")[0].lower()):
+    for choice in (wanted, default, (locale or "")[:2].lower()):
         if choice in LANGUAGES:
             return str(choice)
     return "en"

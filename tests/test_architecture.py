@@ -49,7 +49,6 @@ STANDARD_LIBRARY_ONLY = [
     "dashboard/i18n.py",
     "dashboard/settings.py",
     "dashboard/errors.py",
-    "dashboard/logs.py",
     "dashboard/engine/__init__.py",
     "dashboard/collection.py",
     "dashboard/strict_json.py",
@@ -104,7 +103,7 @@ def test_imports_only_go_down(path):
 
 @pytest.mark.parametrize("name", STANDARD_LIBRARY_ONLY)
 def test_what_runs_before_anything_is_installed_needs_the_standard_library_alone(name):
-    names = ("commands", "environment", "i18n", "settings", "errors", "logs", "engine.package")
+    names = ("commands", "environment", "i18n", "settings", "errors", "engine.package")
     ours = {f"dashboard.{part}" for part in names}
     for module in imported(ROOT / name):
         own = any(within(module, other) for other in ours)

@@ -24,6 +24,7 @@ def test_an_unknown_text_is_our_mistake_and_loud():
     [
         ("es", "en-US", "en", "es"),
         (None, "es-MX", "auto", "es"),
+        (None, "es_ES", "auto", "es"),
         (None, "de-DE", "auto", "en"),
         ("xx", None, "es", "es"),
     ],
