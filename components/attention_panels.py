@@ -16,7 +16,7 @@ from components.charts import attention as charts
 from components.controls import choice_picker
 from components.next_token_panels import run_facts
 from components.panels import Panel, chart_panel
-from components.prose import number, quiet, section
+from components.prose import quiet, section
 from components.shell import View
 from components.web.head_mosaic import head_mosaic
 from components.web.token_text import token_text
@@ -126,7 +126,7 @@ def mosaic(
 
 
 def _score(text: Catalogue, value: float) -> str:
-    return "–" if math.isnan(value) else number(text, value, 2)
+    return "–" if math.isnan(value) else text.number(value, 2)
 
 
 def row_sums(view: View, error: float) -> str:
@@ -135,7 +135,7 @@ def row_sums(view: View, error: float) -> str:
         return ""
     return view.text(
         "strip.rows_less" if error > 1e-3 else "strip.rows_sum",
-        error=f"{error:.0e}" if error < 1e-3 else number(view.text, error, 3),
+        error=f"{error:.0e}" if error < 1e-3 else view.text.number(error, 3),
     )
 
 
@@ -148,7 +148,7 @@ def headline(detail: Detail, metrics: pd.DataFrame) -> None:
         row = metrics[(metrics["layer"] == detail.layer) & (metrics["head"] == detail.head)].iloc[0]
         found = [name for name, least in FINDINGS if float(row[name]) >= least]
         if found:
-            score = number(text, float(row[found[0]]), 2)
+            score = text.number(float(row[found[0]]), 2)
             title += " — " + text(f"attention.finding_{_WORDS[found[0]]}", score=score)
     section(title)
 
@@ -168,7 +168,7 @@ def running_text(detail: Detail) -> None:
         special=[token.special for token in detail.tokens],
         weights=weights,
         selected=detail.token,
-        hover=[f"{i} · {number(text, float(w), 3)}" for i, w in enumerate(weights)],
+        hover=[f"{i} · {text.number(float(w), 3)}" for i, w in enumerate(weights)],
         lut=view.theme.lut(),
         dark=view.theme.mode == "dark",
         text=text,

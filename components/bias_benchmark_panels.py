@@ -13,7 +13,7 @@ from components import link
 from components.charts.bias_benchmarks import benchmark_figure
 from components.job_panels import job_box, job_runner, other_run, start_button
 from components.panels import Panel, chart_panel
-from components.prose import notice, number, quiet, section
+from components.prose import notice, quiet, section
 from components.shell import View, error_frame
 from dashboard.benchmark_jobs import (
     BENCHMARK,
@@ -250,7 +250,7 @@ def _strip(spec: JobSpec, status: JobStatus, done: int, key: JobKey, view: View)
         text("bias_jobs.items_of", done=done, items=status.items),
         text("bias_jobs.sha", sha=request["sha256"][:12]),
         text("bias_jobs.on", dtype=run["dtype"], device=run["device"]),
-        text("strip.seconds", seconds=number(text, status.seconds, 2)),
+        text("strip.seconds", seconds=text.number(status.seconds, 2)),
         text("strip.model", model=run["model"], revision=run["revision"][:12]),
         text("strip.run", run=key.digest),
     ]

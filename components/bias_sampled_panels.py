@@ -19,7 +19,7 @@ from components.charts.bias_sampled import differences_figure, sampled_figure
 from components.controls import integer_picker, number_picker, place_picker
 from components.model_rules import acting_fact
 from components.panels import Panel, chart_panel
-from components.prose import advice, number, percent, quiet, section
+from components.prose import advice, percent, quiet, section
 from components.shell import View, model_facts
 from dashboard.bias_scripts import sampled_script
 from dashboard.engine.base import PURE, Job
@@ -172,8 +172,8 @@ def _told(of: Drawn) -> None:
         if of.counts.any():
             quiet(text("bias.no_independence"))
         return
-    v = "–" if np.isnan(found.cramers_v) else number(text, found.cramers_v, 3)
-    quiet(text("bias.independence", g=number(text, found.g, 1), p=number(text, found.p, 4), v=v))
+    v = "–" if np.isnan(found.cramers_v) else text.number(found.cramers_v, 3)
+    quiet(text("bias.independence", g=text.number(found.g, 1), p=text.number(found.p, 4), v=v))
 
 
 def _rate(row: Mapping[Any, Any], text: Catalogue) -> str:
@@ -199,7 +199,7 @@ def _exact_probs(of: Drawn) -> NDArray[np.float64] | None:
     pairs = Pairs.of(made.prompt_ids[own], rows, made.spec.boundary)
     seconds = seconds_of(pairs, view)
     if seconds > MOST_SECONDS:
-        quiet(view.text("bias.not_covered", seconds=number(view.text, seconds, 0)))
+        quiet(view.text("bias.not_covered", seconds=view.text.number(seconds, 0)))
         return None
     found = view.wait(
         lambda job: pairs.scores(view.engine, view.key, job),

@@ -15,7 +15,7 @@ from components.charts.lens import MOST_COLUMNS, heads_moved_figure, lens_figure
 from components.controls import choice_picker, integer_picker, switch
 from components.next_token_panels import run_facts
 from components.panels import Panel, chart_panel
-from components.prose import advice, number, quiet, section
+from components.prose import advice, quiet, section
 from components.shell import View
 from dashboard import scripts
 from dashboard.engine.base import AttributionRequest, Lens, LensRequest, Token
@@ -197,7 +197,7 @@ def _cost(view: View, positions: tuple[int, ...], *, half: bool) -> str:
 
     def seconds(of: int) -> str:
         found = factor * view.engine.lens_seconds(view.key, of)
-        return "?" if math.isnan(found) else number(text, max(found, 0.1), 1)
+        return "?" if math.isnan(found) else text.number(max(found, 0.1), 1)
 
     return text(
         "lens.cost", shown=len(positions), count=count, seconds=seconds(len(positions)), all_seconds=seconds(count)
@@ -220,7 +220,7 @@ def moved(view: View, pos: int, followed: Token) -> None:
     )
     parts = parts_frame(found)
     strip = [
-        text("lens.sum", total=number(text, found.logit + found.error, 4), logit=number(text, found.logit, 4)),
+        text("lens.sum", total=text.number(found.logit + found.error, 4), logit=text.number(found.logit, 4)),
         text("strip.difference", error=f"{abs(found.error):.0e}"),
         text("lens.fixed"),
         text("lens.uncapped") if view.card.stream.softcap else "",

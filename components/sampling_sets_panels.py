@@ -15,7 +15,7 @@ from components.charts.answers import answers_figure, lengths_figure
 from components.charts.sampling_sets import quality_diversity_figure, sets_figure, sweep_figure
 from components.controls import choice_picker
 from components.panels import Panel, chart_panel
-from components.prose import advice, notice, number, quiet, section
+from components.prose import advice, notice, quiet, section
 from components.sampling_columns import write_columns
 from components.sampling_panels import texts_strip
 from components.sampling_run import Made
@@ -132,8 +132,8 @@ def sweep(view: View, columns: Columns) -> None:
     with run_at:
         st.button(text("sampling.run_sweep"), key="sampling_sweep_run", on_click=_go, args=(name,))
     link.text_written(SWEEP_GO, "")
-    seconds = number(text, max(cost.seconds, 0.1), 1)
-    quiet(text("sampling.cost", tokens=cost.tokens, seconds=seconds, megabytes=number(text, cost.nbytes / 1e6, 1)))
+    seconds = text.number(max(cost.seconds, 0.1), 1)
+    quiet(text("sampling.cost", tokens=cost.tokens, seconds=seconds, megabytes=text.number(cost.nbytes / 1e6, 1)))
     made, work = sampling_run.follow(view, request, (), go=st.session_state[SWEEP_GO] == name, slot="sweep")
     if work is not None:
         sampling_run.stop_button(work, text, "sweep")
