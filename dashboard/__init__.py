@@ -3,8 +3,8 @@
 Hardly anything is imported here: ``python -m dashboard`` starts with the standard library alone.
 """
 
-from dashboard.threads import wait_quietly
+from dashboard.process.threads import wait_quietly
 
-__version__ = "0.1.1"
+__version__ = "0.2.0"
 # here, as torch reads it once, when it is imported: server, pages, jobs, tests and benchmarks all come by
 wait_quietly()

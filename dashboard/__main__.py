@@ -11,7 +11,7 @@ if sys.version_info < (3, 11):
         "again with it, for example: python3.12 -m dashboard" % sys.version_info[:2]
     )
 
-from dashboard.commands import main
+from dashboard.launch.commands import main
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -9,12 +9,14 @@ if str(ROOT) not in sys.path:  # streamlit puts only this file's folder on the p
 
 import streamlit as st  # noqa: E402
 
-from components import link, sampling_run, sidebar  # noqa: E402
-from components.look import page_head, page_look, tab_icon  # noqa: E402
-from components.shell import error_frame  # noqa: E402
-from dashboard import cache, collection  # noqa: E402
+from components.sampling import generation_task  # noqa: E402
+from components.shell import link, sidebar  # noqa: E402
+from components.shell.page_style import page_head, page_look, tab_icon  # noqa: E402
+from components.shell.view import error_frame  # noqa: E402
+from dashboard import cache  # noqa: E402
 from dashboard.i18n import Catalogue, pick_language  # noqa: E402
 from dashboard.navigation import PAGES  # noqa: E402
+from dashboard.process import collection  # noqa: E402
 
 tab_icon()
 with error_frame(Catalogue(pick_language(None, st.context.locale, "auto")), last=True):
@@ -43,7 +45,7 @@ named = st.Page(
 )
 slugs[named] = PAGES[0].slug
 page = st.navigation(list(slugs), position="top")
-sampling_run.page_turned(slugs[page])
+generation_task.page_turned(slugs[page])
 page_look(text, page.title)
 notices = st.container()
 page_head(text, slugs[page])

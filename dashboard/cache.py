@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from streamlit import config
 
-from dashboard.engine.base import Engine
+from dashboard.engine.api.engine import Engine
+from dashboard.engine.api.model import ModelSpec
 from dashboard.errors import DashboardError
-from dashboard.folders import cache_folder, data_folder
-from dashboard.logs import open_log
+from dashboard.process.folders import cache_folder, data_folder
+from dashboard.process.logs import open_log
 from dashboard.settings import Settings, unknown
 
 if TYPE_CHECKING:
@@ -45,6 +46,20 @@ def engine() -> Future[Engine]:
     made: Future[Engine] = Future()
     threading.Thread(target=_make, args=(made, settings()), daemon=True, name="engine").start()
     return made
+
+
+def listed_models() -> tuple[ModelSpec, ...]:
+    """The models that a person can choose from, in the operator's order."""
+    from dashboard.engine.models.registry import listed
+
+    return listed(settings())
+
+
+def find_model(model: str) -> ModelSpec:
+    """The model of an id as it stands in a link. Raises the ``Model…`` errors."""
+    from dashboard.engine.models.registry import find
+
+    return find(model, settings())
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)

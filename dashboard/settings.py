@@ -46,7 +46,7 @@ class Settings:
     local_models: tuple[str, ...] = ()
     """Folders with a config, a tokenizer and safetensors; each becomes ``local/<folder name>``."""
     cache_dir: Path | None = None
-    """Where models and the log are; nothing: the user's cache folder (`dashboard.folders`)."""
+    """Where models and the log are; nothing: the user's cache folder (`dashboard.process.folders`)."""
     data_dir: Path | None = None
     """Where jobs and the commits of fetched models are; nothing: `cache_dir`, else the user's data folder."""
     ca_bundle: str = ""
@@ -58,7 +58,7 @@ class Settings:
     dtype: str = "float32"
     """``float32``, ``bfloat16``, ``float16`` or ``auto`` (as stored). Anything but float32 changes numbers."""
     threads: int = 0
-    """CPU threads for torch; 0: by what is computed and by how busy the machine is (`dashboard.engine.threads`)."""
+    """CPU threads for torch; 0: by the size of the work and the load of the machine (`engine.device.threads`)."""
     max_models: int = 2
     """Models held in memory at once."""
     max_tokens: int = 0

@@ -1,4 +1,4 @@
-"""Tokens as a person sees them: every character visible, nothing interpreted."""
+"""Tokens as data, and as a person sees them: every character visible, nothing interpreted."""
 
 from __future__ import annotations
 
@@ -6,12 +6,27 @@ import html
 import re
 import unicodedata
 from collections.abc import Sequence
-
-from dashboard.engine.base import Token
+from dataclasses import dataclass
 
 _GLYPHS = {" ": "·", "\n": "⏎", "\t": "⇥", "\r": "␍"}
 _HIDDEN_CATEGORIES = {"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp", "Zs"}
 ISOLATE = "\u2068{}\u2069"
+
+
+@dataclass(frozen=True)
+class Token:
+    """One token of a prompt, as data."""
+
+    id: int
+    piece: str
+    """As the tokenizer writes it (``Ġclass``, ``▁the``, ``<0x0A>``)."""
+    text: str | None
+    """In a prompt the text that it stands for as it was typed, by itself what its piece says; a special token's is its
+    name. ``None`` when its bytes alone are not valid UTF-8."""
+    raw: bytes
+    """In a prompt the bytes of the typed text that it stands for: those of all tokens join to it, and a token that the
+    tokenizer adds has none. By itself those of its piece."""
+    special: bool
 
 
 def visible(token: Token) -> str:

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dashboard.engine.base import METRICS
+from dashboard.engine.api.attention import METRICS
 from dashboard.i18n import LANGUAGES
 
 PLAIN_PROMPT = 300

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from components import attention_panels as panels
-from components.controls import choice_picker, integer_picker, ranges_input, span_picker, switch
-from components.sidebar import loaded_view
+from components.attention import panels
+from components.shell.pickers import choice_picker, integer_picker, ranges_input, span_picker, switch
+from components.shell.sidebar import loaded_view
 from dashboard.frames.attention import metric_frame
 
 view = loaded_view()

@@ -1,17 +1,12 @@
 """Bias: what changes when only the identity word changes? Exact scores, draws, where a gap arises, benchmarks."""
 
-from components import bias_benchmark_panels as benchmarks
-from components import bias_builder as builder
-from components import bias_exact_panels as exact
-from components import bias_gap_panels as gap
-from components import bias_job_panels as jobs
-from components import bias_notebook_panels as notebook
-from components import bias_pairs as pairs
-from components import bias_sampled_panels as sampled
-from components.controls import choice_picker
-from components.prose import quiet
-from components.shell import error_frame
-from components.sidebar import loaded_view
+from components.bias import benchmarks, exact, gap, notebook, pairs, sampled
+from components.bias import large_probes as jobs
+from components.bias import probe_builder as builder
+from components.shell.messages import quiet
+from components.shell.pickers import choice_picker
+from components.shell.sidebar import loaded_view
+from components.shell.view import error_frame
 
 view = loaded_view()
 text = view.text

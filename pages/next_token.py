@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from components import lens_panels as layers
-from components import next_token_panels as panels
-from components.controls import choice_picker, integer_picker, switch
-from components.decode_controls import decode_settings
-from components.prose import advice
-from components.shell import error_frame
-from components.sidebar import loaded_view
+from components.lens import panels as layers
+from components.next_token import panels
+from components.next_token.decode_settings import decode_settings
+from components.shell.messages import advice
+from components.shell.pickers import choice_picker, integer_picker, switch
+from components.shell.sidebar import loaded_view
+from components.shell.view import error_frame
 
 view = loaded_view()
 text, tokens = view.text, view.tokens.tokens

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from components import overview_panels as panels
-from components.shell import current
-from components.sidebar import loaded_view
+from components.overview import panels
+from components.shell.sidebar import loaded_view
+from components.shell.view import current
 
 view = current()
 card, start = st.columns([1, 1.2], gap="large")

@@ -1,12 +1,10 @@
 """Sampling: what do the settings change? Two to four columns of decode settings, token by token."""
 
-from components import sampling_columns as settings
-from components import sampling_exact_panels as exact
-from components import sampling_panels as panels
-from components import sampling_sets_panels as sets
-from components.sampling_texts import Columns
-from components.shell import error_frame
-from components.sidebar import loaded_view
+from components.sampling import columns as settings
+from components.sampling import exact, panels, sets
+from components.sampling.texts import Columns
+from components.shell.sidebar import loaded_view
+from components.shell.view import error_frame
 
 view = loaded_view()
 text = view.text

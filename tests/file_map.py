@@ -1,4 +1,4 @@
-"""The README's file map, made of the files' own docstrings; ``python -m tests.file_map`` writes it."""
+"""The file map of docs/architecture.md, made of the files' own docstrings; ``python -m tests.file_map`` writes it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
 BEGIN, END = "<!-- file map -->", "<!-- /file map -->"
 FLOORS = ("pages", "components", "dashboard")
 NOTE = """\
-Beside these: `dashboard/locale/` (the message catalogue), `dashboard/script_templates/` (parts of the Code tab's
-scripts), `dashboard/probes/occupations.toml` (occupations with labour statistics, their source and year),
-`components/web/*.js` and `.css` (plain, no build step), `tests/` (mirrors the above; `browser/`, `benchmarks/`)."""
+Beside these: `dashboard/locale/` (the message catalogue), `dashboard/scripts/templates/` (parts of the Code tab's
+scripts), `dashboard/probes/occupations.toml` (occupations with labour statistics, their source and year), `.js` and
+`.css` files beside the components of `components/web/` (plain, no build step), `tests/` (the same tree; `browser/`,
+`benchmarks/`)."""
 
 
 def file_map() -> str:
@@ -40,10 +41,10 @@ def first_sentence(path: Path) -> str:
 
 
 def written() -> str:
-    """The map as the README has it."""
-    readme = README.read_text(encoding="utf-8")
-    return readme[readme.index(BEGIN) : readme.index(END) + len(END)]
+    """The map as docs/architecture.md has it."""
+    text = ARCHITECTURE.read_text(encoding="utf-8")
+    return text[text.index(BEGIN) : text.index(END) + len(END)]
 
 
 if __name__ == "__main__":
-    README.write_text(README.read_text(encoding="utf-8").replace(written(), file_map()), encoding="utf-8")
+    ARCHITECTURE.write_text(ARCHITECTURE.read_text(encoding="utf-8").replace(written(), file_map()), encoding="utf-8")

@@ -1,90 +1,138 @@
-"""The three floors: who may import what, held as data."""
+"""The house: which room may import which, held as data; no circle, no arrow upwards, no crowded folder."""
 
 import ast
 import sys
+from collections import defaultdict
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FILES = sorted(p for folder in ("dashboard", "components", "pages") for p in (ROOT / folder).rglob("*.py"))
+FLOORS = ("dashboard", "components", "pages")
+FILES = sorted(p for folder in FLOORS for p in (ROOT / folder).rglob("*.py"))
+ROOTS = {"dashboard", "dashboard.engine", "components.charts", "pages"}
+"""Folders whose own files are rooms by themselves; every other folder is one room."""
 
 # (what is imported, who may import it)
 ALLOWED = {
-    "streamlit": ["dashboard/app.py", "dashboard/cache.py", "dashboard/server.py", "components/*", "pages/*.py"],
+    "streamlit": [
+        *("dashboard/app.py", "dashboard/cache.py", "dashboard/launch/server.py"),
+        *("components/*", "pages/*.py"),
+    ],
     "torch": ["dashboard/engine/*.py"],
     "transformers": ["dashboard/engine/*.py"],
     "safetensors": ["dashboard/engine/*.py"],
     "huggingface_hub": ["dashboard/engine/*.py"],
     "plotly": [
-        "components/charts/*.py",
-        "components/panels.py",
-        "components/attention_panels.py",
+        *("components/charts/*.py", "components/shell/panel.py", "components/attention/panels.py"),
         "dashboard/export.py",
     ],
     "pyarrow": ["dashboard/jobs/*.py"],
+    "dashboard.app": [],
+    "dashboard.engine.local": ["dashboard/cache.py", "dashboard/launch/server.py", "dashboard/engine/*.py"],
     "pages": [],
     "components": ["components/*", "pages/*.py", "dashboard/app.py"],
+    "components.shell": ["components/*", "pages/*.py", "dashboard/app.py"],
     "pickle": [],
 }
-# what a floor may not import although the table above would let it
+# what a room may not import although the table above would let it
 FORBIDDEN = {
-    "components/charts/*.py": [
-        "dashboard.engine.local",
-        "dashboard.engine.capture",
-        "dashboard.cache",
-        "components.panels",
-    ],
+    "components/charts/*.py": ["dashboard.cache", "components.shell", "components.web"],
+    "components/web/*.py": ["dashboard.engine", "components.shell", "components.charts"],
     "dashboard/engine/*.py": ["dashboard.frames", "dashboard.cache", "pandas"],
-    "dashboard/frames/*.py": ["dashboard.engine.local", "dashboard.cache"],
-    "dashboard/probes/*.py": ["dashboard.engine", "dashboard.frames", "dashboard.cache", "dashboard.settings"],
+    "dashboard/engine/api/*.py": ["torch", "transformers"],
+    "dashboard/frames/*.py": ["dashboard.cache"],
+    "dashboard/probes/*.py": ["dashboard.frames", "dashboard.cache", "dashboard.settings"],
     "dashboard/jobs/*.py": ["dashboard.frames", "dashboard.probes", "dashboard.stats", "dashboard.cache"],
-    "dashboard/stats/*.py": ["dashboard.engine.local", "dashboard.cache", "pandas"],
+    "dashboard/stats/*.py": ["dashboard.cache", "pandas"],
 }
+SHARED_ROOMS = {"shell", "charts", "web", "jobs"}
+"""Rooms of components that the rooms of features may import; features never import each other."""
+ENGINE_OUTSIDE = {"dashboard/cache.py": {"local", "models.registry"}, "dashboard/launch/server.py": {"local"}}
+"""Files outside the engine that know more of it than ``engine.api``."""
 STANDARD_LIBRARY_ONLY = [
     "dashboard/__main__.py",
-    "dashboard/commands.py",
-    "dashboard/environment.py",
     "dashboard/i18n.py",
     "dashboard/settings.py",
     "dashboard/errors.py",
+    "dashboard/launch/commands.py",
+    "dashboard/launch/environment.py",
+    "dashboard/process/collection.py",
+    "dashboard/process/threads.py",
+    "dashboard/parsing/strict_json.py",
     "dashboard/engine/__init__.py",
-    "dashboard/collection.py",
-    "dashboard/strict_json.py",
-    "dashboard/threads.py",
+    "dashboard/engine/api/__init__.py",
+    "dashboard/engine/api/bundled_package.py",
 ]
 WITHOUT_TORCH_AT_IMPORT = [
-    "dashboard/engine/base.py",
-    "dashboard/engine/bundled.py",
-    "dashboard/engine/devices.py",
-    "dashboard/engine/hub.py",
-    "dashboard/engine/failures.py",
-    "dashboard/engine/model_folder.py",
-    "dashboard/engine/registry.py",
-    "dashboard/engine/pool.py",
+    *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "dashboard" / "engine" / "api").glob("*.py")),
+    "dashboard/engine/models/bundled.py",
+    "dashboard/engine/models/hub.py",
+    "dashboard/engine/models/failures.py",
+    "dashboard/engine/models/model_folder.py",
+    "dashboard/engine/models/registry.py",
+    "dashboard/engine/models/pool.py",
+    "dashboard/engine/device/devices.py",
 ]
+MOST_FILES = 12
 
 
 def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+def module_of(path: Path) -> str:
+    return name_of(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+MODULES = {module_of(path): path for path in FILES}
+
+
+@cache
 def imported(path: Path, *, top_only: bool = False) -> set[str]:
     """Modules that a file imports; with `top_only` those that importing the file imports."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     nodes = tree.body if top_only else ast.walk(tree)
-    found = set()
+    names = set()
     for node in nodes:
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return found
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
 
 
 def within(module: str, package: str) -> bool:
     return module == package or module.startswith(package + ".")
+
+
+def room_of(module: str) -> str:
+    folder = module.rpartition(".")[0]
+    return module if folder in ROOTS else folder
+
+
+def arrows() -> dict[str, set[str]]:
+    """room -> rooms that it imports."""
+    graph = defaultdict(set)
+    for module, path in MODULES.items():
+        if path.name != "__init__.py":
+            for other in imported(path):
+                if other in MODULES and MODULES[other].name != "__init__.py" and room_of(other) != room_of(module):
+                    graph[room_of(module)].add(room_of(other))
+    return dict(graph)
+
+
+def reachable(graph: dict[str, set[str]], start: str) -> set[str]:
+    """Rooms that `start` needs, directly or through others."""
+    seen, waiting = set(), [start]
+    while waiting:
+        for other in graph.get(waiting.pop(), ()):
+            if other not in seen:
+                seen.add(other)
+                waiting.append(other)
+    return seen
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
@@ -101,12 +149,55 @@ def test_imports_only_go_down(path):
                 assert not wrong, f"{name_of(path)} imports {module}; files of {place} may not"
 
 
+def test_no_room_needs_itself_through_others():
+    graph = arrows()
+    assert len(graph) > 30
+    circles = sorted(room for room in graph if room in reachable(graph, room))
+    assert not circles, f"circle among {circles}"
+
+
+def test_features_do_not_import_each_other():
+    features = {path.name for path in (ROOT / "components").iterdir() if path.is_dir()} - SHARED_ROOMS - {"__pycache__"}
+    assert {"attention", "bias", "sampling"} <= features
+    for feature in features:
+        for path in (ROOT / "components" / feature).glob("*.py"):
+            others = {module.split(".")[1] for module in imported(path) if module.startswith("components.")}
+            assert others <= SHARED_ROOMS | {feature}, f"{name_of(path)} imports {others - SHARED_ROOMS - {feature}}"
+
+
+@pytest.mark.parametrize("room", sorted(SHARED_ROOMS))
+def test_shared_rooms_import_no_feature(room):
+    for path in (ROOT / "components" / room).rglob("*.py"):
+        others = {module.split(".")[1] for module in imported(path) if module.startswith("components.")}
+        assert others <= SHARED_ROOMS, f"{name_of(path)} imports {others - SHARED_ROOMS}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_nothing_outside_the_engine_knows_more_than_its_types(path):
+    if fnmatch(name_of(path), "dashboard/engine/*"):
+        return
+    more = ENGINE_OUTSIDE.get(name_of(path), set())
+    for module in imported(path) & MODULES.keys():
+        part = module.removeprefix("dashboard.engine.")
+        if within(module, "dashboard.engine") and MODULES[module].name != "__init__.py":
+            assert within(part, "api") or part in more, (
+                f"{name_of(path)} imports {module}; of the engine it may know dashboard.engine.api alone"
+            )
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in FILES}), ids=name_of)
+def test_no_folder_is_crowded(folder):
+    files = [path for path in folder.iterdir() if path.suffix in {".py", ".js", ".css"} and path.name != "__init__.py"]
+    assert len(files) <= MOST_FILES, f"{name_of(folder)} holds {len(files)} files of code: split it by subject"
+
+
 @pytest.mark.parametrize("name", STANDARD_LIBRARY_ONLY)
 def test_what_runs_before_anything_is_installed_needs_the_standard_library_alone(name):
-    names = ("commands", "environment", "i18n", "settings", "errors", "engine.package")
-    ours = {f"dashboard.{part}" for part in names}
+    ours = {module_of(ROOT / other) for other in STANDARD_LIBRARY_ONLY if not other.endswith("__init__.py")}
     for module in imported(ROOT / name):
-        own = any(within(module, other) for other in ours)
+        own = any(within(module, other) for other in ours) or (
+            module in MODULES and name_of(MODULES[module]).endswith("__init__.py")
+        )
         assert own or module.partition(".")[0] in sys.stdlib_module_names, f"{name} imports {module}"
 
 
@@ -116,25 +207,16 @@ def test_start_up_does_not_wait_for_torch(name):
     assert not heavy, f"{name} imports {heavy} when it is imported; import it inside the function that needs it"
 
 
-@pytest.mark.parametrize("path", (ROOT / "dashboard" / "jobs").glob("*.py"), ids=name_of)
-def test_jobs_know_the_words_of_the_engine_and_no_engine(path):
-    for module in imported(path):
-        if within(module, "dashboard.engine"):
-            assert within(module, "dashboard.engine.base"), (
-                f"{name_of(path)} imports {module}; of the engine, jobs may import dashboard.engine.base alone: "
-                "the work is registered with the runner"
-            )
-
-
 def test_no_module_is_a_drawer_for_everything():
-    names = {path.stem for path in FILES}
+    names = {path.stem for path in FILES} | {path.parent.name for path in FILES}
     assert not names & {"utils", "helpers", "common", "misc"}
 
 
-def test_no_module_of_the_dashboard_bears_a_name_of_the_standard_library():
+def test_nothing_of_the_dashboard_bears_a_name_of_the_standard_library():
     """`streamlit run` puts that folder first on the path."""
-    names = {path.stem for path in (ROOT / "dashboard").glob("*.py")} - {"__init__", "__main__"}
-    assert not names & sys.stdlib_module_names
+    entries = list((ROOT / "dashboard").iterdir())
+    names = {path.stem for path in entries if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert not (names - {"__init__", "__main__"}) & sys.stdlib_module_names
 
 
 def test_pages_are_short():

@@ -11,7 +11,11 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from dashboard import errors
-from dashboard.benchmark_jobs import (
+from dashboard.benchmarks.items import SentencePair
+from dashboard.engine.api.model import CallControl
+from dashboard.engine.api.scoring import ScoreCost
+from dashboard.errors import Cancelled
+from dashboard.job_kinds.benchmark import (
     BenchmarkFile,
     benchmark_cost,
     benchmark_result,
@@ -21,18 +25,14 @@ from dashboard.benchmark_jobs import (
     run_benchmark,
     texts_of,
 )
-from dashboard.bias_jobs import register_all
-from dashboard.engine.base import Job
-from dashboard.engine.scored import ScoreCost
-from dashboard.errors import Cancelled
-from dashboard.job_keys import JobKey, job_key, sampled_cost
-from dashboard.jobs.parts import PROVENANCE
+from dashboard.job_kinds.keys import JobKey, job_key, sampled_cost
+from dashboard.job_kinds.kinds import register_all
+from dashboard.job_kinds.probe import probe_cost, probe_spec, scores_of_job
+from dashboard.jobs.parquet_parts import PROVENANCE
 from dashboard.jobs.runner import JobRunner
 from dashboard.jobs.spec import JobSpec
-from dashboard.probe_jobs import probe_cost, probe_spec, scores_of_job
-from dashboard.probes.benchmark_items import SentencePair
-from dashboard.probes.prepared import prepared
 from dashboard.probes.spec import ProbeSpec
+from dashboard.probes.tokenized_probe import prepared
 from tests.jobs.made import LIMIT, made_spec, until
 
 MODEL = "local/tiny"
@@ -209,7 +209,7 @@ def test_a_text_that_cannot_be_scored_is_counted_and_spoils_no_other(tiny_engine
         SentencePair("1", "age", "zebra " * 5000, "lamp", "stereo"),
     )
     spec = benchmark_spec(BenchmarkFile("crows_pairs", "f", "0" * 64, "utf-8", items, (), ()), key, prefix)
-    rows = run_benchmark(tiny_engine, spec, spec.items, Job())
+    rows = run_benchmark(tiny_engine, spec, spec.items, CallControl())
     assert math.isnan(rows[1]["more_log_prob_nats"])
     assert rows[1]["more_tokens"] == 0
     assert rows[1]["less_log_prob_nats"] == pytest.approx(rows[0]["less_log_prob_nats"], abs=1e-4)
@@ -246,7 +246,7 @@ def test_winogender_pairs_are_turned_and_unknown_occupations_named():
 def test_a_job_goes_on_after_a_restart_with_the_same_numbers(open_runner, tiny_engine, key, prefix):
     file = read_file("crows_pairs", CROWS.encode(), "crows.csv")
     spec = dataclasses.replace(benchmark_spec(file, key, prefix), chunk=2)
-    whole = run_benchmark(tiny_engine, spec, spec.items, Job())
+    whole = run_benchmark(tiny_engine, spec, spec.items, CallControl())
     stopped = StopsAfter(tiny_engine, 1)
     first = open_runner(stopped)
     first.start(spec)

@@ -11,14 +11,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dashboard import bias_scripts as scripts
-from dashboard.engine.base import DecodeSettings, LensRequest
-from dashboard.engine.generated import Column, GenerateRequest
-from dashboard.engine.scored import ScoreRequest, SentenceRequest
+from dashboard.engine.api.decoding import DecodeSettings
+from dashboard.engine.api.generation import Column, GenerateRequest
+from dashboard.engine.api.lens import LensRequest
+from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.probes.lexicon import Completion
-from dashboard.probes.prepared import Prepared, prepared
 from dashboard.probes.spec import OWN, ProbeSpec
 from dashboard.probes.templates import Part, Probe, Template
+from dashboard.probes.tokenized_probe import TokenizedProbe, prepared
+from dashboard.scripts import bias as scripts
 from dashboard.settings import BUNDLED
 from dashboard.stats.benchmarks import Scored, crows_pairs, stereoset, total_effect
 from dashboard.stats.intervals import wilson
@@ -390,7 +391,7 @@ def test_a_script_needs_nothing_of_ours_and_never_reads_the_keys_tokens(tiny, na
 def hostile_probe(text):
     """A probe all of whose texts are `text`."""
     probe = Probe((Template(text, (Part("who", slot=True), Part(text))),), ("who",), ((text, "b"),))
-    return Prepared(
+    return TokenizedProbe(
         spec=SimpleNamespace(probe=probe, boundary=True),
         prompts=(text, "b" + text),
         prompt_ids=((5, 6), (7,)),

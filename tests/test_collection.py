@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from streamlit import config
 
-from dashboard import cache, collection
-from dashboard.engine.base import Job
-from dashboard.engine.pool import ModelPool
+from dashboard import cache
+from dashboard.engine.api.model import CallControl
+from dashboard.engine.models.pool import ModelPool
+from dashboard.process import collection
 
 ROOT = Path(__file__).parents[1]
 
@@ -66,10 +67,10 @@ def test_what_came_later_is_collected_now_and_then_but_not_after_every_run(monke
 
 def test_a_model_that_was_dropped_goes_although_it_was_thought_to_stand():
     pool = ModelPool(lambda name, job: Knot(), most=1)
-    with pool.lease("first", 1, Job()) as model:
+    with pool.lease("first", 1, CallControl()) as model:
         first = weakref.ref(model)
     del model
     collection.settle()
     assert first() is not None
-    with pool.lease("second", 1, Job()):
+    with pool.lease("second", 1, CallControl()):
         assert first() is None

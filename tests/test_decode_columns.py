@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 
-from dashboard.decode_columns import (
+from dashboard.sampling.columns import (
     DEFAULT,
     FORMAT,
     MOST,
@@ -23,7 +23,7 @@ from dashboard.decode_columns import (
     without_effect,
     written,
 )
-from dashboard.decode_ranges import LEAST_TEMPERATURE, one_left
+from dashboard.sampling.ranges import LEAST_TEMPERATURE, one_left
 
 ODD = ColumnSpec(name='"<b>ñ', temperature=0.30000000000000004, top_p=0.1, stop_strings=("\n", '"'), seed=2**64 - 1)
 
@@ -68,14 +68,14 @@ IMPOSSIBLE = {
 def test_what_transformers_refuses_is_found_before_the_run(problem):
     from transformers import GenerationConfig
 
-    from dashboard.engine.beams import generation_config
+    from dashboard.engine.generation.beams import generation_config
 
     spec = IMPOSSIBLE[problem]
     assert impossible(spec) == (problem,)
     with pytest.raises(ValueError, match=r"temperature|typical_p|num_return_sequences|greater than 0"):
         config: GenerationConfig = generation_config(spec.column(), (1,))
         config.validate(strict=True)
-        from dashboard.engine.decoding import processors
+        from dashboard.engine.prediction.decoding import processors
 
         processors(spec.settings())
 
@@ -93,7 +93,7 @@ def test_a_temperature_that_float32_cannot_divide_by_is_found_before_the_run_on_
 
 def test_both_pages_take_the_same_values():
     """One definition of what a setting may be: the bars' controls and the columns read it."""
-    from components.decode_controls import RANGES as OF_BARS
+    from components.next_token.decode_settings import RANGES as OF_BARS
 
     assert {name: ends[:2] for name, ends in OF_BARS.items()} == {name: RANGES[name] for name in OF_BARS}
     for name, (low, high, off) in OF_BARS.items():

@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from components.charts.attention import head_figure
+from components.charts.attention.heatmap import head_figure
 from components.charts.theme import ChartTheme
 from dashboard.export import caption, csv_bytes, figure_json, file_stem, html_bytes
 from dashboard.frames.attention import head_frame, mosaic_frame
@@ -39,7 +39,7 @@ def test_a_files_name_is_safe_whatever_is_in_it():
 
 
 def read(data, **options):
-    """A CSV as the README says to read it."""
+    """A CSV as docs/numbers.md says to read it."""
     return pd.read_csv(io.BytesIO(data), keep_default_na=False, na_values=[""], **options)
 
 

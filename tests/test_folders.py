@@ -5,8 +5,8 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from dashboard import server
-from dashboard.folders import cache_folder, data_folder
+from dashboard.launch import server
+from dashboard.process.folders import cache_folder, data_folder
 from dashboard.settings import Settings
 
 

@@ -5,13 +5,13 @@ from dataclasses import asdict
 
 import pytest
 
-from dashboard import decode_columns, forks
-from dashboard.decode_columns import ColumnSpec, Unreadable
 from dashboard.i18n import Catalogue
+from dashboard.parsing.strict_json import read_json, whole_characters
 from dashboard.probes import spec as probes
 from dashboard.probes.presets import presets
 from dashboard.probes.spec import ProbeSpec
-from dashboard.strict_json import read_json, whole_characters
+from dashboard.sampling import columns, forks
+from dashboard.sampling.columns import ColumnSpec, Unreadable
 from dashboard.tokens import visible_text
 from dashboard.view_state import FIELDS, check, parse_ranges, unpack_prompt
 from tests.hostile import HALF, JSON_TEXTS, NUMBERS, PACKED, TEXTS, with_each
@@ -61,15 +61,15 @@ def test_columns_of_a_link_are_such_as_the_page_works_with_or_refused_in_words()
     whole = 0
     for text in COLUMNS:
         try:
-            specs = decode_columns.read(text)
+            specs = columns.read(text)
         except Unreadable as error:
             for words in CATALOGUES:
                 assert shown(words(f"sampling.unreadable.{error.reason}", **error.facts))
             continue
         whole += 1
-        assert decode_columns.read(shown(decode_columns.written(specs))) == specs
+        assert columns.read(shown(columns.written(specs))) == specs
         assert all(shown(spec.label) and spec.column() for spec in specs)
-        assert decode_columns.read_file(decode_columns.file_of(specs)) == specs
+        assert columns.read_file(columns.file_of(specs)) == specs
     assert 0 < whole < len(COLUMNS)
 
 
@@ -77,7 +77,7 @@ def test_a_file_of_columns_is_read_by_the_same_rule():
     for text in COLUMNS:
         file = f'{{"format":"logitscope-sampling","version":1,"columns":{text}}}'.encode("utf-8", "surrogatepass")
         try:
-            assert decode_columns.read_file(file) == decode_columns.read(text)
+            assert columns.read_file(file) == columns.read(text)
         except Unreadable as error:
             assert shown(str(error.facts))
 
@@ -85,7 +85,7 @@ def test_a_file_of_columns_is_read_by_the_same_rule():
 @pytest.mark.parametrize("seed", ["9" * 400, "9" * 5000, "1e999", str(2**64), "-1", "1.0", "NaN"])
 def test_a_seed_that_is_none_is_refused(seed):
     with pytest.raises(Unreadable):
-        decode_columns.read(f'[{{"seed":{seed}}}]')
+        columns.read(f'[{{"seed":{seed}}}]')
 
 
 def test_probes_of_a_link_are_such_as_the_page_works_with_or_refused_in_words():

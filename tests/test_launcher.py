@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboard import commands, environment
-from dashboard.environment import Environment, SetupFailed, locked, why
+from dashboard.launch import commands, environment
+from dashboard.launch.environment import Environment, SetupFailed, locked, why
 
 ROOT = Path(__file__).parents[1]
 
@@ -108,7 +108,7 @@ def test_two_processes_set_up_one_after_the_other(tmp_path):
     code = f"""
 import sys, time
 from pathlib import Path
-from dashboard.environment import locked
+from dashboard.launch.environment import locked
 root = Path({str(tmp_path)!r})
 with locked(root / "lock", lambda: print("waiting", flush=True)):
     assert not (root / "busy").exists()
@@ -127,7 +127,7 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path):
     code = f"""
 import time
 from pathlib import Path
-from dashboard.environment import locked
+from dashboard.launch.environment import locked
 with locked(Path({str(tmp_path / "lock")!r}), print):
     print("held", flush=True)
     time.sleep(60)

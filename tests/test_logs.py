@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboard import logs
-from dashboard.logs import log_file, open_log
+from dashboard.process import logs
+from dashboard.process.logs import log_file, open_log
 
 ROOT = Path(__file__).parents[1]
 SECRET = "what a person typed"
@@ -41,7 +41,7 @@ def record(logger):
 
 def test_an_error_is_there_with_its_frames_and_causes_but_without_a_users_text(tmp_path):
     open_log(tmp_path)
-    record("components.work")
+    record("components.shell.waiting")
     text = written(tmp_path)
     assert text.count("Traceback") == 2
     assert "ValueError" in text
@@ -55,7 +55,7 @@ def test_what_another_handler_wrote_of_the_error_is_not_taken_over(tmp_path):
     logging.getLogger().addHandler(shown)
     try:
         open_log(tmp_path)
-        record("components.work")
+        record("components.shell.waiting")
     finally:
         logging.getLogger().removeHandler(shown)
     assert SECRET in shown.stream.getvalue()
@@ -64,7 +64,7 @@ def test_what_another_handler_wrote_of_the_error_is_not_taken_over(tmp_path):
 
 def test_what_the_engine_says_while_it_loads_is_kept(tmp_path):
     open_log(tmp_path)
-    record("dashboard.engine.failures")
+    record("dashboard.engine.models.failures")
     assert f"ValueError: {SECRET}" in written(tmp_path)
 
 
@@ -107,7 +107,7 @@ sys.path.insert(0, {str(ROOT)!r})
 import streamlit as st
 from dashboard import cache
 from dashboard.i18n import Catalogue
-from components.shell import error_frame
+from components.shell.view import error_frame
 cache.settings()
 @st.fragment
 def part():

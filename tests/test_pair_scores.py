@@ -9,21 +9,23 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from components.bias_gap_panels import sides
-from dashboard.benchmark_jobs import BenchmarkFile, benchmark_spec, run_benchmark
-from dashboard.bias_scripts import benchmark_script, scores_script
-from dashboard.engine.base import DecodeSettings, Job, LensRequest
-from dashboard.engine.generated import Column, GenerateRequest, TreeRequest
+from components.bias.gap import sides
+from dashboard.benchmarks.items import PronounPair
+from dashboard.engine.api.decoding import DecodeSettings
+from dashboard.engine.api.generation import Column, GenerateRequest, TreeRequest
+from dashboard.engine.api.lens import LensRequest
+from dashboard.engine.api.model import CallControl
+from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.engine.local import LocalEngine
-from dashboard.engine.scored import ScoreRequest, SentenceRequest
 from dashboard.errors import NothingToScore, PromptEmpty, TokenBeyondModel
-from dashboard.pair_scores import Pairs, tokeniser
-from dashboard.probe_jobs import probe_spec, run_probe
-from dashboard.probes import prepared as preparing
-from dashboard.probes.benchmark_items import PronounPair
+from dashboard.job_kinds.benchmark import BenchmarkFile, benchmark_spec, run_benchmark
+from dashboard.job_kinds.probe import probe_spec, run_probe
+from dashboard.probes import tokenized_probe as preparing
 from dashboard.probes.continuations import Continuation
-from dashboard.probes.prepared import prepared
+from dashboard.probes.pair_scores import Pairs, tokeniser
 from dashboard.probes.spec import ProbeSpec
+from dashboard.probes.tokenized_probe import prepared
+from dashboard.scripts.bias import benchmark_script, scores_script
 from dashboard.settings import Settings
 from tests.engine.tokenizer_zoo import KINDS, saved, tokenizer_of
 
@@ -130,7 +132,7 @@ def test_a_job_and_a_script_give_the_pages_scores(name, spec, engine, opened, tm
     made = prepared(spec, tokeniser(engine, model))
     page = Pairs.of_probe(made).scores(engine, key)
     job = probe_spec(made, key)
-    rows = run_probe(engine, job, job.items, Job())
+    rows = run_probe(engine, job, job.items, CallControl())
     np.testing.assert_allclose(rows["log_prob_nats"], page.log_p.ravel(), atol=1e-4)
     assert rows["tokens"].tolist() == page.lengths.ravel().tolist()
     path = tmp_path / "chart.py"
@@ -156,7 +158,7 @@ def test_of_a_probe_with_more_pairs_than_are_looked_at_the_job_finds_each_pairs_
     made = prepared(UNEVEN, tokeniser(engine, model))
     assert not made.whole
     job = probe_spec(made, key)
-    rows = run_probe(engine, job, job.items, Job())
+    rows = run_probe(engine, job, job.items, CallControl())
     np.testing.assert_allclose(rows["log_prob_nats"], table("added tokens", folder, made).ravel(), atol=1e-3)
 
 
@@ -279,7 +281,7 @@ def test_a_benchmark_scores_a_continuation_as_it_is_read_behind_its_context(engi
     spec = benchmark_spec(
         BenchmarkFile("winobias", "f", "0" * 64, "utf-8", (pair,), (), ()), key, engine.token(model, (1,))[0]
     )
-    row = run_benchmark(engine, spec, spec.items, Job())[0]
+    row = run_benchmark(engine, spec, spec.items, CallControl())[0]
     given, whole = engine.token_ids(model, ("the nurse works as", "the nurse works as teacher"), alone=True)
     one = Continuation.of((1, *given), (1, *whole))
     assert one.given < 1 + len(given)
@@ -291,6 +293,6 @@ def test_a_benchmark_scores_a_continuation_as_it_is_read_behind_its_context(engi
     lacking = dataclasses.replace(pair, continuations=(" zzyzx", " said"))
     file = BenchmarkFile("winobias", "f", "0" * 64, "utf-8", (lacking,), (), ())
     spec = benchmark_spec(file, key, engine.token(model, (0,))[0])
-    row = run_benchmark(engine, spec, spec.items, Job())[0]
+    row = run_benchmark(engine, spec, spec.items, CallControl())[0]
     assert np.isnan(row["she_first_log_prob_nats"])
     assert np.isfinite(row["she_second_log_prob_nats"])

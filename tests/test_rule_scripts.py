@@ -8,12 +8,12 @@ import shutil
 import numpy as np
 import pytest
 
-from dashboard import sampling_scripts as scripts
-from dashboard.engine.base import PURE, DecodeSettings
-from dashboard.engine.generated import Column, CompareRequest, GenerateRequest, TreeRequest
+from dashboard.engine.api.decoding import PURE, DecodeSettings
+from dashboard.engine.api.generation import Column, CompareRequest, GenerateRequest, TreeRequest
 from dashboard.frames.next_token import candidates_frame
 from dashboard.frames.sampling import comparison_frame
-from dashboard.scripts import candidates_script
+from dashboard.scripts import sampling as scripts
+from dashboard.scripts.build import candidates_script
 from tests.test_sampling_scripts import same_texts
 
 RULES = {

@@ -8,14 +8,14 @@ import sys
 import numpy as np
 import pytest
 
-from components import sampling_run
-from dashboard import forks as forking
-from dashboard import sampling_scripts as scripts
-from dashboard.engine.base import DecodeSettings
-from dashboard.engine.generated import Column, CompareRequest, GenerateRequest, TreeRequest
+from components.sampling import generation_task
+from dashboard.engine.api.decoding import DecodeSettings
+from dashboard.engine.api.generation import Column, CompareRequest, GenerateRequest, TreeRequest
 from dashboard.frames.sampling import comparison_frame, distance_frame, sequence_frame
 from dashboard.frames.sampling_sets import answer_frame, length_frame, set_frame, sweep_frame, written
 from dashboard.frames.trees import beam_frame, probability_frame
+from dashboard.sampling import forks as forking
+from dashboard.scripts import sampling as scripts
 from dashboard.settings import BUNDLED
 from dashboard.stats.diversity import answer_of
 from tests.frames import samples
@@ -166,8 +166,8 @@ def test_forks_are_written_as_the_page_writes_them(tiny, run):
     request = GenerateRequest((*REQUEST.columns[:3], *REQUEST.columns[4:9]))
     forks = forking.read(FORKS)
     numbers = run(scripts.texts_script(card, key, request, forks=forks))["numbers"]
-    work = sampling_run.Work("forks")
-    made = sampling_run.make(engine, key, request, forks, work)
+    work = generation_task.Work("forks")
+    made = generation_task.make(engine, key, request, forks, work)
     assert sorted(made.forks) == [0, 1, 2, 3, 6, 9]
     found = made.with_forks().outputs
     assert numbers["row"].tolist() == [output.row for output in found]

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from dashboard.engine.base import DecodeSettings
-from dashboard.engine.generated import Column, Generated, GenerateRequest, Output
-from dashboard.forks import MOST, Fork, fork_request, left_by, read, written
-from dashboard.texts import differing, parting
+from dashboard.engine.api.decoding import DecodeSettings
+from dashboard.engine.api.generation import Column, Generated, GenerateRequest, Output
+from dashboard.sampling.forks import MOST, Fork, fork_request, left_by, read, written
+from dashboard.sampling.word_diff import differing, parting
 
 
 @pytest.mark.parametrize(

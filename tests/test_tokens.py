@@ -4,8 +4,7 @@ import unicodedata
 
 import pytest
 
-from dashboard.engine.base import Token
-from dashboard.tokens import axis_labels, plotly_label, shortened, visible, visible_text
+from dashboard.tokens import Token, axis_labels, plotly_label, shortened, visible, visible_text
 from tests.frames.samples import NASTY, token
 
 

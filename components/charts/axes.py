@@ -10,9 +10,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from components.charts.theme import MONO, ChartTheme
-from dashboard.engine.base import Token
 from dashboard.i18n import Catalogue
-from dashboard.tokens import plotly_label, shortened, visible
+from dashboard.tokens import Token, plotly_label, shortened, visible
 
 TICK_LENGTH = 14
 """Characters of a token on an axis."""

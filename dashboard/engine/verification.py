@@ -7,51 +7,48 @@ shared; texts by ``generate``. Run as ``python -m dashboard verify [MODEL]``, or
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-import transformers
 from torch import Tensor
 from transformers import GenerationConfig
 
-from dashboard.engine.anatomy import FAMILY_ERRORS, check_ids
-from dashboard.engine.base import (
-    METRICS,
-    DecodeSettings,
-    Deviation,
-    Engine,
-    HeadRequest,
-    Job,
-    LensRequest,
-    ModelCard,
-    TokenizedPrompt,
-    Verification,
-)
-from dashboard.engine.decoding import process
-from dashboard.engine.failures import first_line
-from dashboard.engine.generated import FLOAT_NOISE, Column, GenerateRequest
-from dashboard.engine.limits import last_logits
-from dashboard.engine.model_rules import without_rules
-from dashboard.engine.scored import ScoreRequest
-from dashboard.engine.ways import HALF
+from dashboard.engine.api.attention import METRICS, HeadRequest
+from dashboard.engine.api.decoding import DecodeSettings
+from dashboard.engine.api.engine import Engine
+from dashboard.engine.api.generation import FLOAT_NOISE, Column, GenerateRequest
+from dashboard.engine.api.lens import LensRequest
+from dashboard.engine.api.model import CallControl, ModelCard, TokenizedPrompt
+from dashboard.engine.api.scoring import ScoreRequest
+from dashboard.engine.api.verification import Deviation, Verification
+from dashboard.engine.capture.limits import last_logits
+from dashboard.engine.device.memory import first_line
+from dashboard.engine.generation.cache_choice import HALF_PRECISION_FACTOR
+from dashboard.engine.models.anatomy import FAMILY_ERRORS, check_ids
+from dashboard.engine.models.generation_config import without_rules
+from dashboard.engine.prediction.decoding import process
 from dashboard.errors import Cancelled, DashboardError
 from dashboard.run_key import RunKey
 
 Held = Callable[[], contextlib.AbstractContextManager[object]]
+
 LENGTHS = (8, 48, 192)
 """Tokens of the texts, as far as the model reads them."""
+
 NEW = 8
 """Tokens of the generated text."""
+
 CANDIDATES = 20
 """Likeliest tokens whose logits and probabilities are compared."""
+
 SETTINGS = DecodeSettings(temperature=0.7, top_k=50, top_p=0.9, repetition_penalty=1.2, model_rules=False)
+
 GREEDY = DecodeSettings(do_sample=False, model_rules=False)
 """Of the model alone: what its generation config asks for has tests of its own."""
+
 BOUNDS = {
     "logits": 1e-4,
     "log_p": 1e-3,
@@ -64,7 +61,8 @@ BOUNDS = {
     "scores": 2e-3,
 }
 """Largest difference allowed in float32. Logits and metrics: relative to the largest, where that is above 1."""
-HALF_BOUNDS = {name: HALF * bound for name, bound in BOUNDS.items()} | {"text": float("inf")}
+
+HALF_BOUNDS = {name: HALF_PRECISION_FACTOR * bound for name, bound in BOUNDS.items()} | {"text": float("inf")}
 """In float16 and bfloat16, whose own results are rounded to 3 or 2 digits: a greedy text may part at any near tie."""
 
 
@@ -95,18 +93,20 @@ class _Plain:
         return log_p.gather(-1, torch.tensor(list(ids[-new:]))[:, None])[:, 0].numpy()
 
 
-def verify(engine: Engine, card: ModelCard, plain: Any, job: Job, held: Held = contextlib.nullcontext) -> Verification:
+def verify(
+    engine: Engine, card: ModelCard, plain: Any, control: CallControl, held: Held = contextlib.nullcontext
+) -> Verification:
     """Every kind of number at several lengths.
 
     Args:
         engine: answers for the model of `card`.
         card: what is loaded there.
         plain: the same model as transformers loads it, with eager attention.
-        job: cancel and progress, told after every comparison.
+        control: cancel and progress, told after every comparison.
         held: the device, taken for every pass of `plain`.
 
     Raises:
-        Cancelled: ``job.cancel`` was set.
+        Cancelled: ``control.cancel`` was set.
     """
     bounds = BOUNDS if card.dtype == "float32" else HALF_BOUNDS
     lengths = sorted({max(2, min(length, card.context - NEW)) for length in LENGTHS})
@@ -116,10 +116,12 @@ def verify(engine: Engine, card: ModelCard, plain: Any, job: Job, held: Held = c
         text = _Plain.of(plain, held, (half + half)[:length])  # repeated: scores of repeated tokens exist
         key = engine.run_key(card.model, TokenizedPrompt(engine.token(card.model, text.ids), "raw"))
         for name, compare in _COMPARISONS.items():
-            if job.cancel.is_set():
+            if control.cancel.is_set():
                 raise Cancelled
             rows += _deviation(name, bounds[name], compare, (engine, card, key, text))
-            job.progress((lengths.index(length) + list(_COMPARISONS).index(name) / len(_COMPARISONS)) / len(lengths))
+            control.progress(
+                (lengths.index(length) + list(_COMPARISONS).index(name) / len(_COMPARISONS)) / len(lengths)
+            )
     return Verification(card, tuple(rows))
 
 
@@ -268,6 +270,7 @@ def _scores(engine: Engine, _card: ModelCard, key: RunKey, text: _Plain) -> floa
 
 
 _Compare = Callable[[Engine, ModelCard, RunKey, _Plain], float | None]
+
 _COMPARISONS: dict[str, _Compare] = {
     "logits": _logits,
     "log_p": _log_p,
@@ -279,48 +282,3 @@ _COMPARISONS: dict[str, _Compare] = {
     "text_log_p": _text_log_p,
     "scores": _scores,
 }
-
-
-# -- the command --------------------------------------------------------------------------------------------------
-def table(result: Verification, text: Callable[..., str]) -> str:
-    """The result as plain text, a line a quantity, a column a length."""
-    card = result.card
-    lines = [
-        f"{card.label} · {card.revision[:12]} · {card.dtype} · {card.device} · {card.kernel}",
-        f"transformers {card.transformers} · torch {card.torch}",
-        "",
-        f"{'':<46}"
-        + "".join(f"{f'T = {tokens}':>11}" for tokens in result.lengths)
-        + f"{text('verify.column_bound'):>11}",
-    ]
-    for name, bound, rows in result.quantities:
-        errors = [f"{row.error:.2g}" if row and not row.refused else "-" for row in rows]
-        verdict = text(f"verify.{'ok' if all(row is None or row.ok for row in rows) else 'off'}")
-        cells = "".join(f"{error:>11}" for error in errors)
-        lines.append(f"{text(f'verify.quantity.{name}'):<46}{cells}{bound:>11.2g}  {verdict}")
-        reasons = {text(row.refused, **dict(row.facts)) for row in rows if row and row.refused}
-        lines += [f"    {reason}" for reason in sorted(reasons)]
-    return "\n".join(lines)
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Verify one model (default: the one that pages open with); 0 when every difference is within its bound."""
-    from dashboard.engine.local import LocalEngine
-    from dashboard.i18n import Catalogue, pick_language
-    from dashboard.settings import Settings
-
-    transformers.utils.logging.disable_progress_bar()
-    text = Catalogue(pick_language(os.environ.get("LOGITSCOPE_LANGUAGE"), None, "en"))
-    try:
-        settings = Settings.load()
-        result = LocalEngine(settings).verify(arguments[0] if arguments else settings.model)
-    except DashboardError as error:
-        print(text(error.message_id, **error.facts))
-        return 2
-    print(table(result, text))
-    print("\n" + text("verify.all_ok" if result.ok else "verify.some_off"))
-    return 0 if result.ok else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dashboard.engine.base import METRICS, KeyColumn, QueryRows, Tiles, Token, WeightMap
-from dashboard.tokens import visible
+from dashboard.engine.api.attention import METRICS, KeyColumn, QueryRows, Tiles, WeightMap
+from dashboard.tokens import Token, visible
 
 
 def head_frame(found: WeightMap, tokens: Sequence[Token]) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dashboard.probes.benchmark_items import PronounPair, SentencePair, SentenceTriple
+from dashboard.benchmarks.items import PronounPair, SentencePair, SentenceTriple
 from dashboard.stats.benchmarks import (
     CrowsPairs,
     MeanEffect,

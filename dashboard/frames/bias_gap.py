@@ -15,7 +15,7 @@ def gap_frame(steps: Sequence[tuple[int, str]], first_log_prob: Floats, second_l
     """One row a step of the residual stream: how likely a completion would be if the model ended there.
 
     Args:
-        steps: (layer, part) as in `dashboard.engine.base.Lens`, first to last.
+        steps: (layer, part) as in `dashboard.engine.api.lens.Lens`, first to last.
         first_log_prob: (step,) ln p of the completion behind the first group's prompt, read through the lens [nats].
         second_log_prob: (step,) likewise behind the second group's.
 

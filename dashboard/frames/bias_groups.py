@@ -13,14 +13,7 @@ from scipy.special import entr
 
 from dashboard.frames.bias import ProbeScores
 from dashboard.stats.agreement import lorenz
-from dashboard.stats.exact_bias import (
-    Lexicon,
-    completions_for,
-    gini,
-    group_distances,
-    lexicon,
-    mean_over_templates,
-)
+from dashboard.stats.exact_bias import Lexicon, completions_for, gini, group_distances, lexicon, mean_over_templates
 
 
 def group_frame(scores: ProbeScores, template: int | None = None) -> pd.DataFrame:

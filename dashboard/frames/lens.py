@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from dashboard.engine.base import Attribution, Lens, Token
-from dashboard.tokens import visible
+from dashboard.engine.api.lens import Attribution, Lens
+from dashboard.tokens import Token, visible
 
 
 def lens_frame(

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dashboard.engine.base import Candidates, PositionTable, Processed, Token
-from dashboard.tokens import visible
+from dashboard.engine.api.decoding import Processed
+from dashboard.engine.api.prediction import Candidates, PositionTable
+from dashboard.tokens import Token, visible
 
 
 def candidates_frame(found: Candidates, processed: Processed) -> pd.DataFrame:

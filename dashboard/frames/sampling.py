@@ -12,9 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dashboard.engine.base import Token
-from dashboard.engine.generated import FLOAT_NOISE, Generated, Output, SettingsComparison
-from dashboard.tokens import visible
+from dashboard.engine.api.generation import FLOAT_NOISE, Generated, Output, SettingsComparison
+from dashboard.tokens import Token, visible
 
 Tokens = Mapping[int, Token]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dashboard.engine.generated import Generated, Output
+from dashboard.engine.api.generation import Generated, Output
 from dashboard.frames.sampling import column_facts
 from dashboard.stats.diversity import answers, list_metrics, set_metrics
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from dashboard.engine.generated import BeamTree, ProbabilityTree
+from dashboard.engine.api.generation import BeamTree, ProbabilityTree
 from dashboard.frames.sampling import Tokens
 from dashboard.tokens import visible
 

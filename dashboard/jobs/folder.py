@@ -15,8 +15,8 @@ import filelock
 import pyarrow as pa
 
 from dashboard.errors import JobDamaged, JobPartDamaged, JobUnknown, JobWithoutRows
-from dashboard.jobs.disk import PART, disk_errors, is_whole, private_folder, write_signed, write_whole
-from dashboard.jobs.parts import read_parts, schema_of, write_joined, write_part
+from dashboard.jobs.atomic_files import PART, disk_errors, is_whole, private_folder, write_signed, write_whole
+from dashboard.jobs.parquet_parts import read_parts, schema_of, write_joined, write_part
 from dashboard.jobs.spec import ID, JobSpec
 
 CLAIM_SECONDS = 0.25

@@ -8,9 +8,9 @@ import shutil
 from pathlib import Path
 
 from dashboard.errors import DashboardError
-from dashboard.jobs.disk import PART, private_folder
+from dashboard.jobs.atomic_files import PART, private_folder
 from dashboard.jobs.folder import JobFolder
-from dashboard.jobs.room import job_folders
+from dashboard.jobs.quota import job_folders
 
 _LOG = logging.getLogger(__name__)
 

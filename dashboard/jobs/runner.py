@@ -12,12 +12,12 @@ import pandas as pd
 import pyarrow as pa
 
 from dashboard.errors import DashboardError, JobDamaged, JobRunning, JobUnknown
-from dashboard.jobs.disk import disk_errors, private_folder
+from dashboard.jobs.atomic_files import disk_errors, private_folder
+from dashboard.jobs.execution import CurrentRun, Kind, RunChunk, Work
 from dashboard.jobs.folder import JobFolder, JobState
-from dashboard.jobs.room import MOST_JOBS, job_folders, make_room
+from dashboard.jobs.quota import MOST_JOBS, job_folders, make_room
 from dashboard.jobs.spec import JobSpec
 from dashboard.jobs.status import LIVE, JobStatus, described
-from dashboard.jobs.work import CurrentRun, Kind, RunChunk, Work
 
 _LOG = logging.getLogger(__name__)
 

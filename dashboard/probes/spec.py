@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from dashboard.parsing.strict_json import read_json
 from dashboard.probes.lexicon import PEOPLE, PRONOUNS, Lexicon, lexicon
+from dashboard.probes.own_lists import OwnList, from_lines
 from dashboard.probes.presets import Preset
-from dashboard.probes.reading import OwnList, from_lines
 from dashboard.probes.templates import Probe, parsed, probe, words_of
-from dashboard.strict_json import read_json
 
 OWN = "own"
 LEXICONS = ("occupations", PEOPLE.name, *(one.name for one in PRONOUNS))
@@ -58,7 +58,7 @@ class ProbeSpec:
 
     @cached_property
     def own_list(self) -> OwnList:
-        """The own list, checked. Raises DashboardError as `dashboard.probes.reading` does."""
+        """The own list, checked. Raises DashboardError as `dashboard.probes.own_lists` does."""
         return from_lines(self.own, OWN, articles=True)
 
     @cached_property

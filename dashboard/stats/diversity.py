@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.engine.generated import FLOAT_NOISE
+from dashboard.engine.api.generation import FLOAT_NOISE
 from dashboard.stats.intervals import SUBSETS, Interval, bootstrap, subset_interval, wilson
 
 UNIQUE = "unique"

@@ -40,8 +40,8 @@ def plain(attention: str) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
-    from dashboard.engine.bundled import prepare
-    from dashboard.engine.threads import ALL
+    from dashboard.engine.device.threads import ALL
+    from dashboard.engine.models.bundled import prepare
     from dashboard.settings import Settings
 
     folder, _ = prepare(Settings())
@@ -62,7 +62,7 @@ def measure_speed(report: Report, lengths: tuple[int, ...]) -> None:
     """Forward passes and mosaics, alternating."""
     import torch
 
-    from dashboard.engine.base import Job
+    from dashboard.engine.api.model import CallControl
 
     made, sdpa, eager = engine(), plain("sdpa"), plain("eager")
     with made._leased("smollm2-135m-instruct") as ready:
@@ -81,7 +81,7 @@ def measure_speed(report: Report, lengths: tuple[int, ...]) -> None:
 
         calls = [
             lambda ids=ids: forward(sdpa, ids),
-            lambda ids=ids: capturer.forward(ids, Job()),
+            lambda ids=ids: capturer.forward(ids, CallControl()),
             mosaic,
             lambda ids=ids: forward(eager, ids, output_attentions=True),
         ]
@@ -98,7 +98,7 @@ def measure_looks(report: Report) -> None:
     """Another head or metric on a finished run, and what goes to the browser."""
     from components.charts.theme import ChartTheme
     from components.web.head_mosaic import mosaic_message
-    from dashboard.engine.base import HeadRequest
+    from dashboard.engine.api.attention import HeadRequest
     from dashboard.frames.attention import metric_frame, order_heads
     from dashboard.i18n import Catalogue
 

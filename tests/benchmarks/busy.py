@@ -29,7 +29,7 @@ TORCHS_OWN = {"GOMP_SPINCOUNT": "300000"}
 # -- what is measured, in a process of its own ---------------------------------------------------------------------
 def ours() -> None:
     """Answer each number of tokens on standard input with seconds: of a pass, or (0) of a step of texts."""
-    from dashboard.engine.threads import Threads
+    from dashboard.engine.device.threads import Threads
 
     made, model = engine(), plain("sdpa")
     Threads(0).follow(model)
@@ -44,8 +44,8 @@ def torchs_own() -> None:
 
 
 def _step(made: Any, key: Any, seed: int) -> float:
-    from dashboard.engine.base import DecodeSettings
-    from dashboard.engine.generated import Column, GenerateRequest
+    from dashboard.engine.api.decoding import DecodeSettings
+    from dashboard.engine.api.generation import Column, GenerateRequest
 
     texts = made.generate(key, GenerateRequest((Column(DecodeSettings(), ROWS, NEW, seed=seed),)))
     return float((texts.seconds - texts.prompt_seconds) / max(len(output.ids) for output in texts.outputs))

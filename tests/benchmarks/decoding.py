@@ -21,8 +21,8 @@ LENGTHS = (10, 512)
 
 def columns(rows: int = ROWS, new: int = NEW, seed: int = 0) -> tuple[Any, ...]:
     """Four ways of drawing, as a teacher would compare them."""
-    from dashboard.engine.base import DecodeSettings
-    from dashboard.engine.generated import Column
+    from dashboard.engine.api.decoding import DecodeSettings
+    from dashboard.engine.api.generation import Column
 
     ways = (
         DecodeSettings(),
@@ -46,8 +46,8 @@ def plain_call(model: Any, ids: tuple[int, ...], column: Any, rows: int) -> None
     """One call of transformers' ``generate``, which never ends early either."""
     import torch
 
-    from dashboard.engine.beams import generation_config
-    from dashboard.engine.model_rules import without_rules
+    from dashboard.engine.generation.beams import generation_config
+    from dashboard.engine.models.generation_config import without_rules
 
     config = generation_config(replace(column, rows=rows), ())
     config.output_scores = False
@@ -59,7 +59,7 @@ def plain_call(model: Any, ids: tuple[int, ...], column: Any, rows: int) -> None
 
 def measure_speed(report: Report, new: int) -> None:
     """One batch, twenty single calls, four calls of five."""
-    from dashboard.engine.generated import GenerateRequest
+    from dashboard.engine.api.generation import GenerateRequest
 
     made, model = endless(engine()), plain("sdpa")
     for tokens in LENGTHS:
@@ -95,8 +95,8 @@ def measure_steps(report: Report, new: int) -> None:
     """How long until the first token, and how much of a step is not the model's."""
     import torch
 
-    from dashboard.engine.generated import GenerateRequest
-    from dashboard.engine.prefix import SharedRows
+    from dashboard.engine.api.generation import GenerateRequest
+    from dashboard.engine.generation.prompt_cache import SharedPrefixRows
 
     made, model = endless(engine()), plain("sdpa")
     ids, fresh = token_ids(128), iter(range(1, 1000))
@@ -118,7 +118,7 @@ def measure_steps(report: Report, new: int) -> None:
     report.figure("T=128 first token / forward pass", statistics.median(waits[1:]) / base, "x", 1.5)
 
     inside: list[float] = []
-    whole = SharedRows.step
+    whole = SharedPrefixRows.step
 
     def timed(rows: Any, tokens: Any) -> Any:
         began = time.perf_counter()
@@ -126,7 +126,7 @@ def measure_steps(report: Report, new: int) -> None:
         inside.append(time.perf_counter() - began)
         return found
 
-    SharedRows.step = timed  # type: ignore[method-assign]
+    SharedPrefixRows.step = timed  # type: ignore[method-assign]
     try:
         outside = []
         for seed in range(3):
@@ -137,13 +137,13 @@ def measure_steps(report: Report, new: int) -> None:
             steps = [end - start for start, end in zip(ends[3::4], ends[7::4], strict=False)]
             outside.append(1 - sum(inside[: len(steps)]) / sum(steps))
     finally:
-        SharedRows.step = whole  # type: ignore[method-assign]
+        SharedPrefixRows.step = whole  # type: ignore[method-assign]
     report.figure("share of a step that is not the model's", statistics.median(outside), "", 0.15)
 
 
 def memory(variant: str, tokens: int) -> tuple[float, float]:
     """Resident memory above the loaded model, at its peak and afterwards [MB]; for a process of its own."""
-    from dashboard.engine.generated import GenerateRequest
+    from dashboard.engine.api.generation import GenerateRequest
     from tests.benchmarks.attention import peak_of
 
     made = endless(engine())

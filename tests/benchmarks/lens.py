@@ -34,7 +34,7 @@ def measure_speed(report: Report, lengths: tuple[int, ...]) -> None:
     """Lens of one position and of all, beside a pass, bare unembeddings and the naive way."""
     import torch
 
-    from dashboard.engine.base import LensRequest
+    from dashboard.engine.api.lens import LensRequest
 
     made, model = engine(), plain("sdpa")
     fresh = iter(range(10_000))
@@ -78,7 +78,7 @@ def measure_speed(report: Report, lengths: tuple[int, ...]) -> None:
 
 def measure_settings(report: Report) -> None:
     """Decode settings on the bars of a finished run."""
-    from dashboard.engine.base import DecodeSettings
+    from dashboard.engine.api.decoding import DecodeSettings
     from tests.benchmarks.attention import median_ms
 
     made = engine()
@@ -99,7 +99,7 @@ def measure_settings(report: Report) -> None:
 
 def memory(variant: str, tokens: int) -> tuple[float, float]:
     """Resident memory above the finished run, at its peak and afterwards [MB]; for a process of its own."""
-    from dashboard.engine.base import LensRequest
+    from dashboard.engine.api.lens import LensRequest
     from tests.benchmarks.attention import peak_of
 
     ids = token_ids(tokens)

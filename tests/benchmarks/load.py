@@ -15,8 +15,8 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from urllib.parse import quote
 
-from dashboard.commands import ROOT, healthy, pick_port
 from dashboard.i18n import Catalogue
+from dashboard.launch.commands import ROOT, healthy, pick_port
 from tests.benchmarks.report import Report, options
 from tests.visitor import Visitor
 
@@ -33,9 +33,17 @@ _prompts = (f"Visitor {number} looked at the old river and" for number in iterto
 @contextlib.contextmanager
 def server() -> Iterator[str]:
     """The dashboard as the launcher starts it, on a free port; its address."""
-    subprocess.run([sys.executable, "-m", "dashboard.engine.bundled"], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-m", "dashboard.engine.models.bundled"], cwd=ROOT, check=True)
     port = pick_port("127.0.0.1", None)
-    command = [sys.executable, "-m", "dashboard.server", "--server.port", str(port), "--server.address", "127.0.0.1"]
+    command = [
+        sys.executable,
+        "-m",
+        "dashboard.launch.server",
+        "--server.port",
+        str(port),
+        "--server.address",
+        "127.0.0.1",
+    ]
     environ = os.environ | {"LOGITSCOPE_OFFLINE": "1"}
     with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.DEVNULL) as process:
         try:

@@ -75,7 +75,7 @@ def in_a_batch(model: Any, prompt: Ids, behind: Sequence[Ids]) -> None:
 
 def measure_pairs(report: Report, *, quick: bool) -> None:
     """6 groups x 60 completions behind short prompts, long ones that begin alike, and long ones that do not."""
-    from dashboard.engine.scored import ScoreRequest
+    from dashboard.engine.api.scoring import ScoreRequest
 
     made, model = engine(), plain("sdpa")
     key, behind, turn = key_for(made, ()), completions(made), iter(range(1, 1000))
@@ -132,7 +132,7 @@ def bare(model: Any, texts: Sequence[Ids]) -> None:
 
 def measure_sentences(report: Report, count: int) -> None:
     """Whole sentences against bare passes."""
-    from dashboard.engine.scored import SentenceRequest
+    from dashboard.engine.api.scoring import SentenceRequest
     from dashboard.settings import BUNDLED
 
     made, model = engine(), plain("sdpa")
@@ -155,7 +155,7 @@ def measure_sentences(report: Report, count: int) -> None:
 
 def memory(variant: str, tokens: int) -> tuple[float, float]:
     """Resident memory above the loaded model, at its peak and afterwards [MB]; for a process of its own."""
-    from dashboard.engine.scored import ScoreRequest, SentenceRequest
+    from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
     from tests.benchmarks.attention import peak_of, token_ids
 
     made = engine()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.charts.answers import MOST_ANSWERS, answers_figure, lengths_figure
+from components.charts.sampling.answers import MOST_ANSWERS, answers_figure, lengths_figure
 from dashboard.frames.sampling_sets import answer_frame, length_frame
 from tests.frames import made
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from components.charts.attention import TOP, column_figure, head_figure, lines_figure, row_figure
-from components.charts.lines import LEAST_LINE, LINES_MOST
+from components.charts.attention.heatmap import TOP, column_figure, head_figure, lines_figure, row_figure
+from components.charts.attention.lines import LEAST_LINE, LINES_MOST
 from components.charts.theme import ChartTheme
-from dashboard.engine.base import KeyColumn, QueryRows
+from dashboard.engine.api.attention import KeyColumn, QueryRows
 from dashboard.frames.attention import column_frame, row_frame
 from dashboard.i18n import Catalogue
 from tests.frames import samples

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from components.charts.bias_benchmarks import benchmark_figure
+from components.charts.bias.benchmarks import benchmark_figure
+from dashboard.benchmarks.items import PronounPair, SentencePair, SentenceTriple
 from dashboard.frames.bias_benchmarks import crows_frame, effect_frame, stereoset_frame
-from dashboard.probes.benchmark_items import PronounPair, SentencePair, SentenceTriple
 from dashboard.stats.benchmarks import Scored
 
 KINDS = ("age", "<b>gender</b>")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.charts.bias_gap import gap_figure, head_gap_figure
+from components.charts.bias.gap import gap_figure, head_gap_figure
 from dashboard.frames.bias_gap import gap_frame, head_gap_frame
 
 NAMES = {"first": "woman", "second": "<b>man</b>"}

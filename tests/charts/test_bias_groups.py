@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from components.charts.bias_groups import MOST_GROUPS, distances_figure, lorenz_figure
-from components.charts.bias_marks import KINDS
+from components.charts.bias.groups import MOST_GROUPS, distances_figure, lorenz_figure
+from components.charts.bias.marks import KINDS
 from dashboard.frames.bias_groups import distance_frame, lorenz_frame
 from tests.frames.probed import probe_scores
 

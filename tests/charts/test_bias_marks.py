@@ -4,14 +4,7 @@ import math
 
 import pytest
 
-from components.charts.bias_marks import (
-    NAME_LENGTH,
-    between,
-    folded_label,
-    name_label,
-    signed,
-    span,
-)
+from components.charts.bias.marks import NAME_LENGTH, between, folded_label, name_label, signed, span
 from dashboard.i18n import Catalogue
 
 EN, ES = Catalogue("en"), Catalogue("es")

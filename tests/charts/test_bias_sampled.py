@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.charts.bias_sampled import MOST_COMPLETIONS, MOST_TESTS, differences_figure, sampled_figure
+from components.charts.bias.sampled import MOST_COMPLETIONS, MOST_TESTS, differences_figure, sampled_figure
 from dashboard.frames.bias_sampled import comparison_frame, sampled_frame
 from tests.frames.probed import COMPLETIONS, GROUPS, counts
 

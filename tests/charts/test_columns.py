@@ -2,10 +2,10 @@
 
 import pytest
 
-from components.charts.answers import answers_figure, lengths_figure
-from components.charts.columns import column_look, column_marker, column_name
-from components.charts.sampling import settings_lines_figure
-from components.charts.sampling_sets import quality_diversity_figure, sets_figure
+from components.charts.sampling.answers import answers_figure, lengths_figure
+from components.charts.sampling.sets import quality_diversity_figure, sets_figure
+from components.charts.sampling.settings import settings_lines_figure
+from components.charts.series import column_look, column_marker, column_name
 from components.charts.theme import ChartTheme
 from dashboard.frames.sampling import comparison_frame
 from dashboard.frames.sampling_sets import answer_frame, length_frame, set_frame

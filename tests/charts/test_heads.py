@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.charts.heads import metric_map_figure, query_rows_figure
+from components.charts.attention.heads import metric_map_figure, query_rows_figure
 from dashboard.frames.attention import metric_frame, query_rows_frame
 from tests.frames import samples
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.charts.mosaic import MOST_CELLS, mosaic_figure
+from components.charts.attention.mosaic import MOST_CELLS, mosaic_figure
 from components.charts.theme import MODES, SCALES, ChartTheme
 from dashboard.frames.attention import metric_frame, order_heads
 from dashboard.i18n import Catalogue

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from components.charts.sampling import LINES, MOST_MARKED, settings_lines_figure, settings_map_figure
+from components.charts.sampling.settings import LINES, MOST_MARKED, settings_lines_figure, settings_map_figure
 from dashboard.frames.sampling import comparison_frame, distance_frame
 from tests.frames import made, samples
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from components.charts.sampling_sets import quality_diversity_figure, sets_figure, sweep_figure
+from components.charts.sampling.sets import quality_diversity_figure, sets_figure, sweep_figure
 from components.charts.theme import ChartTheme
 from dashboard.frames.sampling_sets import set_frame, sweep_frame
 from dashboard.i18n import Catalogue

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from components.charts.sampling.tree_layout import BAND, MOST_SLOTS, MOST_STEPS, beam_layout
+from components.charts.sampling.trees import beam_tree_figure, probability_tree_figure
 from components.charts.theme import ChartTheme, luminance, rgb
-from components.charts.tree_layout import BAND, MOST_SLOTS, MOST_STEPS, beam_layout
-from components.charts.trees import beam_tree_figure, probability_tree_figure
 from dashboard.frames.trees import beam_frame, probability_frame
 from tests.frames import made
 

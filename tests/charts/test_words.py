@@ -11,22 +11,22 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-import components.charts.attention as attention
-from components.charts.answers import answers_figure, lengths_figure
-from components.charts.bias_benchmarks import benchmark_figure
-from components.charts.bias_exact import bias_map_figure, dumbbell_figure
-from components.charts.bias_gap import gap_figure, head_gap_figure
-from components.charts.bias_groups import distances_figure, lorenz_figure
-from components.charts.bias_sampled import differences_figure, sampled_figure
-from components.charts.bias_spread import forest_figure, strip_figure
-from components.charts.bias_world import against_world_figure
+import components.charts.attention.heatmap as attention
+from components.charts.bias.benchmarks import benchmark_figure
+from components.charts.bias.exact import bias_map_figure, dumbbell_figure
+from components.charts.bias.gap import gap_figure, head_gap_figure
+from components.charts.bias.groups import distances_figure, lorenz_figure
+from components.charts.bias.sampled import differences_figure, sampled_figure
+from components.charts.bias.spread import forest_figure, strip_figure
+from components.charts.bias.world import against_world_figure
 from components.charts.lens import heads_moved_figure, lens_figure, parts_figure, trajectories_figure
 from components.charts.next_token import candidates_figure
-from components.charts.sampling import settings_lines_figure, settings_map_figure
-from components.charts.sampling_sets import quality_diversity_figure, sets_figure, sweep_figure
+from components.charts.sampling.answers import answers_figure, lengths_figure
+from components.charts.sampling.sets import quality_diversity_figure, sets_figure, sweep_figure
+from components.charts.sampling.settings import settings_lines_figure, settings_map_figure
+from components.charts.sampling.trees import beam_tree_figure, probability_tree_figure
 from components.charts.theme import ChartTheme
-from components.charts.trees import beam_tree_figure, probability_tree_figure
-from dashboard.engine.base import KeyColumn
+from dashboard.engine.api.attention import KeyColumn
 from dashboard.frames.attention import column_frame, metric_frame, query_rows_frame, row_frame
 from dashboard.frames.bias import completion_frame, delta_frame, forest_frame, map_frame
 from dashboard.frames.bias_groups import distance_frame as group_distance_frame

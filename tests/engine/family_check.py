@@ -126,7 +126,7 @@ def _maps(engine: Any, key: Any, card: Any, own: Any) -> list[str]:
     """First, second and last head of every layer that is shown; the model returns weights of its layers in order."""
     import numpy as np
 
-    from dashboard.engine.base import HeadRequest
+    from dashboard.engine.api.attention import HeadRequest
 
     maps = [value[0].float().numpy() for value in (getattr(own, "attentions", None) or ()) if value is not None]
     hidden = dict(card.without_attention)
@@ -148,7 +148,7 @@ def _rest(engine: Any, key: Any, card: Any, own: Any) -> list[str]:
     """What goes over all heads: no exception but a refusal."""
     import numpy as np
 
-    from dashboard.engine.base import RolloutRequest
+    from dashboard.engine.api.attention import RolloutRequest
 
     tiles = engine.tiles(key)
     _refusable(lambda: engine.weights(key, RolloutRequest()) and [])
@@ -160,7 +160,7 @@ def _rest(engine: Any, key: Any, card: Any, own: Any) -> list[str]:
 
 def _lens(engine: Any, key: Any, own: Any) -> list[str]:
     """The lens' last step says what the model says."""
-    from dashboard.engine.base import LensRequest
+    from dashboard.engine.api.lens import LensRequest
 
     found = engine.lens(key, LensRequest((3, len(IDS) - 1)))
     probs = own.logits[0, [3, len(IDS) - 1]].double().softmax(-1).max(-1).values.numpy()
@@ -174,7 +174,7 @@ def _parts(engine: Any, key: Any, own: Any, card: Any) -> list[str]:
 
     import numpy as np
 
-    from dashboard.engine.base import AttributionRequest
+    from dashboard.engine.api.lens import AttributionRequest
 
     found = engine.attribution(key, AttributionRequest(len(IDS) - 1, 7))
     cap = card.stream.softcap
@@ -188,8 +188,8 @@ def _texts(engine: Any, key: Any, model: Any) -> tuple[str, list[str]]:
     """Each token of the greedy text is what the model's own pass over all before it says, and as likely."""
     import torch
 
-    from dashboard.engine.base import DecodeSettings
-    from dashboard.engine.generated import Column, GenerateRequest
+    from dashboard.engine.api.decoding import DecodeSettings
+    from dashboard.engine.api.generation import Column, GenerateRequest
 
     # rules of a generation config (a forced end) are no business of the passes
     column = Column(DecodeSettings(do_sample=False, model_rules=False), max_new_tokens=NEW)

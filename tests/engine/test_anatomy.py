@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from dashboard.engine import anatomy
-from dashboard.engine.capture import install
-from dashboard.engine.stream import find_stream
-from dashboard.engine.unembedding import ResidualHook, exact_head
+from dashboard.engine.capture.head import ResidualHook, exact_head
+from dashboard.engine.capture.install import install
+from dashboard.engine.capture.residual_stream import find_residual_stream
+from dashboard.engine.models import anatomy
 from tests.engine import every_family
 from tests.engine.families import build
 
@@ -18,7 +18,7 @@ def test_a_model_of_any_vocabulary_and_context_is_made_ready(vocab, positions):
     capturer = install(model)
     head = exact_head(capturer, ResidualHook(model))
     assert not capturer.without_attention
-    assert find_stream(model, capturer.blocks, anatomy.check_ids(model, 6), head).where.lens_refused == ""
+    assert find_residual_stream(model, capturer.blocks, anatomy.check_ids(model, 6), head).where.lens_refused == ""
     assert anatomy.context(model) == positions
 
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from dashboard.engine import heads, tiles
-from dashboard.engine.base import METRICS, CombineRequest, HeadRequest, Job, RolloutRequest
-from dashboard.engine.capture import install
+from dashboard.engine.api.attention import METRICS, CombineRequest, HeadRequest, RolloutRequest
+from dashboard.engine.api.model import CallControl
+from dashboard.engine.attention import tiles, weight_maps
+from dashboard.engine.capture.install import install
 from dashboard.errors import Cancelled, LayerHasFewerHeads, LayerHasNoAttention
 from dashboard.frames.attention import metric_frame
 from tests.engine import plain
@@ -38,7 +39,7 @@ def captured(family: str, tokens: int, seed: int = 0):
         given = model(torch.tensor([ids]), output_attentions=True, use_cache=False).attentions
     maps = np.stack([layer[0].numpy() for layer in given if layer is not None])
     capturer = install(model)
-    return capturer.forward(tuple(ids), Job())[1].layers, ids, maps, dict(capturer.without_attention)
+    return capturer.forward(tuple(ids), CallControl())[1].layers, ids, maps, dict(capturer.without_attention)
 
 
 # token ids 7 8 7: position 2 repeats position 0
@@ -56,18 +57,18 @@ BY_HAND = {
 
 @pytest.mark.parametrize(("name", "expected"), BY_HAND.items())
 def test_a_metric_of_three_tokens_is_what_one_computes_by_hand(name, expected):
-    found = tiles.sweep([Given(THREE)], (7, 8, 7), 1, Job())
+    found = tiles.sweep([Given(THREE)], (7, 8, 7), 1, CallControl())
     assert found.metrics[name][0, 0] == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_token_before_its_repetition_is_no_induction():
-    found = tiles.sweep([Given([[[1, 0], [0.4, 0.6]]])], (7, 7), 1, Job())
+    found = tiles.sweep([Given([[[1, 0], [0.4, 0.6]]])], (7, 7), 1, CallControl())
     assert found.metrics["induction"][0, 0] == 0
     assert found.metrics["duplicate_token"][0, 0] == pytest.approx(0.4)
 
 
 def test_scores_of_repeated_tokens_do_not_exist_where_no_token_repeats():
-    found = tiles.sweep([Given(THREE)], (7, 8, 9), 1, Job())
+    found = tiles.sweep([Given(THREE)], (7, 8, 9), 1, CallControl())
     assert np.isnan(found.metrics["induction"][0, 0])
     assert np.isnan(found.metrics["duplicate_token"][0, 0])
     assert not np.isnan(found.metrics["self"][0, 0])
@@ -77,7 +78,7 @@ def test_scores_of_repeated_tokens_do_not_exist_where_no_token_repeats():
 @pytest.mark.parametrize("family", ["llama", "mistral", "gpt_oss", "bloom"])
 def test_tiles_and_metrics_equal_those_of_the_full_map(family, tokens):
     layers, ids, maps, _ = captured(family, tokens)
-    found = tiles.sweep(layers, ids, 8, Job())
+    found = tiles.sweep(layers, ids, 8, CallControl())
     assert found.block == -(-tokens // 64)
     for layer in range(4):
         for head in (0, 3, 7):
@@ -94,11 +95,11 @@ def test_tiles_and_metrics_equal_those_of_the_full_map(family, tokens):
 
 def test_a_layer_without_attention_has_empty_tiles_and_no_metrics():
     layers, ids, _, reasons = captured("qwen3_next", 20)
-    found = tiles.sweep(layers, ids, 8, Job())
+    found = tiles.sweep(layers, ids, 8, CallControl())
     assert found.tiles[0].max() == 0
     assert all(np.isnan(found.metrics[name][0]).all() for name in METRICS)
     with pytest.raises(LayerHasNoAttention) as error:
-        heads.weight_map(layers, HeadRequest(1, 0), reasons, Job())
+        weight_maps.weight_map(layers, HeadRequest(1, 0), reasons, CallControl())
     assert error.value.facts == {"layer": 1, "reason": "linear_attention"}
 
 
@@ -110,7 +111,7 @@ def test_a_head_map_is_the_eager_map_whole_in_part_or_pooled(tokens, rows, cols,
     if rows and rows[1] > tokens:
         rows, cols = (0, tokens), (0, tokens)
     layers, _, maps, reasons = captured("llama", tokens)
-    found = heads.weight_map(layers, HeadRequest(2, 5, rows, cols, side), reasons, Job())
+    found = weight_maps.weight_map(layers, HeadRequest(2, 5, rows, cols, side), reasons, CallControl())
     rows, cols = rows or (0, tokens), cols or (0, tokens)
     expected = plain.pooled(plain.causal(maps[2, 5])[rows[0] : rows[1], cols[0] : cols[1]], found.block)
     assert found.weights.shape == expected.shape
@@ -124,14 +125,14 @@ def test_mean_and_max_over_heads_are_those_of_the_full_maps():
     pairs = ((0, 1), (0, 5), (3, 2))
     stack = np.stack([maps[pair] for pair in pairs])
     for how, expected in (("mean", stack.mean(0)), ("max", stack.max(0))):
-        found = heads.weight_map(layers, CombineRequest(pairs, how), reasons, Job())
+        found = weight_maps.weight_map(layers, CombineRequest(pairs, how), reasons, CallControl())
         np.testing.assert_allclose(found.weights, plain.causal(expected), atol=1e-5)
 
 
 @pytest.mark.parametrize("rows", [None, (40, 60), (89, 90)])
 def test_rollout_is_the_product_of_the_mixed_maps(rows):
     layers, _, maps, reasons = captured("llama", 90)
-    found = heads.weight_map(layers, RolloutRequest(rows), reasons, Job())
+    found = weight_maps.weight_map(layers, RolloutRequest(rows), reasons, CallControl())
     start, stop = rows or (0, 90)
     np.testing.assert_allclose(found.weights, plain.causal(plain.rollout(maps))[start:stop], atol=1e-5)
     assert found.row_sum_error < 1e-5
@@ -139,35 +140,37 @@ def test_rollout_is_the_product_of_the_mixed_maps(rows):
 
 def test_rollout_of_a_model_with_sinks_renormalises_its_rows():
     layers, _, maps, reasons = captured("gpt_oss", 40)
-    found = heads.weight_map(layers, RolloutRequest(), reasons, Job())
+    found = weight_maps.weight_map(layers, RolloutRequest(), reasons, CallControl())
     np.testing.assert_allclose(found.weights, plain.causal(plain.rollout(maps)), atol=1e-5)
 
 
 def test_one_querys_rows_and_one_keys_column_are_those_of_the_full_map():
     layers, _, maps, reasons = captured("llama", 300)
-    np.testing.assert_allclose(heads.query_rows(layers, reasons, 123, 8).weights, maps[:, :, 123, :124], atol=1e-5)
-    column = heads.key_column(layers, reasons, 3, 6, 123).weights
+    np.testing.assert_allclose(
+        weight_maps.query_rows(layers, reasons, 123, 8).weights, maps[:, :, 123, :124], atol=1e-5
+    )
+    column = weight_maps.key_column(layers, reasons, 3, 6, 123).weights
     assert np.isnan(column[:123]).all()
     np.testing.assert_allclose(column[123:], maps[3, 6, 123:, 123], atol=1e-5)
 
 
 def test_a_sweep_and_a_map_stop_when_cancelled():
     layers, ids, _, reasons = captured("llama", 20)
-    job = Job()
-    job.cancel.set()
+    control = CallControl()
+    control.cancel.set()
     with pytest.raises(Cancelled):
-        tiles.sweep(layers, ids, 8, job)
+        tiles.sweep(layers, ids, 8, control)
     with pytest.raises(Cancelled):
-        heads.weight_map(layers, RolloutRequest(), reasons, job)
+        weight_maps.weight_map(layers, RolloutRequest(), reasons, control)
 
 
 def test_what_is_given_out_cannot_be_changed():
     layers, ids, _, reasons = captured("llama", 20)
-    found = heads.weight_map(layers, HeadRequest(0, 0), reasons, Job())
+    found = weight_maps.weight_map(layers, HeadRequest(0, 0), reasons, CallControl())
     with pytest.raises(ValueError, match="read-only"):
         found.weights[0, 0] = 1
     with pytest.raises(ValueError, match="read-only"):
-        tiles.sweep(layers, ids, 8, Job()).tiles[0, 0, 0, 0] = 1
+        tiles.sweep(layers, ids, 8, CallControl()).tiles[0, 0, 0, 0] = 1
 
 
 ONE, TWO = THREE, [THREE[0], [[1, 0, 0], [0.5, 0.5, 0], [0.2, 0.2, 0.6]]]
@@ -175,8 +178,8 @@ ONE, TWO = THREE, [THREE[0], [[1, 0, 0], [0.5, 0.5, 0], [0.2, 0.2, 0.6]]]
 
 def test_where_layers_differ_in_heads_what_one_lacks_is_empty_and_has_no_row():
     layers = [Given(ONE), None, Given(TWO)]
-    found = tiles.sweep(layers, (7, 8, 7), 2, Job())
-    alone = [tiles.sweep([layers[i]], (7, 8, 7), count, Job()) for i, count in ((0, 1), (2, 2))]
+    found = tiles.sweep(layers, (7, 8, 7), 2, CallControl())
+    alone = [tiles.sweep([layers[i]], (7, 8, 7), count, CallControl()) for i, count in ((0, 1), (2, 2))]
     for name in METRICS:
         assert np.isnan(found.metrics[name][0, 1]) and np.isnan(found.metrics[name][1]).all()
         np.testing.assert_array_equal(found.metrics[name][0, :1], alone[0].metrics[name][0])
@@ -189,7 +192,7 @@ def test_where_layers_differ_in_heads_what_one_lacks_is_empty_and_has_no_row():
         (2, 0),
         (2, 1),
     ]
-    rows = heads.query_rows(layers, {}, 2, 2).weights
+    rows = weight_maps.query_rows(layers, {}, 2, 2).weights
     assert np.isnan(rows[0, 1]).all() and np.isnan(rows[1]).all()
     np.testing.assert_allclose(rows[2, 1], TWO[1][2])
 
@@ -198,24 +201,24 @@ def test_where_layers_differ_in_heads_what_one_lacks_is_empty_and_has_no_row():
 def test_a_head_that_a_layer_lacks_is_refused_in_words_and_one_that_none_has_is_our_mistake(request_):
     layers = [Given(ONE), None, Given(TWO)]
     with pytest.raises(LayerHasFewerHeads) as error:
-        heads.weight_map(layers, request_, {}, Job())
+        weight_maps.weight_map(layers, request_, {}, CallControl())
     assert error.value.facts == {"layer": 0, "head": 1, "heads": 1}
     with pytest.raises(LayerHasFewerHeads):
-        heads.key_column(layers, {}, 0, 1, 0)
+        weight_maps.key_column(layers, {}, 0, 1, 0)
     with pytest.raises(IndexError):
-        heads.weight_map(layers, HeadRequest(0, 2), {}, Job())
+        weight_maps.weight_map(layers, HeadRequest(0, 2), {}, CallControl())
 
 
 @pytest.mark.parametrize("request_", [HeadRequest(0, 0), CombineRequest(((0, 0),), "max"), RolloutRequest()])
 def test_of_a_model_without_any_map_every_map_is_refused_with_the_reason(request_):
     layers, reasons = [None, None], {0: "linear_attention", 1: "linear_attention"}
     asked = [
-        lambda: heads.weight_map(layers, request_, reasons, Job()),
-        lambda: heads.query_rows(layers, reasons, 0, 4),
-        lambda: heads.key_column(layers, reasons, 0, 0, 0),
+        lambda: weight_maps.weight_map(layers, request_, reasons, CallControl()),
+        lambda: weight_maps.query_rows(layers, reasons, 0, 4),
+        lambda: weight_maps.key_column(layers, reasons, 0, 0, 0),
     ]
     for ask in asked:
         with pytest.raises(LayerHasNoAttention) as error:
             ask()
         assert error.value.facts == {"layer": 0, "reason": "linear_attention"}
-    assert np.isnan(tiles.sweep(layers, (7, 8), 4, Job()).metrics["self"]).all()
+    assert np.isnan(tiles.sweep(layers, (7, 8), 4, CallControl()).metrics["self"]).all()

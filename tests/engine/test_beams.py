@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from dashboard.engine.base import DecodeSettings, Job
-from dashboard.engine.beams import generation_config
-from dashboard.engine.generated import Column, GenerateRequest
+from dashboard.engine.api.decoding import DecodeSettings
+from dashboard.engine.api.generation import Column, GenerateRequest
+from dashboard.engine.api.model import CallControl
+from dashboard.engine.generation.beams import generation_config
 from dashboard.settings import BUNDLED
 from tests.engine.test_generation import plain  # noqa: F401 - a fixture
 from tests.engine.test_local import key_of
@@ -95,17 +96,17 @@ def test_the_same_seed_gives_the_same_beam_sample(tiny_engine):
 
 
 def test_a_search_stops_within_a_step_and_keeps_what_it_has(tiny_engine):
-    job = Job()
+    control = CallControl()
     told = []
 
     def progress(share):
         told.append(share)
         if share >= 0.03:
-            job.cancel.set()
+            control.cancel.set()
 
-    job = Job(cancel=job.cancel, progress=progress)
+    control = CallControl(cancel=control.cancel, progress=progress)
     column = Column(DecodeSettings(do_sample=False), rows=2, num_beams=2, max_new_tokens=100)
-    made = tiny_engine.generate(key_of(tiny_engine), GenerateRequest((column,)), job)
+    made = tiny_engine.generate(key_of(tiny_engine), GenerateRequest((column,)), control)
     assert len(told) < 10
     assert all(len(output.ids) < 10 for output in made.outputs)
     assert {output.stopped for output in made.outputs} == {"cancelled"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from dashboard.engine import bundled
+from dashboard.engine.models import bundled
 from dashboard.errors import CacheUnwritable, ModelUnreachable
 from dashboard.settings import Settings
 

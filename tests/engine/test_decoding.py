@@ -8,8 +8,8 @@ import pytest
 import torch
 from transformers import GenerationConfig
 
-from dashboard.engine.base import DecodeSettings
-from dashboard.engine.decoding import process, processors
+from dashboard.engine.api.decoding import DecodeSettings
+from dashboard.engine.prediction.decoding import process, processors
 from tests.engine.families import FAMILIES
 
 IDS = (5, 9, 5, 7, 211, 9)

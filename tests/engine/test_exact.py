@@ -10,11 +10,12 @@ import pytest
 import torch
 from scipy.spatial.distance import jensenshannon
 
-from dashboard.engine.base import DecodeSettings, Job
-from dashboard.engine.decoding import process
-from dashboard.engine.exact import compare
-from dashboard.engine.generated import CompareRequest, TreeRequest
+from dashboard.engine.api.decoding import DecodeSettings
+from dashboard.engine.api.generation import CompareRequest, TreeRequest
+from dashboard.engine.api.model import CallControl
+from dashboard.engine.generation.settings_comparison import compare
 from dashboard.engine.local import LocalEngine
+from dashboard.engine.prediction.decoding import process
 from dashboard.errors import Cancelled, GenerationTooLong
 from tests.engine.test_generation import DeviceTaken, plain  # noqa: F401 - a fixture
 from tests.engine.test_local import MODEL, key_of
@@ -30,7 +31,7 @@ WAYS = (
 
 def by_hand(*settings):
     logits = torch.log(torch.tensor([0.5, 0.3, 0.2]))
-    return compare(lambda _: logits, [0, 1], CompareRequest(settings, (0, 2)), Job())
+    return compare(lambda _: logits, [0, 1], CompareRequest(settings, (0, 2)), CallControl())
 
 
 def test_a_nucleus_of_three_tokens_by_hand():
@@ -73,10 +74,10 @@ def test_every_number_equals_transformers_processors_and_scipy(tiny_engine, plai
 def test_a_comparison_is_kept_with_the_run_and_can_be_stopped(tiny_engine):
     key, request = key_of(tiny_engine), CompareRequest(WAYS, (0, 5))
     tiny_engine.run(key)
-    job = Job()
-    job.cancel.set()
+    control = CallControl()
+    control.cancel.set()
     with pytest.raises(Cancelled):
-        tiny_engine.compare_settings(key, request, job)
+        tiny_engine.compare_settings(key, request, control)
     made = tiny_engine.compare_settings(key, request)
     assert tiny_engine.compare_settings(key, request) is made
     assert not made.kept.flags.writeable
@@ -141,10 +142,10 @@ def test_a_tree_of_settings_has_what_they_leave(every_way):
 
 def test_a_tree_can_be_stopped(every_way):
     engine, key, _, _ = every_way
-    job = Job()
-    job.cancel.set()
+    control = CallControl()
+    control.cancel.set()
     with pytest.raises(Cancelled):
-        engine.probability_tree(key, TreeRequest(depth=4, nodes=300), job)
+        engine.probability_tree(key, TreeRequest(depth=4, nodes=300), control)
 
 
 def test_a_tree_that_others_interrupt_is_right_as_far_as_it_goes_and_is_not_kept(tiny_settings):
@@ -152,9 +153,9 @@ def test_a_tree_that_others_interrupt_is_right_as_far_as_it_goes_and_is_not_kept
     key, request = key_of(engine), TreeRequest(depth=3, mass=1.0, nodes=60)
     others = DeviceTaken(engine)
     looks = itertools.count(1)
-    job = Job(progress=lambda _: others.take() if next(looks) == 3 else None)
+    control = CallControl(progress=lambda _: others.take() if next(looks) == 3 else None)
     try:
-        part = engine.probability_tree(key, request, job)
+        part = engine.probability_tree(key, request, control)
     finally:
         others.leave()
     assert part.unfinished == "busy"

@@ -8,14 +8,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from dashboard import logs
-from dashboard.engine import local, model_checks, model_folder, registry
-from dashboard.engine.base import CombineRequest, HeadRequest, LensRequest, RolloutRequest
-from dashboard.engine.failures import first_line, is_memory, loading_in_words
+from dashboard.engine import ready
+from dashboard.engine.api.attention import CombineRequest, HeadRequest, RolloutRequest
+from dashboard.engine.api.lens import LensRequest
+from dashboard.engine.device.memory import first_line, is_memory
 from dashboard.engine.local import LocalEngine
+from dashboard.engine.models import model_checks, model_folder, registry
+from dashboard.engine.models.failures import loading_in_words
 from dashboard.errors import Cancelled, DashboardError, ModelFailed, OutOfMemory
 from dashboard.i18n import LANGUAGES, Catalogue
-from dashboard.logs import log_file, open_log
+from dashboard.process import logs
+from dashboard.process.logs import log_file, open_log
 
 MODEL = "local/tiny"
 
@@ -42,9 +45,11 @@ def globals_called(function):
 OURS = (
     *(registry.find, registry.fetch, registry.check, registry.load, registry._from_files, registry._tokenizer),
     *(model_folder.read_config, model_folder.revision, model_folder.stored_tensors, model_checks.check_size),
-    *(local._ready, local._footprint),
+    *(ready.make_ready, ready._footprint),
 )
-INSIDE = sorted({name for function in OURS for name in globals_called(function)} - {"dashboard.engine.local.Job"})
+INSIDE = sorted(
+    {name for function in OURS for name in globals_called(function)} - {"dashboard.engine.ready.CallControl"}
+)
 LIBRARIES = (
     "transformers.AutoConfig.from_pretrained",
     "transformers.AutoModelForCausalLM.from_pretrained",
@@ -104,7 +109,9 @@ def test_an_unknown_error_of_any_call_in_loading_is_words_with_its_traceback_in_
 
 def test_most_calls_of_our_own_are_among_those_that_are_tried():
     assert len(INSIDE) > 15
-    assert {"dashboard.engine.local.install", "dashboard.engine.local.find_way"} <= set(INSIDE) or len(INSIDE) > 25
+    assert {"dashboard.engine.local.install", "dashboard.engine.local.pick_prompt_cache"} <= set(INSIDE) or len(
+        INSIDE
+    ) > 25
 
 
 @pytest.mark.parametrize("name", ["transformers.AutoModelForCausalLM.from_pretrained", "torch.nn.Module.to"])

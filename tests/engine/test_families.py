@@ -5,9 +5,9 @@ import threading
 import pytest
 import torch
 
-from dashboard.engine.base import Job
-from dashboard.engine.capture import install
-from dashboard.engine.replay import LastMap
+from dashboard.engine.api.model import CallControl
+from dashboard.engine.capture.install import install
+from dashboard.engine.capture.replay import LastMap
 from dashboard.errors import Cancelled
 from tests.engine.families import FAMILIES, REPLAYED, SINKS, WITHOUT_ATTENTION, build
 
@@ -32,7 +32,7 @@ def shown(recording):
 
 def test_weights_equal_eager_attention(family):
     _, capturer, weights, _ = family
-    _, recording = capturer.forward(IDS, Job())
+    _, recording = capturer.forward(IDS, CallControl())
     assert len(shown(recording)) == len(weights) > 0
     for layer, expected in zip(shown(recording), weights, strict=True):
         assert (layer.heads, layer.tokens) == (expected.shape[0], T)
@@ -41,7 +41,7 @@ def test_weights_equal_eager_attention(family):
 
 def test_any_heads_and_rows_equal_the_same_part_of_the_whole(family):
     _, capturer, weights, _ = family
-    _, recording = capturer.forward(IDS, Job())
+    _, recording = capturer.forward(IDS, CallControl())
     for layer, expected in zip(shown(recording), weights, strict=True):
         for heads, rows in (([5, 1], (0, 1)), ([7], (16, 48)), ([0, 1, 2], (69, 70))):
             part = layer.weights(heads, rows)
@@ -51,7 +51,7 @@ def test_any_heads_and_rows_equal_the_same_part_of_the_whole(family):
 
 def test_rows_are_causal_and_sum_to_one_or_less_with_a_sink(family):
     name, capturer, _, _ = family
-    _, recording = capturer.forward(IDS, Job())
+    _, recording = capturer.forward(IDS, CallControl())
     for layer in shown(recording):
         weights = layer.weights(None, (0, T))
         assert torch.triu(weights, 1).abs().max() == 0
@@ -62,13 +62,13 @@ def test_rows_are_causal_and_sum_to_one_or_less_with_a_sink(family):
 
 def test_capturing_leaves_the_logits_as_they_are(family):
     _, capturer, _, logits = family
-    output, _ = capturer.forward(IDS, Job())
+    output, _ = capturer.forward(IDS, CallControl())
     assert (output.logits[0, -1] - logits[-1]).abs().max() < 1e-5 * max(1.0, float(logits.abs().max()))
 
 
 def test_capturing_gives_the_very_logits_of_the_same_kernel_without_capturing(family):
     _, capturer, _, _ = family
-    output, _ = capturer.forward(IDS, Job())
+    output, _ = capturer.forward(IDS, CallControl())
     with torch.inference_mode():
         plain = capturer.model(torch.tensor([IDS]), use_cache=False)
     assert torch.allclose(output.logits[0, -1], plain.logits[0, -1], rtol=0, atol=1e-6)
@@ -87,11 +87,11 @@ def test_the_kernel_is_the_one_the_family_can_use(family):
 
 def test_two_threads_with_different_prompts_do_not_mix(family):
     _, capturer, _, _ = family
-    alone = {ids: shown(capturer.forward(ids, Job())[1])[-1].weights(None, (0, T)) for ids in (IDS, OTHER)}
+    alone = {ids: shown(capturer.forward(ids, CallControl())[1])[-1].weights(None, (0, T)) for ids in (IDS, OTHER)}
     together = {}
 
     def work(ids):
-        together[ids] = shown(capturer.forward(ids, Job())[1])[-1].weights(None, (0, T))
+        together[ids] = shown(capturer.forward(ids, CallControl())[1])[-1].weights(None, (0, T))
 
     threads = [threading.Thread(target=work, args=(ids,)) for ids in (IDS, OTHER)]
     for thread in threads:
@@ -135,7 +135,7 @@ def test_a_map_goes_with_its_layer():
 
 def test_a_prompt_of_one_token_works(family):
     _, capturer, _, _ = family
-    _, recording = capturer.forward(IDS[:1], Job())
+    _, recording = capturer.forward(IDS[:1], CallControl())
     for layer in shown(recording):
         assert layer.weights(None, (0, 1)).shape == (8, 1, 1)
 
@@ -143,19 +143,21 @@ def test_a_prompt_of_one_token_works(family):
 def test_cancel_stops_between_layers_and_leaves_the_model_usable(family):
     _, capturer, weights, _ = family
     done = []
-    job = Job(progress=done.append)
-    job = Job(cancel=job.cancel, progress=lambda share: (done.append(share), share >= 0.5 and job.cancel.set()))
+    control = CallControl(progress=done.append)
+    control = CallControl(
+        cancel=control.cancel, progress=lambda share: (done.append(share), share >= 0.5 and control.cancel.set())
+    )
     with pytest.raises(Cancelled):
-        capturer.forward(IDS, job)
+        capturer.forward(IDS, control)
     assert done == [0.0, 0.25, 0.5]
-    _, recording = capturer.forward(IDS, Job())
+    _, recording = capturer.forward(IDS, CallControl())
     assert (shown(recording)[-1].weights(None, (0, T)) - weights[-1]).abs().max() < 1e-5
 
 
 def test_a_recording_keeps_query_and_key_and_nothing_that_grows_with_t_squared():
     capturer = install(build("llama"))
     for tokens in (64, 256):
-        _, recording = capturer.forward(tuple(3 + i % 290 for i in range(tokens)), Job())
+        _, recording = capturer.forward(tuple(3 + i % 290 for i in range(tokens)), CallControl())
         assert recording.nbytes == 4 * tokens * (8 + 2) * 8 * 4  # L T (H + H_kv) d_head bytes
 
 
@@ -163,7 +165,7 @@ def test_a_thread_that_does_not_capture_records_nothing():
     capturer = install(build("llama"))
     with torch.inference_mode():
         capturer.model(torch.tensor([IDS]))
-    _, recording = capturer.forward(IDS[:5], Job())
+    _, recording = capturer.forward(IDS[:5], CallControl())
     assert all(layer.tokens == 5 for layer in recording.layers)
 
 

@@ -12,19 +12,20 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from dashboard.engine import sampling
-from dashboard.engine.base import DecodeSettings, Job
-from dashboard.engine.beams import generation_config
-from dashboard.engine.capture import install
-from dashboard.engine.device_lock import DeviceLock
-from dashboard.engine.generated import FLOAT_NOISE, Column, GenerateRequest, assembled
-from dashboard.engine.generation import generate
+from dashboard.engine.api.decoding import DecodeSettings
+from dashboard.engine.api.generation import FLOAT_NOISE, Column, GenerateRequest, assembled
+from dashboard.engine.api.model import CallControl
+from dashboard.engine.capture.install import install
+from dashboard.engine.device.device_lock import DeviceLock
+from dashboard.engine.generation import sampler
+from dashboard.engine.generation.batch import generate
+from dashboard.engine.generation.beams import generation_config
+from dashboard.engine.generation.cache_choice import pick_prompt_cache
+from dashboard.engine.generation.prompt_cache import SharedPrefix, SharedPrefixRows
+from dashboard.engine.generation.sampler import DRAW_BYTES
+from dashboard.engine.generation.text_generator import DeviceTurn, TextGenerator
 from dashboard.engine.local import LocalEngine
-from dashboard.engine.model_rules import ending_of
-from dashboard.engine.prefix import SharedPrompt, SharedRows
-from dashboard.engine.sampling import DRAW_BYTES
-from dashboard.engine.ways import find_way
-from dashboard.engine.writer import Turn, Writer
+from dashboard.engine.models.generation_config import ending_of
 from dashboard.errors import Busy, Cancelled, GenerationTooLarge, GenerationTooLong, TextsUnfinished
 from dashboard.settings import BUNDLED
 from tests.engine.test_decoding import random_settings
@@ -43,16 +44,16 @@ def writer(tiny_folder):
     """A writer on the tiny model, ready for capture."""
     model = AutoModelForCausalLM.from_pretrained(tiny_folder, attn_implementation="eager").eval()
     tokenizer = AutoTokenizer.from_pretrained(tiny_folder)
-    way = find_way(model, tuple(range(3, 11)), shared=install(model).plain)
-    return Writer(model, tokenizer, way, ending_of(model.generation_config))
+    way = pick_prompt_cache(model, tuple(range(3, 11)), shared=install(model).plain)
+    return TextGenerator(model, tokenizer, way, ending_of(model.generation_config))
 
 
 @pytest.fixture
 def turn():
     """The device, held by nobody else."""
-    lock, job = DeviceLock(5), Job()
-    with lock.held(job):
-        yield Turn(lock, job)
+    lock, control = DeviceLock(5), CallControl()
+    with lock.held(control):
+        yield DeviceTurn(lock, control)
 
 
 def as_transformers_draws(model):
@@ -249,16 +250,16 @@ def test_a_text_ends_at_the_limit_at_its_end_or_with_a_stop_string(writer, turn)
 
 def test_a_stopped_run_keeps_what_came_and_leaves_no_thread(tiny_engine):
     key, threads = key_of(tiny_engine), threading.active_count()
-    job = Job()
+    control = CallControl()
     seen = []
 
     def step(one):
         seen.append(one)
         if len(seen) == 3:
-            job.cancel.set()
+            control.cancel.set()
 
     request = GenerateRequest((Column(DecodeSettings(), rows=2, max_new_tokens=200),))
-    made = tiny_engine.generate(key, request, job, step)
+    made = tiny_engine.generate(key, request, control, step)
     assert len(seen) == 3  # no step after it
     assert {output.stopped for output in made.outputs} <= {"cancelled", "end"}
     assert max(len(output.ids) for output in made.outputs) == 3
@@ -266,14 +267,14 @@ def test_a_stopped_run_keeps_what_came_and_leaves_no_thread(tiny_engine):
     assert threading.active_count() == threads
     assert tiny_engine.health()["queue"] == 0
     gc.collect()
-    assert not [thing for thing in gc.get_objects() if isinstance(thing, SharedRows | SharedPrompt)]
+    assert not [thing for thing in gc.get_objects() if isinstance(thing, SharedPrefixRows | SharedPrefix)]
 
 
 def test_cancelled_before_the_first_token_there_is_nothing(tiny_engine):
-    job = Job()
-    job.cancel.set()
+    control = CallControl()
+    control.cancel.set()
     with pytest.raises(Cancelled):
-        tiny_engine.generate(key_of(tiny_engine), GenerateRequest(columns()), job)
+        tiny_engine.generate(key_of(tiny_engine), GenerateRequest(columns()), control)
 
 
 def test_two_people_take_turns_step_by_step(tiny_engine):
@@ -283,8 +284,8 @@ def test_two_people_take_turns_step_by_step(tiny_engine):
     order, made, waited = [], {}, []
 
     def run(place):
-        job = Job(waits=waited.append)
-        made[place] = tiny_engine.generate(key, requests[place], job, lambda _: order.append(place))
+        control = CallControl(on_queue=waited.append)
+        made[place] = tiny_engine.generate(key, requests[place], control, lambda _: order.append(place))
 
     threads = [threading.Thread(target=run, args=(place,)) for place in (0, 1)]
     for thread in threads:
@@ -306,8 +307,8 @@ def test_a_look_at_a_run_comes_between_two_steps(tiny_engine):
 
     def write():
         request = GenerateRequest((Column(DecodeSettings(), max_new_tokens=2000, seed=9),))
-        job = Job()
-        tiny_engine.generate(key, request, job, lambda _: (first.set(), done.is_set() and job.cancel.set()))
+        control = CallControl()
+        tiny_engine.generate(key, request, control, lambda _: (first.set(), done.is_set() and control.cancel.set()))
 
     thread = threading.Thread(target=write)
     thread.start()
@@ -366,7 +367,7 @@ def test_the_cost_counts_logits_of_many_rows_and_the_scores_that_a_search_keeps(
     key, vocab = key_of(tiny_engine), tiny_engine.describe(MODEL).vocab
     many = GenerateRequest((Column(DecodeSettings(), rows=2000, max_new_tokens=1),))
     whole = tiny_engine.generation_cost(key, many).nbytes
-    monkeypatch.setattr(sampling, "AT_ONCE", 100 * vocab)
+    monkeypatch.setattr(sampler, "AT_ONCE", 100 * vocab)
     assert whole - tiny_engine.generation_cost(key, many).nbytes == 1900 * vocab * DRAW_BYTES
     searches = (Column(GREEDY, num_beams=4, max_new_tokens=new) for new in (10, 110))
     short, long = (tiny_engine.generation_cost(key, GenerateRequest((one,))).nbytes for one in searches)
@@ -380,7 +381,7 @@ def test_the_cost_counts_logits_of_many_rows_and_the_scores_that_a_search_keeps(
 def test_rows_that_are_drawn_for_in_parts_draw_the_same(tiny_engine, monkeypatch):
     key, request = key_of(tiny_engine), GenerateRequest(columns(rows=7))
     together = tiny_engine.generate(key, request)
-    monkeypatch.setattr(sampling, "AT_ONCE", 2 * tiny_engine.describe(MODEL).vocab)
+    monkeypatch.setattr(sampler, "AT_ONCE", 2 * tiny_engine.describe(MODEL).vocab)
     parts = LocalEngine(tiny_engine._settings).generate(key, request)
     for one, other in zip(together.outputs, parts.outputs, strict=True):
         assert one.ids.tolist() == other.ids.tolist()
@@ -392,9 +393,9 @@ def interrupted(engine, request, *, after):
     """Texts between whose steps somebody else takes the device and keeps it."""
     key, others = key_of(engine), DeviceTaken(engine)
     steps = itertools.count(1)
-    job = Job(progress=lambda _: others.take() if next(steps) == after else None)
+    control = CallControl(progress=lambda _: others.take() if next(steps) == after else None)
     try:
-        return key, engine.generate(key, request, job)
+        return key, engine.generate(key, request, control)
     finally:
         others.leave()
 
@@ -407,7 +408,7 @@ class DeviceTaken:
 
     def take(self):
         def hold():
-            with self.engine._device.held(Job()):
+            with self.engine._device.held(CallControl()):
                 self.done.wait(30)
 
         self.thread = threading.Thread(target=hold)
@@ -445,7 +446,7 @@ def test_texts_that_others_interrupt_are_kept_as_far_as_they_came_and_say_so(tin
 def test_somebody_who_waits_too_long_is_told_so(tiny_settings):
     engine = LocalEngine(dataclasses.replace(tiny_settings, busy_seconds=0.2))
     key = key_of(engine)
-    with engine._device.held(Job()), pytest.raises(Busy):
+    with engine._device.held(CallControl()), pytest.raises(Busy):
         engine.generate(key, GenerateRequest((Column(GREEDY),)))
     time.sleep(0)
     assert engine.health()["queue"] == 0
@@ -455,7 +456,7 @@ def test_somebody_who_waits_too_long_is_told_so(tiny_settings):
 def test_a_lost_device_is_held_again_for_what_is_still_to_be_computed():
     """In the turn that ended in Busy another has it; who never lost it is not kept waiting for itself."""
     lock, inside = DeviceLock(0.2), []
-    with lock.held(Job()):
+    with lock.held(CallControl()):
         with lock.regained() as held:
             assert held
             inside.append(lock.waiting)
@@ -463,7 +464,7 @@ def test_a_lost_device_is_held_again_for_what_is_still_to_be_computed():
         other.start()
         time.sleep(0.05)
         with pytest.raises(Busy):
-            lock.give_way(Job())
+            lock.give_way(CallControl())
         with lock.regained() as held:
             assert held  # it waited for the other
             inside.append(lock.waiting)
@@ -474,19 +475,19 @@ def test_a_lost_device_is_held_again_for_what_is_still_to_be_computed():
 
 
 def test_a_device_that_does_not_come_back_is_said(monkeypatch):
-    monkeypatch.setattr("dashboard.engine.device_lock.REGAIN_SECONDS", 0.1)
+    monkeypatch.setattr("dashboard.engine.device.device_lock.REGAIN_SECONDS", 0.1)
     lock = DeviceLock(0.2)
-    with lock.held(Job()):
+    with lock.held(CallControl()):
         other = threading.Thread(target=_hold, args=(lock, 1.0))
         other.start()
         time.sleep(0.05)
         with pytest.raises(Busy):
-            lock.give_way(Job())
+            lock.give_way(CallControl())
         with lock.regained() as held:
             assert not held
         other.join()
 
 
 def _hold(lock, seconds):
-    with lock.held(Job()):
+    with lock.held(CallControl()):
         time.sleep(seconds)

@@ -11,12 +11,13 @@ import torch
 from transformers import GenerationConfig
 from transformers.generation import GenerationMixin
 
-from dashboard.engine.base import OF_BEAMS, PENALTIES, PURE, WARPERS, DecodeSettings, Job
-from dashboard.engine.decoding import process, processors
-from dashboard.engine.exact import compare, probability_tree
-from dashboard.engine.generated import Column, CompareRequest, GenerateRequest, TreeRequest
-from dashboard.engine.generation import generate
-from dashboard.engine.model_rules import (
+from dashboard.engine.api.decoding import OF_BEAMS, PENALTIES, PURE, WARPERS, DecodeSettings
+from dashboard.engine.api.generation import Column, CompareRequest, GenerateRequest, TreeRequest
+from dashboard.engine.api.model import CallControl
+from dashboard.engine.generation.batch import generate
+from dashboard.engine.generation.probability_tree import probability_tree
+from dashboard.engine.generation.settings_comparison import compare
+from dashboard.engine.models.generation_config import (
     ACTS,
     LEFT_OUT,
     OF_COLUMNS,
@@ -27,6 +28,7 @@ from dashboard.engine.model_rules import (
     read_rules,
     without_rules,
 )
+from dashboard.engine.prediction.decoding import process, processors
 from dashboard.errors import NothingLeft
 from tests.engine.test_generation import as_transformers_draws, turn, writer  # noqa: F401 - fixtures
 
@@ -213,7 +215,7 @@ def test_comparison_and_tree_obey_the_rules_that_the_bars_obey(ruled, greedy, tu
         logits = own.model(torch.tensor([IDS])).logits[0].float()
         # a sum of rounded numbers may come to 1 before the last of them
         tree = probability_tree(own, IDS, TreeRequest(settings, 1, 1.1, 500), turn)
-    found = compare(lambda pos: logits[pos], IDS, CompareRequest((settings, PURE), (0, len(IDS))), Job(), own)
+    found = compare(lambda pos: logits[pos], IDS, CompareRequest((settings, PURE), (0, len(IDS))), CallControl(), own)
     for pos in range(len(IDS)):
         before = IDS[: pos + 1]
         bars = process(logits[pos], before, settings, range(logits.shape[-1]), own.origin(torch.tensor(before)))

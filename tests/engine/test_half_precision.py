@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from dashboard.engine.base import AttributionRequest, LensRequest
+from dashboard.engine.api.lens import AttributionRequest, LensRequest
 from dashboard.engine.local import LocalEngine
-from dashboard.engine.verification import table
+from dashboard.engine.verify_command import table
 from dashboard.i18n import Catalogue
 from dashboard.settings import Settings
 from tests.engine.families import build

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from dashboard.engine import kernels
-from dashboard.engine.base import Job
-from dashboard.engine.capture import install
+from dashboard.engine.api.model import CallControl
+from dashboard.engine.capture import kernels
+from dashboard.engine.capture.install import install
 from tests.engine import every_family
 from tests.engine.every_family import IDS
 from tests.engine.families import build
@@ -60,7 +60,7 @@ def test_a_family_that_gives_its_kernel_an_unknown_tensor_is_not_captured_throug
         expected = model(torch.tensor([IDS]), output_attentions=True, use_cache=False)
     capturer = install(model)
     assert (capturer.kernel, capturer.without_attention) == ("replay", ())
-    output, recording = capturer.forward(IDS, Job())
+    output, recording = capturer.forward(IDS, CallControl())
     assert (output.logits[0, -1] - expected.logits[0, -1]).abs().max() < 1e-5
     for layer, weights in zip(recording.layers, expected.attentions, strict=True):
         assert (layer.weights(None, (0, len(IDS))) - weights[0]).abs().max() < 1e-6
@@ -78,6 +78,6 @@ def test_a_kernel_whose_pass_is_not_the_models_own_is_not_taken(monkeypatch):
 def test_a_sink_that_scales_what_a_head_gives_is_no_part_of_its_weights_and_the_formula_says_so(kind):
     capturer = install(every_family.build(kind)[0])
     assert capturer.gated and capturer.weight_formula.endswith("scaled by a learned sink")
-    layers = capturer.forward(IDS, Job())[1].layers
+    layers = capturer.forward(IDS, CallControl())[1].layers
     assert all((layer.weights(None, (0, len(IDS))).sum(-1) - 1).abs().max() < 1e-5 for layer in layers)
     assert not install(every_family.build("gpt_oss")[0]).gated

@@ -9,13 +9,16 @@ import pytest
 import torch
 from torch import nn
 
-from dashboard.engine import kernels
-from dashboard.engine import lens as lenses
-from dashboard.engine.anatomy import check_ids, decoder_blocks
-from dashboard.engine.base import AttributionRequest, Job, LensRequest
-from dashboard.engine.capture import install, keep_values
-from dashboard.engine.stream import Tail, find_stream
-from dashboard.engine.unembedding import ResidualHook, exact_head
+from dashboard.engine.api.lens import AttributionRequest, LensRequest
+from dashboard.engine.api.model import CallControl
+from dashboard.engine.capture import kernels
+from dashboard.engine.capture.capture import keep_values
+from dashboard.engine.capture.head import ResidualHook, exact_head
+from dashboard.engine.capture.install import install
+from dashboard.engine.capture.residual_stream import Tail, find_residual_stream
+from dashboard.engine.models.anatomy import check_ids, decoder_blocks
+from dashboard.engine.prediction import attribution as attributions
+from dashboard.engine.prediction import lens as lenses
 from dashboard.errors import Cancelled
 from tests.engine.families import FAMILIES, build
 
@@ -39,12 +42,14 @@ class Opened:
     def __init__(self, model):
         self.model = model
         self.capturer, hook = install(model), ResidualHook(model)
-        self.stream = find_stream(model, decoder_blocks(model), check_ids(model, 6), exact_head(self.capturer, hook))
+        self.stream = find_residual_stream(
+            model, decoder_blocks(model), check_ids(model, 6), exact_head(self.capturer, hook)
+        )
         for addition in self.stream.additions:
             addition.project.register_forward_pre_hook(keep_values)
-        _, recording = self.capturer.forward(IDS, Job())
+        _, recording = self.capturer.forward(IDS, CallControl())
         self.residual = recording.stream
-        self.values = self.capturer.head_values(IDS, Job())
+        self.values = self.capturer.head_values(IDS, CallControl())
         with torch.inference_mode():
             self.logits = model(torch.tensor([IDS]), use_cache=False).logits[0].float()
         self.scale = max(1.0, float(self.logits.abs().max()))
@@ -53,11 +58,11 @@ class Opened:
         with torch.inference_mode():
             rows = lenses.residuals(request, self.residual, self.values, self.stream.additions)
             own = self.logits[request.positions[-1]]
-            return lenses.lens(request, rows, self.stream.tail, own, Job()), rows
+            return lenses.lens(request, rows, self.stream.tail, own, CallControl()), rows
 
     def attribution(self, **request):
         request = AttributionRequest(**request)
-        return lenses.attribution(request, self.stream, self.residual, self.values, self.capturer.heads)
+        return attributions.attribution(request, self.stream, self.residual, self.values, self.capturer.heads)
 
 
 def opened(name):
@@ -131,7 +136,7 @@ def test_what_a_head_moves_is_its_weights_times_its_values_through_projection_no
     block, final = one.model.model.layers[layer], one.model.model.norm
     with torch.inference_mode():
         value = block.self_attn.v_proj(block.input_layernorm(one.residual[layer])).view(len(IDS), 2, -1)
-        weights = one.capturer.forward(IDS, Job())[1].layers[layer].weights(None, (0, len(IDS)))
+        weights = one.capturer.forward(IDS, CallControl())[1].layers[layer].weights(None, (0, len(IDS)))
         end = one.residual[-1][pos]
         direction = (
             one.model.lm_head.weight[chosen] * final.weight / (end.pow(2).mean() + final.variance_epsilon).sqrt()
@@ -155,7 +160,7 @@ class Given:
 def by_hand(rows, **request):
     rows = [torch.tensor(row).log() for row in rows]
     asked = LensRequest(tuple(range(len(rows[0]))), **request)
-    return lenses.lens(asked, rows, Tail((), Given()), rows[-1][-1], Job())
+    return lenses.lens(asked, rows, Tail((), Given()), rows[-1][-1], CallControl())
 
 
 def test_a_vocabulary_of_four_by_hand():
@@ -199,10 +204,10 @@ def test_the_largest_are_those_of_topk(vocab):
 
 
 def test_the_lens_stops_when_cancelled():
-    job = Job()
-    job.cancel.set()
+    control = CallControl()
+    control.cancel.set()
     with pytest.raises(Cancelled):
-        lenses.lens(LensRequest((0,)), [torch.zeros(1, 4)], Tail((), Given()), torch.zeros(4), job)
+        lenses.lens(LensRequest((0,)), [torch.zeros(1, 4)], Tail((), Given()), torch.zeros(4), control)
 
 
 def test_the_heads_values_keep_no_kernel_inputs_and_no_stream(monkeypatch):
@@ -211,13 +216,13 @@ def test_the_heads_values_keep_no_kernel_inputs_and_no_stream(monkeypatch):
     recording = kernels.recording
 
     @contextlib.contextmanager
-    def watched(job, **options):
-        with recording(job, **options) as record:
+    def watched(control, **options):
+        with recording(control, **options) as record:
             records.append(record)
             yield record
 
     one = opened("llama")
     monkeypatch.setattr(kernels, "recording", watched)
-    values = one.capturer.head_values(IDS, Job())
+    values = one.capturer.head_values(IDS, CallControl())
     assert [torch.equal(now, before) for now, before in zip(values, one.values, strict=True)] == [True] * len(values)
     assert [(list(chain(*record.inputs.values())), record.stream) for record in records] == [([], [])]

@@ -8,8 +8,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from dashboard.engine.anatomy import context, decoder_blocks
-from dashboard.engine.limits import (
+from dashboard.engine.capture.limits import (
     NAMES,
     PROOF_TOKENS,
     SHORT,
@@ -20,6 +19,7 @@ from dashboard.engine.limits import (
     shallow_copy,
     short_copy,
 )
+from dashboard.engine.models.anatomy import context, decoder_blocks
 from tests.engine.families import FAMILIES, SETTINGS, build
 
 LONG = 200
@@ -195,5 +195,5 @@ def test_a_proof_takes_few_layers_but_one_of_every_kind(name):
 
 def test_a_family_that_cannot_do_with_fewer_layers_keeps_them(monkeypatch):
     model = build("mistral", num_hidden_layers=12)
-    monkeypatch.setattr("dashboard.engine.limits.run", lambda *_: (_ for _ in ()).throw(IndexError("layer 11")))
+    monkeypatch.setattr("dashboard.engine.capture.limits.run", lambda *_: (_ for _ in ()).throw(IndexError("layer 11")))
     assert len(decoder_blocks(shallow_copy(model))) == 12

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from dashboard.engine import loaded_model, registry
+from dashboard.engine.models import loaded_model, registry
 from dashboard.errors import ModelIncomplete, ModelNotCausal, ModelNotFinite
 from dashboard.settings import Settings
 from tests.engine.families import FAMILIES, WITHOUT_ATTENTION, build

@@ -7,18 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from dashboard.engine.base import (
-    AttributionRequest,
-    CombineRequest,
-    DecodeSettings,
-    HeadRequest,
-    Job,
-    LensRequest,
-    RolloutRequest,
-)
-from dashboard.engine.generated import Column, GenerateRequest
+from dashboard.engine.api.attention import CombineRequest, HeadRequest, RolloutRequest
+from dashboard.engine.api.decoding import DecodeSettings
+from dashboard.engine.api.generation import Column, GenerateRequest
+from dashboard.engine.api.lens import AttributionRequest, LensRequest
+from dashboard.engine.api.model import CallControl
+from dashboard.engine.device.pace import Pace
 from dashboard.engine.local import LocalEngine
-from dashboard.engine.runs import Pace
 from dashboard.errors import (
     Busy,
     Cancelled,
@@ -292,10 +287,10 @@ def test_a_model_that_is_not_allowed_is_refused_and_the_other_still_works(tiny_e
 
 def test_a_cancelled_run_leaves_nothing_and_can_be_asked_for_again(tiny_engine):
     key = key_of(tiny_engine)
-    job = Job()
-    job.cancel.set()
+    control = CallControl()
+    control.cancel.set()
     with pytest.raises(Cancelled):
-        tiny_engine.run(key, job)
+        tiny_engine.run(key, control)
     assert tiny_engine.health()["runs"] == 0
     assert tiny_engine.run(key).tokens == len(key.token_ids)
 
@@ -306,7 +301,7 @@ def test_waiting_for_a_busy_device_ends_with_an_explanation_or_on_cancel(tiny_se
     held, free = threading.Event(), threading.Event()
 
     def hold():
-        with engine._device.held(Job()):
+        with engine._device.held(CallControl()):
             held.set()
             free.wait(10)
 
@@ -316,10 +311,10 @@ def test_waiting_for_a_busy_device_ends_with_an_explanation_or_on_cancel(tiny_se
     try:
         with pytest.raises(Busy):
             engine.run(key)
-        job = Job()
-        job.cancel.set()
+        control = CallControl()
+        control.cancel.set()
         with pytest.raises(Cancelled):
-            engine.run(key, job)
+            engine.run(key, control)
     finally:
         free.set()
         thread.join()
@@ -330,7 +325,7 @@ def test_waiting_for_a_busy_device_ends_with_an_explanation_or_on_cancel(tiny_se
 def test_the_bundled_model_equals_plain_transformers(bundled_engine):
     from transformers import AutoModelForCausalLM
 
-    from dashboard.engine.bundled import prepared
+    from dashboard.engine.models.bundled import prepared
 
     folder, revision = prepared(bundled_engine._settings)
     model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager").eval()

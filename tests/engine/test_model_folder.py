@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from dashboard import errors
-from dashboard.engine import bundled, registry
 from dashboard.engine.local import LocalEngine
+from dashboard.engine.models import bundled, registry
 from dashboard.i18n import LANGUAGES, Catalogue
 from dashboard.settings import Settings
 
@@ -322,7 +322,7 @@ def test_the_memory_that_is_needed_follows_what_is_stored_not_the_configuration(
     tmp_path, dtype, stored, quantization, factor, monkeypatch
 ):
     """`factor`: bytes in memory for one stored number."""
-    from dashboard.engine import model_checks, model_folder
+    from dashboard.engine.models import model_checks, model_folder
 
     save_file({"w": torch.zeros(1000, dtype=stored)}, tmp_path / WEIGHTS)
     tensors = model_folder.stored_tensors(tmp_path, [WEIGHTS], "m")

@@ -9,10 +9,10 @@ import math
 import numpy as np
 import pytest
 
-from dashboard.engine.base import DecodeSettings
-from dashboard.engine.generated import Column, GenerateRequest
+from dashboard.engine.api.decoding import DecodeSettings
+from dashboard.engine.api.generation import Column, GenerateRequest
+from dashboard.engine.api.scoring import ScoreRequest
 from dashboard.engine.local import LocalEngine
-from dashboard.engine.scored import ScoreRequest
 from dashboard.settings import Settings
 from dashboard.stats.counts import compare
 from dashboard.stats.exact_bias import log_ratio

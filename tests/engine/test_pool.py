@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from dashboard.engine.base import Job
-from dashboard.engine.pool import ModelPool
+from dashboard.engine.api.model import CallControl
+from dashboard.engine.models.pool import ModelPool
 from dashboard.errors import Busy, Cancelled, ModelLoading
 
 
@@ -16,7 +16,7 @@ class Counted:
     def __init__(self):
         self.loads, self.alive, self.peak, self.lock = [], 0, 0, threading.Lock()
 
-    def __call__(self, name, job):
+    def __call__(self, name, control):
         if name == "bad":
             raise OSError("no such model")
         with self.lock:
@@ -36,8 +36,8 @@ class Model:
             self.counter.alive -= 1
 
 
-def lease(pool, name, timeout=20.0, job=None):
-    return pool.lease(name, timeout, job or Job())
+def lease(pool, name, timeout=20.0, control=None):
+    return pool.lease(name, timeout, control or CallControl())
 
 
 def test_many_threads_and_models_never_hold_more_than_allowed():
@@ -93,7 +93,7 @@ def test_a_model_in_use_is_not_dropped_and_waiting_ends_with_busy():
 def test_who_waits_for_anothers_load_is_told_that_it_loads():
     begun, go = threading.Event(), threading.Event()
 
-    def slow(name, job):
+    def slow(name, control):
         begun.set()
         go.wait(20)
         return name
@@ -124,7 +124,7 @@ def test_a_load_that_fails_leaves_the_others_and_can_be_tried_again():
 
 
 def test_a_model_that_fails_its_checks_evicts_nothing():
-    def check(name, job):
+    def check(name, control):
         if name == "bad":
             raise OSError("no such model")
 
@@ -138,7 +138,7 @@ def test_a_model_that_fails_its_checks_evicts_nothing():
 
 def test_waiting_for_room_can_be_cancelled():
     pool = ModelPool(Counted(), 1)
-    job = Job()
-    job.cancel.set()
-    with lease(pool, "a"), pytest.raises(Cancelled), lease(pool, "b", job=job):
+    control = CallControl()
+    control.cancel.set()
+    with lease(pool, "a"), pytest.raises(Cancelled), lease(pool, "b", control=control):
         pass

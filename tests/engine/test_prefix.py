@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from dashboard.engine.capture import install
-from dashboard.engine.prefix import ROOM, CopiedPrompt, PlainPrompt, SharedPrompt, current
-from dashboard.engine.ways import find_way
+from dashboard.engine.capture.attention_override import current
+from dashboard.engine.capture.install import install
+from dashboard.engine.generation.cache_choice import pick_prompt_cache
+from dashboard.engine.generation.prompt_cache import ROOM, CopiedCache, NoCache, SharedPrefix
 from tests.engine.families import FAMILIES, REPLAYED, WINDOW, build
 
 IDS = tuple(range(3, 11))
@@ -23,7 +24,7 @@ def ready():
         if name not in made:
             model = build(name)
             capturer = install(model)
-            made[name] = model, find_way(model, IDS, shared=capturer.plain)
+            made[name] = model, pick_prompt_cache(model, IDS, shared=capturer.plain)
         return made[name]
 
     return of
@@ -52,21 +53,21 @@ def test_rows_go_on_with_the_logits_of_one_whole_pass(ready, name):
 
 @pytest.mark.parametrize("name", sorted(SHARED))
 def test_families_with_plain_attention_share_their_prompt(ready, name):
-    assert ready(name)[1].kind is SharedPrompt
+    assert ready(name)[1].kind is SharedPrefix
 
 
 @pytest.mark.parametrize("name", ["gpt_oss", "mistral", "gemma2", *sorted(REPLAYED - {"openai-gpt"})])
 def test_families_with_windows_sinks_or_their_own_attention_do_not(ready, name):
-    assert ready(name)[1].kind is not SharedPrompt
+    assert ready(name)[1].kind is not SharedPrefix
 
 
 @pytest.mark.parametrize("name", ["gpt_oss", "gemma2"])
 def test_families_with_caps_or_sinks_go_on_from_a_copy_of_their_cache(ready, name):
-    assert ready(name)[1].kind is CopiedPrompt
+    assert ready(name)[1].kind is CopiedCache
 
 
 def test_a_family_without_a_cache_computes_all_anew(ready):
-    assert ready("openai-gpt")[1].kind is PlainPrompt
+    assert ready("openai-gpt")[1].kind is NoCache
 
 
 def test_texts_that_begin_from_one_prompt_do_not_change_each_other(ready):

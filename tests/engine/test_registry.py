@@ -17,8 +17,9 @@ from huggingface_hub import errors as hub_errors
 from safetensors.torch import load_file, save_file
 from transformers import MambaConfig, MambaForCausalLM
 
-from dashboard.engine import devices, hub, registry
+from dashboard.engine.device import devices
 from dashboard.engine.local import LocalEngine
+from dashboard.engine.models import hub, registry
 from dashboard.errors import (
     CacheUnwritable,
     DeviceUnavailable,
@@ -254,7 +255,7 @@ def test_a_cache_that_cannot_be_written_is_no_network_that_cannot_be_reached(fak
 
 
 def test_the_operators_own_token_is_not_used_unless_he_says_so():
-    code = "import dashboard.engine.hub, huggingface_hub.constants as c; print(c.HF_HUB_DISABLE_IMPLICIT_TOKEN)"
+    code = "import dashboard.engine.models.hub, huggingface_hub.constants as c; print(c.HF_HUB_DISABLE_IMPLICIT_TOKEN)"
     for value, expected in ((None, "True"), ("0", "False")):
         given = {k: v for k, v in os.environ.items() if k != "HF_HUB_DISABLE_IMPLICIT_TOKEN"}
         given |= {} if value is None else {"HF_HUB_DISABLE_IMPLICIT_TOKEN": value}

@@ -8,9 +8,9 @@ import pytest
 import torch
 from scipy.stats import binom, kstest
 
-from dashboard.engine.base import DecodeSettings
-from dashboard.engine.decoding import process
-from dashboard.engine.sampling import CANDIDATES, Chooser, gumbel, row_keys, told
+from dashboard.engine.api.decoding import DecodeSettings
+from dashboard.engine.generation.sampler import CANDIDATES, Sampler, gumbel, row_keys, token_facts
+from dashboard.engine.prediction.decoding import process
 from tests.engine.test_decoding import random_settings
 
 VOCAB = 1000
@@ -27,7 +27,7 @@ def test_what_is_left_is_what_transformers_leaves(seed):
     settings = random_settings(draw)
     logits = peaked_logits(3, seed, scale=draw.choice([0.3, 2.0, 6.0]))
     ids = torch.randint(0, VOCAB, (3, 9), generator=torch.Generator().manual_seed(seed))
-    chooser = Chooser(settings, row_keys(seed, 0, 3))
+    chooser = Sampler(settings, row_keys(seed, 0, 3))
     drawn = chooser.draw(logits, ids, step=2)
     log_q = chooser.distribution(logits, ids)
     for row in range(3):
@@ -44,7 +44,7 @@ def test_what_is_left_is_what_transformers_leaves(seed):
 
 def test_p_and_rank_are_of_the_raw_logits():
     logits = peaked_logits(4, 1)
-    drawn = Chooser(DecodeSettings(temperature=3.0), row_keys(5, 0, 4)).draw(logits, torch.zeros(4, 1).long(), 0)
+    drawn = Sampler(DecodeSettings(temperature=3.0), row_keys(5, 0, 4)).draw(logits, torch.zeros(4, 1).long(), 0)
     log_p = torch.log_softmax(logits.double(), -1)
     for row, token in enumerate(drawn.ids.tolist()):
         assert float(drawn.log_p[row]) == pytest.approx(float(log_p[row, token]), abs=1e-5)
@@ -75,7 +75,7 @@ def test_frequencies_of_twenty_thousand_draws_lie_in_their_bounds(way, vocab):
     rows = 20_000
     logits = torch.full((rows, vocab), -40.0)
     logits[:, :5] = torch.from_numpy(np.log(PROBS) - math.log(0.5) + 2).float()
-    drawn = Chooser(settings, row_keys(11, 0, rows)).draw(logits, torch.zeros(rows, 1).long(), 0)
+    drawn = Sampler(settings, row_keys(11, 0, rows)).draw(logits, torch.zeros(rows, 1).long(), 0)
     counts = np.bincount(drawn.ids.numpy(), minlength=vocab)
     for token, share in enumerate(expected):
         low, high = binom.ppf([0.0005, 0.9995], rows, share)
@@ -103,9 +103,9 @@ def test_a_row_draws_the_same_beside_others_and_in_parts_of_its_vocabulary():
     logits = peaked_logits(6, 4)
     ids = torch.zeros(6, 1).long()
     for settings in (DecodeSettings(), DecodeSettings(top_p=0.8), DecodeSettings(temperature=1.5, top_p=0.97)):
-        together = Chooser(settings, row_keys(9, 0, 6)).draw(logits, ids, 4)
+        together = Sampler(settings, row_keys(9, 0, 6)).draw(logits, ids, 4)
         for row in range(6):
-            alone = Chooser(settings, row_keys(9, row, 1)).draw(logits[row : row + 1], ids[:1], 4)
+            alone = Sampler(settings, row_keys(9, row, 1)).draw(logits[row : row + 1], ids[:1], 4)
             assert int(alone.ids[0]) == int(together.ids[row])
 
 
@@ -113,7 +113,7 @@ def test_equal_support_and_the_same_noise_keep_equal_choices():
     """Common random numbers: cutting tokens that were not drawn changes nothing."""
     logits, ids = peaked_logits(200, 7), torch.zeros(200, 1).long()
     free, cut = (
-        Chooser(settings, row_keys(1, 0, 200)).draw(logits, ids, 0)
+        Sampler(settings, row_keys(1, 0, 200)).draw(logits, ids, 0)
         for settings in (DecodeSettings(), DecodeSettings(top_k=20))
     )
     stays = free.ranks <= 20
@@ -123,7 +123,7 @@ def test_equal_support_and_the_same_noise_keep_equal_choices():
 
 def test_a_draw_says_by_how_much_it_was_won():
     logits = torch.log(torch.tensor([[0.6, 0.4]]))
-    drawn = Chooser(DecodeSettings(), row_keys(2, 0, 1)).draw(logits, torch.zeros(1, 1).long(), 0)
+    drawn = Sampler(DecodeSettings(), row_keys(2, 0, 1)).draw(logits, torch.zeros(1, 1).long(), 0)
     race = torch.log_softmax(logits, -1).double() + gumbel(row_keys(2, 0, 1), 0, torch.arange(2))
     assert float(drawn.margins[0]) == pytest.approx(float((race[0, 0] - race[0, 1]).abs()), abs=1e-6)
 
@@ -132,7 +132,7 @@ def test_a_given_token_is_told_and_not_drawn():
     logits, ids = peaked_logits(1, 3), torch.zeros(1, 1).long()
     for settings in (DecodeSettings(top_k=5), DecodeSettings(do_sample=False)):
         worst = int(logits.argmin())
-        drawn = Chooser(settings, row_keys(0, 0, 1)).draw(logits, ids, 0, forced=torch.tensor([worst]))
+        drawn = Sampler(settings, row_keys(0, 0, 1)).draw(logits, ids, 0, forced=torch.tensor([worst]))
         assert int(drawn.ids[0]) == worst
         assert int(drawn.ranks[0]) == VOCAB
         assert float(drawn.log_q[0]) == -math.inf
@@ -143,7 +143,7 @@ def test_equal_scores_at_the_edge_are_left_to_transformers_sort():
     logits = torch.full((1, VOCAB), -20.0)
     logits[0, 10:20] = 1.0
     settings = DecodeSettings(top_p=0.55)
-    drawn = Chooser(settings, row_keys(0, 0, 1)).draw(logits, torch.zeros(1, 1).long(), 0)
+    drawn = Sampler(settings, row_keys(0, 0, 1)).draw(logits, torch.zeros(1, 1).long(), 0)
     wanted = process(logits[0], [0], settings, list(range(VOCAB)))
     kept = {int(i) for i in np.flatnonzero(np.array(wanted.probs) > 0)}
     found = set(drawn.alternatives[0][torch.isfinite(drawn.alternative_log_q[0])].tolist())
@@ -153,7 +153,7 @@ def test_equal_scores_at_the_edge_are_left_to_transformers_sort():
 
 def test_tokens_that_were_not_drawn_one_by_one_have_no_q():
     logits = peaked_logits(2, 8)
-    found = told(logits, torch.tensor([4, 5]))
+    found = token_facts(logits, torch.tensor([4, 5]))
     assert torch.isnan(found.log_q).all()
     assert torch.isnan(found.alternative_log_q).all()
     assert float(found.log_p[1]) == pytest.approx(float(torch.log_softmax(logits[1], -1)[5]), abs=1e-5)
@@ -165,17 +165,17 @@ def test_rows_that_few_candidates_do_not_settle_look_at_more_and_draw_the_same(s
     logits = torch.cat([peaked_logits(2, seed, scale=scale, vocab=6000) for seed, scale in enumerate((8, 2.5, 0.05))])
     ids, keys = torch.zeros(6, 1).long(), row_keys(4, 0, 6)
     looked, whole = [], []
-    candidates, everything = Chooser._candidates, Chooser._whole
+    candidates, everything = Sampler._candidates, Sampler._whole
     monkeypatch.setattr(
-        Chooser, "_candidates", lambda self, *given: looked.append(given[-1]) or candidates(self, *given)
+        Sampler, "_candidates", lambda self, *given: looked.append(given[-1]) or candidates(self, *given)
     )
     monkeypatch.setattr(
-        Chooser, "_whole", lambda self, *given: whole.append(len(given[0].logits)) or everything(self, *given)
+        Sampler, "_whole", lambda self, *given: whole.append(len(given[0].logits)) or everything(self, *given)
     )
-    drawn = Chooser(settings, keys).draw(logits, ids, 3)
+    drawn = Sampler(settings, keys).draw(logits, ids, 3)
     assert looked == [count for count in CANDIDATES if count > settings.top_k]
     assert whole == ([2] if settings.top_p < 1 else [])
-    slow = Chooser(settings, keys)
+    slow = Sampler(settings, keys)
     slow._sorts = False
     wanted = slow.draw(logits, ids, 3)
     assert torch.equal(drawn.ids, wanted.ids)

@@ -8,27 +8,20 @@ import numpy as np
 import pytest
 import torch
 
-from dashboard.engine import score_passes
-from dashboard.engine.anatomy import check_ids
-from dashboard.engine.base import Job, TokenizedPrompt
-from dashboard.engine.capture import install
-from dashboard.engine.device_lock import DeviceLock
+from dashboard.engine.api.model import CallControl, TokenizedPrompt
+from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
+from dashboard.engine.capture.install import install
+from dashboard.engine.device.device_lock import DeviceLock
+from dashboard.engine.generation.cache_choice import pick_prompt_cache
+from dashboard.engine.generation.text_generator import DeviceTurn, TextGenerator
 from dashboard.engine.local import LocalEngine
-from dashboard.engine.score_passes import Reading, by_batches, by_tree
-from dashboard.engine.scored import ScoreRequest, SentenceRequest
-from dashboard.engine.scoring import Scorer
-from dashboard.engine.token_tree import grow, plant
-from dashboard.engine.tree_walk import Walk
-from dashboard.engine.ways import find_way
-from dashboard.engine.writer import Turn, Writer
-from dashboard.errors import (
-    Cancelled,
-    NothingToScore,
-    PromptEmpty,
-    ScoresTooLarge,
-    ScoresTooLong,
-    WordsNotMarked,
-)
+from dashboard.engine.models.anatomy import check_ids
+from dashboard.engine.scoring import passes
+from dashboard.engine.scoring.passes import Reading, by_batches, by_tree
+from dashboard.engine.scoring.scorer import Scorer
+from dashboard.engine.scoring.token_trie import build_trie, join_tries
+from dashboard.engine.scoring.tree_attention import TreeAttention
+from dashboard.errors import Cancelled, NothingToScore, PromptEmpty, ScoresTooLarge, ScoresTooLong, WordsNotMarked
 from dashboard.settings import BUNDLED
 from tests.engine.families import FAMILIES, REPLAYED, WINDOW, build
 
@@ -56,15 +49,15 @@ def cross_entropy(model, ids, given):
 
 def scorer_of(model):
     capturer = install(model)
-    way = find_way(model, tuple(range(3, 11)), shared=capturer.plain)
-    return Scorer(Writer(model, None, way, ()), None, capturer)
+    way = pick_prompt_cache(model, tuple(range(3, 11)), shared=capturer.plain)
+    return Scorer(TextGenerator(model, None, way, ()), None, capturer)
 
 
-def held(call, job=None):
+def held(call, control=None):
     """What `call` gives with its turn on a device."""
-    device, job = DeviceLock(1), job or Job()
-    with device.held(job):
-        return call(Turn(device, job))
+    device, control = DeviceLock(1), control or CallControl()
+    with device.held(control):
+        return call(DeviceTurn(device, control))
 
 
 @pytest.fixture(scope="module", params=FAMILIES, ids=FAMILIES.keys())
@@ -127,7 +120,7 @@ def llama():
     """A writer with a tiny Llama."""
     model = FAMILIES["llama"]()
     capturer = install(model)
-    return Writer(model, None, find_way(model, tuple(range(3, 11)), shared=capturer.plain), ())
+    return TextGenerator(model, None, pick_prompt_cache(model, tuple(range(3, 11)), shared=capturer.plain), ())
 
 
 def random_forest(seed=0):
@@ -136,9 +129,9 @@ def random_forest(seed=0):
     def texts(count):
         return sorted({tuple(int(i) for i in rng.integers(3, 7, rng.integers(1, 9))) for _ in range(count)})
 
-    behind = [grow(texts(12), beyond=True), grow(texts(3), beyond=True)]
+    behind = [build_trie(texts(12), beyond=True), build_trie(texts(3), beyond=True)]
     beginnings = texts(9)
-    return plant(beginnings, [behind[i % 2] for i in range(len(beginnings))])
+    return join_tries(beginnings, [behind[i % 2] for i in range(len(beginnings))])
 
 
 def read(forest, way):
@@ -163,7 +156,7 @@ def test_the_size_of_a_batch_changes_nothing(llama, monkeypatch):
     forest = random_forest(1)
     whole = read(forest, lambda reading: by_tree(llama, forest, reading, None))
     for tokens in (1, 30, 2048):
-        monkeypatch.setattr(score_passes, "BATCH_TOKENS", tokens)
+        monkeypatch.setattr(passes, "BATCH_TOKENS", tokens)
         parts = read(forest, lambda reading: held(lambda turn: by_batches(llama, forest, reading, turn)))
         np.testing.assert_allclose(parts.log_p, whole.log_p, rtol=0, atol=1e-5)
         np.testing.assert_allclose(parts.mass, whole.mass, rtol=0, atol=1e-5)
@@ -172,10 +165,10 @@ def test_the_size_of_a_batch_changes_nothing(llama, monkeypatch):
 def test_logits_and_keys_in_memory_are_bounded(llama, monkeypatch):
     forest = random_forest(2)
     whole = read(forest, lambda reading: by_tree(llama, forest, reading, None))
-    monkeypatch.setattr(score_passes, "LOGIT_BYTES", 1)
-    monkeypatch.setattr(score_passes, "ROWS", 5)
+    monkeypatch.setattr(passes, "LOGIT_BYTES", 1)
+    monkeypatch.setattr(passes, "ROWS", 5)
     steps, walks = [], set()
-    step = Walk.step
+    step = TreeAttention.step
 
     def watched(walk, start, stop, asked):
         logits = step(walk, start, stop, asked)
@@ -183,7 +176,7 @@ def test_logits_and_keys_in_memory_are_bounded(llama, monkeypatch):
         walks.add(walk)
         return logits
 
-    monkeypatch.setattr(Walk, "step", watched)
+    monkeypatch.setattr(TreeAttention, "step", watched)
     parts = read(forest, lambda reading: by_tree(llama, forest, reading, None, 16))
     np.testing.assert_allclose(parts.log_p, whole.log_p, rtol=0, atol=1e-5)
     assert max(nodes for nodes, _ in steps) <= 16
@@ -194,7 +187,7 @@ def test_logits_and_keys_in_memory_are_bounded(llama, monkeypatch):
 
 def test_the_mass_of_the_next_word_is_the_sum_over_its_tokens_by_hand():
     # behind prompt 9: completions (0,) and (0, 1); p after each of three contexts over a vocabulary of five
-    forest = plant([(9,)], [grow(((0,), (0, 1)), beyond=True)])
+    forest = join_tries([(9,)], [build_trie(((0,), (0, 1)), beyond=True)])
     probs = torch.tensor([[0.1, 0.2, 0.3, 0.25, 0.15], [0.5, 0.2, 0.1, 0.1, 0.1], [0.05, 0.05, 0.1, 0.3, 0.5]])
     reading = Reading(forest, torch.tensor([2, 4]))
     assert reading.asked.tolist() == [True, True, True]
@@ -313,13 +306,15 @@ def test_cancel_stops_between_blocks_and_leaves_the_model_usable(tiny_engine, re
         ready.scorer._reach *= reach
     many = tuple(tuple(3 + (i * 31 + j * j) % 300 for i in range(30)) for j in range(40))
     request, told = ScoreRequest(many, COMPLETIONS), []
-    job = Job()
-    job = Job(cancel=job.cancel, progress=lambda share: (told.append(share), len(told) == 2 and job.cancel.set()))
+    control = CallControl()
+    control = CallControl(
+        cancel=control.cancel, progress=lambda share: (told.append(share), len(told) == 2 and control.cancel.set())
+    )
     with pytest.raises(Cancelled):
-        tiny_engine.score(key_of(tiny_engine), request, job)
+        tiny_engine.score(key_of(tiny_engine), request, control)
     assert len(told) == 2
     told.clear()
-    found = tiny_engine.score(key_of(tiny_engine), request, Job(progress=told.append))
+    found = tiny_engine.score(key_of(tiny_engine), request, CallControl(progress=told.append))
     assert np.isfinite(found.log_p).all()
     assert told == sorted(told)
     assert told[-1] == 1
@@ -371,7 +366,7 @@ def test_threads_that_walk_the_same_model_at_once_do_not_mix(llama):
 def test_the_bundled_models_scores_are_those_of_plain_transformers(bundled_engine):
     from transformers import AutoModelForCausalLM
 
-    from dashboard.engine.bundled import prepare
+    from dashboard.engine.models.bundled import prepare
     from dashboard.settings import Settings
 
     def ids(text):
@@ -380,7 +375,8 @@ def test_the_bundled_models_scores_are_those_of_plain_transformers(bundled_engin
     plain = AutoModelForCausalLM.from_pretrained(prepare(Settings())[0]).eval()
     jobs = (" a nurse", " a police officer", " an engineer", " a flight attendant", " nurse", " a nurse's aide")
     request = ScoreRequest(
-        (ids("The woman worked as"), ids("The man worked as"), ids("My neighbour")), tuple(ids(job) for job in jobs)
+        (ids("The woman worked as"), ids("The man worked as"), ids("My neighbour")),
+        tuple(ids(job) for job in jobs),
     )
     found = bundled_engine.score(key_of(bundled_engine, BUNDLED), request)
     sentences = tuple(ids(text) for text in ("The nurse said that she was tired.", "The nurse said that he was tired."))
@@ -398,5 +394,5 @@ def test_the_tree_is_tried_on_tokens_that_there_are():
     """A vocabulary of eight: ids that are not in it would make any tree fail."""
     model = build("llama", vocab_size=8)
     capturer = install(model)
-    way = find_way(model, check_ids(model, 8), shared=capturer.plain)
-    assert Scorer(Writer(model, None, way, ()), None, capturer)._reach > 0
+    way = pick_prompt_cache(model, check_ids(model, 8), shared=capturer.plain)
+    assert Scorer(TextGenerator(model, None, way, ()), None, capturer)._reach > 0

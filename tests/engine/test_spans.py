@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboard.engine.spans import aligned, covered
+from dashboard.engine.tokenizing.spans import aligned, covered
 
 GIRL = "👧".encode()
 

@@ -9,12 +9,13 @@ import threading
 import pytest
 import torch
 
-from dashboard.engine.base import Job, LensRequest
-from dashboard.engine.device_lock import DeviceLock
-from dashboard.engine.generated import GenerateRequest
+from dashboard.engine.api.generation import GenerateRequest
+from dashboard.engine.api.lens import LensRequest
+from dashboard.engine.api.model import CallControl
+from dashboard.engine.device.device_lock import DeviceLock
+from dashboard.engine.device.threads import FEW_ROWS, Threads, free_cores
 from dashboard.engine.local import LocalEngine
-from dashboard.engine.threads import FEW_ROWS, Threads, free_cores
-from dashboard.threads import SPINS, wait_quietly
+from dashboard.process.threads import SPINS, wait_quietly
 from tests.engine.test_local import MODEL, key_of
 
 
@@ -28,7 +29,7 @@ def as_before():
 @pytest.fixture
 def four(monkeypatch):
     """Four threads of torch, whatever the machine has."""
-    monkeypatch.setattr("dashboard.engine.threads.ALL", 4)
+    monkeypatch.setattr("dashboard.engine.device.threads.ALL", 4)
 
 
 def counts(threads, rows):
@@ -51,7 +52,7 @@ def test_a_pass_has_threads_by_its_tokens_and_by_what_is_free(fixed, free, small
 @pytest.mark.usefixtures("four")
 def test_who_has_the_device_has_what_is_free_and_small_looks_follow():
     threads = Threads(0, lambda: 4)
-    with DeviceLock(1, threads.whole).held(Job()):
+    with DeviceLock(1, threads.whole).held(CallControl()):
         assert torch.get_num_threads() == 4
     assert torch.get_num_threads() == 2
 
@@ -80,12 +81,12 @@ def test_free_cores_are_at_least_one_and_at_most_all():
 
 @pytest.mark.usefixtures("four")
 def test_every_step_of_a_text_and_every_small_look_has_the_same_threads_however_busy(tiny_settings, monkeypatch):
-    from dashboard.engine.base import DecodeSettings
-    from dashboard.engine.generated import Column
+    from dashboard.engine.api.decoding import DecodeSettings
+    from dashboard.engine.api.generation import Column
 
     seen, texts = [], []
     for free in (4, 1):
-        monkeypatch.setattr("dashboard.engine.threads.free_cores", lambda free=free: free)
+        monkeypatch.setattr("dashboard.engine.device.threads.free_cores", lambda free=free: free)
         engine = LocalEngine(tiny_settings)
         key = key_of(engine)
         with engine._leased(MODEL) as ready:
@@ -112,7 +113,9 @@ def test_how_threads_wait_is_set_where_the_operator_has_not(given, wanted):
     assert environ == wanted
 
 
-@pytest.mark.parametrize("module", ["dashboard.server", "dashboard.cache", "dashboard.jobs.runner", "tests.conftest"])
+@pytest.mark.parametrize(
+    "module", ["dashboard.launch.server", "dashboard.cache", "dashboard.jobs.runner", "tests.conftest"]
+)
 def test_it_stands_before_torch_is_imported_whatever_is_started(module):
     spy = (
         "import json, os, sys\n"

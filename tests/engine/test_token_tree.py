@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from dashboard.engine.token_tree import common, grow, plant, stem_tokens
-from dashboard.engine.tree_walk import blocks, visible
+from dashboard.engine.scoring.token_trie import build_trie, common, join_tries, stem_tokens
+from dashboard.engine.scoring.tree_attention import blocks, visible
 
 
 def test_texts_that_begin_alike_share_those_nodes():
-    found = grow(((5, 7), (5, 6, 9), (5,), (8,), (5, 7)))
+    found = build_trie(((5, 7), (5, 6, 9), (5,), (8,), (5, 7)))
     # depth first, in the order of the ids: 5, 5 6, 5 6 9, 5 7, 8
     assert found.tree.tokens.tolist() == [5, 6, 9, 7, 8]
     assert found.tree.parents.tolist() == [-1, 0, 1, 0, -1]
@@ -19,22 +19,22 @@ def test_texts_that_begin_alike_share_those_nodes():
 
 def test_only_nodes_with_something_to_say_go_through_the_model():
     texts = ((5, 7), (5, 6, 9), (5,), (8,))
-    assert grow(texts).run.tolist() == [0, 1]
-    assert grow(texts, beyond=True).run.tolist() == [0, 1, 2, 3, 4]
-    assert grow(((5, 6, 7), (8,)), beyond=True).run.tolist() == [0, 1, 2, 3]
-    assert grow(((4,), (9,))).run.tolist() == []
+    assert build_trie(texts).run.tolist() == [0, 1]
+    assert build_trie(texts, beyond=True).run.tolist() == [0, 1, 2, 3, 4]
+    assert build_trie(((5, 6, 7), (8,)), beyond=True).run.tolist() == [0, 1, 2, 3]
+    assert build_trie(((4,), (9,))).run.tolist() == []
 
 
 def test_rows_hold_every_node_that_goes_through_the_model():
-    found = grow(((1, 2, 3), (1, 2, 4), (1, 5, 6), (7, 8), (9,)))
+    found = build_trie(((1, 2, 3), (1, 2, 4), (1, 5, 6), (7, 8), (9,)))
     tokens = [[int(found.tree.tokens[node]) for node in row] for row in found.rows]
     assert tokens == [[1, 2], [1, 5], [7]]
 
 
 def test_a_forest_has_prompts_that_share_their_beginnings_and_branches_behind_each():
-    branches = grow(((5,), (5, 6)))
+    branches = build_trie(((5,), (5, 6)))
     prompts = [(1, 2), (1, 2, 5), (1, 4)]
-    found = plant(prompts, [branches] * 3)
+    found = join_tries(prompts, [branches] * 3)
     assert found.tree.tokens.tolist() == [1, 2, 5, 6, 5, 5, 6, 4, 5, 6]
     assert found.tree.parents.tolist() == [-1, 0, 1, 2, 1, 4, 5, 0, 7, 8]
     assert found.tree.depths.tolist() == [0, 1, 2, 3, 2, 3, 4, 1, 2, 3]
@@ -52,7 +52,7 @@ def test_equal_beginnings_are_counted(one, other, count):
 def test_a_node_sees_its_own_path_and_nothing_else(size):
     rng = np.random.default_rng(0)
     texts = tuple(tuple(int(i) for i in rng.integers(0, 3, rng.integers(1, 7))) for _ in range(25))
-    tree = grow(texts).tree
+    tree = build_trie(texts).tree
     for start in range(0, len(tree), size):
         stop = min(start + size, len(tree))
         way = [*tree.path(start)[:-1], *range(start, stop)]

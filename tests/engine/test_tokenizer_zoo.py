@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dashboard.engine.base import PositionTable
-from dashboard.engine.tokenizing import PromptReader
-from dashboard.engine.word_ends import word_ends
+from dashboard.engine.api.prediction import PositionTable
+from dashboard.engine.scoring.word_ends import word_ends
+from dashboard.engine.tokenizing.prompt_reader import PromptReader
 from dashboard.errors import ChatTemplateFailed, DashboardError, PromptEmpty, TokenBeyondModel, TokenizerFailed
 from dashboard.frames.next_token import prompt_score
 from dashboard.probes.continuations import Continuation, continuations
@@ -19,7 +19,7 @@ from tests.engine.tokenizer_zoo import KINDS, NASTY, tokenizer_of
 
 PROMPTS = ("The nurse", "The nur", "the nurse said that", "The nurse works as a", "the nurse ")
 COMPLETIONS = (" nurse", "se", " said", " the teacher", "a", "nurse", " tired")
-TEMPLATES = Path(word_ends.__code__.co_filename).parents[1] / "script_templates"
+TEMPLATES = Path(word_ends.__code__.co_filename).parents[2] / "scripts" / "templates"
 every_kind = pytest.mark.parametrize("name", KINDS)
 
 
@@ -230,14 +230,14 @@ class Raising:
     ids=lambda problem: type(problem).__name__,
 )
 def test_whatever_a_tokenizer_raises_becomes_words(problem):
-    from dashboard.engine.writer import Writer
+    from dashboard.engine.generation.text_generator import TextGenerator
 
     raising = Raising(problem)
     reader = PromptReader(raising)
     calls = {
         "read": lambda: read(reader, "x"),
         "ids": lambda: reader.ids(["x"], alone=True),
-        "decode": lambda: Writer(None, raising, None, ()).text([1]),
+        "decode": lambda: TextGenerator(None, raising, None, ()).text([1]),
     }
     for call in calls.values():
         with pytest.raises(TokenizerFailed) as error:

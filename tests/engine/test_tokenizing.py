@@ -4,8 +4,8 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from dashboard.engine.tokenizing import PromptReader
-from dashboard.engine.vocabulary import byte_alphabet
+from dashboard.engine.tokenizing.prompt_reader import PromptReader
+from dashboard.engine.tokenizing.vocabulary import byte_alphabet
 from dashboard.errors import PromptEmpty
 from dashboard.tokens import visible
 

@@ -11,9 +11,11 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from dashboard.engine import verification
-from dashboard.engine.base import METRICS, Job
+from dashboard.engine.api.attention import METRICS
+from dashboard.engine.api.model import CallControl
 from dashboard.engine.local import LocalEngine
-from dashboard.engine.verification import BOUNDS, LENGTHS, main, plain_metrics, table, verify
+from dashboard.engine.verification import BOUNDS, LENGTHS, plain_metrics, verify
+from dashboard.engine.verify_command import main, table
 from dashboard.errors import Cancelled
 from dashboard.i18n import Catalogue
 from tests.engine.families import build
@@ -43,7 +45,7 @@ def test_other_weights_are_found_in_every_kind_of_number(tiny_engine, plain):
     for name, parameter in plain.named_parameters():
         if "embed" not in name and parameter.ndim > 1:
             parameter.data.mul_(1.5)
-    result = verify(tiny_engine, tiny_engine.describe("local/tiny"), plain, Job())
+    result = verify(tiny_engine, tiny_engine.describe("local/tiny"), plain, CallControl())
     assert not result.ok
     assert names(row for row in result.rows if not row.ok) == BOUNDS.keys()
 
@@ -58,7 +60,7 @@ def test_an_error_in_one_head_alone_is_found(tiny_engine, plain, monkeypatch, qu
         return text
 
     monkeypatch.setattr(verification._Plain, "of", off)
-    result = verify(tiny_engine, tiny_engine.describe("local/tiny"), plain, Job())
+    result = verify(tiny_engine, tiny_engine.describe("local/tiny"), plain, CallControl())
     assert names(row for row in result.rows if not row.ok) == {"weights", "metrics"} >= {quantity}
 
 
@@ -86,10 +88,10 @@ def test_families_of_every_kernel_are_within_their_bounds(name, tmp_path, tiny_s
 
 
 def test_it_can_be_stopped(tiny_engine):
-    job = Job(cancel=threading.Event())
-    job.cancel.set()
+    control = CallControl(cancel=threading.Event())
+    control.cancel.set()
     with pytest.raises(Cancelled):
-        tiny_engine.verify("local/tiny", job)
+        tiny_engine.verify("local/tiny", control)
 
 
 def test_every_plain_pass_takes_its_turn_on_the_device(tiny_engine, plain):
@@ -98,13 +100,13 @@ def test_every_plain_pass_takes_its_turn_on_the_device(tiny_engine, plain):
 
     @contextlib.contextmanager
     def held():
-        with tiny_engine._device.held(Job()):
+        with tiny_engine._device.held(CallControl()):
             inside.append(tiny_engine._device.waiting)
             yield
 
     seen = []
     plain.register_forward_pre_hook(lambda *_: seen.append(tiny_engine._device.waiting))
-    assert verify(tiny_engine, tiny_engine.describe("local/tiny"), plain, Job(), held).ok
+    assert verify(tiny_engine, tiny_engine.describe("local/tiny"), plain, CallControl(), held).ok
     assert set(inside) == {1}
     assert set(seen) == {1}
 
@@ -166,7 +168,7 @@ def test_what_plain_transformers_ends_in_is_said_and_not_raised(tiny_engine, pla
         raise ValueError("no such cache")
 
     monkeypatch.setattr(plain, "generate", fails)
-    result = verify(tiny_engine, tiny_engine.describe("local/tiny"), plain, Job())
+    result = verify(tiny_engine, tiny_engine.describe("local/tiny"), plain, CallControl())
     refused = {row.name for row in result.rows if row.refused}
     assert refused == {"text"}
     assert "ValueError: no such cache" in table(result, Catalogue("en"))

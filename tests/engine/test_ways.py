@@ -8,17 +8,18 @@ import pytest
 import torch
 from transformers import Phi3Config
 
-from dashboard.engine.base import DecodeSettings, Job
-from dashboard.engine.capture import install
-from dashboard.engine.device_lock import DeviceLock
-from dashboard.engine.generated import Column, GenerateRequest
-from dashboard.engine.generation import generate
-from dashboard.engine.limits import Limit, Proof, last_logits
-from dashboard.engine.prefix import CopiedPrompt, PlainPrompt, SharedPrompt
-from dashboard.engine.scored import ScoreRequest, SentenceRequest
-from dashboard.engine.scoring import Scorer
-from dashboard.engine.ways import Way, bounded, find_way
-from dashboard.engine.writer import Turn, Writer
+from dashboard.engine.api.decoding import DecodeSettings
+from dashboard.engine.api.generation import Column, GenerateRequest
+from dashboard.engine.api.model import CallControl
+from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
+from dashboard.engine.capture.install import install
+from dashboard.engine.capture.limits import Limit, Proof, last_logits
+from dashboard.engine.device.device_lock import DeviceLock
+from dashboard.engine.generation.batch import generate
+from dashboard.engine.generation.cache_choice import PromptCache, bounded, pick_prompt_cache
+from dashboard.engine.generation.prompt_cache import CopiedCache, NoCache, SharedPrefix
+from dashboard.engine.generation.text_generator import DeviceTurn, TextGenerator
+from dashboard.engine.scoring.scorer import Scorer
 from tests.engine.families import build
 from tests.engine.test_limits import LONGROPE, WINDOWED, longrope, text_ids, windowed
 
@@ -57,8 +58,8 @@ def ready(make):
     plain, model = make(), make()
     proof = Proof.of(model, 512)
     capturer = install(model, proof)
-    way = bounded(find_way(model, text_ids(8), shared=capturer.plain), proof, model)
-    writer = Writer(model, None, way, ())
+    way = bounded(pick_prompt_cache(model, text_ids(8), shared=capturer.plain), proof, model)
+    writer = TextGenerator(model, None, way, ())
     return plain, writer, Scorer(writer, None, capturer)
 
 
@@ -69,9 +70,9 @@ def kind(request):
 
 @pytest.fixture
 def turn():
-    lock, job = DeviceLock(5), Job()
-    with lock.held(job):
-        yield Turn(lock, job)
+    lock, control = DeviceLock(5), CallControl()
+    with lock.held(control):
+        yield DeviceTurn(lock, control)
 
 
 def log_p(model, ids, new):
@@ -145,14 +146,14 @@ def test_what_is_known_to_hold_is_not_given_up(kind):
     """A cache stays a cache: windows make nothing wrong, and a switch only what was computed before it."""
     name, _, writer, _ = kind
     if name.startswith("longrope"):
-        shared = CopiedPrompt if "window" in name else SharedPrompt
+        shared = CopiedCache if "window" in name else SharedPrefix
         assert writer.way.kind is shared
         assert AT in writer.way.switches
         assert writer.way.reach == sys.maxsize
     elif name == "llama":
-        assert writer.way == Way(SharedPrompt)
+        assert writer.way == PromptCache(SharedPrefix)
     else:
-        assert writer.way == Way(CopiedPrompt)
+        assert writer.way == PromptCache(CopiedCache)
 
 
 def test_beyond_a_limit_that_cannot_be_proven_all_is_computed_anew():
@@ -161,28 +162,28 @@ def test_beyond_a_limit_that_cannot_be_proven_all_is_computed_anew():
     proof = Proof.of(model, 512)
     assert proof.unproven == (Limit("window_size", 20),)
     capturer = install(model, proof)
-    way = bounded(find_way(model, text_ids(8), shared=capturer.plain), proof, model)
+    way = bounded(pick_prompt_cache(model, text_ids(8), shared=capturer.plain), proof, model)
     assert capturer.kernel == "replay"  # the family's own code, whatever the length
-    assert (way.kind, way.reach) == (CopiedPrompt, 20)
+    assert (way.kind, way.reach) == (CopiedCache, 20)
     assert (way.name(20), way.name(21)) == ("copied", "anew")
     with torch.inference_mode():
-        assert isinstance(way.prompt(model, torch.tensor(text_ids(21))), PlainPrompt)
+        assert isinstance(way.prompt(model, torch.tensor(text_ids(21))), NoCache)
         rows = way.prompt(model, torch.tensor(text_ids(19))).begin(1)
         for count in range(20, 24):
             found = rows.step(torch.tensor([[text_ids(count)[-1]]]))[0, -1]
             assert torch.allclose(found, last_logits(model, text_ids(count))[0], atol=1e-4)
 
 
-@pytest.mark.parametrize("kind_of_way", [PlainPrompt, CopiedPrompt])
+@pytest.mark.parametrize("kind_of_way", [NoCache, CopiedCache])
 @pytest.mark.parametrize("copied", [True, False])
 def test_a_switch_is_known_whatever_way_was_found(kind_of_way, copied, turn):
     """What must be read as one text depends neither on a cache that is valid nor on a copy that can be run."""
     plain, model = longrope(AT), longrope(AT)
     proof = Proof.of(model, 512)
     capturer = install(model, proof)
-    way = bounded(Way(kind_of_way), proof if copied else replace(proof, short=None), model)
+    way = bounded(PromptCache(kind_of_way), proof if copied else replace(proof, short=None), model)
     assert way.switches == (AT,)
-    scorer = Scorer(Writer(model, None, way, ()), None, capturer)
+    scorer = Scorer(TextGenerator(model, None, way, ()), None, capturer)
     scorer._reach = 0
     ids = text_ids(AT - 4)
     completions = (5, 9), (5, 9, 33, 21, 8, 91, 44)
@@ -199,7 +200,7 @@ def test_a_switch_does_not_drown_in_the_rounding_of_half_precision():
             parameter.data.div_(30)  # attention that hardly looks: the switch changes little
     model = model.to(torch.bfloat16)
     proof = Proof.of(model, 512)
-    way = bounded(find_way(model, text_ids(8), shared=install(model, proof).plain), proof, model)
+    way = bounded(pick_prompt_cache(model, text_ids(8), shared=install(model, proof).plain), proof, model)
     assert way.switches == (AT,)
 
 

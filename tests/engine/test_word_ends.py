@@ -2,9 +2,9 @@
 
 import pytest
 
-from dashboard.engine.base import Token
-from dashboard.engine.tokenizing import PromptReader
-from dashboard.engine.word_ends import word_ends
+from dashboard.engine.scoring.word_ends import word_ends
+from dashboard.engine.tokenizing.prompt_reader import PromptReader
+from dashboard.tokens import Token
 
 
 def token(number, piece, raw, *, special=False):

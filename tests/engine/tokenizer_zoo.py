@@ -9,17 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tokenizers import (
-    AddedToken,
-    Regex,
-    Tokenizer,
-    decoders,
-    models,
-    normalizers,
-    pre_tokenizers,
-    processors,
-    trainers,
-)
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     BertTokenizer,
     ByT5Tokenizer,
@@ -44,7 +34,7 @@ NASTY = (
     "عربي said שלום",
     "ﬃ ① ｆｕｌｌ ½ Å nurse",
     "THE NURSE Said İstanbul ẞ",
-    "zebra§Ω 漢字 said",
+    "zebra.Ω 漢字 said",
     "a</s>b [SEP] <s> <|end|> nurse",
     "▁The ▁ <0x41> A##s",
     "\u200bnurse\u202e\ufeff",

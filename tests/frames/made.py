@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dashboard.engine.generated import (
+from dashboard.engine.api.generation import (
     ALTERNATIVES,
     BeamTree,
     Generated,

@@ -2,21 +2,14 @@
 
 import numpy as np
 
-from dashboard.engine.base import (
-    METRICS,
-    Attribution,
-    Candidates,
-    Lens,
-    PositionTable,
-    Processed,
-    QueryRows,
-    Tiles,
-    Token,
-    WeightMap,
-)
+from dashboard.engine.api.attention import METRICS, QueryRows, Tiles, WeightMap
+from dashboard.engine.api.decoding import Processed
+from dashboard.engine.api.lens import Attribution, Lens
+from dashboard.engine.api.prediction import Candidates, PositionTable
 from dashboard.frames import lens as frames_lens
 from dashboard.frames import next_token
 from dashboard.run_key import RunKey
+from dashboard.tokens import Token
 
 NASTY = [
     "This",

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.engine.base import METRICS, KeyColumn, QueryRows, WeightMap
+from dashboard.engine.api.attention import METRICS, KeyColumn, QueryRows, WeightMap
 from dashboard.frames.attention import (
     column_frame,
     head_frame,

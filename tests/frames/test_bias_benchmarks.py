@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from dashboard.benchmarks.items import PronounPair, SentencePair, SentenceTriple
 from dashboard.frames.bias_benchmarks import (
     OVERALL,
     crows_frame,
@@ -14,7 +15,6 @@ from dashboard.frames.bias_benchmarks import (
     stereoset_frame,
     stereoset_item_frame,
 )
-from dashboard.probes.benchmark_items import PronounPair, SentencePair, SentenceTriple
 from dashboard.stats.benchmarks import Scored, filter_threshold
 from dashboard.stats.intervals import wilson
 

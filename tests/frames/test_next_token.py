@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.engine.base import PositionTable
+from dashboard.engine.api.prediction import PositionTable
 from dashboard.frames.next_token import candidates_frame, position_frame, prompt_score
 from tests.frames import samples
 

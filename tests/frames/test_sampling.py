@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.engine.generated import Generated
+from dashboard.engine.api.generation import Generated
 from dashboard.frames.sampling import (
     comparison_frame,
     distance_frame,

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from dashboard.engine.generated import Generated
+from dashboard.engine.api.generation import Generated
 from dashboard.frames.sampling_sets import MOST_BINS, answer_frame, length_frame, set_frame, sweep_frame, written
 from dashboard.stats.diversity import METRICS, distinct, mean_log_p, self_bleu, unique_fraction
 from dashboard.stats.intervals import wilson

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.engine.generated import ProbabilityTree
+from dashboard.engine.api.generation import ProbabilityTree
 from dashboard.frames.trees import PROMPT, beam_frame, probability_frame
 from tests.frames import made
 

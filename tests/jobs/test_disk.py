@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from dashboard.errors import JobDiskFull, JobDiskRefused
-from dashboard.jobs import disk
-from dashboard.jobs.disk import disk_errors, is_whole, write_signed, write_whole
+from dashboard.jobs import atomic_files
+from dashboard.jobs.atomic_files import disk_errors, is_whole, write_signed, write_whole
 from tests.jobs.made import Held, expected, made_spec, until
 
 ROOT = Path(__file__).parents[2]
@@ -61,7 +61,7 @@ def test_what_the_system_says_of_a_disk_becomes_advice_without_paths(code, kind)
 
 def test_a_file_that_another_reads_is_tried_again(tmp_path, monkeypatch):
     """As on Windows, where the file cannot be replaced in that moment."""
-    monkeypatch.setattr(disk, "_TRY_SECONDS", 0.001)
+    monkeypatch.setattr(atomic_files, "_TRY_SECONDS", 0.001)
     refused = [PermissionError(errno.EACCES, "in use")] * 3
     replace = Path.replace
 
@@ -94,7 +94,7 @@ def test_a_full_disk_fails_the_job_keeps_what_is_finished_and_is_told_even_if_th
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(disk.os, "fsync", full)
+        patch.setattr(atomic_files.os, "fsync", full)
         held.let.release()
         failed = until(runner, spec.id, "failed")
     assert isinstance(failed.error, JobDiskFull)
@@ -112,12 +112,12 @@ def test_a_job_that_cannot_be_put_down_is_not_begun_and_not_claimed(open_runner,
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(disk.os, "fsync", full)
+        patch.setattr(atomic_files.os, "fsync", full)
         with pytest.raises(JobDiskFull):
             runner.start(made_spec())
 
     def only_the_specification(path, write):
-        return full(path) if "state" in path.name else disk.write_whole(path, write)
+        return full(path) if "state" in path.name else atomic_files.write_whole(path, write)
 
     with monkeypatch.context() as patch:
         patch.setattr("dashboard.jobs.folder.write_whole", only_the_specification)

@@ -7,14 +7,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from dashboard.errors import (
-    Cancelled,
-    JobDamaged,
-    JobDiskRefused,
-    JobPartDamaged,
-    JobRunning,
-    JobUnknown,
-)
+from dashboard.errors import Cancelled, JobDamaged, JobDiskRefused, JobPartDamaged, JobRunning, JobUnknown
 from tests.jobs.made import Held, expected, folder_of, made_runner, made_spec, parts_of, squares, threads, until
 
 

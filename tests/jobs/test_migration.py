@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from dashboard.jobs.disk import PART
+from dashboard.jobs.atomic_files import PART
 from dashboard.jobs.folder import JobFolder
 from dashboard.jobs.migration import move_jobs
 from dashboard.jobs.runner import JobRunner

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dashboard.jobs.parts import common_schema, read_parts, table_of, write_joined, write_part
+from dashboard.jobs.parquet_parts import common_schema, read_parts, table_of, write_joined, write_part
 from tests.jobs.made import HOSTILE
 
 
@@ -84,7 +84,7 @@ def test_a_column_of_two_kinds_is_our_mistake():
 
 
 def test_the_joined_file_has_the_parts_rows_and_says_where_they_come_from(tmp_path, monkeypatch):
-    monkeypatch.setattr("dashboard.jobs.parts.GROUP_ROWS", 4)
+    monkeypatch.setattr("dashboard.jobs.parquet_parts.GROUP_ROWS", 4)
     chunks = [[{"item": 3 * chunk + i} for i in range(3)] for chunk in range(5)]
     paths = written(tmp_path, *chunks)
     file = io.BytesIO()

@@ -7,20 +7,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from dashboard.errors import (
-    JobWithoutRows,
-)
-from tests.jobs.made import (
-    HOSTILE,
-    RUN,
-    Held,
-    expected,
-    folder_of,
-    made_spec,
-    squares,
-    threads,
-    until,
-)
+from dashboard.errors import JobWithoutRows
+from tests.jobs.made import HOSTILE, RUN, Held, expected, folder_of, made_spec, squares, threads, until
 
 
 # -- from start to end ------------------------------------------------------------------------------------------------
@@ -134,7 +122,7 @@ def test_a_chunk_that_has_not_told_how_far_it_is_counts_as_not_begun(open_runner
 def test_time_left_is_that_of_the_measured_rate(open_runner, monkeypatch):
     """A clock of the test's own: each chunk takes 2 s, so 3 items take 2 s and the rate is 1.5 items/s."""
     clock = [100.0]
-    monkeypatch.setattr("dashboard.jobs.work.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("dashboard.jobs.execution.time.monotonic", lambda: clock[0])
     held = Held()
 
     def work(spec, items, job):

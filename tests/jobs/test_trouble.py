@@ -6,13 +6,7 @@ import threading
 import pandas as pd
 import pytest
 
-from dashboard.errors import (
-    Busy,
-    JobDamaged,
-    JobFailed,
-    JobOutdated,
-    ModelUnreachable,
-)
+from dashboard.errors import Busy, JobDamaged, JobFailed, JobOutdated, ModelUnreachable
 from tests.jobs.made import RUN, Held, expected, made_spec, squares, until
 
 
@@ -66,7 +60,7 @@ def test_columns_that_change_their_kind_are_our_mistake_and_do_not_spoil_what_is
 
 
 def test_a_busy_device_is_waited_for(open_runner, monkeypatch):
-    monkeypatch.setattr("dashboard.jobs.work.BUSY_SECONDS", 0.01)
+    monkeypatch.setattr("dashboard.jobs.execution.BUSY_SECONDS", 0.01)
     times = []
 
     def work(spec, items, job):
@@ -82,7 +76,7 @@ def test_a_busy_device_is_waited_for(open_runner, monkeypatch):
 
 
 def test_waiting_for_a_busy_device_can_be_cancelled(open_runner, monkeypatch):
-    monkeypatch.setattr("dashboard.jobs.work.BUSY_SECONDS", 60)
+    monkeypatch.setattr("dashboard.jobs.execution.BUSY_SECONDS", 60)
     asked = threading.Event()
 
     def work(spec, items, job):

@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from components import link, sidebar
-from components.bias_benchmark_panels import benchmarks
-from components.bias_job_panels import probe_job
-from components.shell import current, error_frame
+from components.bias.benchmarks import benchmarks
+from components.bias.large_probes import probe_job
+from components.shell import link, sidebar
+from components.shell.view import current, error_frame
 from dashboard import cache
-from dashboard.probes.prepared import prepared
 from dashboard.probes.spec import ProbeSpec
+from dashboard.probes.tokenized_probe import prepared
 
 PROBE = ProbeSpec(
     templates=("The {race} {gender} works as", "That {race} {gender} is"),

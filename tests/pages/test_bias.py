@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from components.bias_gap_panels import differing_spans, sides
-from components.bias_notebook_panels import SEEDS
-from components.bias_pairs import probe_scores
-from components.prose import percent
+from components.bias.gap import differing_spans, sides
+from components.bias.notebook import SEEDS
+from components.bias.pairs import probe_scores
+from components.shell.messages import percent
 from dashboard.i18n import Catalogue
-from dashboard.probes.prepared import prepared
 from dashboard.probes.presets import presets
 from dashboard.probes.spec import OWN, ProbeSpec, read
+from dashboard.probes.tokenized_probe import prepared
 from dashboard.view_state import pack, unpack
 from tests.pages.test_pages import words
 
@@ -237,10 +237,10 @@ def test_a_template_that_is_taken_away_is_no_fault_of_the_link(open_page):
 
 
 def test_scores_that_are_kept_are_shown_however_busy_the_server_is(open_page, monkeypatch):
-    from components import bias_builder
+    from components.bias import probe_builder
 
     assert "dumbbell" in names(open_page("bias", link()))
-    monkeypatch.setattr(bias_builder, "MOST_SECONDS", 0.0)
+    monkeypatch.setattr(probe_builder, "MOST_SECONDS", 0.0)
     assert "dumbbell" in names(open_page("bias", link()))
     slow = open_page("bias", link(replace(SPEC, own="lamp\nriver")))
     assert names(slow) == []
@@ -250,12 +250,12 @@ def test_scores_that_are_kept_are_shown_however_busy_the_server_is(open_page, mo
 def test_draws_of_a_probe_that_is_slow_to_score_stand_without_exact_probabilities(open_page, monkeypatch):
     import math
 
-    from components import bias_builder, bias_sampled_panels
+    from components.bias import probe_builder, sampled
 
     spec = replace(SPEC, own="lamp\nriver\ndrink\nzebra", boundary=True)
     settings = {**DRAWS, "bias_rows": "300", "bias_new": "3"}
     assert "hold the exact probability" in words(open_page("bias", link(spec, **settings)))
-    for module in (bias_builder, bias_sampled_panels):
+    for module in (probe_builder, sampled):
         monkeypatch.setattr(module, "MOST_SECONDS", -math.inf)
     at = open_page("bias", link(spec, **settings))
     assert not at.exception

@@ -11,10 +11,10 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 from streamlit.testing.v1 import AppTest
 
-from components import job_panels
+from components.jobs import panels
 from dashboard import cache
-from dashboard.benchmark_jobs import benchmark_spec, read_file
 from dashboard.i18n import Catalogue
+from dashboard.job_kinds.benchmark import benchmark_spec, read_file
 from dashboard.jobs.spec import JobSpec
 from tests.pages.test_pages import words
 
@@ -198,7 +198,7 @@ def test_the_page_shows_what_is_done_as_soon_as_anything_is(open_app, monkeypatc
     at = open_app({"bias_job": spec.id})
     assert "refresh_benchmark" not in keys(at)
     assert not at.get("plotly_chart")
-    look, drawn = job_panels._live, []
+    look, drawn = panels._live, []
 
     def later(status, view):
         if not drawn:  # the items are done after the page was drawn, before its first look
@@ -208,7 +208,7 @@ def test_the_page_shows_what_is_done_as_soon_as_anything_is(open_app, monkeypatc
                 time.sleep(0.01)
         look(status, view)
 
-    monkeypatch.setattr(job_panels, "_live", later)
+    monkeypatch.setattr(panels, "_live", later)
     at.run()
     assert not at.exception
     assert drawn == [0]

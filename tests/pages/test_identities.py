@@ -6,15 +6,15 @@ import json
 import numpy as np
 import pytest
 
-import components.panels
-import components.shell
-from components.job_panels import parquet_name
-from dashboard.decode_columns import ColumnSpec, written
+import components.shell.panel
+import components.shell.view
+from components.jobs.panels import parquet_name
 from dashboard.export import csv_bytes, figure_json, html_bytes
 from dashboard.jobs.folder import JobState
 from dashboard.jobs.status import described
 from dashboard.probes.spec import OWN, ProbeSpec
 from dashboard.run_key import RunKey
+from dashboard.sampling.columns import ColumnSpec, written
 from tests.pages.test_sampling import has_texts, waited
 
 ANYWHERE = RunKey("m", "r", "float32", "cpu", "raw", (1,), "5", "2")
@@ -99,7 +99,7 @@ def content(value):
 def seen(monkeypatch):
     """Panels and awaited results of all pages that were opened."""
     panels, results = [], {}
-    draw, wait = components.panels.foot, components.shell.wait_for
+    draw, wait = components.shell.panel.foot, components.shell.view.wait_for
 
     def foot(panel):
         panels.append(panel)
@@ -110,8 +110,8 @@ def seen(monkeypatch):
         results.setdefault(what, set()).add(content(found))
         return found
 
-    monkeypatch.setattr(components.panels, "foot", foot)
-    monkeypatch.setattr(components.shell, "wait_for", wait_for)
+    monkeypatch.setattr(components.shell.panel, "foot", foot)
+    monkeypatch.setattr(components.shell.view, "wait_for", wait_for)
     return panels, results
 
 

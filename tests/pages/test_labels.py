@@ -5,11 +5,11 @@ import re
 
 import pytest
 
-from components.prose import literal_label
-from components.sidebar import model_names
-from dashboard.decode_columns import DEFAULT, ColumnSpec, written
-from dashboard.engine.registry import ModelSpec
+from components.shell.messages import literal_label
+from components.shell.sidebar import model_names
+from dashboard.engine.api.model import ModelSpec
 from dashboard.probes.spec import OWN, ProbeSpec
+from dashboard.sampling.columns import DEFAULT, ColumnSpec, written
 
 HOSTILE = [
     *("**bold**", ":red[x]", "[a](http://e.com)", "![i](http://e.com/i.png)", ":smile:", ":material/home:", "$x^2$"),
@@ -107,7 +107,7 @@ def test_a_model_named_like_markdown_is_literal_while_it_loads(monkeypatch):
     def page():
         import time
 
-        from components.work import wait_for
+        from components.shell.waiting import wait_for
         from dashboard.i18n import Catalogue
 
         wait_for(lambda job: time.sleep(0.8), "Loading **x** :red[y]", text=Catalogue("en"), what="load")

@@ -6,9 +6,9 @@ import shutil
 
 import pytest
 
-from dashboard.decode_columns import ColumnSpec, read, written
 from dashboard.engine.local import LocalEngine
 from dashboard.i18n import Catalogue
+from dashboard.sampling.columns import ColumnSpec, read, written
 from tests.pages.test_pages import words
 from tests.pages.test_sampling import PROMPT, SHORT, has_texts, table, waited
 

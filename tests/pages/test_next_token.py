@@ -6,10 +6,11 @@ import re
 import numpy as np
 import pytest
 
-from components import next_token_panels, panels, work
-from components.lens_panels import chosen_positions
-from components.next_token_panels import predicted_colours
-from dashboard.engine.base import LensRequest
+from components.lens.panels import chosen_positions
+from components.next_token import panels
+from components.next_token.panels import predicted_colours
+from components.shell import panel, waiting
+from dashboard.engine.api.lens import LensRequest
 from dashboard.frames.next_token import position_frame
 from dashboard.i18n import Catalogue
 from tests.frames import samples
@@ -210,17 +211,17 @@ def test_a_short_prompt_leaves_no_narrow_window_to_the_next(open_page):
 
 
 def test_what_stands_below_keeps_its_place_whether_there_was_something_to_wait_for_or_not(open_page, monkeypatch):
-    monkeypatch.setattr(work, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(waiting, "QUIET_SECONDS", 0.0)
     at = open_page("next_token", {"prompt": PROMPT})
     waited = [(place, type(child).__name__) for place, child in at.main.children.items()]
-    monkeypatch.setattr(work, "QUIET_SECONDS", 60.0)
+    monkeypatch.setattr(waiting, "QUIET_SECONDS", 60.0)
     at.run()
     assert [(place, type(child).__name__) for place, child in at.main.children.items()] == waited
 
 
 def test_tables_show_small_probabilities_with_their_digits(open_page, monkeypatch):
     given = []
-    monkeypatch.setattr(panels.st, "dataframe", lambda table, **facts: given.append((table, facts)))
+    monkeypatch.setattr(panel.st, "dataframe", lambda table, **facts: given.append((table, facts)))
     at = open_page("next_token", {"prompt": PROMPT})
     assert not at.exception
     table, facts = given[-1]
@@ -232,7 +233,7 @@ def test_tables_show_small_probabilities_with_their_digits(open_page, monkeypatc
 
 def test_numbers_of_a_hover_have_the_languages_decimal_sign(open_page, monkeypatch):
     given = []
-    monkeypatch.setattr(next_token_panels, "token_text", lambda **facts: given.append(facts))
+    monkeypatch.setattr(panels, "token_text", lambda **facts: given.append(facts))
     at = open_page("next_token", {"prompt": PROMPT}, locale="es-ES")
     assert not at.exception
     hovers = given[-1]["hover"][1:]

@@ -6,7 +6,7 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components import link
+from components.shell import link
 from dashboard.i18n import Catalogue
 from dashboard.navigation import PAGES
 from dashboard.probes.presets import presets
@@ -287,8 +287,8 @@ def test_the_language_switch_keeps_the_view(open_page):
 
 def test_what_was_chosen_on_a_page_is_there_when_the_person_comes_back(monkeypatch):
     def page():
-        from components import link
-        from components.controls import choice_picker
+        from components.shell import link
+        from components.shell.pickers import choice_picker
         from dashboard.i18n import Catalogue
 
         link.read_link()

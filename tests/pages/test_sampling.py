@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from components import sampling_run
-from components.sampling_run import Work
-from components.sampling_texts import token_colours
-from dashboard import forks as forking
-from dashboard.decode_columns import ColumnSpec, read, written
-from dashboard.engine.base import DecodeSettings
-from dashboard.engine.generated import Column, GenerateRequest
+from components.sampling import generation_task
+from components.sampling.generation_task import Work
+from components.sampling.texts import token_colours
+from dashboard.engine.api.decoding import DecodeSettings
+from dashboard.engine.api.generation import Column, GenerateRequest
 from dashboard.errors import Cancelled
 from dashboard.i18n import Catalogue
 from dashboard.run_key import RunKey
+from dashboard.sampling import forks as forking
+from dashboard.sampling.columns import ColumnSpec, read, written
 from dashboard.settings import Settings
 from tests.engine.test_local import MODEL, key_of
 from tests.pages.test_pages import words
@@ -260,7 +260,7 @@ def test_the_tree_of_continuations_is_shown_on_request(open_page):
 # -- the work behind the page ---------------------------------------------------------------------------------------
 @pytest.fixture
 def short_patience(monkeypatch):
-    monkeypatch.setattr("components.sampling_run.ALONE_SECONDS", 0.2)
+    monkeypatch.setattr("components.sampling.generation_task.ALONE_SECONDS", 0.2)
 
 
 def until_told(work):
@@ -296,7 +296,7 @@ def test_work_goes_on_however_long_its_own_page_waits():
 
 @pytest.mark.usefixtures("short_patience")
 def test_work_is_shown_by_its_page_and_by_no_other(open_page, monkeypatch):
-    monkeypatch.setattr("components.sampling_run.make", lambda *args: until_told(args[-1]))
+    monkeypatch.setattr("components.sampling.generation_task.make", lambda *args: until_told(args[-1]))
     at = open_page("sampling", {"prompt": PROMPT, "sampling_columns": SHORT})
     at.button(key="sampling_run").click().run()
     work = at.session_state["_sampling_work_texts"]
@@ -333,6 +333,6 @@ def test_links_made_before_models_had_rules_make_their_texts_again():
     drawn = Column(DecodeSettings(temperature=0.7, top_p=0.9), rows=3, seed=4)
     columns = drawn, Column(DecodeSettings(do_sample=False))
     key = RunKey("m", "r", "float32", "cpu", "raw", (1, 2, 3), "5", "2")
-    assert sampling_run.name_of(key, GenerateRequest(columns)) == "0ebc98e8e4da"
+    assert generation_task.name_of(key, GenerateRequest(columns)) == "0ebc98e8e4da"
     without = replace(columns[1], settings=DecodeSettings(do_sample=False, model_rules=False))
-    assert sampling_run.name_of(key, GenerateRequest((columns[0], without))) != "0ebc98e8e4da"
+    assert generation_task.name_of(key, GenerateRequest((columns[0], without))) != "0ebc98e8e4da"

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from components import work
-from components.work import News
+from components.shell import waiting
+from components.shell.waiting import News
 
 
 @pytest.fixture
 def heard(monkeypatch):
     """Each time that the page would hear what the person does."""
     times = []
-    monkeypatch.setattr(work, "_hear", lambda: times.append(time.monotonic()))
-    monkeypatch.setattr(work, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(waiting, "_hear", lambda: times.append(time.monotonic()))
+    monkeypatch.setattr(waiting, "PAUSE_SECONDS", 0.01)
     return times
 
 
@@ -25,7 +25,7 @@ def waited(news):
 
 
 def test_a_fragment_waits_for_something_new_but_never_in_the_pages_own_run(heard, monkeypatch):
-    monkeypatch.setattr(work, "LONGEST_SECONDS", 0.5)
+    monkeypatch.setattr(waiting, "LONGEST_SECONDS", 0.5)
     state = [0]
     news = News(lambda: state[0], 0.05)
     news.begin()
@@ -44,7 +44,7 @@ def test_a_person_who_does_something_ends_the_wait_at_once(monkeypatch):
     def leave():
         raise Elsewhere
 
-    monkeypatch.setattr(work, "_hear", leave)
+    monkeypatch.setattr(waiting, "_hear", leave)
     news = News(lambda: 0, 0.05)
     news.begin()
     news.wait()
@@ -56,7 +56,7 @@ def test_a_person_who_does_something_ends_the_wait_at_once(monkeypatch):
 
 
 def test_every_part_of_a_page_that_is_drawn_again_and_again_waits_for_something_new():
-    timed = {path.name: path.read_text() for path in Path(work.__file__).parent.rglob("*.py")}
+    timed = {path: path.read_text() for path in Path(waiting.__file__).parents[1].rglob("*.py")}
     counts = {
         name: (source.count("st.fragment("), source.count(".wait()"))
         for name, source in timed.items()

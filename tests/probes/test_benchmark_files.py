@@ -8,10 +8,10 @@ import json
 import pytest
 
 from dashboard import errors
+from dashboard.benchmarks.files import BENCHMARKS, MAX_BYTES, read
+from dashboard.benchmarks.items import PronounPair, SentencePair, SentenceTriple, Skipped
+from dashboard.benchmarks.pronouns import women_first
 from dashboard.i18n import LANGUAGES, Catalogue
-from dashboard.probes.benchmark_files import BENCHMARKS, MAX_BYTES, read
-from dashboard.probes.benchmark_items import PronounPair, SentencePair, SentenceTriple, Skipped
-from dashboard.probes.benchmark_pronouns import women_first
 
 CROWS = (
     ",sent_more,sent_less,stereo_antistereo,bias_type,annotations\n"

@@ -10,10 +10,10 @@ import pytest
 
 from dashboard import errors, i18n
 from dashboard.i18n import LANGUAGES, Catalogue
+from dashboard.parsing.text_files import checked_size, decoded
 from dashboard.probes.articles import article_for
 from dashboard.probes.lexicon import Completion
-from dashboard.probes.reading import MAX_BYTES, MAX_CHARACTERS, MAX_COMPLETIONS, from_file, from_lines, to_lines
-from dashboard.probes.text_files import checked_size, decoded
+from dashboard.probes.own_lists import MAX_BYTES, MAX_CHARACTERS, MAX_COMPLETIONS, from_file, from_lines, to_lines
 
 LOCALE = Path(i18n.__file__).with_name("locale")
 TABLE = "Beruf;Anteil\nKöchin;0,87\nStraßenbauer;0,05\n"

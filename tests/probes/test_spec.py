@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from dashboard.decode_columns import ColumnSpec, Unreadable
-from dashboard.decode_columns import read as read_columns
 from dashboard.probes.presets import presets
 from dashboard.probes.spec import ProbeSpec, read
+from dashboard.sampling.columns import ColumnSpec, Unreadable
+from dashboard.sampling.columns import read as read_columns
 
 FACTS = ProbeSpec.of(presets()[0]).facts()
 VALUES = [None, True, 0, 1, 0.5, "", "false", "true", "0", [], ["x"], [1], {}, {"x": "y"}, {"x": 1}]

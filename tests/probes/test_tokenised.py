@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from dashboard.i18n import LANGUAGES, Catalogue
-from dashboard.probes.tokenised import Finding, Tokenised, findings, token_counts
+from dashboard.probes.tokenization_checks import Finding, Tokenised, findings, token_counts
 
 PROMPT = "The woman works as"
 START = (1, 2, 3, 4)

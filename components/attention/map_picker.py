@@ -1,0 +1,99 @@
+"""What the Attention page looks at in detail: one head, several as one map, or rollout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from components.shell.view import View
+from dashboard.engine.api.attention import (
+    AttentionRequest,
+    CombineRequest,
+    HeadRequest,
+    KeyColumn,
+    QueryRows,
+    RolloutRequest,
+    WeightMap,
+)
+from dashboard.run_key import result_key
+from dashboard.tokens import Token
+
+MAP_SIDE = 512
+"""The detail chart shows at most so many rows and columns; beyond it is pooled."""
+LINES_SIDE = 48
+"""So many tokens are joined by lines."""
+
+
+@dataclass(frozen=True)
+class Detail:
+    """The person's choices for the detail part."""
+
+    view: View
+    what: str
+    """One of ``dashboard.view_state.VIEWS``."""
+    layer: int
+    head: int
+    layers: tuple[int, ...]
+    """Of mean and max."""
+    heads: tuple[int, ...]
+    token: int
+    """Chosen position."""
+    queries: tuple[int, int]
+    keys: tuple[int, int]
+    without_first: bool
+    own_scale: bool
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """Tokens of the prompt."""
+        return self.view.tokens.tokens
+
+    @property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """The (layer, head) pairs that the map is made of; what a layer lacks is left out."""
+        card = self.view.card
+        missing = {layer for layer, _ in card.without_attention}
+        shown = [layer for layer in self.layers if layer not in missing]
+        return tuple((layer, head) for layer in shown for head in self.heads if head < card.heads_of(layer))
+
+    @property
+    def suffix(self) -> str:
+        """Names the map in a file's name."""
+        return f"L{self.layer}H{self.head}" if self.what == "head" else f"{self.what}{len(self.pairs)}"
+
+    @property
+    def asked(self) -> dict[str, object]:
+        """What changes a chart of this detail beside the engine's request."""
+        shown = {"token": self.token, "without_first": self.without_first, "own_scale": self.own_scale}
+        return {"what": self.what, **shown}
+
+    def request(self, rows: tuple[int, int], cols: tuple[int, int], side: int) -> AttentionRequest:
+        """The engine's request for this map's part."""
+        if self.what == "head":
+            return HeadRequest(self.layer, self.head, rows, cols, side)
+        if self.what == "rollout":
+            return RolloutRequest(rows, cols, side)
+        return CombineRequest(self.pairs, self.what, rows, cols, side)
+
+    def weights(self, rows: tuple[int, int], cols: tuple[int, int], side: int = MAP_SIDE) -> WeightMap:
+        """The map's part, with progress; key 0 is emptied (NaN) when it is hidden."""
+        view, request = self.view, self.request(rows, cols, side)
+        label = view.text("work.rollout" if self.what == "rollout" else "work.combining")
+        name = result_key(view.key, self.what, request).digest
+        found = view.wait(lambda job: view.engine.weights(view.key, request, job), label, name)
+        if not self.without_first or found.col_start > 0 or found.block > 1:
+            return found
+        hidden = np.array(found.weights)
+        hidden[:, 0] = np.nan
+        return replace(found, weights=hidden)
+
+    def chosen_row(self) -> QueryRows:
+        """The chosen token's row, as ``(1, 1, key)``."""
+        row = self.weights((self.token, self.token + 1), (0, len(self.tokens)), len(self.tokens)).weights
+        return QueryRows(self.token, row[None, :, : self.token + 1])
+
+    def chosen_column(self) -> KeyColumn:
+        """The chosen token's column, as ``(query,)``."""
+        col = self.weights((0, len(self.tokens)), (self.token, self.token + 1), len(self.tokens)).weights
+        return KeyColumn(self.layer, self.head, self.token, col[:, 0])

@@ -1,0 +1,253 @@
+"""The exact block of the Bias page: scores of all groups, completions and templates, and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from components.bias.pairs import Pair, is_turned, pair_picker, probe_scores, turned
+from components.charts.bias.exact import bias_map_figure, dumbbell_figure
+from components.charts.bias.groups import distances_figure, lorenz_figure
+from components.charts.bias.marks import TITLE_LENGTH, name_label, signed
+from components.charts.bias.spread import forest_figure, strip_figure
+from components.charts.bias.world import against_world_figure
+from components.charts.series import readable
+from components.shell import link
+from components.shell.messages import percent, quiet, section
+from components.shell.panel import Panel, chart_panel
+from components.shell.pickers import choice_picker
+from components.shell.view import View, model_facts
+from dashboard.frames.bias import (
+    ProbeScores,
+    completion_frame,
+    delta_frame,
+    forest_frame,
+    intersection_frame,
+    map_frame,
+    score_frame,
+)
+from dashboard.frames.bias_groups import distance_frame, group_frame, lorenz_frame
+from dashboard.job_kinds.keys import raw_key
+from dashboard.probes.lexicon import occupations
+from dashboard.probes.pair_scores import Pairs
+from dashboard.probes.spec import OWN
+from dashboard.probes.tokenized_probe import TokenizedProbe
+from dashboard.run_key import RunKey, result_key
+from dashboard.scripts.bias import scores_script
+from dashboard.stats.agreement import agreement
+
+REFERENCE = "bias_reference"
+MEAN = "mean"
+
+
+@dataclass(frozen=True)
+class Exact:
+    """The scores of a probe, and all that its panels need."""
+
+    view: View
+    made: TokenizedProbe
+    scores: ProbeScores
+    seconds: float | None
+    """That scoring took; ``None``: a job made them."""
+    way: str
+    """As in `dashboard.engine.api.scoring.Scores`; empty likewise."""
+
+    @cached_property
+    def key(self) -> RunKey:
+        """The run that these scores are of."""
+        return probe_key(self.view, self.made)
+
+    def strip(self, *more: str) -> list[str]:
+        """Facts for the honesty strip."""
+        text, spec = self.view.text, self.made.spec
+        templates = self.made.shape[0]
+        return [
+            text("strip.exact"),
+            text("bias.with_boundary" if spec.boundary else "bias.without_boundary"),
+            text("bias.templates_count", count=templates),
+            *more,
+            text(f"bias.ways.{self.way}") if self.way else text("bias.by_job"),
+            *model_facts(self.view, self.seconds, self.key),
+        ]
+
+
+def probe_key(view: View, made: TokenizedProbe) -> RunKey:
+    """What stands for a probe's scores: all tokens in their prompts and completions, and all of its words."""
+    ids = tuple(token for sequence in (*made.prompt_ids, *made.completion_ids) for token in sequence)
+    run = replace(raw_key(view.key), token_ids=ids)
+    request = Pairs.of_probe(made).request
+    return result_key(run, "probe", *([request] if request else []), {"probe": made.spec.facts()})
+
+
+def exact(view: View, made: TokenizedProbe) -> Exact:
+    """Score the probe, with progress on the page. Raises DashboardError, Cancelled."""
+    pairs = Pairs.of_probe(made)
+    found = view.wait(
+        lambda job: pairs.scores(view.engine, view.key, job),
+        view.text("work.scores", count=len(made.prompts) * len(made.completions)),
+        probe_key(view, made).digest,
+    )
+    return Exact(view, made, probe_scores(made, found.total), found.seconds, found.way)
+
+
+# -- what is shown -------------------------------------------------------------------------------------------------
+def panels(of: Exact) -> None:
+    """The part of the exact block that is chosen."""
+    text = of.view.text
+    look_at, pair_at = st.columns([1, 2], vertical_alignment="bottom")
+    with look_at:
+        look = choice_picker("bias_look", text("bias.look"), text=text, prefix="bias.looks")
+    if look in ("pair", "templates"):
+        with pair_at:
+            pair = turned(of.made, of.scores) if is_turned(of.made) else pair_picker(of.made, of.scores, of.view)
+        (_pair if look == "pair" else _templates)(of, pair)
+    elif look == "groups":
+        _groups(of)
+    elif look == "intersection":
+        _intersection(of)
+    else:
+        _scores(of)
+
+
+def _panel(
+    of: Exact, name: str, frame: pd.DataFrame, figure: Callable[..., Any], alt: dict[str, object], **asked: object
+) -> None:
+    """A chart of the scores; `asked` is what tells it from others of its name."""
+    view = of.view
+    chart_panel(
+        Panel(
+            name=name,
+            key=of.key,
+            asked=(asked,),
+            text=view.text,
+            figure=lambda: figure(text=view.text, theme=view.theme),
+            frame=lambda: frame,
+            script=lambda key: scores_script(view.card, key, of.made),
+            strip=of.strip(),
+            alt=alt,
+        )
+    )
+
+
+def _pair(of: Exact, pair: Pair) -> None:
+    """Two groups: each completion's probability in both, and against the world."""
+    text = of.view.text
+    first, second = map(readable, pair.names)
+    frame = completion_frame(pair.scores, pair.first, pair.second)
+    mean = float(np.nanmean(frame["delta_nats"]))
+    section(text("bias.pair_title", first=first, second=second), text("bias.pair_note", delta=signed(text, mean, 3)))
+    completions = len(pair.scores.completions)
+    left, right = st.columns(2, gap="medium") if pair.scores.world is not None else (st.container(), None)
+    with left:
+        figure = partial(dumbbell_figure, frame, value="prob")
+        _panel(of, "dumbbell", frame, figure, {"completions": completions}, **pair.asked)
+    if right is not None:
+        with right:
+            found = agreement(frame["share"].to_numpy(), frame["world_share"].to_numpy())
+            world = _world(of)
+            figure = partial(against_world_figure, frame, found, world=world)
+            _panel(of, "against_world", frame, figure, {"completions": completions}, **pair.asked)
+
+
+def _world(of: Exact) -> str:
+    """What the shares in the world are: of an own list nobody but its author knows."""
+    if of.made.spec.lexicon == OWN and not is_turned(of.made):
+        return of.view.text("bias.world_own")
+    return of.view.text("bias.world_axis", year=str(occupations().year))
+
+
+def _templates(of: Exact, pair: Pair) -> None:
+    """How far the answer depends on the template."""
+    text = of.view.text
+    first, second = (name_label(name, TITLE_LENGTH) for name in pair.names)
+    title = text("charts.bias.axis", first=first, second=second)
+    section(text("bias.templates_title"), text("bias.templates_note"))
+    by_template = forest_frame(pair.scores, pair.first, pair.second, by="template")
+    figure = partial(forest_figure, by_template, title=title)
+    _panel(of, "forest", by_template, figure, {"rows": len(by_template)}, by="template", **pair.asked)
+    strip = delta_frame(pair.scores, pair.first, pair.second)
+    alt: dict[str, object] = {"templates": len(pair.scores.templates), "completions": len(pair.scores.completions)}
+    _panel(of, "strip", strip, partial(strip_figure, strip), alt, **pair.asked)
+
+
+def _groups(of: Exact) -> None:
+    """All groups: differences to a reference, distances, and how evenly each is spread."""
+    text, scores = of.view.text, of.scores
+    options = [MEAN, *map(str, range(len(scores.groups)))]
+    link.choice_state(REFERENCE, options, MEAN)
+    st.selectbox(
+        text("bias.reference"),
+        options,
+        key=REFERENCE,
+        format_func=lambda o: text("bias.reference_mean") if o == MEAN else scores.groups[int(o)],
+        persist_state="session",
+    )
+    chosen = link.choice_written(REFERENCE, MEAN)
+    frame = map_frame(scores, None if chosen == MEAN else int(chosen))
+    alt: dict[str, object] = {"completions": len(scores.completions), "groups": len(scores.groups)}
+    _panel(of, "bias_map", frame, partial(bias_map_figure, frame), alt, reference=chosen)
+    if is_turned(of.made):
+        quiet(text("bias.no_distribution"))
+        return
+    groups = group_frame(scores)
+    section(
+        text("bias.distribution"), text("bias.covered", least=percent(of.view.text, float(groups["covered"].min())))
+    )
+    left, right = st.columns(2, gap="medium")
+    with left:
+        curves = lorenz_frame(scores)
+        _panel(of, "lorenz", curves, partial(lorenz_figure, curves), {"groups": len(scores.groups)})
+    with right:
+        apart = distance_frame(scores)
+        figure = partial(distances_figure, apart, value="js_nats", own_maximum=True)
+        _panel(of, "distances", apart, figure, {"groups": len(scores.groups)})
+    _table(of, "groups", groups)
+
+
+def _intersection(of: Exact) -> None:
+    """Difference in differences of the first two words of two slots."""
+    text, probe = of.view.text, of.made.spec.probe
+    slots = [at for at, words in enumerate(probe.words) if len(words) > 1]
+    if len(slots) < 2:
+        quiet(text("bias.no_intersection"))
+        return
+    (one, other), words = slots[:2], probe.words
+    start = probe.partner(probe.partner(0, probe.slots[one], words[one][1]), probe.slots[other], words[other][1])
+    flip_one = lambda group: probe.partner(group, probe.slots[one], words[one][0])  # noqa: E731
+    flip_other = lambda group: probe.partner(group, probe.slots[other], words[other][0])  # noqa: E731
+    places = {"bw": start, "ww": flip_one(start), "bm": flip_other(start), "wm": flip_one(flip_other(start))}
+    frame = intersection_frame(of.scores, **places, by="completion")
+    names = {name: name_label(of.scores.groups[group], TITLE_LENGTH) for name, group in places.items()}
+    title = text("bias.intersection_axis", **names)
+    section(text("bias.intersection_title"), text("bias.intersection_note"))
+    figure = partial(forest_figure, frame, title=title)
+    _panel(of, "forest", frame, figure, {"rows": len(frame)}, by="completion", intersection=places)
+
+
+def _scores(of: Exact) -> None:
+    """Every score as a table."""
+    text = of.view.text
+    section(text("bias.scores_title"), text("bias.scores_note"))
+    _table(of, "scores", score_frame(of.scores))
+
+
+def _table(of: Exact, name: str, frame: pd.DataFrame) -> None:
+    view = of.view
+    chart_panel(
+        Panel(
+            name=name,
+            key=of.key,
+            asked=(),
+            text=view.text,
+            figure=None,
+            frame=lambda: frame,
+            script=lambda key: scores_script(view.card, key, of.made),
+            strip=of.strip(),
+        )
+    )

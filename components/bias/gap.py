@@ -1,0 +1,215 @@
+"""Where a gap arises: through the layers, and in which heads the last token looks at the identity word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from components.bias.pairs import groups_picker, is_turned
+from components.bias.sampled import prompt_key, template_picker
+from components.charts.bias.gap import gap_figure, head_gap_figure
+from components.charts.bias.marks import signed
+from components.shell.messages import advice, quiet, section
+from components.shell.panel import Panel, chart_panel
+from components.shell.pickers import place_picker
+from components.shell.view import View, model_facts
+from dashboard.engine.api.lens import LensRequest
+from dashboard.errors import NothingToScore
+from dashboard.frames.bias_gap import gap_frame, head_gap_frame
+from dashboard.probes.articles import split_article
+from dashboard.probes.continuations import Tokenise, continuations
+from dashboard.probes.pair_scores import tokeniser
+from dashboard.probes.tokenized_probe import TokenizedProbe
+from dashboard.run_key import RunKey
+from dashboard.scripts.bias import gap_script, head_gap_script
+from dashboard.tokens import ISOLATE, visible
+from dashboard.view_state import pack_prompt
+
+LINKED = 6
+_ATTENTION = Path(__file__).parents[2] / "pages" / "attention.py"
+
+
+def differing_spans(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """[start, stop) of what differs between two token sequences, in each: the identity words, where only they do."""
+    shortest = min(len(first), len(second))
+    start = next((at for at in range(shortest) if first[at] != second[at]), shortest)
+    same = next((at for at in range(shortest - start) if first[-1 - at] != second[-1 - at]), shortest - start)
+    return (start, len(first) - same), (start, len(second) - same)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of two prompts, and where behind it the completion's first telling token is asked for."""
+
+    given: tuple[int, ...]
+    """Ids of what comes before that token."""
+    token: int
+
+
+def sides(
+    prompts: Sequence[str], prompt_ids: Sequence[tuple[int, ...]], completion: str, tokenise: Tokenise
+) -> tuple[str, tuple[Side, ...]]:
+    """Where the gap of a completion is asked for behind each prompt: behind its article, where it brings one.
+
+    Nearly all completions begin with the same two articles: a gap at their first token is one of " a" and " an".
+
+    Args:
+        prompts: their texts.
+        prompt_ids: of each by itself.
+        completion: as it stands behind a prompt: `` a nurse``.
+        tokenise: reads prompt and completion as one text.
+
+    Returns:
+        The article, `` a``, and (prompt,) sides; an empty text where there is none, or its tokens are not the first of
+        the completion behind every prompt.
+
+    Raises:
+        NothingToScore: behind one of the prompts the completion has no probability.
+    """
+    article, _ = split_article(completion.strip())
+    wholes = [row[0] for row in continuations(prompt_ids, prompts, [completion], tokenise)]
+    if not all(one.scorable for one in wholes):
+        raise NothingToScore(place=1)
+    if article:
+        begun = [row[0] for row in continuations(prompt_ids, prompts, [f" {article}"], tokenise)]
+        pairs = list(zip(wholes, begun, strict=True))
+        if all(one.scored and whole.ids[: len(one.ids)] == one.ids != whole.ids for whole, one in pairs):
+            return f" {article}", tuple(Side(one.ids, whole.ids[len(one.ids)]) for whole, one in pairs)
+    return "", tuple(Side(one.ids[: one.given], one.ids[one.given]) for one in wholes)
+
+
+def panels(view: View, made: TokenizedProbe) -> None:
+    """Two prompts that differ in one word, and one completion."""
+    text = view.text
+    section(text("bias.gap"), text("bias.gap_note"))
+    template_at, groups_at, completion_at = st.columns(3)
+    with template_at:
+        template = template_picker(made, view)
+    with groups_at:
+        first, second = _groups(view, made)
+    with completion_at:
+        completion = place_picker("bias_completion", text("bias.completion"), [one.text for one in made.completions])
+    names = (made.group_names[first], made.group_names[second])
+    told = {"first": ISOLATE.format(names[0]), "second": ISOLATE.format(names[1])}
+    places = [template * made.shape[1] + group for group in (first, second)]
+    if made.prompt_ids[places[0]] == made.prompt_ids[places[1]]:
+        advice(text("bias.gap_same", **told))
+        return
+    prompts, prompt_ids = [made.prompts[place] for place in places], [made.prompt_ids[place] for place in places]
+    article, both = sides(prompts, prompt_ids, made.texts[completion], tokeniser(view.engine, view.model))
+    keys = [
+        replace(prompt_key(view, made, place), token_ids=side.given) for place, side in zip(places, both, strict=True)
+    ]
+    prompt, token = prompts[0] + article, both[0].token
+    told |= {"token": ISOLATE.format(visible(view.engine.token(view.model, (token,))[0]))}
+    told |= {"completion": ISOLATE.format(made.texts[completion].strip()), "prompt": ISOLATE.format(prompt)}
+    if token != both[1].token:
+        other = ISOLATE.format(visible(view.engine.token(view.model, (both[1].token,))[0]))
+        advice(text("bias.gap_tokens_differ", **told, other=other))
+        return
+    quiet(text("bias.gap_of", **told))
+    if view.card.stream.lens_refused:
+        advice(text(f"lens.refused.{view.card.stream.lens_refused}"))
+    else:
+        _layers(view, (keys[0], keys[1]), token, names)
+    _heads(view, prompt, (keys[0], keys[1]), names)
+
+
+def _groups(view: View, made: TokenizedProbe) -> tuple[int, int]:
+    """The two groups that are compared."""
+    if not is_turned(made):
+        return groups_picker(made, view)[1][0]
+    return (
+        place_picker("bias_gap_first", view.text("bias.first"), made.group_names),
+        place_picker("bias_gap_second", view.text("bias.second"), made.group_names, 1),
+    )
+
+
+def _layers(view: View, keys: tuple[RunKey, RunKey], token: int, names: tuple[str, str]) -> None:
+    """The gap in ln p of a token, read after each layer."""
+    text = view.text
+    found = [
+        view.wait(
+            lambda job, key=key: view.engine.lens(key, LensRequest((len(key.token_ids) - 1,), pins=(token,)), job),  # type: ignore[misc]
+            text("work.lens", count=1),
+            f"gap {key.digest} {token}",
+        )
+        for key in keys
+    ]
+    first, second = (one.pin_log_probs[0, :, 0].astype(np.float64) for one in found)
+    frame = gap_frame(found[0].steps, first, second)
+    chart_panel(
+        Panel(
+            name="gap",
+            key=keys[0],
+            asked=({"token": token, "second": keys[1].token_ids, "names": names},),
+            text=text,
+            figure=partial(gap_figure, frame, first=names[0], second=names[1], text=text, theme=view.theme),
+            frame=lambda: frame,
+            script=lambda key: gap_script(view.card, key, (keys[0].token_ids, keys[1].token_ids), token, names=names),
+            strip=[
+                text("strip.exact"),
+                text("lens.tail"),
+                text("lens.self_check", error=f"{max(one.error for one in found):.0e}"),
+                *model_facts(view, view.engine.run(keys[0]).seconds, keys[0]),
+            ],
+            alt={"steps": len(found[0].steps)},
+            suffix=f"id{token}",
+        )
+    )
+
+
+def _heads(view: View, prompt: str, keys: tuple[RunKey, RunKey], names: tuple[str, str]) -> None:
+    """How much the last token looks at what differs, head by head."""
+    text = view.text
+    spans = differing_spans(keys[0].token_ids, keys[1].token_ids)
+    rows = [view.engine.query_rows(key, len(key.token_ids) - 1) for key in keys]
+    weights = [row.weights[:, :, slice(*span)].sum(-1) for row, span in zip(rows, spans, strict=True)]
+    frame = head_gap_frame(weights[0], weights[1])
+    section(text("bias.heads"), text("bias.heads_note"))
+    chart_panel(
+        Panel(
+            name="head_gap",
+            key=keys[0],
+            asked=({"spans": spans, "second": keys[1].token_ids, "names": names},),
+            text=text,
+            figure=partial(head_gap_figure, frame, first=names[0], second=names[1], text=text, theme=view.theme),
+            frame=lambda: frame,
+            script=lambda key: head_gap_script(
+                view.card, key, (keys[0].token_ids, keys[1].token_ids), spans, names=names
+            ),
+            strip=[
+                text("strip.exact"),
+                view.card.weight_formula,
+                *model_facts(view, view.engine.run(keys[0]).seconds, keys[0]),
+            ],
+        )
+    )
+    _links(view, prompt, weights[0] - weights[1], spans[0], len(keys[0].token_ids) - 1)
+
+
+def _links(view: View, prompt: str, gap: NDArray[np.float64], span: tuple[int, int], query: int) -> None:
+    """The heads with the largest differences as links to what they look at."""
+    text = view.text
+    if view.chat:
+        quiet(text("bias.links_chat", chat=text("sidebar.chat")))
+        return
+    quiet(text("lens.open_heads"))
+    own = {name: st.query_params[name] for name in ("model", "lang") if name in st.query_params}
+    strongest = np.argsort(-np.abs(np.nan_to_num(gap)).ravel(), kind="stable")[:LINKED]
+    with st.container(horizontal=True):
+        for place in strongest:
+            layer, head = divmod(int(place), gap.shape[1])
+            params = {"attention_layer": str(layer), "attention_head": str(head), "attention_token": str(query)}
+            st.page_link(
+                _ATTENTION,
+                label=f"L{layer} H{head} ({signed(text, float(gap[layer, head]))})",
+                icon=":material/arrow_forward:",
+                query_params={**own, **pack_prompt(prompt), "attention_key": str(span[0]), **params},
+            )

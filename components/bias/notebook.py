@@ -1,0 +1,146 @@
+"""The source notebook's own call behind each prompt: what its beam-sample gives, and what that is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from components.bias.exact import probe_key
+from components.bias.sampled import prompt_key, template_picker
+from components.shell.messages import quiet, section
+from components.shell.model_rules import texts_fact
+from components.shell.panel import Panel, chart_panel
+from components.shell.pickers import place_picker
+from components.shell.view import View, model_facts
+from dashboard.engine.api.generation import Column, Generated, GenerateRequest, TreeRequest
+from dashboard.engine.api.model import CallControl
+from dashboard.probes.matching import merged
+from dashboard.probes.tokenized_probe import TokenizedProbe
+from dashboard.run_key import RunKey, result_key
+from dashboard.sampling.columns import PRESETS
+from dashboard.scripts.sampling import texts_script
+from dashboard.tokens import ISOLATE
+
+SEEDS = 10
+TREE_NODES = 150
+"""Ranks are told among so many of the likeliest continuations."""
+
+
+@dataclass(frozen=True)
+class _Call:
+    """The call behind one prompt, with other seeds, and the exact order of continuations."""
+
+    made: Generated
+    texts: tuple[str, ...]
+    seeds: Counter[tuple[int, ...]]
+    """Text -> in how many of SEEDS calls it came back."""
+    order: tuple[tuple[int, ...], ...]
+    """The likeliest finished continuations, likeliest first; complete down to the last."""
+
+
+def column() -> Column:
+    """The notebook's settings, whole."""
+    return PRESETS["notebook_beams"].column()
+
+
+def panels(view: View, made: TokenizedProbe) -> None:
+    """The call behind every group's prompt of one template."""
+    text, groups = view.text, made.shape[1]
+    section(text("bias.notebook"), text("bias.notebook_note"))
+    template = template_picker(made, view)
+    if not st.toggle(text("bias.call"), key="bias_call", help=text("bias.call_help"), bind="query-params"):
+        quiet(text("bias.call_size", calls=groups * SEEDS, groups=groups))
+        return
+    calls = view.wait(
+        lambda job: [
+            _called(view, prompt_key(view, made, template * groups + g), g, groups, job) for g in range(groups)
+        ],
+        text("work.calling", count=groups),
+        result_key(probe_key(view, made), "call", column(), {"template": template}).digest,
+    )
+    names = made.group_names
+    for name, call in zip(names, calls, strict=True):
+        kinds = Counter(merged(one) for one in call.texts)
+        shown = [(ISOLATE.format(kind), count) for kind, count in kinds.most_common()]
+        said = ", ".join(f"{kind} ×{count}" if count > 1 else kind for kind, count in shown)
+        quiet(text("bias.call_says", group=ISOLATE.format(name), count=len(call.texts), kinds=len(kinds), said=said))
+    group = place_picker("bias_group", text("bias.group"), names)
+    _table(view, prompt_key(view, made, template * groups + group), calls[group])
+
+
+def _called(view: View, key: RunKey, group: int, groups: int, job: CallControl) -> _Call:
+    """One prompt: the call, the same with other seeds, and the tree of continuations."""
+    column_ = column()
+    seeds: Counter[tuple[int, ...]] = Counter()
+    made: Generated | None = None
+    for number in range(SEEDS):
+        job.progress((group + number / SEEDS) / groups)
+        request = GenerateRequest((replace(column_, seed=column_.seed + number),))
+        found = view.engine.generate(key, request, CallControl(job.cancel)).whole()
+        made = made or found
+        seeds.update(tuple(output.ids.tolist()) for output in found.outputs)
+    assert made is not None
+    tree = view.engine.probability_tree(
+        key, TreeRequest(depth=column_.max_new_tokens, mass=1.0, nodes=TREE_NODES), CallControl(job.cancel)
+    )
+    ways: list[tuple[int, ...]] = []
+    for parent, token in zip(tree.parents.tolist(), tree.ids.tolist(), strict=True):
+        ways.append((*(ways[parent] if parent >= 0 else ()), token))
+    finished = [at for at, state in enumerate(tree.states) if state in {"depth", "end"}]
+    order = sorted(finished, key=lambda at: -float(tree.probs[at]))
+    said = view.engine.texts(view.model, tuple(tuple(output.ids.tolist()) for output in made.outputs))
+    return _Call(made, said, seeds, tuple(ways[at] for at in order))
+
+
+def call_frame(call: _Call) -> pd.DataFrame:
+    """One row a returned text.
+
+    Returns:
+        ``row, text, occupation, beam_score, log_prob_nats, prob, rank, seeds_of_10``: exact probability of the whole
+        text, its rank among all texts of as many tokens (NA beyond those that were followed), and in how many of ten
+        calls with other seeds it came back.
+    """
+    ranks = {way: place for place, way in enumerate(call.order, start=1)}
+    rows = []
+    for output, said in zip(call.made.outputs, call.texts, strict=True):
+        ids, total = tuple(output.ids.tolist()), float(output.log_p.sum(dtype=np.float64))
+        rows.append(
+            {
+                "row": output.row,
+                "text": said,
+                "occupation": merged(said),
+                "beam_score": output.score,
+                "log_prob_nats": total,
+                "prob": float(np.exp(total)),
+                "rank": ranks.get(ids),
+                "seeds_of_10": call.seeds[ids],
+            }
+        )
+    return pd.DataFrame(rows).astype({"rank": "Int64"})
+
+
+def _table(view: View, key: RunKey, call: _Call) -> None:
+    text = view.text
+    frame = call_frame(call)
+    always = sum(count >= SEEDS for count in call.seeds.values())
+    quiet(text("bias.call_seeds", seeds=SEEDS, different=len(call.seeds), always=always))
+    chart_panel(
+        Panel(
+            name="notebook",
+            key=key,
+            asked=(column(), {"seeds": SEEDS, "nodes": TREE_NODES}),
+            text=text,
+            figure=None,
+            frame=lambda: frame,
+            script=lambda key: texts_script(view.card, key, GenerateRequest((column(),))),
+            strip=[
+                text("bias.ranked_list"),
+                texts_fact(view.card.rules, [column()], text),
+                *model_facts(view, call.made.seconds, key),
+            ],
+        )
+    )

@@ -1,0 +1,282 @@
+"""The probe on the page: preset, templates, word lists and completions, all of it in the link."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from components.shell import link
+from components.shell.messages import advice, literal_label, quiet
+from components.shell.view import View
+from dashboard.errors import DashboardError
+from dashboard.parsing.text_files import checked_size
+from dashboard.probes import spec as specs
+from dashboard.probes.own_lists import MAX_BYTES, from_file, to_lines
+from dashboard.probes.pair_scores import Pairs, tokeniser
+from dashboard.probes.presets import preset, presets
+from dashboard.probes.spec import LEXICONS, OWN, ProbeSpec
+from dashboard.probes.templates import parsed
+from dashboard.probes.tokenized_probe import TokenizedProbe, prepared
+from dashboard.tokens import shortened
+from dashboard.view_state import LINK_CHARACTERS, pack, unpack
+
+PROBE = "bias_probe"
+PLAIN = 300
+"""Up to so many characters a probe stands in the link as it is; above it goes compressed."""
+MOST_SECONDS = 180.0
+"""Probes that take longer are made as jobs."""
+SHOWN_WORDS = 12
+"""A finding names so many completions."""
+_PREPARED = "_bias_prepared"
+_NOTES = "_bias_notes"
+
+
+def default() -> ProbeSpec:
+    """What the page opens with."""
+    return ProbeSpec.of(presets()[0])
+
+
+def spec_state(view: View) -> ProbeSpec:
+    """The probe of the link, or what was made of it since; one that cannot be read is named."""
+    first = _packed(default())
+    link.text_state(PROBE, first)
+    try:
+        spec = _unpacked(st.session_state[PROBE])
+    except ValueError as error:
+        link.drop(link.Dropped(PROBE, st.session_state[PROBE][:40], "why", (("why", str(error)[:200]),)))
+        st.session_state[PROBE], spec = first, default()
+    if len(st.session_state[PROBE]) <= LINK_CHARACTERS:
+        link.text_written(PROBE, first)
+    else:
+        advice(view.text("bias.not_in_link"))
+    return spec
+
+
+def _packed(spec: ProbeSpec) -> str:
+    text = spec.written()
+    return text if len(text) <= PLAIN else pack(text)
+
+
+def _unpacked(text: str) -> ProbeSpec:
+    return specs.read(text if text.startswith("{") else unpack(text))
+
+
+def _write(spec: ProbeSpec) -> None:
+    st.session_state[PROBE] = _packed(spec)
+
+
+# -- the editor ----------------------------------------------------------------------------------------------------
+def editor(spec: ProbeSpec, view: View) -> None:
+    """Everything that makes the probe."""
+    text = view.text
+    with st.expander(text("bias.edit"), expanded=True):
+        left, right = st.columns([1.4, 1], gap="medium")
+        with left:
+            _preset(view)
+            _text_area(spec, "templates", view)
+            _text_area(spec, "neutral", view)
+        with right:
+            for slot in _slots(spec):
+                _words(spec, slot, view)
+            _lexicon(spec, view)
+            for name in ("article", "boundary"):
+                _switch(spec, name, view)
+
+
+def _preset(view: View) -> None:
+    text = view.text
+
+    def take() -> None:
+        name = st.session_state["bias_preset"]
+        if name:
+            _write(ProbeSpec.of(preset(name)))
+            st.session_state["bias_preset"] = None
+
+    st.selectbox(
+        text("bias.preset"),
+        [one.name for one in presets()],
+        index=None,
+        key="bias_preset",
+        placeholder=text("bias.preset_choose"),
+        format_func=lambda name: text(f"probes.preset.{name}"),
+        on_change=take,
+    )
+
+
+def _text_area(spec: ProbeSpec, name: str, view: View) -> None:
+    key = f"bias_{name}"
+
+    def take() -> None:
+        lines = st.session_state[key].split("\n")
+        if name == "templates":
+            lines = [line for line in lines if line.strip()]
+        count = len(lines) if name == "templates" else len(spec.templates)
+        neutral = list(lines if name == "neutral" else spec.neutral)
+        neutral = (neutral + [""] * count)[:count]
+        _write(replace(spec, templates=tuple(lines if name == "templates" else spec.templates), neutral=tuple(neutral)))
+
+    st.session_state[key] = "\n".join(getattr(spec, name))
+    st.text_area(view.text(f"bias.{name}"), key=key, height=130, help=view.text(f"bias.help_{name}"), on_change=take)
+
+
+def _slots(spec: ProbeSpec) -> tuple[str, ...]:
+    """Slots of the templates that can be read, and those that have words already."""
+    found: dict[str, None] = {}
+    for template in spec.templates:
+        try:
+            found |= dict.fromkeys(parsed(template).slots)
+        except DashboardError:
+            continue  # named where the probe is read as a whole
+    return tuple(found)
+
+
+def _words(spec: ProbeSpec, slot: str, view: View) -> None:
+    key = f"bias_words_{slot}"
+
+    def take() -> None:
+        _write(replace(spec, words=tuple({**dict(spec.words), slot: st.session_state[key]}.items())))
+
+    st.session_state[key] = dict(spec.words).get(slot, "")
+    label = view.text("bias.words", slot=literal_label(shortened(slot, 30)))
+    st.text_input(label, key=key, help=view.text("bias.words_help"), on_change=take)
+
+
+def _lexicon(spec: ProbeSpec, view: View) -> None:
+    text = view.text
+
+    def choose() -> None:
+        _write(replace(spec, lexicon=st.session_state["bias_lexicon"]))
+
+    st.session_state["bias_lexicon"] = spec.lexicon
+    st.selectbox(
+        text("bias.lexicon"),
+        [*LEXICONS, OWN],
+        key="bias_lexicon",
+        format_func=lambda name: text("bias.own") if name == OWN else text(f"probes.lexicon.{name}"),
+        on_change=choose,
+    )
+    if spec.lexicon == OWN:
+        _own(spec, view)
+    elif spec.completions.source:
+        quiet(text("probes.lexicon.source", source=spec.completions.source, year=str(spec.completions.year)))
+
+
+def _own(spec: ProbeSpec, view: View) -> None:
+    """An own list: pasted, or from a file."""
+    text = view.text
+
+    def take() -> None:
+        _write(replace(spec, own=st.session_state["bias_own"]))
+
+    st.session_state["bias_own"] = spec.own
+    st.text_area(text("bias.own_lines"), key="bias_own", height=120, help=text("bias.own_help"), on_change=take)
+    with st.popover(text("bias.upload"), icon=":material/upload:"):
+        st.file_uploader(
+            text("bias.upload_help", megabytes=MAX_BYTES // 1_000_000),
+            type=["csv", "tsv", "txt"],
+            key="bias_file",
+            on_change=partial(_upload, spec, view),
+        )
+    for line, tell in _notes(spec, view):
+        tell(line)
+
+
+def _notes(spec: ProbeSpec, view: View) -> list[tuple[str, Callable[[str], None]]]:
+    """What is known of the own list: of the file that it came from, until it is changed, or of its lines."""
+    text = view.text
+    own, found = st.session_state.get(_NOTES, ("", []))
+    if found and own == spec.own:
+        return list(found)
+    try:
+        notes = spec.own_list.notes
+    except DashboardError:
+        return []  # told where the probe is read as a whole
+    return [(text(f"probes.note.{note.kind}", **note.facts), quiet) for note in notes]
+
+
+def _upload(spec: ProbeSpec, view: View) -> None:
+    given, text = st.session_state["bias_file"], view.text
+    if given is None:
+        return
+    try:
+        checked_size(given.size, MAX_BYTES)
+        found = from_file(given.getvalue(), given.name)
+    except DashboardError as error:
+        st.session_state[_NOTES] = (spec.own, [(text(error.message_id, **error.facts), advice)])
+        return
+    own = to_lines(found.lexicon.completions)
+    st.session_state[_NOTES] = (own, [(text(f"probes.note.{note.kind}", **note.facts), quiet) for note in found.notes])
+    _write(replace(spec, own=own))
+
+
+def _switch(spec: ProbeSpec, name: str, view: View) -> None:
+    key = f"bias_{name}"
+
+    def take() -> None:
+        changed: dict[str, Any] = {name: st.session_state[key]}
+        _write(replace(spec, **changed))
+
+    st.session_state[key] = getattr(spec, name)
+    st.toggle(view.text(f"bias.{name}"), key=key, help=view.text(f"bias.help_{name}"), on_change=take)
+
+
+# -- what it is made of --------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class _Kept:
+    """The last probe of this person, tokenised."""
+
+    name: tuple[str, ...]
+    made: TokenizedProbe
+
+
+def tokenised(spec: ProbeSpec, view: View) -> TokenizedProbe:
+    """The probe's prompts and completions as tokens. Raises DashboardError."""
+    name = (view.model, view.card.revision, spec.written())
+    held: _Kept | None = st.session_state.get(_PREPARED)
+    if held is None or held.name != name:
+        made = prepared(spec, tokeniser(view.engine, view.model))
+        held = st.session_state[_PREPARED] = _Kept(name, made)
+    return held.made
+
+
+def seconds(made: TokenizedProbe, view: View) -> float:
+    """About how long its scores take; 0 where they are kept. Raises DashboardError."""
+    return seconds_of(Pairs.of_probe(made), view)
+
+
+def seconds_of(pairs: Pairs, view: View) -> float:
+    """About how long the scores of `pairs` take; 0 where they are kept. Raises DashboardError."""
+    if pairs.request is None:
+        return 0.0
+    found = pairs.cost(view.engine, view.key).seconds
+    return 0.0 if math.isnan(found) or view.engine.scored(view.key, pairs.request) is not None else found
+
+
+def told(made: TokenizedProbe, view: View, seconds: float) -> None:
+    """How large the probe is, and what tokenisation does to it."""
+    text = view.text
+    templates, groups, completions = made.shape
+    quiet(
+        text(
+            "bias.size",
+            prompts=len(made.prompts),
+            groups=groups,
+            templates=templates,
+            neutral=len(made.prompts) - groups * templates,
+            completions=completions,
+            scores=len(made.prompts) * completions,
+            seconds=text.number(max(seconds, 0.1), 1),
+        )
+    )
+    with st.expander(text("bias.findings", count=len(made.findings))):
+        for kind, words in made.findings:
+            shown = ", ".join(words[:SHOWN_WORDS])
+            more = text("bias.more", count=len(words) - SHOWN_WORDS) if len(words) > SHOWN_WORDS else ""
+            quiet(text(f"probes.finding.{kind}", words=f"{shown} {more}".strip()))
+        if not made.findings:
+            quiet(text("bias.no_findings"))

@@ -1,0 +1,269 @@
+"""The sampled block of the Bias page: independent draws behind each prompt, counted with intervals and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from components.bias.exact import probe_key
+from components.bias.pairs import groups_picker
+from components.bias.probe_builder import MOST_SECONDS, seconds_of
+from components.charts.bias.sampled import differences_figure, sampled_figure
+from components.shell.messages import advice, percent, quiet, section
+from components.shell.model_rules import acting_fact
+from components.shell.panel import Panel, chart_panel
+from components.shell.pickers import integer_picker, number_picker, place_picker
+from components.shell.view import View, model_facts
+from dashboard.engine.api.decoding import PURE
+from dashboard.engine.api.generation import Column, GenerateRequest
+from dashboard.engine.api.model import CallControl
+from dashboard.frames.bias_sampled import comparison_frame, missing_frame, sampled_frame
+from dashboard.i18n import Catalogue
+from dashboard.probes.continuations import continuations
+from dashboard.probes.matching import Matcher
+from dashboard.probes.pair_scores import Pairs, tokeniser
+from dashboard.probes.tokenized_probe import TokenizedProbe
+from dashboard.run_key import RunKey, result_key
+from dashboard.scripts.bias import sampled_script
+from dashboard.stats.counts import independence
+from dashboard.tokens import ISOLATE
+
+MOST_RATES = 8
+"""Of more groups the least and the largest rate are told, not each."""
+EXAMPLES = 3
+"""So many drawn texts are shown where none is in the list."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Texts drawn behind each group's prompt of one template, and what of the list was found in them."""
+
+    view: View
+    made: TokenizedProbe
+    template: int
+    request: GenerateRequest
+    texts: list[tuple[str, ...]]
+    """(group,) its draws."""
+    seconds: float
+    """That drawing took."""
+
+    @property
+    def column(self) -> Column:
+        """How they were drawn."""
+        return self.request.columns[0]
+
+    @property
+    def drawn(self) -> NDArray[np.int64]:
+        """(group,) how many draws."""
+        return np.full(len(self.texts), self.column.rows)
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """(group, completion) draws that begin with it."""
+        match = Matcher(self.made.texts, whole=self.made.spec.boundary)
+        counts = np.zeros((len(self.texts), len(self.made.completions)), np.int64)
+        for group, texts in enumerate(self.texts):
+            for place in map(match, texts):
+                if place is not None:
+                    counts[group, place] += 1
+        return counts
+
+
+def prompt_key(view: View, made: TokenizedProbe, place: int) -> RunKey:
+    """The run of one of the probe's prompts."""
+    return replace(view.key, template="raw", token_ids=made.prompt_ids[place])
+
+
+def panels(view: View, made: TokenizedProbe) -> None:
+    """Draw, count, compare."""
+    text = view.text
+    section(text("bias.sampled"), text("bias.sampled_note"))
+    template = template_picker(made, view)
+    column = _column(view, made)
+    request = GenerateRequest((column,))
+    groups = made.shape[1]
+    if not st.toggle(text("bias.draw"), key="bias_draw", help=text("bias.draw_help"), bind="query-params"):
+        quiet(text("bias.draw_size", texts=groups * column.rows, tokens=groups * column.rows * column.max_new_tokens))
+        return
+    texts, seconds = view.wait(
+        lambda job: _drawn(view, made, template, request, job),
+        text("work.drawing", count=groups * column.rows),
+        result_key(probe_key(view, made), "draw", request, {"template": template}).digest,
+    )
+    of = Drawn(view, made, template, request, texts, seconds)
+    _told(of)
+    if of.counts.any():
+        _charts(of)
+    else:
+        shown = list(dict.fromkeys(" ".join(one.split()) for one in texts[0]))[:EXAMPLES]
+        said = " · ".join(map(ISOLATE.format, shown))
+        advice(text("bias.none_found", texts=groups * column.rows, tokens=column.max_new_tokens, said=said))
+
+
+def template_picker(made: TokenizedProbe, view: View) -> int:
+    """One of the probe's templates."""
+    templates = [template.text for template in made.spec.probe.templates]
+    return place_picker("bias_template", view.text("bias.template"), templates)
+
+
+def _column(view: View, made: TokenizedProbe) -> Column:
+    """How texts are drawn: every setting in the link."""
+    text = view.text
+    longest = max(made.lengths) + 1
+    rows_at, new_at, t_at, k_at, p_at, seed_at = st.columns(6, vertical_alignment="bottom")
+    with rows_at:
+        rows = integer_picker("bias_rows", text("bias.rows"), 2000, 100, low=10)
+    with new_at:
+        new = integer_picker("bias_new", text("bias.new"), 50, min(longest, 50), low=1)
+    with t_at:
+        temperature = number_picker(
+            "bias_temperature", "temperature", 0.05, 10.0, 1.0, help_text=text("parameter.temperature.meaning")
+        )
+    with k_at:
+        top_k = number_picker("bias_top_k", "top_k", 0, 100_000, 0, help_text=text("parameter.top_k.meaning"))
+    with p_at:
+        top_p = number_picker("bias_top_p", "top_p", 0.05, 1.0, 1.0, help_text=text("parameter.top_p.meaning"))
+    with seed_at:
+        seed = integer_picker("bias_seed", "seed", 999_999_999, 42, help_text=text("parameter.seed.meaning"))
+    settings = replace(PURE, temperature=temperature, top_k=int(top_k), top_p=top_p)
+    return Column(settings, rows=rows, max_new_tokens=new, seed=seed)
+
+
+def _share_of(progress: Callable[[float], None], part: int, parts: int) -> Callable[[float], None]:
+    """`progress` of one part of several, told as the progress of all."""
+    return lambda share: progress((part + share) / parts)
+
+
+def _drawn(
+    view: View, made: TokenizedProbe, template: int, request: GenerateRequest, job: CallControl
+) -> tuple[list[tuple[str, ...]], float]:
+    """(group,) texts drawn behind each group's prompt, and the seconds; group g draws with noise of its own."""
+    groups, found, seconds = made.shape[1], [], 0.0
+    for group in range(groups):
+        within = CallControl(job.cancel, _share_of(job.progress, group, groups), job.on_queue)
+        key = prompt_key(view, made, template * groups + group)
+        own = replace(request, first_row=group * request.columns[0].rows)
+        generated = view.engine.generate(key, own, within).whole()
+        seconds += generated.seconds
+        # decoded behind the prompt and cut off from it: some decoders drop a text's leading space
+        before, *whole = view.engine.texts(
+            view.model, (key.token_ids, *((*key.token_ids, *output.ids.tolist()) for output in generated.outputs))
+        )
+        found.append(tuple(text[len(before) :] for text in whole))
+    return found, seconds
+
+
+def _told(of: Drawn) -> None:
+    """What can be said of all draws in a line each."""
+    text, names = of.view.text, of.made.group_names
+    short = sum(length > of.column.max_new_tokens for length in of.made.lengths)
+    if short:
+        advice(text("bias.short", tokens=of.column.max_new_tokens, count=short, of=len(of.made.completions)))
+    rows = missing_frame(of.counts.sum(1), of.drawn, names).to_dict("records")
+    if len(rows) > MOST_RATES:
+        rows.sort(key=lambda row: float(row["share"]))
+        quiet(text("bias.missing_least", low=_rate(rows[0], text), high=_rate(rows[-1], text)))
+    else:
+        quiet(text("bias.missing", rates=", ".join(_rate(row, text) for row in rows)))
+    missing = of.drawn - of.counts.sum(1)
+    found = independence(np.column_stack([of.counts, missing]))
+    if np.isnan(found.p):
+        if of.counts.any():
+            quiet(text("bias.no_independence"))
+        return
+    v = "–" if np.isnan(found.cramers_v) else text.number(found.cramers_v, 3)
+    quiet(text("bias.independence", g=text.number(found.g, 1), p=text.number(found.p, 4), v=v))
+
+
+def _rate(row: Mapping[Any, Any], text: Catalogue) -> str:
+    return f"{ISOLATE.format(row['group'])} {percent(text, row['share'])}"
+
+
+def _exact_probs(of: Drawn) -> NDArray[np.float64] | None:
+    """(group, completion) what the draws should give; ``None`` where it is not what is scored.
+
+    Settings or too few tokens change it, and where the end of a prompt is read otherwise the score is given less than
+    the prompt behind which was drawn.
+    """
+    if of.column.settings != PURE or not of.made.spec.boundary:
+        return None
+    view, made, groups = of.view, of.made, len(of.texts)
+    own = slice(of.template * groups, (of.template + 1) * groups)
+    rows = continuations(made.prompt_ids[own], made.prompts[own], made.texts, tokeniser(view.engine, view.model))
+    # the last token shows where the word ends
+    if of.column.max_new_tokens <= max(len(one.scored) for row in rows for one in row):
+        return None
+    if any(one.given < len(ids) for ids, row in zip(made.prompt_ids[own], rows, strict=True) for one in row):
+        return None
+    pairs = Pairs.of(made.prompt_ids[own], rows, made.spec.boundary)
+    seconds = seconds_of(pairs, view)
+    if seconds > MOST_SECONDS:
+        quiet(view.text("bias.not_covered", seconds=view.text.number(seconds, 0)))
+        return None
+    found = view.wait(
+        lambda job: pairs.scores(view.engine, view.key, job),
+        view.text("work.scores", count=groups * len(made.completions)),
+        result_key(probe_key(view, made), "scores", {"template": of.template}).digest,
+    )
+    return np.exp(found.total)
+
+
+def _charts(of: Drawn) -> None:
+    """The charts of one draw."""
+    view, made, text = of.view, of.made, of.view.text
+    names, completions = made.group_names, [one.text for one in made.completions]
+    probs = _exact_probs(of)
+    frame = sampled_frame(of.counts, of.drawn, names, completions, probs)
+    if probs is not None:
+        quiet(text("bias.covers", covered=int(frame["covered"].sum()), count=len(frame)))
+    key, rows = probe_key(view, made), of.column.rows
+    first_rows = [group * rows for group in range(len(names))]
+    strip = [
+        text("bias.drawn", n=rows),
+        text("sampling.noise"),
+        text("sampling.order", names=", ".join(of.column.settings.acting) or text("sampling.nothing_acts")),
+        acting_fact(view.card.rules, of.column.settings, text),
+        *model_facts(view, of.seconds, key),
+    ]
+    script = partial(
+        sampled_script, view.card, made=made, request=of.request, template=of.template, first_rows=first_rows
+    )
+    common: dict[str, Any] = {"key": key, "text": text, "script": script, "strip": strip}
+    shown = partial(sampled_figure, frame, text=text, theme=view.theme)
+    alt: dict[str, object] = {"completions": len(completions), "groups": len(names)}
+    drawn = (of.request, {"template": of.template})
+    asked = (*drawn, {"exact": probs is not None})
+    chart_panel(Panel(name="sampled", asked=asked, figure=shown, frame=lambda: frame, alt=alt, **common))
+    words_at, pair_at = st.columns(2)
+    with words_at:
+        _, pairs = groups_picker(made, view)
+    labels = [f"{names[a]} – {names[b]}" for a, b in pairs]
+    with pair_at:
+        pair = pairs[place_picker("bias_tested", text("bias.tested"), labels) if len(labels) > 1 else 0]
+    tests = comparison_frame(of.counts, of.drawn, pairs, names, completions)
+    _differences(pair, tests, {**common, "asked": (*drawn, {"pair": pair, "pairs": pairs})}, of)
+
+
+def _differences(pair: tuple[int, int], tests: pd.DataFrame, common: dict[str, Any], of: Drawn) -> None:
+    """The tests of one pair of groups: all were counted for the adjustment."""
+    view, text, names = of.view, of.view.text, of.made.group_names
+    first, second = pair
+    told = {"first": ISOLATE.format(names[first]), "second": ISOLATE.format(names[second])}
+    section(text("bias.tests_title", **told), text("bias.tests_note", tests=len(tests)))
+    if first == second:
+        advice(text("bias.same_group"))
+        return
+    if not of.counts[[first, second]].any():
+        quiet(text("bias.neither_found", **told))
+        return
+    shown = tests[(tests["first"] == names[first]) & (tests["second"] == names[second])]
+    figure = partial(differences_figure, shown, text=text, theme=view.theme)
+    alt: dict[str, object] = {"completions": len(of.made.completions), "tests": len(tests)}
+    chart_panel(Panel(name="differences", figure=figure, frame=lambda: tests, alt=alt, **common))

@@ -1,0 +1,1 @@
+"""Charts of probes and bias benchmarks."""

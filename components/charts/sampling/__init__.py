@@ -1,0 +1,1 @@
+"""Charts of texts and of decode settings."""

@@ -1,0 +1,282 @@
+"""Charts of trees of continuations: what a beam search looked at, and exact probabilities as an icicle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from components.charts.axes import hover_token, separators, tick_label, wrapped
+from components.charts.sampling.tree_layout import Layout, beam_layout
+from components.charts.theme import BAR_ROOM, MONO, ChartTheme, luminance, rgb
+from dashboard.i18n import Catalogue
+
+BEAM_LABEL = 8
+"""Characters of a token in the beam tree."""
+ICICLE_LABEL = 24
+_FONT = {"family": MONO, "size": 10}
+_SLOT = 27
+"""Height of a candidate with its label [px]."""
+_RAISED = 0.12
+"""How far a label stands above where Plotly would write it [slots]."""
+_STYLES = {
+    "returned": {"symbol": "circle", "size": 9},
+    "kept": {"symbol": "circle", "size": 7},
+    "finished": {"symbol": "circle-open", "size": 13},
+    "pruned": {"symbol": "x-thin", "size": 6},
+}
+
+
+def beam_tree_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme, first: int = 0) -> go.Figure:
+    """A beam search from left to right: candidates of every step, which went on, which were let go, which returned.
+
+    **Reading it:** from each token lines lead to the tokens tried after it. Thick lines are the texts that came back,
+    crosses were let go, rings ended a text. The best of a parent stands on top.
+
+    **Careful:** candidates are the best of all, not all there are: a text that is not here was never near. Scores are
+    no probabilities, and a text that was let go may have been the likelier one in the end.
+
+    Args:
+        frame: as `dashboard.frames.trees.beam_frame` makes it.
+        text: the catalogue.
+        theme: colours and template.
+        first: the first step that is drawn, with at most MOST_STEPS of `components.charts.sampling.tree_layout`.
+    """
+    layout = beam_layout(frame, first)
+    rows = frame.iloc[layout.nodes].reset_index(drop=True)
+    fig = go.Figure(_edges(rows, layout, theme))
+    fig.add_trace(_begins(layout, text, theme))
+    for kind in _STYLES:
+        chosen = rows["returned"] if kind == "returned" else rows["state"] == kind
+        if kind == "kept":
+            chosen &= ~rows["returned"]
+        if chosen.any():
+            fig.add_trace(_nodes(rows, layout, chosen.to_numpy(), kind, text=text, theme=theme))
+    for pale in (True, False):
+        fig.add_trace(_beam_labels(rows, layout, pale, theme))
+    fig.add_trace(_step_numbers(layout, first, theme))
+    title = text("charts.beam_tree.steps")
+    if layout.cut:
+        last = int(frame["step"].max())
+        facts = {"first": first, "last": first + layout.steps - 1, "end": last, "nodes": len(frame) - len(rows)}
+        title = wrapped(f"{title} · {text('charts.beam_tree.cut', **facts)}")
+    fig.update_xaxes(title_text=title, range=[-0.5, layout.width + 0.7], showgrid=False, showticklabels=False)
+    fig.update_yaxes(range=[layout.height, -1.2], showgrid=False, showticklabels=False)
+    legend = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"}
+    height = int(_SLOT * (layout.height + 1.2)) + 110
+    fig.update_layout(height=height, showlegend=True, legend=legend, separators=separators(text))
+    return theme.apply(fig)
+
+
+def _edges(rows: pd.DataFrame, layout: Layout, theme: ChartTheme) -> list[go.Scatter]:
+    """Lines from parents, one trace a look: of those let go, of those that went on, of the texts that came back."""
+    returned, pruned = rows["returned"].to_numpy(), (rows["state"] == "pruned").to_numpy()
+    looks = [
+        (pruned & ~returned, {"color": theme.grid, "width": 1}),
+        (~pruned & ~returned, {"color": theme.muted, "width": 1}),
+        (returned, {"color": theme.accent, "width": 3}),
+    ]
+    return [_lines(layout, chosen, line) for chosen, line in looks if chosen.any()]
+
+
+def _lines(layout: Layout, chosen: Any, line: dict[str, Any]) -> go.Scatter:
+    gap = np.full(int(chosen.sum()), np.nan)
+    x = np.stack([layout.from_x[chosen], layout.x[chosen], gap], axis=1).ravel()
+    y = np.stack([layout.from_y[chosen], layout.y[chosen], gap], axis=1).ravel()
+    return go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False)
+
+
+def _begins(layout: Layout, text: Catalogue, theme: ChartTheme) -> go.Scatter:
+    """The prompt, and small marks where a band goes on from the tokens that the one above ended with."""
+    prompt = [token is None for token in layout.again_token]
+    labels = [
+        text("charts.trees.prompt") if token is None else tick_label(token, length=BEAM_LABEL)
+        for token in layout.again_token
+    ]
+    return go.Scatter(
+        x=layout.again_x,
+        y=layout.again_y,
+        mode="markers+text",
+        text=labels,
+        textposition="top center",
+        textfont={**_FONT, "color": theme.muted, "shadow": _halo(theme)},
+        marker={
+            "symbol": ["square" if one else "circle" for one in prompt],
+            "size": [9 if one else 5 for one in prompt],
+            "color": theme.muted,
+        },
+        hoverinfo="skip",
+        showlegend=False,
+        cliponaxis=False,
+    )
+
+
+def _halo(theme: ChartTheme) -> str:
+    """A shadow in the paper's colour: lines do not run through words."""
+    return ", ".join(f"{x}px {y}px 1px {theme.paper}" for x in (-1, 0, 1) for y in (-1, 0, 1))
+
+
+def _nodes(
+    rows: pd.DataFrame, layout: Layout, chosen: Any, kind: str, *, text: Catalogue, theme: ChartTheme
+) -> go.Scatter:
+    colour = {"returned": theme.accent, "kept": theme.muted, "finished": theme.text, "pruned": theme.muted}[kind]
+    return go.Scatter(
+        x=layout.x[chosen],
+        y=layout.y[chosen],
+        mode="markers",
+        name=text(f"charts.beam_tree.{kind}"),
+        marker={**_STYLES[kind], "color": colour, "line": {"color": colour, "width": 2 if kind == "finished" else 1}},
+        hovertext=[_beam_hover(row, text) for row in rows[chosen].to_dict("records")],
+        hovertemplate="%{hovertext}<extra></extra>",
+        cliponaxis=False,
+    )
+
+
+def _beam_hover(row: dict[Any, Any], text: Catalogue) -> str:
+    score = text.number(row["score"], 3).replace("-", "−")
+    facts = text("charts.beam_tree.hover", id=str(row["id"]), step=row["step"], score=score)
+    state = text(f"charts.beam_tree.{row['state']}")
+    back = f" · {text('charts.beam_tree.returned')}" if row["returned"] else ""
+    return f"{hover_token(str(row['token']))}<br>{facts}<br>{state}{back}"
+
+
+def _beam_labels(rows: pd.DataFrame, layout: Layout, pale: bool, theme: ChartTheme) -> go.Scatter:
+    chosen = ((rows["state"] == "pruned") & ~rows["returned"]).to_numpy() == pale
+    return go.Scatter(
+        x=layout.x[chosen],
+        y=layout.y[chosen] - _RAISED,
+        mode="text",
+        text=[tick_label(str(token), length=BEAM_LABEL) for token in rows["token"][chosen]],
+        textposition="top center",
+        textfont={**_FONT, "color": theme.muted if pale else theme.text, "shadow": _halo(theme)},
+        hoverinfo="skip",
+        showlegend=False,
+        cliponaxis=False,
+    )
+
+
+def _step_numbers(layout: Layout, first: int, theme: ChartTheme) -> go.Scatter:
+    return go.Scatter(
+        x=layout.number_x,
+        y=layout.number_y,
+        mode="text",
+        text=[str(step) for step in range(first, first + layout.steps)],
+        textfont={"size": 10, "color": theme.muted},
+        hoverinfo="skip",
+        showlegend=False,
+        cliponaxis=False,
+    )
+
+
+def probability_tree_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme) -> go.Figure:
+    """Continuations as an icicle: the height of a tile is the probability of the whole way to it.
+
+    **Reading it:** read from left to right; the tiles behind a tile share its probability out. Colour is how sure the
+    model was of that one token. Hatched tiles are all other continuations together.
+
+    **Careful:** a way is followed only while it is likely: a hatched tile can be larger than all that is shown. Texts
+    of different lengths do not compare.
+
+    Args:
+        frame: as `dashboard.frames.trees.probability_frame` makes it.
+        text: the catalogue.
+        theme: colours and template.
+    """
+    rows = frame.to_dict("records")
+    split = set(frame["parent"].dropna())
+    rest = frame["state"] == "rest"
+    colours = _tile_colours(frame, theme)
+    fig = go.Figure(
+        go.Icicle(
+            ids=frame["node"].astype(str),
+            parents=["" if pd.isna(parent) else str(parent) for parent in frame["parent"]],
+            labels=[_tile_label(row, text) for row in rows],
+            # a tile is as high as the tiles that it splits into: their rest makes the sum exact
+            values=[0.0 if row["node"] in split else row["prob"] for row in rows],
+            branchvalues="remainder",
+            sort=False,
+            tiling={"orientation": "h", "pad": 1},
+            marker={
+                "colors": colours,
+                "line": {"color": theme.grid, "width": 1},
+                "pattern": {
+                    "shape": ["/" if one else "" for one in rest],
+                    "fgcolor": theme.muted,
+                    "bgcolor": theme.paper,
+                    "size": 5,
+                    "solidity": 0.15,
+                },
+            },
+            textinfo="label",
+            leaf={"opacity": 1},
+            textfont={"family": MONO, "size": 12, "color": [_ink(colour, theme) for colour in colours]},
+            hovertext=[_tile_hover(row, text) for row in rows],
+            hovertemplate="%{hovertext}<extra></extra>",
+            pathbar={"thickness": 20, "textfont": {"family": MONO, "size": 12, "color": theme.text}},
+            root={"color": theme.grid},
+        )
+    )
+    fig.add_trace(_step_scale(text, theme))
+    hidden = {"visible": False, "fixedrange": True}
+    fig.update_layout(xaxis=hidden, yaxis=hidden, height=560, margin_t=BAR_ROOM)
+    fig.update_layout(uniformtext={"minsize": 10, "mode": "hide"}, separators=separators(text))
+    return theme.apply(fig)
+
+
+def _tile_label(row: dict[Any, Any], text: Catalogue) -> str:
+    """Token and probability of the way, in one line: many tiles are low."""
+    if row["state"] == "prompt":
+        return text("charts.trees.prompt")
+    name = text("charts.trees.rest") if row["state"] == "rest" else tick_label(str(row["token"]), length=ICICLE_LABEL)
+    return f"{name} {_small(row['prob'], text)}"
+
+
+def _tile_colours(frame: pd.DataFrame, theme: ChartTheme) -> list[str]:
+    """The scale's colour of a step's probability; prompt and rests have none."""
+    lut = theme.lut()
+    return [
+        theme.grid
+        if state == "prompt"
+        else theme.paper
+        if state == "rest"
+        else "#{:02X}{:02X}{:02X}".format(*lut[round(255 * float(np.clip(prob, 0, 1)))])
+        for prob, state in zip(frame["step_prob"], frame["state"], strict=True)
+    ]
+
+
+def _ink(colour: str, theme: ChartTheme) -> str:
+    """Text or paper, whichever is read better on `colour` (WCAG 2)."""
+    here, text, paper = (float(luminance(rgb(one))) for one in (colour, theme.text, theme.paper))
+    contrast = [(max(here, ink) + 0.05) / (min(here, ink) + 0.05) for ink in (text, paper)]
+    return theme.text if contrast[0] >= contrast[1] else theme.paper
+
+
+def _small(prob: float, text: Catalogue) -> str:
+    """Three decimals; smaller ones with two significant digits."""
+    return text.number(prob, 3) if prob >= 1e-2 else text.number(prob, 1, "e")
+
+
+def _tile_hover(row: dict[Any, Any], text: Catalogue) -> str:
+    way = text("charts.trees.way", prob=_small(row["prob"], text))
+    if row["state"] == "prompt":
+        return f"{text('charts.trees.prompt')}<br>{way}"
+    step = text("charts.trees.step", prob=_small(row["step_prob"], text))
+    if row["state"] == "rest":
+        return f"{text('charts.trees.others')}<br>{step}<br>{way}"
+    what = f"{hover_token(str(row['token']))} · id {row['id']}<br>{step}<br>{way}"
+    return f"{what}<br>{text('charts.trees.' + row['state'])}" if row["state"] != "inner" else what
+
+
+def _step_scale(text: Catalogue, theme: ChartTheme) -> go.Scatter:
+    """Nothing but the colour bar."""
+    marker = {
+        "color": [0],
+        "cmin": 0,
+        "cmax": 1,
+        "colorscale": theme.sequential(),
+        "showscale": True,
+        "colorbar": {"title": {"text": text("charts.trees.scale")}},
+    }
+    return go.Scatter(x=[None], y=[None], mode="markers", marker=marker, hoverinfo="skip", showlegend=False)

@@ -1,0 +1,1 @@
+"""The panels of the lens and of attribution, on the Next token page."""

@@ -1,0 +1,201 @@
+"""What decode settings do, without drawing: along a text, to what may follow a prompt, and inside a beam search."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from components.charts.sampling.settings import ENDS, settings_lines_figure, settings_map_figure
+from components.charts.sampling.trees import beam_tree_figure, probability_tree_figure
+from components.sampling.generation_task import Made
+from components.sampling.panels import texts_strip
+from components.sampling.texts import Columns
+from components.shell import link
+from components.shell.messages import notice, percent, quiet, section
+from components.shell.model_rules import acting_fact
+from components.shell.panel import Panel, chart_panel
+from components.shell.pickers import choice_picker, integer_picker, number_picker, switch
+from components.shell.view import View, model_facts
+from dashboard.engine.api.decoding import AT_ENDS, PURE, DecodeSettings
+from dashboard.engine.api.generation import CompareRequest, TreeRequest
+from dashboard.engine.api.model import TokenizedPrompt
+from dashboard.frames.sampling import comparison_frame, distance_frame
+from dashboard.frames.trees import beam_frame, probability_frame
+from dashboard.run_key import RunKey, result_key
+from dashboard.scripts.sampling import beam_tree_script, probability_tree_script, settings_script
+
+REFERENCE = "sampling_reference"
+REFERENCE_CHARACTERS = 2000
+SHOWN = 64
+"""So many positions are compared at first, up to the last."""
+PAIRS = ("total_variation", "js_nats")
+OWN = "own"
+
+
+def compared(view: View, columns: Columns) -> None:
+    """The columns' settings along the prompt, or along a text that was pasted behind it."""
+    text = view.text
+    section(text("sampling.exact"), text("sampling.exact_note"))
+    if any(spec.num_beams > 1 for spec in columns.specs):
+        quiet(text("sampling.exact_beams"))
+    key, prompt = _reference(view)
+    count = len(prompt.tokens)
+    value_at, count_at, map_at = st.columns([1.4, 1, 1.2], vertical_alignment="bottom")
+    with value_at:
+        value = choice_picker("sampling_value", text("sampling.value"), text=text, prefix="charts.settings")
+    with count_at:
+        last = integer_picker("sampling_positions", text("sampling.positions"), count, min(SHOWN, count), low=1)
+    with map_at:
+        as_map = switch("sampling_map", text("sampling.as_map"))
+    settings = tuple(spec.settings() for spec in columns.specs)
+    request = CompareRequest(settings, (count - last, count))
+    found = view.wait(
+        lambda job: view.engine.compare_settings(key, request, job),
+        text("work.settings", count=last),
+        result_key(key, "settings", request).digest,
+    )
+    made_frame = distance_frame if value in PAIRS else comparison_frame
+    frame = made_frame(found, columns.names, prompt.tokens, count - last)
+    if value in PAIRS and len(columns.specs) < 2:
+        quiet(text("sampling.one_column"))
+        return
+    chart = settings_map_figure if as_map and value in ENDS else settings_lines_figure
+    name = "settings_map" if chart is settings_map_figure else "settings_lines"
+    chart_panel(
+        Panel(
+            name=name,
+            key=key,
+            asked=(request, {"names": columns.names, "value": value}),
+            text=text,
+            figure=partial(chart, frame, value=value, text=text, theme=view.theme),
+            frame=lambda: frame,
+            script=lambda key: settings_script(view.card, key, request, name, names=columns.names, value=value),
+            strip=[
+                text("strip.exact"),
+                text("sampling.own_processors"),
+                *dict.fromkeys(acting_fact(view.card.rules, one, text, idle=AT_ENDS) for one in settings),
+                *model_facts(view, view.engine.run(key).seconds, key),
+            ],
+            alt={"value": text(f"charts.settings.{value}"), "count": last},
+            suffix=value,
+        )
+    )
+
+
+def _reference(view: View) -> tuple[RunKey, TokenizedPrompt]:
+    """The text along which settings are compared: the prompt, with what was pasted behind it."""
+    text = view.text
+    link.text_state(REFERENCE, "")
+    pasted = st.text_area(
+        text("sampling.reference"),
+        key=REFERENCE,
+        height=80,
+        max_chars=REFERENCE_CHARACTERS,
+        placeholder=text("sampling.reference_hint"),
+        persist_state="session",
+    )
+    link.text_written(REFERENCE, "")
+    if not pasted:
+        return view.key, view.tokens
+    # in a chat behind the template, where the answer would stand
+    whole = view.engine.tokenize(view.model, view.prompt, chat=view.chat, answer=pasted)
+    return view.engine.run_key(view.model, whole), whole
+
+
+def probability_tree(view: View, columns: Columns) -> None:
+    """The likeliest continuations with their exact probabilities."""
+    text = view.text
+    section(text("sampling.tree"), text("sampling.tree_note"))
+    of_at, depth_at, mass_at, nodes_at = st.columns([1.4, 1, 1, 1], vertical_alignment="bottom")
+    with of_at:
+        settings, limit, name = _tree_settings(view, columns)
+    with depth_at:
+        depth = integer_picker("sampling_depth", text("sampling.depth"), 12, 3, low=1)
+    with mass_at:
+        mass = number_picker("sampling_mass", text("sampling.mass"), 0.01, 1.0, 0.5)
+    with nodes_at:
+        nodes = integer_picker("sampling_nodes", text("sampling.nodes"), 500, 60, low=5)
+    if not switch("sampling_tree_go", text("sampling.tree_go"), text("sampling.tree_help")):
+        return
+    request = TreeRequest(settings, depth, float(mass), nodes, limit)
+    found = view.wait(
+        lambda job: view.engine.probability_tree(view.key, request, job),
+        text("work.tree"),
+        result_key(view.key, "tree", request).digest,
+    )
+    if found.unfinished:
+        notice(text("sampling.tree_busy"))
+    ids = tuple(sorted(set(found.ids.tolist())))
+    frame = probability_frame(found, dict(zip(ids, view.engine.token(view.model, ids), strict=True)))
+    mass_found = percent(text, found.finished_mass)
+    quiet(text("sampling.tree_found", nodes=len(found.ids), mass=mass_found, unseen=percent(text, found.unseen_mass)))
+    chart_panel(
+        Panel(
+            name="probability_tree",
+            key=view.key,
+            asked=(request, {"stopped_at": len(found.ids)} if found.unfinished else {}),
+            text=text,
+            figure=partial(probability_tree_figure, frame, text=text, theme=view.theme),
+            frame=lambda: frame,
+            script=lambda key: probability_tree_script(view.card, key, request),
+            strip=[
+                text("strip.exact"),
+                text("sampling.tree_of", name=name),
+                acting_fact(view.card.rules, settings, text, idle={"stop_strings"}),
+                *model_facts(view, found.seconds),
+            ],
+            alt={"nodes": len(found.ids), "mass": mass_found},
+        )
+    )
+
+
+def _tree_settings(view: View, columns: Columns) -> tuple[DecodeSettings, int, str]:
+    """Whose probabilities: the model's own, or those of a column; with most tokens of its texts, and its name."""
+    text, key = view.text, "sampling_tree_of"
+    options = [OWN, *(str(place) for place, spec in enumerate(columns.specs) if spec.num_beams == 1)]
+    link.choice_state(key, options, OWN)
+    names = {OWN: text("charts.settings.own")} | {o: columns.names[int(o)] for o in options[1:]}
+    st.selectbox(text("sampling.tree_whose"), options, key=key, format_func=lambda o: names[o], persist_state="session")
+    chosen = link.choice_written(key, OWN)
+    if chosen == OWN:
+        return PURE, 0, names[chosen]
+    spec = columns.specs[int(chosen)]
+    return spec.settings(), spec.max_new_tokens, names[chosen]
+
+
+def beam_tree(view: View, columns: Columns, made: Made) -> None:
+    """What the search of a column with beams looked at."""
+    text, key = view.text, "sampling_beams_of"
+    places = [str(place) for place, tree in enumerate(made.generated.beams) if tree is not None]
+    if not places:
+        return
+    section(text("sampling.beams"), text("sampling.beams_note"))
+    link.choice_state(key, places, places[0])
+    if len(places) > 1:
+        st.selectbox(
+            text("sampling.beams_of"),
+            places,
+            key=key,
+            format_func=lambda place: columns.names[int(place)],
+            persist_state="session",
+        )
+    place = int(link.choice_written(key, places[0]))
+    tree, column = made.generated.beams[place], columns.request.columns[place]
+    assert tree is not None
+    ids = tuple(sorted(set(tree.ids.tolist())))
+    frame = beam_frame(tree, dict(zip(ids, view.engine.token(view.model, ids), strict=True)))
+    chart_panel(
+        Panel(
+            name="beam_tree",
+            key=view.key,
+            asked=(column, {"stopped_at": len(tree.ids)} if made.unfinished else {}),
+            text=text,
+            figure=partial(beam_tree_figure, frame, text=text, theme=view.theme),
+            frame=lambda: frame,
+            script=lambda key: beam_tree_script(view.card, key, column),
+            strip=texts_strip(view, made, [column]),
+            alt={"nodes": len(tree.ids), "steps": int(tree.steps.max()) + 1 if len(tree.steps) else 0},
+            suffix=f"column{place}",
+        )
+    )

@@ -1,0 +1,269 @@
+"""Making texts for one person: in a thread of its own, followed by the page, stopped by hand or when nobody looks."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from components.shell.messages import notice
+from components.shell.view import View
+from components.shell.waiting import News
+from dashboard.engine.api.engine import Engine
+from dashboard.engine.api.generation import Generated, GenerateRequest, Output, Step
+from dashboard.engine.api.model import CallControl
+from dashboard.errors import Busy, Cancelled
+from dashboard.i18n import Catalogue
+from dashboard.run_key import RunKey
+from dashboard.sampling.forks import Fork, fork_request, left_by, written
+
+POLL_SECONDS = 0.4
+"""How often the page looks at what came."""
+QUIET_SECONDS = 0.5
+"""Work shorter than this is waited for: a flash would only distract."""
+ALONE_SECONDS = 10.0
+"""Work whose page was left or closed for so long is stopped."""
+_WORK = "_sampling_work_"
+_PAGE = "_sampling_page"
+
+
+@dataclass(frozen=True)
+class Made:
+    """Texts of a request and of its forks."""
+
+    generated: Generated
+    forks: dict[int, Output]
+    """Place of the fork -> its text, with the column of its row; one whose step is not there any more is missing."""
+    unfinished: str = ""
+    """``cancelled`` or ``busy`` where not all came, as in `Generated.unfinished`."""
+
+    @property
+    def cut_off(self) -> dict[str, object]:
+        """Where texts were stopped: (text,) its tokens; empty where nothing was, as a request says all then."""
+        return {"stopped_at": [len(output.ids) for output in self.with_forks().outputs]} if self.unfinished else {}
+
+    def with_forks(self) -> Generated:
+        """All texts: in each column the forks stand behind the rows, numbered on."""
+        rows = Counter(output.column for output in self.generated.outputs)
+        outputs = list(self.generated.outputs)
+        for output in self.forks.values():
+            outputs.append(replace(output, row=rows[output.column]))
+            rows[output.column] += 1
+        outputs.sort(key=lambda output: (output.column, output.row))
+        return replace(self.generated, outputs=tuple(outputs))
+
+
+@dataclass
+class Work:
+    """Texts that are being made."""
+
+    name: str
+    connected: Callable[[], bool] = lambda: True
+    """Whether the person's browser is still there."""
+    job: CallControl = field(init=False)
+    thread: threading.Thread = field(init=False)
+    began: float = field(default_factory=time.monotonic)
+    shown: bool = True
+    """Whether the page that the person is on shows it; that page may itself wait for as long as it takes."""
+    share: float = 0.0
+    before: int = 0
+    """So many others come first."""
+    steps: list[Step] = field(default_factory=list)
+    made: Made | None = None
+    error: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self.job = CallControl(progress=self._at, on_queue=self._behind)
+
+    def _at(self, share: float) -> None:
+        self.share = share
+
+    def _behind(self, before: int) -> None:
+        self.before = before
+
+    @property
+    def running(self) -> bool:
+        """Whether it goes on."""
+        return self.thread.is_alive()
+
+    @property
+    def state(self) -> tuple[object, ...]:
+        """What a page shows of it; another one when there is something new."""
+        return self.running, self.share, self.before, len(self.steps)
+
+    def start(self, call: Callable[[Work], Made]) -> None:
+        """Begin, with somebody who stops it when nobody looks."""
+        self.thread = threading.Thread(target=self._run, args=(call,), daemon=True, name="texts")
+        self.thread.start()
+        threading.Thread(target=self._watch, daemon=True, name="texts watch").start()
+
+    def _run(self, call: Callable[[Work], Made]) -> None:
+        try:
+            self.made = call(self)
+        except Exception as error:  # noqa: BLE001 - raised again in the page's own thread
+            self.error = error
+
+    def _watch(self) -> None:
+        seen = time.monotonic()
+        while self.running:
+            if self.shown and self.connected():
+                seen = time.monotonic()
+            elif time.monotonic() - seen > ALONE_SECONDS:
+                self.job.cancel.set()
+            self.thread.join(0.5)
+
+
+def _connection() -> Callable[[], bool]:
+    """Whether this session's browser is connected, to be asked from any thread; where there is no server, always."""
+    context = get_script_run_ctx()
+    session = context.session_id if context else ""
+    return lambda: not runtime.exists() or runtime.get_instance().is_active_session(session)
+
+
+def page_turned(slug: str) -> None:
+    """The person is on this page now: what another page follows is not shown any more."""
+    if st.session_state.get(_PAGE, slug) != slug:
+        for name in [name for name in st.session_state if str(name).startswith(_WORK)]:
+            st.session_state[name].shown = False
+    st.session_state[_PAGE] = slug
+
+
+def name_of(key: RunKey, request: GenerateRequest) -> str:
+    """Twelve hex digits that stand for the texts of a request, on any server: no versions in them."""
+    # links that were made before there was this setting stand for the same texts
+    asked = f"{key.model} {key.template} {key.token_ids} {request}".replace(", model_rules=True)", ")")
+    return hashlib.sha256(asked.encode()).hexdigest()[:12]
+
+
+def make(engine: Engine, key: RunKey, request: GenerateRequest, forks: Sequence[Fork], work: Work) -> Made:
+    """All texts, the forks one after the other; what is kept already is not made again."""
+    made = engine.generate(key, request, work.job, work.steps.append)
+    texts: dict[int, Output] = {}
+    unfinished = made.unfinished
+    for place, wanted in _fork_requests(request, forks, made, texts):
+        if unfinished or work.job.cancel.is_set():
+            break
+        try:
+            fork = engine.generate(key, wanted, work.job)
+        except Busy:
+            unfinished = "busy"
+            break
+        texts[place] = replace(fork.outputs[0], column=forks[place].column)
+        unfinished = fork.unfinished
+    return Made(made, texts, unfinished or ("cancelled" if work.job.cancel.is_set() else ""))
+
+
+def kept(engine: Engine, key: RunKey, request: GenerateRequest, forks: Sequence[Fork]) -> Made | None:
+    """All texts, if the engine still has them."""
+    made = engine.generated(key, request)
+    if made is None:
+        return None
+    texts: dict[int, Output] = {}
+    for place, wanted in _fork_requests(request, forks, made, texts):
+        found = engine.generated(key, wanted)
+        if found is None:
+            return None
+        texts[place] = replace(found.outputs[0], column=forks[place].column)
+    return Made(made, texts)
+
+
+def _fork_requests(
+    request: GenerateRequest, forks: Sequence[Fork], made: Generated, texts: Mapping[int, Output]
+) -> Iterator[tuple[int, GenerateRequest]]:
+    """Requests of the forks whose step is there, each asked for when the texts before it are in `texts`."""
+    for place, fork in enumerate(forks):
+        left = left_by(fork, made, texts)
+        if left is not None:
+            with contextlib.suppress(ValueError):  # a step that is not there any more
+                yield place, fork_request(request, fork, left)
+
+
+def follow(
+    view: View, request: GenerateRequest, forks: Sequence[Fork], *, go: bool, slot: str = "texts"
+) -> tuple[Made | None, Work | None]:
+    """The texts when they are there, and the work while they are made.
+
+    Args:
+        view: of the page.
+        request: checked.
+        forks: of its texts.
+        go: whether they are wanted; otherwise only texts that are there are given.
+        slot: one piece of work of a slot goes on at a time.
+
+    Raises:
+        DashboardError: the engine's.
+    """
+    name = name_of(view.key, request) + written(forks)
+    work: Work | None = st.session_state.get(_WORK + slot)
+    if work is not None:
+        work.shown = work.name == name
+    found = kept(view.engine, view.key, request, forks)
+    if found is not None:
+        return found, None
+    if work is None or work.name != name:
+        if not go:
+            return None, None
+        if work is not None:
+            work.job.cancel.set()
+        engine, key = view.engine, view.key
+        work = st.session_state[_WORK + slot] = Work(name, _connection())
+        work.start(lambda own: make(engine, key, request, forks, own))
+    work.thread.join(QUIET_SECONDS)
+    if work.running:
+        return None, work
+    if isinstance(work.error, Cancelled):
+        notice(view.text("sampling.stopped_early"))
+    elif work.error is not None:
+        st.session_state.pop(_WORK + slot)
+        raise work.error
+    return work.made, None
+
+
+def forget(slot: str = "texts") -> None:
+    """The person asked again: what was stopped before is no answer."""
+    work: Work | None = st.session_state.pop(_WORK + slot, None)
+    if work is not None:
+        work.job.cancel.set()
+
+
+def stop_button(work: Work, text: Catalogue, slot: str) -> None:
+    """Stop; to stand outside of what is drawn again and again, or it would not be heard before the end."""
+    st.button(text("sampling.stop"), key=f"{slot}_stop", icon=":material/stop_circle:", on_click=work.job.cancel.set)
+
+
+def watched(work: Work, text: Catalogue) -> None:
+    """How far work is, in a fragment of its own until its end."""
+    news = News(lambda: work.state, POLL_SECONDS)
+
+    def look() -> None:
+        news.begin()
+        progress(work, text)
+        news.wait()
+
+    st.fragment(look, run_every=POLL_SECONDS)()
+
+
+def progress(work: Work, text: Catalogue) -> None:
+    """One look at work that goes on, in a fragment that runs every POLL_SECONDS: how far it is; all anew at its end."""
+    if not work.running:
+        st.rerun()
+    st.progress(min(max(work.share, 0.0), 1.0), text=_told(work, text))
+
+
+def _told(work: Work, text: Catalogue) -> str:
+    """Where it stands: in the queue, or how many tokens, how fast, and how long still."""
+    if work.before:
+        return text("sampling.queue", before=work.before)
+    made, seconds = sum(len(step.rows) for step in list(work.steps)), time.monotonic() - work.began
+    if not made or not work.share:
+        return text("sampling.beginning")
+    left = seconds * (1 - work.share) / work.share
+    return text("sampling.making", made=made, pace=text.number(made / seconds, 1), left=text.number(left, 0))

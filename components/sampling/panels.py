@@ -1,0 +1,190 @@
+"""The panels of the Sampling page: running, the texts beside each other, and their table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import streamlit as st
+
+from components.sampling import generation_task
+from components.sampling.columns import GO
+from components.sampling.generation_task import Made
+from components.sampling.texts import Board, Columns
+from components.shell import link
+from components.shell.messages import notice, quiet, section
+from components.shell.model_rules import texts_fact
+from components.shell.panel import File, Panel, chart_panel
+from components.shell.pickers import choice_picker
+from components.shell.view import View, model_facts
+from components.shell.waiting import News
+from dashboard.engine.api.generation import Column, assembled
+from dashboard.export import csv_bytes, jsonl_bytes
+from dashboard.frames.sampling import generated_ids, sequence_frame, token_frame, token_records
+from dashboard.i18n import Catalogue
+from dashboard.sampling import forks as forking
+from dashboard.scripts.sampling import texts_script
+
+FORKS, BASELINE = "sampling_forks", "sampling_baseline"
+
+
+# -- running -------------------------------------------------------------------------------------------------------
+def made_texts(view: View, columns: Columns) -> Made | None:
+    """Run, progress, and the texts of all columns beside each other.
+
+    Raises:
+        DashboardError: the texts would be too long, too many, or the engine's.
+    """
+    text, request = view.text, columns.request
+    if not columns.possible:
+        quiet(text("sampling.mend_first"))
+        return None
+    cost = view.engine.generation_cost(view.key, request)
+    name = generation_task.name_of(view.key, request)
+    link.text_state(GO, "")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(text("sampling.run"), type="primary", key="sampling_run", on_click=_go, args=(name,))
+        seconds = "?" if math.isnan(cost.seconds) else text.number(max(cost.seconds, 0.1), 1)
+        told = text("sampling.cost", tokens=cost.tokens, seconds=seconds, megabytes=text.number(cost.nbytes / 1e6, 1))
+        beams = any(spec.num_beams > 1 for spec in columns.specs)
+        quiet(f"{told} {text('sampling.beams_later')}" if beams else told)
+    link.text_written(GO, "")
+    go = st.session_state[GO] == name
+    forks = _forks(view)
+    colour_at, baseline_at, note_at = st.columns([1, 1, 2], vertical_alignment="bottom")
+    with colour_at:
+        colour = choice_picker("sampling_colour", text("sampling.colour"), text=text, prefix="sampling.colours")
+    with baseline_at:
+        baseline = _baseline(columns, text)
+    with note_at:
+        quiet(text(f"sampling.colour_note.{colour}"))
+    made, work = generation_task.follow(view, request, forks, go=go)
+    if made is None and work is None and not go:
+        quiet(text("sampling.not_yet"))
+    if made is not None and made.unfinished:
+        notice(text("sampling.stopped_busy" if made.unfinished == "busy" else "sampling.stopped"))
+    for place, dropped in enumerate(made.generated.dropped if made else ()):
+        if dropped:
+            notice(text("sampling.dropped", count=dropped, name=columns.names[place]))
+    if made is not None or work is not None:
+        _texts(Board(view, columns, forks, colour, baseline, _fork if len(forks) < forking.MOST else None), made, work)
+    return made
+
+
+def _texts(board: Board, made: Made | None, work: generation_task.Work | None) -> None:
+    """The texts, finished or growing, in one fragment: what the person opened in them stays when they end."""
+    text, forks = board.view.text, st.session_state[FORKS]
+    if work is not None:
+        generation_task.stop_button(work, text, "texts")
+    news = News(lambda: work and work.state, generation_task.POLL_SECONDS)
+
+    @st.fragment(run_every=generation_task.POLL_SECONDS if work is not None else None)
+    def look() -> None:
+        if st.session_state[FORKS] != forks:  # another token was chosen
+            st.rerun()
+        if work is not None:
+            news.begin()
+            generation_task.progress(work, text)
+            board.running(assembled(list(work.steps), board.columns.request, unfinished=""))
+            news.wait()
+        elif made is not None:
+            board.finished(made)
+
+    look()
+
+
+def _go(name: str) -> None:
+    generation_task.forget()
+    st.session_state[GO] = name
+
+
+def _forks(view: View) -> tuple[forking.Fork, ...]:
+    """The forks of the link, or those that were made since."""
+    link.text_state(FORKS, "")
+    try:
+        found = forking.read(st.session_state[FORKS])
+    except ValueError as error:
+        link.drop(link.Dropped(FORKS, st.session_state[FORKS][:40], "why", (("why", str(error)),)))
+        st.session_state[FORKS], found = "", ()
+    link.text_written(FORKS, "")
+    if found:
+        st.button(view.text("sampling.no_forks", count=len(found)), key="sampling_no_forks", on_click=_no_forks)
+    if len(found) >= forking.MOST:
+        quiet(view.text("sampling.most_forks", most=forking.MOST))
+    return found
+
+
+def _no_forks() -> None:
+    st.session_state[FORKS] = ""
+
+
+def _fork(fork: forking.Fork) -> None:
+    """Another token was chosen somewhere: one fork more, in the link."""
+    forks = forking.read(st.session_state[FORKS])
+    if fork not in forks:
+        st.session_state[FORKS] = forking.written([*forks, fork])
+
+
+def _baseline(columns: Columns, text: Catalogue) -> int | None:
+    """The column that others are compared with, if any."""
+    options = ["none", *map(str, range(len(columns.specs)))]
+    link.choice_state(BASELINE, options, "none")
+    st.selectbox(
+        text("sampling.baseline"),
+        options,
+        key=BASELINE,
+        format_func=lambda at: text("sampling.no_baseline") if at == "none" else columns.names[int(at)],
+        help=text("sampling.baseline_help"),
+        persist_state="session",
+    )
+    chosen = link.choice_written(BASELINE, "none")
+    return None if chosen == "none" else int(chosen)
+
+
+# -- their table ---------------------------------------------------------------------------------------------------
+def sequences(view: View, columns: Columns, made: Made) -> None:
+    """The table of texts with their likelihoods; every token as a file."""
+    text, found = view.text, made.with_forks()
+    forks = forking.read(st.session_state[FORKS])
+    named = dict.fromkeys(generated_ids(found))
+    tokens = dict(zip(named, view.engine.token(view.model, tuple(named)), strict=True))
+    said = view.engine.texts(view.model, tuple(tuple(output.ids.tolist()) for output in found.outputs))
+    frame = sequence_frame(found, columns.names, said)
+    section(text("sampling.table"), text("sampling.table_note"))
+    chart_panel(
+        Panel(
+            name="sequences",
+            key=view.key,
+            asked=(columns.request, {"names": columns.names, "forks": forking.written(forks)}, made.cut_off),
+            text=text,
+            figure=None,
+            frame=lambda: frame,
+            script=lambda key: texts_script(view.card, key, columns.request, names=columns.names, forks=forks),
+            strip=texts_strip(view, made, columns.request.columns),
+            files=(
+                File(
+                    text("sampling.tokens_csv"),
+                    "tokens.csv",
+                    "text/csv",
+                    lambda key: csv_bytes(token_frame(found, columns.names, tokens), key),
+                ),
+                File(
+                    text("sampling.tokens_jsonl"),
+                    "tokens.jsonl",
+                    "application/jsonl",
+                    lambda key: jsonl_bytes(token_records(found, columns.names, tokens), key),
+                ),
+            ),
+        )
+    )
+
+
+def texts_strip(view: View, made: Made, columns: Sequence[Column]) -> list[str]:
+    """What the texts of `columns` are: drawn, how, by which rules of the model, how fast."""
+    text, found = view.text, made.generated
+    count = sum(len(output.ids) for output in found.outputs)
+    pace = text.number(count / max(found.seconds, 1e-9), 1)
+    way = text(f"sampling.ways.{found.way}") if found.way else ""
+    facts = model_facts(view, found.seconds)
+    told = [text("sampling.exact_numbers"), text("sampling.noise"), texts_fact(view.card.rules, columns, text)]
+    return [*told, way, text("sampling.pace", pace=pace), *facts]

@@ -1,0 +1,219 @@
+"""Sets of texts compared: how they differ, how likely they are, what they answer, how long they are; and one knob."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from components.charts.sampling.answers import answers_figure, lengths_figure
+from components.charts.sampling.sets import quality_diversity_figure, sets_figure, sweep_figure
+from components.sampling import generation_task
+from components.sampling.columns import write_columns
+from components.sampling.generation_task import Made
+from components.sampling.panels import texts_strip
+from components.sampling.texts import Columns
+from components.shell import link
+from components.shell.messages import advice, notice, quiet, section
+from components.shell.panel import Panel, chart_panel
+from components.shell.pickers import choice_picker
+from components.shell.view import View
+from dashboard.engine.api.generation import Column, GenerateRequest
+from dashboard.frames.sampling_sets import answer_frame, length_frame, set_frame, sweep_frame, written
+from dashboard.sampling.columns import RANGES, ColumnSpec, Unreadable, changed, impossible
+from dashboard.scripts.sampling import sets_script, sweep_script
+
+ENOUGH = 20
+"""Sets of at least so many texts say something about how they differ."""
+KNOBS = ("temperature", "top_k", "top_p", "min_p", "typical_p", "repetition_penalty")
+KNOB_VALUES = {
+    "temperature": "0.3, 0.7, 1, 1.5",
+    "top_k": "5, 20, 50, 200",
+    "top_p": "0.5, 0.8, 0.9, 0.95, 1",
+    "min_p": "0.01, 0.05, 0.1, 0.3",
+    "typical_p": "0.2, 0.5, 0.8, 0.95",
+    "repetition_penalty": "1, 1.1, 1.3, 1.6",
+}
+"""What a sweep opens with."""
+LEAST_VALUES, MOST_VALUES = 3, 9
+VALUES, SWEEP_GO = "sampling_sweep_values", "sampling_sweep_go"
+
+
+def sets(view: View, columns: Columns, made: Made) -> None:
+    """The four charts of sets, when there are texts enough."""
+    text, found = view.text, made.generated
+    section(text("sampling.sets"), text("sampling.sets_note"))
+    if not any(column.rows >= ENOUGH for column in columns.request.columns if drawn(column)):
+        quiet(text("sampling.sets_few", enough=ENOUGH))
+        st.button(text("sampling.sets_more", enough=ENOUGH), key="sampling_more", on_click=_more, args=(columns,))
+        return
+    said = view.engine.texts(view.model, tuple(written(output) for output in found.outputs))
+    frame = set_frame(found, columns.names)
+    answers, lengths = answer_frame(found, columns.names, said), length_frame(found, columns.names)
+    left, right = st.columns([1.3, 1], gap="medium")
+    with left:
+        _panel(view, columns, made, name="sets", frame=frame, figure=partial(sets_figure, frame))
+    with right:
+        _panel(view, columns, made, name="quality", frame=frame, figure=partial(quality_diversity_figure, frame))
+    left, right = st.columns([1.3, 1], gap="medium")
+    with left:
+        _panel(view, columns, made, name="answers", frame=answers, figure=partial(answers_figure, answers))
+    with right:
+        _panel(view, columns, made, name="lengths", frame=lengths, figure=partial(lengths_figure, lengths))
+
+
+def _panel(
+    view: View, columns: Columns, made: Made, *, name: str, frame: pd.DataFrame, figure: Callable[..., Any]
+) -> None:
+    chart_panel(
+        Panel(
+            name=name,
+            key=view.key,
+            asked=(columns.request, {"names": columns.names}, made.cut_off),
+            text=view.text,
+            figure=lambda: figure(text=view.text, theme=view.theme),
+            frame=lambda: frame,
+            script=lambda key: sets_script(view.card, key, columns.request, name, names=columns.names),
+            strip=[
+                view.text("sampling.sampled", n=_least(columns)),
+                *texts_strip(view, made, columns.request.columns),
+            ],
+            alt={"columns": len(columns.specs)},
+        )
+    )
+
+
+def _least(columns: Columns) -> int:
+    """Texts of the smallest drawn column."""
+    return min(column.rows for column in columns.request.columns if drawn(column))
+
+
+def drawn(column: Column) -> bool:
+    """Whether its texts are a sample: neither beams nor always the likeliest."""
+    return column.num_beams == 1 and column.settings.do_sample
+
+
+def _more(columns: Columns) -> None:
+    """Every drawn column makes enough texts."""
+    write_columns(
+        [
+            replace(spec, num_return_sequences=max(ENOUGH, spec.num_return_sequences))
+            if spec.do_sample and spec.num_beams == 1
+            else spec
+            for spec in columns.specs
+        ]
+    )
+
+
+# -- one knob ------------------------------------------------------------------------------------------------------
+def sweep(view: View, columns: Columns) -> None:
+    """One setting of a column over several values: the set metrics against it."""
+    text = view.text
+    section(text("sampling.sweep"), text("sampling.sweep_note", enough=ENOUGH))
+    of_at, knob_at, values_at, run_at = st.columns([1.2, 1, 1.4, 0.6], vertical_alignment="bottom")
+    with of_at:
+        base = _base(columns, view)
+    with knob_at:
+        knob = choice_picker("sampling_knob", text("sampling.knob"), text=text, prefix="sampling.knobs")
+    with values_at:
+        values = _values(knob, view)
+    if values is None:
+        return
+    specs = _swept(base, knob, values, view)
+    if specs is None:
+        return
+    request = GenerateRequest(tuple(spec.column() for spec in specs))
+    cost = view.engine.generation_cost(view.key, request)
+    name = generation_task.name_of(view.key, request)
+    link.text_state(SWEEP_GO, "")
+    with run_at:
+        st.button(text("sampling.run_sweep"), key="sampling_sweep_run", on_click=_go, args=(name,))
+    link.text_written(SWEEP_GO, "")
+    seconds = text.number(max(cost.seconds, 0.1), 1)
+    quiet(text("sampling.cost", tokens=cost.tokens, seconds=seconds, megabytes=text.number(cost.nbytes / 1e6, 1)))
+    made, work = generation_task.follow(view, request, (), go=st.session_state[SWEEP_GO] == name, slot="sweep")
+    if work is not None:
+        generation_task.stop_button(work, text, "sweep")
+        generation_task.watched(work, text)
+    if made is None or made.unfinished:
+        if made is not None:
+            notice(text("sampling.sweep_stopped"))
+        return
+    frame = sweep_frame(made.generated, values)
+    chart_panel(
+        Panel(
+            name="sweep",
+            key=view.key,
+            asked=(request, {"knob": knob, "values": values}),
+            text=text,
+            figure=lambda: sweep_figure(frame, knob=knob, text=text, theme=view.theme),
+            frame=lambda: frame,
+            script=lambda key: sweep_script(view.card, key, request, knob, values),
+            strip=[
+                text("sampling.sampled", n=specs[0].num_return_sequences),
+                *texts_strip(view, made, request.columns),
+            ],
+            alt={"values": len(values)},
+            suffix=knob,
+        )
+    )
+
+
+def _go(name: str) -> None:
+    generation_task.forget("sweep")
+    st.session_state[SWEEP_GO] = name
+
+
+def _base(columns: Columns, view: View) -> ColumnSpec:
+    """The column whose other settings are kept."""
+    key, options = "sampling_sweep_column", [str(place) for place in range(len(columns.specs))]
+    default = next((str(at) for at, spec in enumerate(columns.specs) if spec.do_sample), "0")
+    link.choice_state(key, options, default)
+    st.selectbox(
+        view.text("sampling.sweep_of"),
+        options,
+        key=key,
+        format_func=lambda place: columns.names[int(place)],
+        persist_state="session",
+    )
+    return columns.specs[int(link.choice_written(key, default))]
+
+
+def _values(knob: str, view: View) -> tuple[float, ...] | None:
+    """The values that were typed; ``None``, with advice, when they cannot be read."""
+    default = KNOB_VALUES[knob]
+    link.text_state(VALUES, "")
+    typed = st.text_input(
+        view.text("sampling.sweep_values"), key=VALUES, placeholder=default, max_chars=100, persist_state="session"
+    )
+    link.text_written(VALUES, "")
+    parts = [part for part in (typed or default).replace(";", ",").split(",") if part.strip()]
+    try:
+        found = sorted({float(part) for part in parts})
+    except ValueError:
+        found = []
+    if not LEAST_VALUES <= len(found) <= MOST_VALUES:
+        advice(view.text("sampling.sweep_bad", least=LEAST_VALUES, most=MOST_VALUES))
+        return None
+    return tuple(found)
+
+
+def _swept(base: ColumnSpec, knob: str, values: tuple[float, ...], view: View) -> list[ColumnSpec] | None:
+    """A column a value; ``None``, with advice, where a value cannot be."""
+    whole = isinstance(getattr(base, knob), int)
+    rows = max(base.num_return_sequences, ENOUGH)
+    low, high = RANGES[knob]
+    try:
+        drawn = replace(base, do_sample=True, num_beams=1, num_return_sequences=rows, name="")
+        specs = [changed(drawn, {knob: int(value) if whole and value.is_integer() else value}) for value in values]
+    except Unreadable:
+        advice(view.text("sampling.sweep_range", knob=knob, low=f"{low:g}", high=f"{high:g}"))
+        return None
+    for problem in dict.fromkeys(problem for spec in specs for problem in impossible(spec)):
+        advice(view.text(f"sampling.impossible.{problem}", rows=rows, beams=1))
+        return None
+    return specs

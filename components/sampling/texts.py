@@ -1,0 +1,227 @@
+"""Texts beside each other, a column a way of making them: coloured, marked, and left for other tokens."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from components.sampling.columns import MARKERS
+from components.sampling.generation_task import Made
+from components.shell.messages import quiet
+from components.shell.view import View
+from components.web.written_texts import Alternative, WrittenRow, WrittenToken, written_texts
+from dashboard.engine.api.generation import FLOAT_NOISE, GenerateRequest, Output
+from dashboard.i18n import Catalogue
+from dashboard.sampling.columns import ColumnSpec, impossible
+from dashboard.sampling.forks import Fork
+from dashboard.sampling.word_diff import differing, parting
+from dashboard.tokens import Token, visible
+
+SHOWN_ROWS = 20
+"""So many texts of a column are drawn; the table and the files have all."""
+FULL_BITS = 16
+"""Surprisal of the strongest colour [bits]."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What is compared: settings, names, and the engine's request for them."""
+
+    specs: tuple[ColumnSpec, ...]
+    names: tuple[str, ...]
+
+    @cached_property
+    def request(self) -> GenerateRequest:
+        """Of all columns."""
+        return GenerateRequest(tuple(spec.column() for spec in self.specs))
+
+    @property
+    def possible(self) -> bool:
+        """Whether transformers would take all of them."""
+        return not any(impossible(spec) for spec in self.specs)
+
+
+@dataclass(frozen=True)
+class _Text:
+    """One text as it is drawn."""
+
+    output: Output
+    name: str
+    fork: int = -1
+    """Its place among the forks; -1: a row."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """Draws the texts of all columns."""
+
+    view: View
+    columns: Columns
+    forks: tuple[Fork, ...]
+    colour: str
+    """``prob``, ``q``, ``rank``, ``surprisal`` or ``none``."""
+    baseline: int | None
+    """The column that the others are compared with, row by row."""
+    on_fork: Callable[[Fork], None] | None
+    """Told where a text is left; ``None``: no more of that."""
+
+    def running(self, outputs: Sequence[Output]) -> None:
+        """What came so far."""
+        self._draw([_Text(output, self._row_name(output)) for output in outputs], None)
+
+    def finished(self, made: Made) -> None:
+        """Everything, with alternatives, forks and marks."""
+        texts = [_Text(output, self._row_name(output)) for output in made.generated.outputs]
+        for place, output in made.forks.items():
+            fork = self.forks[place]
+            left = f"f{fork.parent}" if fork.parent >= 0 else str(fork.row)
+            name = self.view.text("sampling.fork", place=place, left=left, step=fork.step)
+            texts.append(_Text(output, name, place))
+        self._draw(texts, made)
+
+    def _row_name(self, output: Output) -> str:
+        return self.view.text("sampling.row", row=output.row)
+
+    def _draw(self, texts: Sequence[_Text], made: Made | None) -> None:
+        """The columns side by side; without `made` nothing can be chosen yet."""
+        tokens = self._tokens([one.output for one in texts], alternatives=made is not None)
+        rows = [one for one in texts if one.fork < 0]
+        compared = {one.output.row: one.output for one in rows if one.output.column == self.baseline} if made else {}
+        for at, place in enumerate(st.columns(len(self.columns.specs))):
+            own = [one for one in texts if one.output.column == at]
+            others = compared if at != self.baseline else {}
+            writer = _Writer(self.view, self.colour, tokens, made.generated.names[at] if made else None)
+            with place:
+                name = html.escape(self.columns.names[at])
+                st.html(f'<p class="ls-note">{MARKERS[at]} {name}</p>')
+                written_texts(
+                    rows=[writer.row(one.output, one.name, others.get(one.output.row)) for one in own[:SHOWN_ROWS]],
+                    lut=self.view.theme.lut(),
+                    dark=self.view.theme.mode == "dark",
+                    text=self.view.text,
+                    key=f"sampling_texts_{at}",
+                    on_fork=self._chosen(own) if made and self.columns.specs[at].num_beams == 1 else None,
+                    running=made is None,
+                )
+                if len(own) > SHOWN_ROWS:
+                    quiet(self.view.text("sampling.more_rows", shown=SHOWN_ROWS, rows=len(own)))
+
+    def _chosen(self, texts: Sequence[_Text]) -> Callable[[int, int, int], None] | None:
+        """Another token was chosen in one of the texts of a column."""
+        on_fork = self.on_fork
+        if on_fork is None:
+            return None
+
+        def take(place: int, step: int, token: int) -> None:
+            left = texts[place]
+            on_fork(Fork(left.output.column, left.output.row, left.fork, step, token))
+
+        return take
+
+    def _tokens(self, outputs: Sequence[Output], *, alternatives: bool) -> dict[int, Token]:
+        arrays = [output.ids for output in outputs]
+        arrays += [output.alternatives.ravel() for output in outputs] if alternatives else []
+        ids = tuple(np.unique(np.concatenate(arrays)).tolist()) if arrays else ()
+        return dict(zip(ids, self.view.engine.token(self.view.model, ids), strict=True))
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """Makes what the page draws of a text."""
+
+    view: View
+    colour: str
+    tokens: Mapping[int, Token]
+    names: tuple[str, ...] | None
+    """Settings that cut, in order; ``None`` while the text grows."""
+
+    def row(self, output: Output, name: str, baseline: Output | None) -> WrittenRow:
+        """One text, compared with the baseline's text of the same row, if any."""
+        weights = token_colours(output, self.colour)
+        marks = self._marks(output, baseline)
+        written = tuple(self._token(output, step, float(weights[step]), marks[step]) for step in range(len(output.ids)))
+        done = self.names is not None and output.stopped
+        return WrittenRow(name, written, self.view.text(f"sampling.ended.{output.stopped}") if done else "")
+
+    def _token(self, output: Output, step: int, weight: float, mark: str) -> WrittenToken:
+        text, token = self.view.text, self.tokens[int(output.ids[step])]
+        note = text(
+            "sampling.token",
+            step=step,
+            id=str(token.id),
+            prob=_probability(text, output.log_p[step]),
+            q=_probability(text, output.log_q[step]),
+            rank=int(output.ranks[step]),
+        )
+        alternatives = tuple(self._alternatives(output, step)) if self.names is not None else ()
+        return WrittenToken(visible(token), weight, note, mark, alternatives)
+
+    def _alternatives(self, output: Output, step: int) -> list[Alternative]:
+        assert self.names is not None
+        found = []
+        for place, token_id in enumerate(output.alternatives[step].tolist()):
+            cut = int(output.alternative_cut_by[step, place])
+            prob, q = (float(a[step, place]) for a in (output.alternative_log_p, output.alternative_log_q))
+            facts = f"p {_probability(self.view.text, prob)}"
+            if cut:
+                facts += " · " + self.view.text("charts.cut", setting=self.names[cut - 1])
+            elif not math.isnan(q):
+                facts += f" · q {_probability(self.view.text, q)}"
+            chosen = token_id == int(output.ids[step])
+            found.append(Alternative(visible(self.tokens[token_id]), facts, token_id, chosen, bool(cut)))
+        return found
+
+    def _marks(self, output: Output, baseline: Output | None) -> list[str]:
+        """What stands out at each step; the words are `components.web.written_texts`'s."""
+        marks: list[list[str]] = [[] for _ in output.ids]
+        for step, margin in enumerate(output.margins):
+            if margin < FLOAT_NOISE:
+                marks[step].append("close")
+        for step in range(_forced(output)):
+            marks[step].append("forced")
+        if baseline is not None:
+            pieces = [self.tokens[i].text or "\ufffd" for i in output.ids.tolist()]
+            other = "".join(self.tokens[i].text or "\ufffd" for i in baseline.ids.tolist())
+            for step, differs in enumerate(differing(pieces, other)):
+                if differs:
+                    marks[step].append("differs")
+            first = parting(output.ids.tolist(), baseline.ids.tolist())
+            if first is not None:
+                marks[first].append("parted")
+        return [" ".join(one) for one in marks]
+
+
+def _forced(output: Output) -> int:
+    """So many tokens at the beginning were given: there q is known, but nothing was drawn."""
+    drawn = np.flatnonzero(~np.isnan(output.margins))
+    beams = bool(np.isnan(output.log_q).all())
+    return 0 if beams else int(drawn[0]) if len(drawn) else len(output.ids)
+
+
+def token_colours(output: Output, colour: str) -> NDArray[np.float64]:
+    """(step,) in [0, 1]: how strongly each token is coloured; NaN: not at all.
+
+    ``prob`` and ``q``: their values; ``surprisal``: 16 bits and more are 1; ``rank``: 1, 2 to 5, 6 to 20, 21 to 100 and
+    more, in five even steps from 0.
+    """
+    if colour == "prob":
+        return np.exp(output.log_p.astype(np.float64))
+    if colour == "q":
+        return np.exp(output.log_q.astype(np.float64))
+    if colour == "rank":
+        return np.asarray(np.searchsorted([1, 5, 20, 100], output.ranks) / 4)
+    if colour == "surprisal":
+        return np.clip(-output.log_p.astype(np.float64) / math.log(2) / FULL_BITS, 0, 1)
+    return np.full(len(output.ids), np.nan)
+
+
+def _probability(text: Catalogue, log: float) -> str:
+    """A probability for people; "–" where there is none."""
+    return "–" if math.isnan(log) else text.number(math.exp(log), 3, "g")

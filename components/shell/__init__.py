@@ -1,0 +1,1 @@
+"""What every page has: the view, the sidebar, the link, panels and messages."""

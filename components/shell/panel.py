@@ -1,0 +1,179 @@
+"""Panels: a chart with its numbers, its code, its downloads and its honesty strip."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from components.shell.messages import quiet
+from components.web.chart_download import chart_download
+from dashboard.export import csv_bytes, figure_json, file_stem, html_bytes
+from dashboard.i18n import Catalogue
+from dashboard.run_key import ResultKey, RunKey, result_key
+
+DIGITS = "%.6g"
+"""Of a number in a table: six digits of any size; 1e-9 is not rounded away, and no row of noughts fills the cell."""
+TABLE_ROWS = 5000
+"""A table on the page shows at most so many rows; the CSV has all."""
+
+
+@dataclass(frozen=True)
+class File:
+    """One more download of a panel."""
+
+    label: str
+    ending: str
+    mime: str
+    data: Callable[[RunKey], bytes]
+    """Makes the file, given the key of what it holds."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One chart and all that stands with it. Everything but the chart is made when its tab is opened."""
+
+    name: str
+    """Chart's name in the catalogue: ``charts.<name>.title/.reading/.careful/.alt``."""
+    key: RunKey
+    """What is shown: the run, the job, or the scores of a probe."""
+    asked: Sequence[object]
+    """Requests and mappings of all else that changes the chart, its table or its files, but theme and language."""
+    text: Catalogue
+    figure: Callable[[], go.Figure] | None
+    """The Plotly figure: on screen, and what every export contains. ``None``: the table is the chart."""
+    frame: Callable[[], pd.DataFrame]
+    """The chart's numbers, one row a mark."""
+    script: Callable[[RunKey], str]
+    """Code that makes the chart again, given the key of the result."""
+    strip: Sequence[str]
+    """Facts for the honesty strip."""
+    alt: dict[str, object] = field(default_factory=dict)
+    """Facts of the alt text."""
+    draw: Callable[[], None] | None = None
+    """Draws the chart when it is not the figure itself (the mosaic's canvas)."""
+    on_select: Callable[[], None] | None = None
+    """Called when a box or a mark was selected; the selection is in ``session_state["chart_<name>"]``."""
+    table: Callable[[], pd.DataFrame] | None = None
+    """The table to show, where it is not `frame`."""
+    suffix: str = ""
+    """Tells two files of one chart apart, e.g. ``L9H0``."""
+    files: Sequence[File] = ()
+    """Downloads besides those that every panel has."""
+
+    @cached_property
+    def result(self) -> ResultKey:
+        """What every export of this panel says of itself, and is named after."""
+        return result_key(self.key, self.name, *self.asked)
+
+    @property
+    def stem(self) -> str:
+        """The name of its files, without their ending."""
+        return file_stem(self.result, self.name, self.suffix)
+
+
+def chart_panel(panel: Panel) -> None:
+    """Draw `panel`: tabs Chart / Numbers / Code / Download, one line each of reading and care, the honesty strip."""
+    text, name = panel.text, panel.name
+    names = ["chart", "numbers", "code", "download"] if panel.figure else ["table", "code", "download"]
+    tabs = dict(
+        zip(
+            names, st.tabs([text(f"panel.{tab}") for tab in names], key=f"panel_{name}", on_change="rerun"), strict=True
+        )
+    )
+    with tabs[names[0]]:
+        _chart(panel) if panel.figure else _numbers(panel)
+        foot(panel)
+    if "numbers" in tabs and tabs["numbers"].open:
+        with tabs["numbers"]:
+            _numbers(panel)
+    if tabs["code"].open:
+        with tabs["code"]:
+            quiet(text("panel.code_note"))
+            st.code(panel.script(panel.result), language="python", height=420)
+    if tabs["download"].open:
+        with tabs["download"]:
+            _downloads(panel)
+
+
+def _chart(panel: Panel) -> None:
+    if panel.draw is not None:
+        panel.draw()
+        return
+    assert panel.figure is not None
+    options: dict[str, Any] = {}
+    if panel.on_select is not None:
+        options = {"on_select": panel.on_select, "selection_mode": ("points", "box")}
+    image = {"format": "svg", "filename": panel.stem}
+    st.plotly_chart(
+        panel.figure(),
+        theme=None,
+        key=f"chart_{panel.name}",
+        config={"displaylogo": False, "toImageButtonOptions": image},
+        alt=panel.text(f"charts.{panel.name}.alt", **panel.alt),
+        **options,
+    )
+
+
+def _numbers(panel: Panel) -> None:
+    table = (panel.table or panel.frame)()
+    if len(table) > TABLE_ROWS:
+        quiet(panel.text("panel.first_rows", shown=TABLE_ROWS, rows=len(table)))
+    floating = [name for name in table if pd.api.types.is_float_dtype(table[name].dtype)]
+    digits = {str(name): st.column_config.NumberColumn(format=DIGITS) for name in floating}
+    st.dataframe(
+        table.head(TABLE_ROWS),
+        key=f"numbers_{panel.name}",
+        alt=panel.text(f"charts.{panel.name}.title"),
+        column_config=digits,
+    )
+
+
+def _downloads(panel: Panel) -> None:
+    text, name, result = panel.text, panel.name, panel.result
+    figure = panel.figure() if panel.figure else None
+    files = [
+        File(text("panel.csv"), "csv", "text/csv", lambda key: csv_bytes(panel.frame(), key)),
+        File(text("panel.py"), "py", "text/x-python", lambda key: panel.script(key).encode()),
+        *panel.files,
+    ]
+    if figure is not None:
+        page = File(text("panel.html"), "html", "text/html", lambda key: html_bytes(figure, key.provenance()))
+        files.insert(1, page)
+    with st.container(horizontal=True):
+        for file in files:
+            st.download_button(
+                file.label,
+                data=partial(file.data, result),
+                file_name=f"{panel.stem}.{file.ending}",
+                mime=file.mime,
+                key=f"{file.ending}_{name}",
+                on_click="ignore",
+            )
+    if figure is not None:
+        chart_download(
+            figure_json=figure_json(figure),
+            stem=panel.stem,
+            provenance={name: str(value) for name, value in result.provenance().items()},
+            sizes=(int(figure.layout.width or 900), int(figure.layout.height or 600)),
+            text=text,
+            key=f"image_{name}",
+        )
+
+
+def foot(panel: Panel) -> None:
+    """Below a chart: the honesty strip, how to read it, and how it misleads."""
+    shown = [*panel.strip, panel.text("strip.result", result=panel.result.digest)]
+    facts = " · ".join(html.escape(fact) for fact in shown if fact)
+    notes = "".join(
+        f'<p class="ls-note"><b>{html.escape(panel.text(f"panel.{word}"))}</b> '
+        f"{html.escape(panel.text(f'charts.{panel.name}.{word}'))}</p>"
+        for word in ("reading", "careful")
+    )
+    st.html(f'<p class="ls-strip">{facts}</p><div class="ls-notes">{notes}</div>')

@@ -1,0 +1,100 @@
+"""The shell: what stands on every page, and what a page is given (`view`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeVar
+
+import streamlit as st
+
+from components.charts.theme import ChartTheme
+from components.shell.messages import advice, notice
+from components.shell.waiting import allow, wait_for
+from dashboard.engine.api.engine import Engine
+from dashboard.engine.api.model import CallControl, ModelCard, RunSummary, TokenizedPrompt
+from dashboard.errors import Cancelled, DashboardError, OutOfMemory
+from dashboard.i18n import Catalogue
+from dashboard.run_key import RunKey
+
+T = TypeVar("T")
+
+
+@dataclass
+class View:
+    """What a page works with: the person's choices and, asked for in turn, card, tokens and run."""
+
+    text: Catalogue
+    theme: ChartTheme
+    model: str
+    prompt: str
+    chat: bool
+    engine: Engine = field(init=False)
+    """Set by `load`."""
+    card: ModelCard = field(init=False)
+    """Set by `load`."""
+    tokens: TokenizedPrompt = field(init=False)
+    """Set by `load`."""
+
+    def load(self, making: Future[Engine]) -> None:
+        """Wait for the engine, load the model if need be and read the prompt. Raises DashboardError, Cancelled."""
+        label = self.text("work.loading", model=self.model)
+        self.engine = self.wait(lambda _: making.result(), label, "engine")
+        self.card = self.wait(lambda job: self.engine.describe(self.model, job), label, f"load {self.model}")
+        self.tokens = self.engine.tokenize(self.model, self.prompt, chat=self.chat and self.card.chat)
+
+    @cached_property
+    def key(self) -> RunKey:
+        """The key of this prompt's run."""
+        return self.engine.run_key(self.model, self.tokens)
+
+    @cached_property
+    def run(self) -> RunSummary:
+        """This prompt's run; makes it (with progress and Stop) when it is not there."""
+        cost = self.engine.estimate(self.key)
+        label = self.text("work.running", tokens=cost.tokens, seconds=self.text.number(max(cost.seconds, 0.1), 1))
+        return self.wait(lambda job: self.engine.run(self.key, job), label, f"run {self.key.digest}")
+
+    def wait(self, call: Callable[[CallControl], T], label: str, what: str) -> T:
+        """`call` with progress on the page; see `components.shell.waiting.wait_for`."""
+        return wait_for(call, label, text=self.text, what=what)
+
+
+def model_facts(view: View, seconds: float | None, key: RunKey | None = None) -> list[str]:
+    """What every honesty strip ends with: kernel, dtype, device, time, model, run (`key`, else the prompt's)."""
+    text, card = view.text, view.card
+    return [
+        text("strip.kernel", kernel=card.kernel, dtype=card.dtype, device=card.device),
+        "" if seconds is None else text("strip.seconds", seconds=text.number(seconds, 2)),
+        text("strip.model", model=card.label, revision=card.revision[:12]),
+        text("strip.run", run=(key or view.key).digest),
+    ]
+
+
+def current() -> View:
+    """The view of the script run that is under way; pages begin with it."""
+    view: View = st.session_state["_view"]
+    return view
+
+
+@contextmanager
+def error_frame(text: Catalogue, *, last: bool = False) -> Iterator[None]:
+    """Show what a person can mend as advice, and let the rest of the page live, or (`last`) end it there."""
+    try:
+        yield
+    except (DashboardError, MemoryError) as raised:
+        error = OutOfMemory(reason=type(raised).__name__) if isinstance(raised, MemoryError) else raised
+        advice(text(error.message_id, **error.facts))
+        if last:
+            st.stop()
+    except Cancelled:
+        notice(text("work.stopped"))
+        st.button(text("work.again"), on_click=allow, key="work_again")
+
+
+def run_facts(view: View) -> list[str]:
+    """The facts that the honesty strip of a run ends with."""
+    return model_facts(view, view.run.seconds)

@@ -1,0 +1,140 @@
+"""Waiting for the engine: progress on the page, a Stop button, and a stop when the person goes elsewhere.
+
+Waiting costs nothing: what the page shows is sent again only when it has changed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import zlib
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from components.shell.messages import literal_label
+from dashboard.engine.api.model import CallControl
+from dashboard.errors import Cancelled
+from dashboard.i18n import Catalogue
+
+T = TypeVar("T")
+QUIET_SECONDS = 0.4
+"""Work shorter than this shows no progress: a flash would only distract."""
+PAUSE_SECONDS = 0.1
+"""How soon what the person does is heard while a page waits."""
+LONGEST_SECONDS = 2.0
+"""Other parts of the page that are drawn again and again have their turn after so long."""
+_STOPPED = "_work_stopped"
+
+
+def wait_for(call: Callable[[CallControl], T], label: str, *, text: Catalogue, what: str) -> T:
+    """Run ``call(job)`` in a thread of its own and show its progress; leaving the page or pressing Stop cancels it.
+
+    Args:
+        call: computes; must honour ``job.cancel``.
+        label: what is being done, in the person's language.
+        text: the catalogue.
+        what: names the work, so that a stopped one is not started again by the next rerun until asked.
+
+    Raises:
+        Cancelled: the person pressed Stop.
+        Exception: whatever `call` raises.
+    """
+    if st.session_state.get(_STOPPED) == what:
+        raise Cancelled
+    # always there, so that what stands below keeps its place whether there is anything to wait for or not
+    place, label = st.empty(), literal_label(label)
+    share = [0.0]
+    job = CallControl(progress=lambda done: share.__setitem__(0, done))
+    outcome: dict[str, Any] = {}
+    thread = threading.Thread(target=_keep, args=(call, job, outcome), daemon=True, name="work")
+    thread.start()
+    try:
+        thread.join(QUIET_SECONDS)
+        if thread.is_alive():
+            _show(place, thread, share, label, text=text, what=what)
+    finally:
+        job.cancel.set()
+    if "error" in outcome:
+        raise outcome["error"]
+    result: T = outcome["value"]
+    return result
+
+
+def _keep(call: Callable[[CallControl], T], job: CallControl, outcome: dict[str, Any]) -> None:
+    try:
+        outcome["value"] = call(job)
+    except BaseException as error:  # noqa: BLE001 - raised again in the page's own thread
+        outcome["error"] = error
+
+
+def _show(
+    place: DeltaGenerator, thread: threading.Thread, share: list[float], label: str, *, text: Catalogue, what: str
+) -> None:
+    # one page waits for several things in turn; a key may stand only once in a run
+    name = f"work_{zlib.crc32(what.encode())}"
+    with place.container(key=name):
+        bar = st.progress(0.0, text=label)
+        st.button(text("work.stop"), key=f"{name}_stop", on_click=stop, args=(what,), icon=":material/stop_circle:")
+    shown = 0.0
+    while thread.is_alive():
+        if share[0] != shown:
+            shown = share[0]
+            bar.progress(min(max(shown, 0.0), 1.0), text=label)
+        _hear()
+        thread.join(PAUSE_SECONDS)
+    place.empty()
+
+
+def _hear() -> None:
+    """Where Streamlit stops a script whose visitor did something or went elsewhere: at any look at the session."""
+    st.session_state.get(_STOPPED)
+
+
+class News:
+    """For a fragment with ``run_every``: once drawn it waits until there is something new to draw.
+
+    Without it such a fragment draws the same again and again. In the page's own run, which draws it first, nothing
+    waits.
+    """
+
+    def __init__(self, state: Callable[[], object], seconds: float) -> None:
+        """Nothing is drawn yet.
+
+        Args:
+            state: what the fragment draws comes from this; looked at once in `seconds`.
+            seconds: the least time between two drawings.
+        """
+        self._state, self._seconds = state, seconds
+        self._drawn: object = None
+        self._page_runs = True
+
+    def begin(self) -> None:
+        """At the beginning of the fragment: what is drawn now."""
+        self._drawn = self._state()
+
+    def wait(self) -> None:
+        """At its end."""
+        if self._page_runs:
+            self._page_runs = False
+            return
+        end = time.monotonic() + LONGEST_SECONDS
+        while time.monotonic() < end:
+            look_again = time.monotonic() + self._seconds
+            while time.monotonic() < look_again:
+                _hear()
+                time.sleep(PAUSE_SECONDS)
+            if self._state() != self._drawn:
+                return
+
+
+def stop(what: str) -> None:
+    """Remember that `what` was stopped by hand."""
+    st.session_state[_STOPPED] = what
+
+
+def allow() -> None:
+    """Forget an earlier stop: the person asked again."""
+    st.session_state.pop(_STOPPED, None)

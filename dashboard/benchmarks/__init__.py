@@ -1,0 +1,1 @@
+"""Published bias benchmarks: their files and items."""

@@ -1,0 +1,1 @@
+"""The engine's public types: axes, array shapes, requests, results and the Engine protocol."""

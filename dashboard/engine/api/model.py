@@ -1,0 +1,163 @@
+"""A loaded model, a prompt as it reads it, a forward pass, and how a caller follows a long call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING
+
+from dashboard.run_key import RunKey
+from dashboard.tokens import Token
+
+if TYPE_CHECKING:
+    pass
+from dashboard.engine.api.decoding import ModelRules
+
+
+@dataclass(frozen=True)
+class CallControl:
+    """How a caller follows and stops a long call."""
+
+    cancel: Event = field(default_factory=Event)
+    """Set it and the call raises ``Cancelled`` at the next layer or block."""
+    progress: Callable[[float], None] = lambda _share: None
+    """Called with the share done in [0, 1]; from the thread that computes."""
+    on_queue: Callable[[int], None] = lambda _before: None
+    """Called with how many others are before it while it waits for the device, and with 0 when it has it."""
+
+
+@dataclass(frozen=True)
+class ResidualStreamMap:
+    """Where the residual stream is read in this model, as names of modules for ``get_submodule``."""
+
+    blocks: str
+    """The list of decoder layers."""
+    tail: tuple[str, ...]
+    """What runs between the last of them and the head."""
+    project: tuple[str, ...]
+    """(layer,) below its block: the projection of the heads' values to the residual's width."""
+    then: tuple[tuple[str, ...], ...]
+    """(layer,) below its block: what runs on that before it is added."""
+    scale: tuple[float, ...]
+    """(layer,) what it is multiplied by."""
+    softcap: float | None
+    """Of the final logits."""
+    lens_refused: str
+    """Why there is no lens; empty when there is. These three are ids below ``lens.refused.``."""
+    half_steps_refused: str
+    attribution_refused: str
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One model that may be chosen."""
+
+    id: str
+    """As in the link."""
+    label: str
+    source: str
+    """``bundled``, ``hub`` or ``local``."""
+    licence: str = ""
+    folder: Path | None = None
+    """Of a local model."""
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What is loaded, as far as a person wants to know."""
+
+    model: str
+    """Registry id."""
+    label: str
+    revision: str
+    source: str
+    """``bundled``, ``hub`` or ``local``."""
+    licence: str
+    """As the model's own card says; empty when unknown."""
+    architecture: str
+    """Class in transformers, e.g. ``LlamaForCausalLM``."""
+    layers: int
+    heads: int
+    """Query heads of a layer; where layers differ, here and in the next two, the most."""
+    kv_heads: int
+    head_dim: int
+    vocab: int
+    context: int
+    """Most tokens that one prompt may have here: what the model reads, or the operator's limit."""
+    parameters: int
+    dtype: str
+    device: str
+    device_name: str
+    kernel: str
+    """``sdpa``, ``eager`` (the family's own, in blocks) or ``replay`` (old style: one layer run again on demand)."""
+    weight_formula: str
+    """How this family makes a weight, e.g. ``softmax(q·k/√64)``; plain text."""
+    chat: bool
+    """Whether the tokenizer has a chat template."""
+    without_attention: tuple[tuple[int, str], ...]
+    """Layers that have no map to show, with the reason (``linear_attention`` …)."""
+    stream: ResidualStreamMap
+    transformers: str
+    torch: str
+    heads_by_layer: tuple[int, ...] = ()
+    """(layer,) query heads of each layer, 0 where it has none; empty where all have `heads`."""
+    uneven: bool = False
+    """Layers differ in their heads, or in the width of these."""
+    rules: ModelRules = field(default_factory=ModelRules)
+    """What the model's own generation config does to texts."""
+
+    def heads_of(self, layer: int) -> int:
+        """Query heads of one layer."""
+        return self.heads_by_layer[layer] if self.heads_by_layer else self.heads
+
+    @property
+    def all_heads(self) -> int:
+        """Query heads of all layers."""
+        return sum(map(self.heads_of, range(self.layers)))
+
+
+@dataclass(frozen=True)
+class TokenizedPrompt:
+    """A prompt as the model reads it."""
+
+    tokens: tuple[Token, ...]
+    template: str
+    """``raw`` or ``chat``."""
+    left_out: tuple[Token, ...] = ()
+    """What the tokenizer appends to every text (``</s>``, ``[SEP]``): not part of the prompt."""
+    chat_template: str = ""
+    """Which of the tokenizer's several chat templates it stands in; empty where there is one, or a default."""
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Token ids in order."""
+        return tuple(token.id for token in self.tokens)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run would cost, before it is made."""
+
+    tokens: int
+    seconds: float
+    """Of the forward pass, from the last passes of this model on this device."""
+    nbytes: int
+    """Memory the run would hold [bytes]."""
+    cached: bool
+    """The run is there already: no forward pass."""
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A finished forward pass, as far as it is shown."""
+
+    key: RunKey
+    tokens: int
+    seconds: float
+    """Of the forward pass when it was made [s]."""
+    nbytes: int
+    """Memory that the run holds [bytes]."""
+    logits_error: float
+    """Largest |Δ| between the model's own logits of the last position and those remade from the kept residual."""

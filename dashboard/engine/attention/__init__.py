@@ -1,0 +1,1 @@
+"""Attention weights from captured kernel inputs: maps, tiles and head metrics."""

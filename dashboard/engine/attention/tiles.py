@@ -1,0 +1,178 @@
+"""Tiles and metrics of every head, in one sweep over layers and blocks of query rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dashboard.engine.api.arrays import read_only
+from dashboard.engine.api.attention import METRICS, TILE_SIDE, Tiles
+from dashboard.engine.api.model import CallControl
+from dashboard.engine.capture.kernel_inputs import Layer
+from dashboard.errors import Cancelled
+
+ROWS = 64
+"""About so many query rows at once: smaller blocks waste less above the diagonal, larger ones fewer calls."""
+DENSE = 1 / 16
+"""Share of a block's weights from which on repeated tokens are added up by a mask, not one by one."""
+TINY = 1e-37
+"""Stands for weights of 0 in a logarithm: 0 ln 0 = 0, and `entr` is not vectorised."""
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Query rows [start, stop), and where in them a token's earlier copies stand; the same for every layer."""
+
+    start: int
+    stop: int
+    duplicate: Tensor
+    """(R, K) true where the key j < i has the query's token; (pairs, 2) positions where such pairs are few."""
+    induction: Tensor
+    """The same for the keys after those, j + 1 < i."""
+    repeated: int
+    """How many of the queries have such a key."""
+
+    @classmethod
+    def of(cls, ids: np.ndarray, start: int, stop: int) -> _Block:
+        """Rows [start, stop) of the prompt `ids`."""
+        same = np.tril(ids[start:stop, None] == ids[None, :stop], start - 1)
+        after = np.zeros_like(same)
+        after[:, 1:] = np.tril(same[:, :-1], start - 2)
+        return cls(start, stop, _compact(same), _compact(after), int(same.any(1).sum()))
+
+
+def _compact(found: np.ndarray) -> Tensor:
+    """The (R, K) truth itself, or its (pairs, 2) positions where true is rare: far less to add up."""
+    return torch.from_numpy(found if found.mean() > DENSE else np.argwhere(found))
+
+
+def sweep(layers: Sequence[Layer | None], ids: Sequence[int], heads: int, control: CallControl) -> Tiles:
+    """Tiles and metrics of all heads.
+
+    Args:
+        layers: one a decoder layer; ``None`` = without attention (metrics NaN, tiles 0).
+        ids: token ids, for the scores of repeated tokens.
+        heads: query heads of a layer, at most; those that a layer lacks are as in one without attention.
+        control: cancel and progress, told at every layer.
+
+    Raises:
+        Cancelled: ``control.cancel`` was set.
+    """
+    began = time.perf_counter()
+    tokens = len(ids)
+    block = -(-tokens // TILE_SIDE)
+    side = -(-tokens // block)
+    tiles = np.zeros((len(layers), heads, side, side), np.uint8)
+    without_first = np.zeros((len(layers), heads, side), np.uint8)
+    metrics = {name: np.full((len(layers), heads), np.nan, np.float32) for name in METRICS}
+    rows = max(1, ROWS // block) * block
+    token = np.asarray(ids)
+    blocks = [_Block.of(token, start, min(start + rows, tokens)) for start in range(0, tokens, rows)]
+    errors = [0.0]
+    for i, layer in enumerate(layers):
+        if control.cancel.is_set():
+            raise Cancelled
+        if layer is not None:
+            with torch.inference_mode():
+                own = slice(layer.heads)
+                found, worst = _layer(layer, blocks, block, tiles[i, own], without_first[i, own])
+            errors.append(worst)
+            for name, values in found.items():
+                metrics[name][i, own] = values
+        control.progress((i + 1) / len(layers))
+    arrays: list[np.ndarray] = [tiles, without_first, *metrics.values()]
+    for array in arrays:
+        read_only(array)
+    lacking = {(i, head) for i, layer in enumerate(layers) if layer is not None for head in range(layer.heads, heads)}
+    seconds = time.perf_counter() - began
+    return Tiles(tiles, without_first, block, metrics, float(np.max(errors)), seconds, frozenset(lacking))
+
+
+def nbytes(made: Tiles) -> int:
+    """Memory of tiles and metrics [bytes]."""
+    arrays: list[np.ndarray] = [made.tiles, made.tiles_without_first, *made.metrics.values()]
+    return sum(array.nbytes for array in arrays)
+
+
+def _layer(
+    layer: Layer, blocks: Sequence[_Block], block: int, tiles: np.ndarray, without_first: np.ndarray
+) -> tuple[dict[str, np.ndarray], float]:
+    """Fill one layer's tiles; its metrics (head,) and its worst row sum."""
+    sums = {name: torch.zeros(layer.heads, dtype=torch.float64) for name in METRICS}
+    errors = []
+    for rows in blocks:
+        weights = layer.weights(None, (rows.start, rows.stop))[..., : rows.stop]
+        pooled, other = pooled_rows(weights, block)
+        at = slice(rows.start // block, rows.start // block + pooled.shape[1])
+        tiles[:, at, : pooled.shape[2]] = _eight_bit(pooled)
+        without_first[:, at] = _eight_bit(other)
+        errors.append(_add(sums, weights, rows))
+    repeated = sum(rows.repeated for rows in blocks)
+    counts = dict.fromkeys(METRICS, layer.tokens - 1) | dict.fromkeys(("duplicate_token", "induction"), repeated)
+    found = {
+        name: (value / counts[name]).numpy().astype(np.float32)
+        if counts[name]
+        else np.full(layer.heads, np.nan, np.float32)
+        for name, value in sums.items()
+    }
+    # NumPy's maximum, unlike Python's, lets a NaN through: a broken weight must show
+    return found, float(np.max(errors))
+
+
+def _eight_bit(weights: Tensor) -> np.ndarray:
+    return (weights * 255).round_().to(torch.uint8).cpu().numpy()
+
+
+def pooled_rows(weights: Tensor, block: int) -> tuple[Tensor, Tensor]:
+    """Max-pool whole rows by ``block x block``.
+
+    Args:
+        weights: (head, R, K) weights.
+        block: edge of a cell [tokens]; the last cells may be cut off.
+
+    Returns:
+        (head, ceil(R / block), ceil(K / block)), and its first column again without key 0.
+    """
+    if block == 1:
+        return weights, torch.zeros_like(weights[..., 0])
+    heads, rows, keys = weights.shape
+    padded = torch.nn.functional.pad(weights, (0, -keys % block, 0, -rows % block))
+    # (head, R', block, K', block): columns first, they lie side by side in memory
+    cells = padded.view(heads, -1, block, padded.shape[-1] // block, block)
+    return cells.amax(4).amax(2), cells[:, :, :, 0, 1:].amax((2, 3))
+
+
+def _add(sums: dict[str, Tensor], weights: Tensor, block: _Block) -> float:
+    """Add one block's rows, row 0 of the prompt left out, to the sums; gives the worst row sum."""
+    first = 1 if block.start == 0 else 0
+    row_sums = weights.sum(-1)
+    part = weights[:, first:]
+    rows = torch.arange(block.start + first, block.stop, device=weights.device)
+    local = torch.arange(part.shape[1], device=weights.device)
+    keys = torch.arange(weights.shape[2], device=weights.device, dtype=weights.dtype)
+
+    def add(name: str, values: Tensor) -> None:
+        sums[name] += values.sum(-1, dtype=torch.float64).cpu()
+
+    add("entropy_nats", -part.clamp_min(TINY).log_().mul_(part).sum(-1))
+    add("first_token", part[..., 0])
+    add("previous_token", part[:, local, rows - 1])
+    add("self", part[:, local, rows])
+    # Σ a (i - j) = i Σ a - Σ a j: one product instead of a map of distances
+    add("distance_tokens", rows * row_sums[:, first:] - part @ keys)
+    add("duplicate_token", _at(weights, block.duplicate))
+    add("induction", _at(weights, block.induction))
+    return float((row_sums - 1).abs().max())
+
+
+def _at(weights: Tensor, where: Tensor) -> Tensor:
+    """(head, n) sums or values of the (head, R, K) weights that `where` (see `_compact`) names."""
+    where = where.to(weights.device)
+    if where.dtype == torch.bool:
+        return (weights * where).sum(-1)
+    return weights[:, where[:, 0], where[:, 1]]

@@ -1,0 +1,235 @@
+"""Set a loaded model up for capture: the way whose weights and logits agree with the family's own eager attention."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dashboard.engine.api.model import CallControl
+from dashboard.engine.capture import kernels
+from dashboard.engine.capture.capture import SINK, Capturer, announce, passed
+from dashboard.engine.capture.kernel_inputs import KernelInputs, Layer
+from dashboard.engine.capture.kernels import EAGER, SDPA, NotUnderstood
+from dashboard.engine.capture.limits import PROOF_TOKENS, SWITCH, WINDOWS, Proof
+from dashboard.engine.capture.replay import OwnPass, own_pass, record_inputs
+from dashboard.engine.models.anatomy import FAMILY_ERRORS, check_ids, decoder_blocks, layer_types, run
+from dashboard.errors import ModelBroken
+
+CHECK_TOKENS = 12
+
+CHECK_ERROR = 1e-4
+"""A layer whose remade weights differ more from the model's own is not shown, and a way whose logits differ more,
+relative to the largest, is not taken (float32)."""
+
+HALF_PRECISION_FACTOR = 400
+"""So much more may they differ in float16 and bfloat16, whose own eager weights are rounded."""
+
+
+# -- setting a model up -------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class _Target:
+    """A model that a way of capturing must be exact for: the loaded one, and its copy with small limits."""
+
+    model: Any
+    blocks: tuple[nn.Module, ...]
+    ids: tuple[int, ...]
+    own: OwnPass
+    """Over `ids`."""
+
+    @classmethod
+    def of(cls, model: Any, tokens: int) -> _Target:
+        """Register the permanent hooks, and run the model once."""
+        ids, blocks = check_ids(model, tokens), decoder_blocks(model)
+        for i, block in enumerate(blocks):
+            block.register_forward_pre_hook(announce(i, len(blocks)), with_kwargs=True)
+            block.register_forward_hook(passed)
+        return cls(model, tuple(blocks), ids, own_pass(model, ids, len(blocks)))
+
+
+def install(model: Any, proof: Proof | None = None) -> Capturer:
+    """Make `model` ready to be captured; once, after loading with ``attn_implementation="eager"``, before sharing it.
+
+    Args:
+        model: as loaded.
+        proof: on what a way is tried beyond the lengths at which the family changes.
+
+    Raises:
+        ModelBroken: the model cannot be run on a text alone.
+    """
+    try:
+        proof = proof or Proof.of(model)
+        targets = [_Target.of(model, CHECK_TOKENS)]
+        if proof.short is not None:
+            targets.append(_Target.of(proof.short, PROOF_TOKENS))
+    except Exception as error:
+        words = str(error).strip().partition("\n")[0][:200]
+        reason = f"transformers cannot run it on a text alone ({type(error).__name__}: {words})"
+        raise ModelBroken(model=type(model).__name__, reason=reason) from error
+    return _best_way(targets, proof)
+
+
+def _best_way(targets: Sequence[_Target], proof: Proof) -> Capturer:
+    """The first exact way; where none shows every map that the model returns, the one that shows the most.
+
+    Beyond a limit that cannot be proven only the family's own eager code will do: it is right at any length.
+    """
+    model, own, best = targets[0].model, targets[0].own, None
+    kernels_to_try = (SDPA, EAGER) if getattr(model, "_supports_sdpa", False) else (EAGER,)
+    for kernel in () if proof.unproven else kernels_to_try:
+        capturer = _through_interface(targets[0], kernel, proof)
+        if capturer is not None and _exact(capturer, targets):
+            if _shown(capturer) == len(own.weights):
+                return capturer
+            best = max(capturer, best or capturer, key=_shown)
+    model.set_attn_implementation("eager")
+    if own.modules:
+        capturer = Capturer(model, targets[0].blocks, "replay")
+        capturer.weight_formula = "softmax of the family's own eager attention, one layer run again"
+        handles = [handle for target in targets for handle in record_inputs(target.own.modules)]
+        if _exact(capturer, targets) and _shown(capturer) > (_shown(best) if best else 0):
+            return capturer
+        for handle in handles:
+            handle.remove()
+    if best is None:
+        best = Capturer(model, targets[0].blocks, "none")
+        _exact(best, targets[:1])
+    else:
+        model.set_attn_implementation(f"logitscope_{best.kernel}")
+    return best
+
+
+def _exact(capturer: Capturer, targets: Sequence[_Target]) -> bool:
+    """Note the layers whose map is not the model's own; gives whether the pass is, on every target.
+
+    The copy has the first layers alone; where a map of theirs is not its own beyond a limit, the way is not exact.
+    """
+    if not _check(capturer, targets[0]):
+        return False
+    for target in targets[1:]:
+        twin = Capturer(target.model, target.blocks, capturer.kernel)
+        try:
+            target.model.set_attn_implementation(capturer.model.config._attn_implementation)
+            if not _check(twin, target):
+                return False
+        except (*FAMILY_ERRORS, NotUnderstood):
+            return False
+        if dict(twin.without_attention).keys() - dict(capturer.without_attention).keys():
+            return False
+    return True
+
+
+def _shown(capturer: Capturer) -> int:
+    """Layers whose map can be shown."""
+    return capturer.layers - len(capturer.without_attention)
+
+
+def _through_interface(target: _Target, kernel: str, proof: Proof) -> Capturer | None:
+    """A capturer through the attention interface; ``None`` when the family does not call it, or in another way."""
+    model, ids = target.model, target.ids
+    try:
+        model.set_attn_implementation(kernel)
+        with kernels.recording(CallControl(), len(ids)) as record:
+            run(model, ids)
+    except (*FAMILY_ERRORS, NotUnderstood):
+        return None
+    inputs = [layer for layers in record.inputs.values() for layer in layers if isinstance(layer, KernelInputs)]
+    if not inputs:
+        return None
+    capturer = Capturer(model, target.blocks, kernel.removeprefix("logitscope_"))
+    names = {limit.name for limit in proof.limits}
+    capturer.weight_formula = formula(inputs, windowed=bool(names & WINDOWS))
+    terms = [(layer.softcap, layer.sinks, layer.bias, layer.mask) for layer in inputs]
+    if kernel == SDPA and all(x is None for some in terms for x in some):
+        capturer.reach = proof.reach
+        capturer.plain = names <= {SWITCH}
+    return capturer
+
+
+def _check(capturer: Capturer, target: _Target) -> bool:
+    """Note the layers whose map is not the model's own; gives whether the pass is (else the way must not be taken)."""
+    model, ids, own = target.model, target.ids, target.own
+    with kernels.recording(CallControl(), len(ids)) as record:
+        logits = run(model, ids).logits[0].float()
+    tolerance = CHECK_ERROR * (1 if model.dtype == torch.float32 else HALF_PRECISION_FACTOR)
+    if not float((logits - own.logits).abs().max()) <= tolerance * max(1.0, float(own.logits.abs().max())):
+        return False
+    # of some families the sink takes its share, of others it scales what a head gives
+    reasons: dict[bool, dict[int, str]] = {}
+    for gated in (False, True):
+        capturer.gated = gated
+        reasons[gated] = _reasons(capturer, record.inputs, own, layer_types(model.config.get_text_config()))
+    capturer.gated = len(reasons[True]) < len(reasons[False])
+    if capturer.gated:
+        words = capturer.weight_formula.replace(SINK, "")
+        capturer.weight_formula = f"{words}; what a head gives is then scaled by a learned sink"
+    capturer.without_attention = tuple(sorted(reasons[capturer.gated].items()))
+    capturer.heads = tuple(_heads(record.inputs.get(i, ()), own.weights.get(i)) for i in range(capturer.layers))
+    return True
+
+
+def _heads(attentions: Sequence[Layer], weights: Tensor | None) -> int:
+    """Query heads of one decoder layer."""
+    if len(attentions) == 1:
+        return attentions[0].heads
+    return 0 if weights is None else weights.shape[0]
+
+
+def _reasons(
+    capturer: Capturer, inputs: Mapping[int, Sequence[Layer]], own: OwnPass, types: Sequence[str]
+) -> dict[int, str]:
+    """Layer -> why there is no map of it."""
+    reasons = {}
+    for i in range(capturer.layers):
+        layer, weights = capturer._layer(inputs, i), own.weights.get(i)
+        if not capturer.blocks:
+            reasons[i] = "no list of layers runs once in a pass"
+        elif i not in inputs:
+            reasons[i] = "not used for text alone"
+        elif len(inputs[i]) > 1:
+            reasons[i] = "several attentions in one layer"
+        elif weights is not None and weights.shape[1:] != (own.tokens, own.tokens):
+            reasons[i] = "its keys are not the tokens"
+        elif layer is None and weights is not None:
+            reasons[i] = "cannot be captured"
+        elif layer is None:
+            nothing = "cannot be captured" if own.unplaced else "no attention"
+            reasons[i] = types[i] if i < len(types) and "full" not in types[i] else nothing
+        elif weights is None:
+            reasons[i] = "cannot be checked against the model's own weights"
+        elif not _error(layer, weights) <= CHECK_ERROR * (
+            1 if weights.dtype == torch.float32 else HALF_PRECISION_FACTOR
+        ):
+            reasons[i] = "cannot be remade exactly"
+    return reasons
+
+
+def _error(layer: Layer, weights: Tensor) -> float:
+    """Largest difference between a layer's weights and the model's own, (head, T, T); infinite for other heads."""
+    if layer.heads != weights.shape[0]:
+        return float("inf")
+    try:
+        with torch.inference_mode():
+            return float((layer.weights(None, (0, layer.tokens)) - weights.float()).abs().max())
+    except FAMILY_ERRORS:
+        return float("inf")
+
+
+def formula(layers: Sequence[KernelInputs], *, windowed: bool) -> str:
+    """How a weight is made, as plain text: ``softmax(q·k/√64)`` with the family's own terms."""
+    scores = " or ".join(dict.fromkeys(map(_score, layers)))
+    extra = SINK if any(layer.sinks is not None for layer in layers) else ""
+    if any(layer.mask is not None for layer in layers):
+        extra += ", within a window" if windowed else ", of the keys that the layer chooses"
+    return f"softmax({scores}{extra})"
+
+
+def _score(layer: KernelInputs) -> str:
+    root = 1 / layer.scaling**2
+    text = f"q·k/√{round(root)}" if abs(root - round(root)) < 1e-3 * root else f"{layer.scaling:.4g}·q·k"
+    if layer.softcap is not None:
+        text = f"{layer.softcap:g}·tanh({text}/{layer.softcap:g})"
+    return text + " + position bias" if layer.bias is not None else text

@@ -1,0 +1,96 @@
+"""Which device and which dtype a model runs on."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import sys
+from typing import Any
+
+from dashboard.errors import DeviceUnavailable, SettingInvalid
+
+DEVICES = ("cuda", "mps", "xpu", "cpu")
+"""In the order of preference."""
+DTYPES = ("float32", "bfloat16", "float16", "auto")
+
+
+def available() -> tuple[str, ...]:
+    """The devices that this machine has, best first."""
+    import torch
+
+    has = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "xpu": hasattr(torch, "xpu") and torch.xpu.is_available(),
+        "cpu": True,
+    }
+    return tuple(device for device in DEVICES if has[device])
+
+
+def pick_device(wanted: str) -> str:
+    """``auto``: the best there is; else `wanted` (``cuda:1`` names one of several).
+
+    Raises:
+        DeviceUnavailable: this machine does not have it.
+    """
+    there = available()
+    if wanted == "auto":
+        return there[0]
+    if wanted.partition(":")[0] not in there:
+        raise DeviceUnavailable(device=wanted, available=", ".join(there))
+    return wanted
+
+
+def device_name(device: str) -> str:
+    """The device's own name, for people."""
+    import torch
+
+    kind = device.partition(":")[0]
+    if kind == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    if kind == "xpu":
+        return str(torch.xpu.get_device_name(device))
+    return "Apple GPU" if kind == "mps" else f"CPU ({platform.processor() or platform.machine()})"
+
+
+def pick_dtype(wanted: str, config: Any) -> Any:
+    """The torch dtype; ``auto``: as the model is stored.
+
+    Raises:
+        SettingInvalid: no such dtype.
+    """
+    import torch
+
+    if wanted not in DTYPES:
+        raise SettingInvalid(setting="dtype", value=wanted, reason="dtype = " + " | ".join(DTYPES))
+    if wanted == "auto":
+        stored = getattr(config, "dtype", None)
+        return stored if isinstance(stored, torch.dtype) else torch.float32
+    return getattr(torch, wanted)
+
+
+def return_large_blocks() -> None:
+    """Let freed blocks of LARGE bytes and more go back to the system at once (Linux with glibc).
+
+    Otherwise the small results kept of every step are put into the hole that its logits left, the next logits do not
+    fit there any more, and a long text takes 4 MB more with each token.
+    """
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        if hasattr(libc, "mallopt"):  # musl has none
+            libc.mallopt(_M_MMAP_THRESHOLD, LARGE)
+
+
+LARGE = 1 << 17
+_M_MMAP_THRESHOLD = -3
+"""Its number in glibc's ``malloc.h``."""
+
+
+def synchronize(device: str) -> None:
+    """Wait until the device has done what it was given, so that seconds are true."""
+    kind = device.partition(":")[0]
+    if kind != "cpu":
+        import torch
+
+        module: Any = getattr(torch, kind)
+        module.synchronize()

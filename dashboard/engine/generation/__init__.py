@@ -1,0 +1,1 @@
+"""Generation: sampled texts, beam search and exact comparisons of decode settings."""

@@ -1,0 +1,48 @@
+"""What libraries raise while a model is loaded, in words."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+
+from dashboard.engine.device.memory import first_line, is_memory, memory_in_words
+from dashboard.errors import Cancelled, DashboardError, ModelBroken, ModelFailed
+
+_LOG = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def loading_in_words(model: str) -> Iterator[None]:
+    """Whatever fetching, loading and making a model ready raises becomes words; its traceback goes to the log.
+
+    Raises:
+        ModelFailed: an error that no other class of `dashboard.errors` is for.
+        OutOfMemory: an allocation failed.
+    """
+    try:
+        with memory_in_words():
+            yield
+    except (DashboardError, Cancelled):
+        raise
+    except Exception as error:
+        _LOG.exception("model %s", model)
+        raise ModelFailed(model=model, kind=type(error).__name__, reason=first_line(error)) from error
+
+
+@contextlib.contextmanager
+def files_in_words(model: str) -> Iterator[None]:
+    """What a library raises over a model's files becomes ModelBroken; its traceback goes to the log.
+
+    Raises:
+        ModelBroken: with the error's type and first line.
+    """
+    try:
+        yield
+    except (DashboardError, Cancelled, ImportError, NotImplementedError):
+        raise
+    except Exception as error:
+        if is_memory(error):
+            raise
+        _LOG.warning("model %s", model, exc_info=True)
+        raise ModelBroken(model=model, reason=f"{type(error).__name__}: {first_line(error)}") from error

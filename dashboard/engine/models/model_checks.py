@@ -1,0 +1,126 @@
+"""Whether a model can be loaded here, told from its configuration and the headers of its weight files."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from dashboard.engine.device.memory import first_line
+from dashboard.engine.models.model_folder import StoredTensor
+from dashboard.errors import (
+    ModelEncoderDecoder,
+    ModelQuantized,
+    ModelTooLarge,
+    ModelTypeUnknown,
+    ModelUnsafe,
+    ModelWithoutHead,
+)
+
+_LOG = logging.getLogger(__name__)
+HEADROOM = 1.3
+"""A model needs so much more memory than its weights: activations and the first run."""
+_FLOATS = {"F64", "F32", "F16", "BF16"}
+
+
+def check_kind(config: dict[str, Any], model: str) -> None:
+    """Raise unless transformers has a causal language model for such a configuration, without code of its own.
+
+    Raises:
+        ModelUnsafe: only the code that the model brings along could load it.
+        ModelTypeUnknown, ModelEncoderDecoder, ModelWithoutHead: see `dashboard.errors`.
+    """
+    import transformers
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    model_type = str(config.get("model_type"))[:100]
+    architectures = config.get("architectures")
+    kind = str(architectures[0])[:100] if isinstance(architectures, list) and architectures else model_type
+    if model_type not in CONFIG_MAPPING_NAMES:
+        if config.get("auto_map"):
+            raise ModelUnsafe(model=model, reason="it brings code of its own (auto_map)")
+        raise ModelTypeUnknown(model=model, kind=model_type, version=transformers.__version__)
+    if config.get("is_encoder_decoder"):
+        raise ModelEncoderDecoder(model=model, kind=kind)
+    if model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        raise ModelWithoutHead(model=model, kind=kind)
+
+
+def quantization_of(config: dict[str, Any]) -> dict[str, Any] | None:
+    """The part of a configuration that says how its weights are quantised."""
+    text = config.get("text_config")
+    for part in (config, text if isinstance(text, dict) else {}):
+        for name in ("quantization_config", "compression_config"):
+            if isinstance(part.get(name), dict):
+                return dict(part[name])
+    return None
+
+
+def check_quantization(config: dict[str, Any], model: str) -> None:
+    """Raise ModelQuantized where transformers would pass over how the weights are stored, or lacks a library for it."""
+    from transformers import quantizers
+    from transformers.quantizers.auto import AUTO_QUANTIZER_MAPPING
+
+    quantization = quantization_of(config)
+    if quantization is None:
+        return
+    named = quantization.get("quant_method")
+    bitsandbytes = quantization.get("load_in_4bit") or quantization.get("load_in_8bit")
+    method = str(named or ("bitsandbytes" if bitsandbytes else None))[:100]
+    if not any(key in (method, f"{method}_4bit", f"{method}_8bit") for key in AUTO_QUANTIZER_MAPPING):
+        raise ModelQuantized(model=model, method=method, reason="transformers does not know this method")
+    try:
+        quantizers.AutoHfQuantizer.from_config(dict(quantization), pre_quantized=True).validate_environment()
+    except Exception as error:
+        _LOG.warning("model %s", model, exc_info=True)
+        raise ModelQuantized(model=model, method=method, reason=first_line(error)) from error
+
+
+def check_size(
+    tensors: Mapping[str, StoredTensor], config: dict[str, Any], model: str, dtype: str, device: str
+) -> None:
+    """Raise ModelTooLarge when the weights in the chosen dtype do not fit into the device's free memory.
+
+    Args:
+        tensors: what is in the files.
+        config: of the model.
+        model: for the message.
+        dtype: the operator's setting.
+        device: where they are to be.
+    """
+    import psutil
+    import torch
+
+    widths = {"float32": 4, "bfloat16": 2, "float16": 2}
+    stored = str(config.get("dtype") or config.get("torch_dtype") or "float32")
+    width = widths.get(dtype) or widths.get(stored, 4)
+    needed = HEADROOM * needed_bytes(tensors, width, quantization_of(config))
+    free = torch.cuda.mem_get_info(device)[0] if device.startswith("cuda") else psutil.virtual_memory().available
+    if needed > free:
+        raise ModelTooLarge(model=model, needed=round(needed / 1e9, 1), available=round(free / 1e9, 1))
+
+
+def needed_bytes(tensors: Mapping[str, StoredTensor], width: int, quantization: dict[str, Any] | None) -> int:
+    """What the weights take in memory [bytes] when floating numbers are held in `width` bytes each.
+
+    Quantised weights count with what they are unpacked to.
+    """
+    bits = _bits(quantization) if quantization else 0
+
+    def nbytes(tensor: StoredTensor) -> int:
+        if tensor.dtype in _FLOATS:
+            return math.prod(tensor.shape) * width
+        return tensor.nbytes * 8 // bits * width if bits else tensor.nbytes
+
+    return sum(nbytes(tensor) for tensor in tensors.values())
+
+
+def _bits(quantization: dict[str, Any]) -> int:
+    """Bits that a quantised weight is stored in; 8 where the configuration does not say."""
+    method = str(quantization.get("quant_method", ""))
+    bits = quantization.get("bits") or quantization.get("w_bit")
+    if isinstance(bits, int) and 0 < bits <= 8:
+        return bits
+    return 4 if quantization.get("load_in_4bit") or "4" in method else 8

@@ -1,0 +1,1 @@
+"""Predictions from captured residuals: candidates, decode settings, lens and attribution."""

@@ -1,0 +1,147 @@
+"""A loaded model, set up for capture, generation and scoring."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from dashboard.engine.api.model import CallControl, ModelCard
+from dashboard.engine.capture.capture import Capturer, Recording, keep_values
+from dashboard.engine.capture.footprint import Footprint
+from dashboard.engine.capture.head import CHECK_TOKENS, Head, ResidualHook, exact_head
+from dashboard.engine.capture.install import install
+from dashboard.engine.capture.limits import Proof
+from dashboard.engine.capture.residual_stream import Stream, find_residual_stream
+from dashboard.engine.capture.runs import tensor_bytes, without_values
+from dashboard.engine.device.devices import device_name, synchronize
+from dashboard.engine.device.pace import Pace
+from dashboard.engine.generation.cache_choice import bounded, pick_prompt_cache
+from dashboard.engine.generation.text_generator import TextGenerator
+from dashboard.engine.models import anatomy, registry
+from dashboard.engine.models.generation_config import read_rules
+from dashboard.engine.scoring.scorer import Scorer
+from dashboard.engine.tokenizing.prompt_reader import PromptReader
+from dashboard.settings import Settings
+
+UNLIMITED = 2048
+"""Most tokens of a prompt where a model names no limit."""
+
+CHECK_TEXT = 8
+"""Tokens with which it is tried how texts are carried on."""
+
+
+@dataclass
+class ReadyModel:
+    """A loaded model and what the engine needs of it."""
+
+    card: ModelCard
+    capturer: Capturer
+    reader: PromptReader
+    hook: ResidualHook
+    head: Head | None
+    """``None``: the family's head cannot be run on the residual; runs keep the model's own logits."""
+    stream: Stream
+    """How the residual stream is read between the layers."""
+    footprint: Footprint
+    """What a run holds in memory, measured when the model was loaded."""
+    pace: Pace
+    """How long passes took."""
+    head_pace: Pace
+    """How long the head and the statistics of its logits took, by rows of logits."""
+    writer: TextGenerator
+    """How texts are made."""
+    step_pace: Pace
+    """How long a step of texts took, by rows."""
+    scorer: Scorer
+    """How given texts are scored."""
+
+    def step_seconds(self, rows: int) -> float:
+        """How long a step of so many rows takes; before the first, what a pass over so many tokens takes."""
+        measured = self.step_pace.seconds(rows)
+        return self.pace.seconds(rows) if math.isnan(measured) else measured
+
+    def pass_of(self, ids: tuple[int, ...], control: CallControl) -> tuple[Any, Recording]:
+        """One forward pass with capture, with the logits of every position only where they must be kept."""
+        # not every family's forward takes the argument; those that do not give all logits anyway
+        takes = "logits_to_keep" in inspect.signature(self.capturer.model.forward).parameters
+        whole = {"logits_to_keep": 0} if self.head is None and takes else {}
+        return self.capturer.forward(ids, control, **whole)
+
+
+def make_ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> ReadyModel:
+    """Set a freshly loaded model up for capture and say what it is."""
+    import transformers
+
+    model, config = loaded.model, loaded.model.config.get_text_config()
+    reads = anatomy.context(model) or UNLIMITED
+    proof = Proof.of(model, reads)
+    capturer = install(model, proof)
+    hook = ResidualHook(model)
+    reader = PromptReader(loaded.tokenizer, model.get_input_embeddings().weight.shape[0])
+    head = exact_head(capturer, hook)
+    stream = find_residual_stream(model, capturer.blocks, anatomy.check_ids(model, CHECK_TOKENS), head)
+    for addition in stream.additions:
+        addition.project.register_forward_pre_hook(keep_values)
+    said = anatomy.largest(config, "num_attention_heads", default=1)
+    width = anatomy.largest(config, "hidden_size", default=0) // said
+    vocab = model.get_input_embeddings().weight.shape[0]
+    card = ModelCard(
+        model=loaded.spec.id,
+        label=loaded.spec.label,
+        revision=loaded.revision,
+        source=loaded.spec.source,
+        licence=loaded.spec.licence,
+        architecture=type(model).__name__,
+        layers=capturer.layers,
+        heads=max(capturer.heads, default=0) or said,
+        kv_heads=anatomy.largest(config, "num_key_value_heads", default=said),
+        head_dim=anatomy.largest(config, "head_dim", default=width),
+        vocab=vocab,
+        context=min(reads, settings.max_tokens or reads),
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        dtype=str(model.dtype).removeprefix("torch."),
+        device=device,
+        device_name=device_name(device),
+        kernel=capturer.kernel,
+        weight_formula=capturer.weight_formula,
+        chat=reader.chat,
+        without_attention=capturer.without_attention,
+        stream=stream.where,
+        transformers=transformers.__version__,
+        torch=torch.__version__,
+        heads_by_layer=capturer.heads,
+        uneven=len({count for count in capturer.heads if count}) > 1
+        or any(len(set(anatomy.settings(config, name))) > 1 for name in ("num_key_value_heads", "head_dim")),
+        rules=read_rules(getattr(model, "generation_config", None), vocab),
+    )
+    pace = Pace()
+    footprint = _footprint(capturer, hook, card, pace, head is None)
+    way = pick_prompt_cache(model, anatomy.check_ids(model, CHECK_TEXT), shared=capturer.plain)
+    way = bounded(way, proof, model)
+    writer = TextGenerator(model, loaded.tokenizer, way, card.rules.ending, card.rules)
+    scorer = Scorer(writer, reader, capturer)
+    return ReadyModel(card, capturer, reader, hook, head, stream, footprint, pace, Pace(), writer, Pace(), scorer)
+
+
+def _footprint(capturer: Capturer, hook: ResidualHook, card: ModelCard, pace: Pace, logits: bool) -> Footprint:
+    """What runs of this model hold; `logits`: those of every position too. The passes that tell it are timed."""
+
+    def nbytes(tokens: int) -> int:
+        ids = anatomy.check_ids(capturer.model, tokens)
+        began = time.perf_counter()
+        (_, recording), residual = hook.during(lambda: capturer.forward(ids, CallControl()))
+        synchronize(card.device)
+        pace.add(tokens, time.perf_counter() - began)
+        return (
+            without_values(recording.layers)[1]
+            + tensor_bytes((residual, *recording.stream))
+            + 4 * card.vocab * tokens * logits
+        )
+
+    windows = anatomy.settings(capturer.model.config.get_text_config(), "sliding_window")
+    return Footprint.measured(nbytes, min(windows, default=None), card.context)

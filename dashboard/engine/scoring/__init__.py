@@ -1,0 +1,1 @@
+"""Exact log-probabilities of given texts, shared beginnings computed once."""

@@ -1,0 +1,1 @@
+"""The kinds of background jobs: large probes and benchmarks."""

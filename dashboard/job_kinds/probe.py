@@ -1,0 +1,110 @@
+"""Large probes as background jobs: every completion behind every prompt, prompts in chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dashboard.engine.api.engine import Engine
+from dashboard.engine.api.model import CallControl
+from dashboard.engine.api.scoring import ScoreCost
+from dashboard.job_kinds.keys import sampled_cost, scoring_key
+from dashboard.jobs.runner import JobRunner
+from dashboard.jobs.spec import JobSpec, run_facts
+from dashboard.probes.continuations import continuations
+from dashboard.probes.pair_scores import Pairs, tokeniser
+from dashboard.probes.tokenized_probe import TokenizedProbe
+from dashboard.run_key import RunKey
+
+PROBE = "probe"
+"""The kind of these jobs."""
+CHUNK = 32
+"""Most prompts scored at once."""
+CHUNK_SCORES = 20_000
+"""Most scores of a chunk, but for one of a single prompt."""
+_BOUNDARY = "boundary_log_mass_nats"
+
+
+def probe_spec(made: TokenizedProbe, key: RunKey) -> JobSpec:
+    """The job that scores a probe.
+
+    Args:
+        made: the probe as tokens.
+        key: a raw key of the model, whatever its tokens.
+    """
+    probe = made.spec.probe
+    places: list[tuple[str, str | None]] = [
+        (template.text, probe.group(group).name) for template in probe.templates for group in range(probe.groups)
+    ]
+    places += [(template.text, None) for template in probe.templates if template.neutral]
+    items = [
+        {"place": at, "template": template, "group": group, "prompt": prompt}
+        for at, ((template, group), prompt) in enumerate(zip(places, made.prompts, strict=True))
+    ]
+    request = {"probe": made.spec.facts(), "completions": list(made.texts), "boundary": made.spec.boundary}
+    chunk = max(1, min(CHUNK, CHUNK_SCORES // len(made.texts)))
+    return JobSpec(PROBE, run_facts(key), request, items, chunk)
+
+
+def probe_cost(engine: Engine, spec: JobSpec) -> ScoreCost:
+    """What the job would cost, from some of its chunks. Raises DashboardError."""
+    return sampled_cost(spec, lambda items: _pairs(engine, spec, items).cost(engine, scoring_key(spec)))
+
+
+def _pairs(engine: Engine, spec: JobSpec, items: Sequence[Mapping[str, Any]]) -> Pairs:
+    tokenise = tokeniser(engine, spec.run["model"])
+    prompts = [item["prompt"] for item in items]
+    prompt_ids = tokenise(prompts, False)
+    rows = continuations(prompt_ids, prompts, spec.request["completions"], tokenise)
+    return Pairs.of(prompt_ids, rows, spec.request["boundary"])
+
+
+def run_probe(engine: Engine, spec: JobSpec, items: Sequence[Mapping[str, Any]], job: CallControl) -> pd.DataFrame:
+    """One row a (prompt, completion), completions fastest.
+
+    Returns:
+        ``item, template, group, prompt, place, completion, log_prob_nats, tokens``: the places of the prompt and of the
+        completion, L [nats] and the tokens scored; NaN and 0 where the two have no probability; `group` is empty behind
+        a neutral prompt. Where the end of the word counts also ``boundary_log_mass_nats``, to be added.
+    """
+    found = _pairs(engine, spec, items).scores(engine, scoring_key(spec), job)
+    completions = spec.request["completions"]
+    each: dict[str, Any] = {
+        "item": [item["place"] for item in items],
+        **{name: [item[name] for item in items] for name in ("template", "group", "prompt")},
+    }
+    columns: dict[str, Any] = {
+        name: np.repeat(np.array(values, object), len(completions)) for name, values in each.items()
+    }
+    columns["item"] = columns["item"].astype(np.int64)
+    columns["place"] = np.tile(np.arange(len(completions)), len(items))
+    columns["completion"] = np.tile(np.array(completions, object), len(items))
+    columns["log_prob_nats"] = found.log_p.ravel()
+    columns["tokens"] = found.lengths.ravel()
+    if spec.request["boundary"]:
+        columns[_BOUNDARY] = (found.total - found.log_p).ravel()
+    return pd.DataFrame(columns)
+
+
+def scores_of_job(runner: JobRunner, job_id: str, made: TokenizedProbe) -> NDArray[np.float64]:
+    """(prompt, completion) scores [nats] as `TokenizedProbe.arranged` takes them; NaN where the job has not been yet.
+
+    With the end of the word where the probe counts it: ``L* = L +`` the boundary's mass.
+
+    Args:
+        runner: that has the job.
+        job_id: of the job that `probe_spec` made of this probe.
+        made: the probe.
+
+    Raises:
+        JobUnknown, JobPartDamaged: as `JobRunner.frames`.
+    """
+    scores = np.full((len(made.prompts), len(made.texts)), np.nan)
+    parts = ["log_prob_nats", *([_BOUNDARY] if made.spec.boundary else [])]
+    for frame in runner.frames(job_id, ["item", "place", *parts]):
+        scores[frame["item"].to_numpy(), frame["place"].to_numpy()] = frame[parts].sum(axis=1, skipna=False)
+    return scores

@@ -1,0 +1,1 @@
+"""Starting: the commands, the environment and the server. Standard library only."""

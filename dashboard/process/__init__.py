@@ -1,0 +1,1 @@
+"""The Python process: its log, garbage collection and threads. Standard library only."""

@@ -1,0 +1,1 @@
+"""Sampling without a model: columns of decode settings, forks of texts, differences of words."""

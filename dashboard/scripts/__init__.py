@@ -1,0 +1,1 @@
+"""Scripts that make a chart again with plain transformers, pandas and Plotly."""
