@@ -9,7 +9,7 @@ from dashboard.jobs.atomic_files import PART
 from dashboard.jobs.folder import JobFolder
 from dashboard.jobs.migration import move_jobs
 from dashboard.jobs.runner import JobRunner
-from tests.jobs.made import LIMIT, expected, made_spec, squares, until
+from tests.made.jobs import LIMIT, expected, made_spec, squares, until
 
 
 @pytest.fixture
