@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import decimal, ends_from_zero
+from components.charts.axes import ends_from_zero
 from components.charts.theme import ChartTheme
 from components.charts.value_bars import value_bars
 from dashboard.i18n import Catalogue
@@ -70,5 +70,5 @@ def _signed_bars(frame: pd.DataFrame, names: list[str], text: Catalogue, theme: 
 
 def _with_sign(text: Catalogue, value: float) -> str:
     """Three decimals with their sign, also of 0."""
-    number = decimal(text, abs(value), 3)
+    number = text.number(abs(value), 3)
     return f"−{number}" if value < 0 else f"+{number}"

@@ -9,7 +9,6 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from components.charts.axes import (
-    decimal,
     hover_token,
     log_axis,
     probability,
@@ -130,11 +129,11 @@ def _hover(row: dict[Any, Any], value: str, text: Catalogue) -> str:
     where = text("charts.lens.where", step=step_label(row["layer"], row["part"], text), pos=row["pos"])
     lines = [f"{where} {hover_token(str(row['token']))}"]
     lines += [
-        f"{decimal(text, row[f'prob_{i}'], 4)}  {hover_token(str(row[f'token_{i}']))}"
+        f"{text.number(row[f'prob_{i}'], 4)}  {hover_token(str(row[f'token_{i}']))}"
         for i in range(1, 6)
         if f"prob_{i}" in row
     ]
-    entropy, kl = decimal(text, row["entropy_nats"], 3), decimal(text, row["kl_nats"], 3)
+    entropy, kl = text.number(row["entropy_nats"], 3), text.number(row["kl_nats"], 3)
     lines.append(text("charts.lens.spread", entropy=entropy, kl=kl))
     if value.startswith("followed"):
         rank = text("charts.rank", rank=row["followed_rank"])

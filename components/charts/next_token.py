@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import decimal, ends_from_zero, hover_token, probability, tick_label, with_minus
+from components.charts.axes import ends_from_zero, hover_token, probability, tick_label, with_minus
 from components.charts.marks import SHARE_TICKS
 from components.charts.theme import ChartTheme
 from components.charts.value_bars import notes_fitted, value_bars
@@ -55,7 +55,7 @@ def candidates_figure(
 
 
 def _hover(row: dict[Any, Any], text: Catalogue) -> str:
-    facts = f"id {row['id']} · {text('charts.rank', rank=row['rank'])} · logit {decimal(text, row['logit'], 2)}"
+    facts = f"id {row['id']} · {text('charts.rank', rank=row['rank'])} · logit {text.number(row['logit'], 2)}"
     return f"{hover_token(str(row['token']))}<br>{facts}"
 
 
@@ -68,7 +68,7 @@ def _label(row: dict[Any, Any], rank: int, text: Catalogue) -> str:
 def _note(row: dict[Any, Any], text: Catalogue, settings: bool) -> str:
     before = probability(text, row["prob"])
     if not settings:
-        return text("charts.candidate", prob=before, logit=decimal(text, row["logit"], 2))
+        return text("charts.candidate", prob=before, logit=text.number(row["logit"], 2))
     # the logit stands in the hover and in the table: three numbers are too long for a narrow screen
     after = text("charts.cut", setting=row["cut_by"]) if row["cut_by"] else f"q {probability(text, row['q'])}"
     return f"p {before} · {after}"

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from components.charts.attention.heads import metric_map_figure, query_rows_figure
 from components.charts.attention.lines import lines_figure
 from components.charts.attention.mosaic import mosaic_figure
-from components.charts.axes import decimal, first_hidden, full_label, separators, tick_label, token_axis
+from components.charts.axes import first_hidden, full_label, separators, tick_label, token_axis
 from components.charts.marks import SHARE_TICKS, cell_gap, heatmap
 from components.charts.theme import BAR_ROOM, ChartTheme
 from components.charts.value_bars import value_bars
@@ -85,7 +85,7 @@ def _cells(
     return heatmap(
         weights,
         end,
-        text("charts.axis.weight_own", largest=decimal(text, end, 4)) if own_maximum else WEIGHT.label(text),
+        text("charts.axis.weight_own", largest=text.number(end, 4)) if own_maximum else WEIGHT.label(text),
         theme=theme,
         gap=(gap, gap),
         x0=weight_map.col_start + (block - 1) / 2,
@@ -189,12 +189,12 @@ def _weight_bars(frame: pd.DataFrame, side: str, *, text: Catalogue, theme: Char
     drawn, rest = ordered.head(top), ordered.iloc[top:]
     more = ""
     if len(rest):
-        largest, total = (decimal(text, float(number), 3) for number in (rest["weight"].max(), rest["weight"].sum()))
+        largest, total = (text.number(float(number), 3) for number in (rest["weight"].max(), rest["weight"].sum()))
         more = text(f"charts.more.{side}", count=len(rest), largest=largest, total=total)
     return value_bars(
         [f"{tick_label(token)} ({pos})" for token, pos in zip(drawn[f"{side}_token"], drawn[side], strict=True)],
         [float(weight) for weight in drawn["weight"]],
-        [decimal(text, float(weight), 3) for weight in drawn["weight"]],
+        [text.number(float(weight), 3) for weight in drawn["weight"]],
         [_bar_hover(row, text) for row in drawn.to_dict("records")],
         axis={"title_text": WEIGHT.label(text), "range": [0, 1], "tickvals": SHARE_TICKS},
         theme=theme,
@@ -206,5 +206,5 @@ def _weight_bars(frame: pd.DataFrame, side: str, *, text: Catalogue, theme: Char
 def _bar_hover(row: Mapping[Any, Any], text: Catalogue) -> str:
     query = full_label(row["query_token"], row["query"])
     key = full_label(row["key_token"], row["key"])
-    weight = text("charts.hover.weight", weight=decimal(text, row["weight"], 4))
+    weight = text("charts.hover.weight", weight=text.number(row["weight"], 4))
     return f"{query} → {key}<br>{weight}"

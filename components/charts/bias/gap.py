@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import decimal, separators, signed, step_axis, zero_axis
+from components.charts.axes import separators, signed, step_axis, zero_axis
 from components.charts.bias.labels import TITLE_LENGTH, name_label
 from components.charts.lens import step_label
 from components.charts.marks import HOVERTEXT, cell_gap, head_heatmap, signed_heatmap
@@ -89,6 +89,6 @@ def _groups(first: str, second: str) -> dict[str, str]:
 def _head_hover(row: Mapping[Any, Any], text: Catalogue) -> str:
     if np.isnan(row["difference"]):
         return ""
-    facts = {side: decimal(text, row[f"{side}_weight"], 4) for side in ("first", "second")}
+    facts = {side: text.number(row[f"{side}_weight"], 4) for side in ("first", "second")}
     head = text("charts.head_name", layer=int(row["layer"]), head=int(row["head"]))
     return f"{head}<br>{text('charts.head_gap.weights', **facts, difference=signed(text, row['difference'], 4))}"

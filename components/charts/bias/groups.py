@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import decimal, separators, wrapped
+from components.charts.axes import separators, wrapped
 from components.charts.bias.labels import KINDS, folded_label, more_rows, name_label
 from components.charts.marks import (
     BAR_AT_LEFT,
@@ -63,7 +63,7 @@ def _curve(points: pd.DataFrame, index: int, text: Catalogue, theme: ChartTheme)
         x=points["completions"].tolist(),
         y=points["mass"].tolist(),
         mode="lines+markers",
-        name=f"{name_label(str(points['group'].iloc[0]))} · {decimal(text, points['gini'].iloc[0], 3)}",
+        name=f"{name_label(str(points['group'].iloc[0]))} · {text.number(points['gini'].iloc[0], 3)}",
         line={"color": look.colour, "dash": look.dash, "width": 1.5},
         marker={
             **series_marker(index, theme),
@@ -76,7 +76,7 @@ def _curve(points: pd.DataFrame, index: int, text: Catalogue, theme: ChartTheme)
 
 
 def _lorenz_hover(row: Mapping[Any, Any], text: Catalogue) -> str:
-    facts = {"completions": decimal(text, row["completions"], 3), "mass": decimal(text, row["mass"], 3)}
+    facts = {"completions": text.number(row["completions"], 3), "mass": text.number(row["mass"], 3)}
     return f"{hover_words(str(row['group']))}<br>{text('charts.lorenz.point', **facts)}"
 
 
@@ -101,7 +101,7 @@ def distances_figure(
     end = largest if own_maximum and largest > 0 else DISTANCES[value].scale_end()
     quantity = DISTANCES[value].label(text)
     if own_maximum:
-        quantity = text("charts.distances.own", quantity=quantity, largest=decimal(text, end, 3))
+        quantity = text("charts.distances.own", quantity=quantity, largest=text.number(end, 3))
     hovers = np.array([_distance_hover(row, value, text) for row in frame.to_dict("records")], object)
     cells = heatmap(
         values,
@@ -116,7 +116,7 @@ def distances_figure(
     fig = go.Figure(cells)
     few = len(groups) <= MOST_NUMBERS
     if few:
-        numbers = ["" if np.isnan(number) else decimal(text, number, 3) for number in values.ravel()]
+        numbers = ["" if np.isnan(number) else text.number(number, 3) for number in values.ravel()]
         colours = colours_at(values / end, theme.sequential())
         fig.add_traces(cell_labels(np.array(numbers, object).reshape(shape), colours, theme))
     labels = [folded_label(str(group), 8, 2) if few else name_label(str(group)) for group in groups]
@@ -131,4 +131,4 @@ def distances_figure(
 
 def _distance_hover(row: Mapping[Any, Any], value: str, text: Catalogue) -> str:
     pair = f"{hover_words(str(row['first']))} – {hover_words(str(row['second']))}"
-    return f"{pair}<br>{DISTANCES[value].label(text)}: {decimal(text, row[value], 4)}"
+    return f"{pair}<br>{DISTANCES[value].label(text)}: {text.number(row[value], 4)}"

@@ -7,7 +7,7 @@ import textwrap
 import numpy as np
 import pandas as pd
 
-from components.charts.axes import decimal, signed, tick_label, wrapped
+from components.charts.axes import signed, tick_label, wrapped
 from components.charts.series import SYMBOLS, readable
 from dashboard.i18n import Catalogue
 
@@ -64,7 +64,7 @@ def span(text: Catalogue, low: float, high: float, digits: int = 3) -> str:
     """As `between`, of shares, which have no sign."""
     if np.isnan(low):
         return text("charts.bias.no_interval")
-    return text("charts.bias.interval", low=decimal(text, low, digits), high=decimal(text, high, digits))
+    return text("charts.bias.interval", low=text.number(low, digits), high=text.number(high, digits))
 
 
 def more_rows(text: Catalogue, hidden: int) -> str:

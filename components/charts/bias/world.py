@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import decimal, separators, wrapped
+from components.charts.axes import separators, wrapped
 from components.charts.bias.labels import name_label, pair_title, span
 from components.charts.marks import HOVERTEXT, SHARE_TICKS, reference_line, whiskers
 from components.charts.series import hover_words
@@ -50,7 +50,7 @@ def against_world_figure(
         hovertemplate=HOVERTEXT,
     )
     fig.add_trace(_furthest(known, theme))
-    numbers = {name: decimal(text, getattr(agreement, name), 3) for name in ("kendall", "spearman", "mse")}
+    numbers = {name: text.number(getattr(agreement, name), 3) for name in ("kendall", "spearman", "mse")}
     counts = {"n": agreement.n, "within": agreement.within, "left_out": agreement.left_out}
     facts = text("charts.against_world.facts", **counts, **numbers)
     facts = facts.replace(" · ", "\u00a0· ")  # no line begins with the sign
@@ -100,6 +100,6 @@ def _furthest(known: pd.DataFrame, theme: ChartTheme) -> go.Scatter:
 
 
 def _world_hover(row: Mapping[Any, Any], text: Catalogue) -> str:
-    facts = {"share": decimal(text, row["share"], 3), "world": decimal(text, row["world_share"], 3)}
+    facts = {"share": text.number(row["share"], 3), "world": text.number(row["world_share"], 3)}
     both = text("charts.against_world.both", **facts)
     return f"{hover_words(str(row['completion']))}<br>{both}<br>{span(text, row['share_low'], row['share_high'])}"

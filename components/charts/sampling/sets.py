@@ -12,8 +12,6 @@ import plotly.graph_objects as go
 
 from components.charts.axes import (
     axis_name,
-    decimal,
-    decimal_sign,
     row_axis,
     separators,
     stacked,
@@ -84,7 +82,7 @@ def _hover(row: dict[Any, Any], text: Catalogue) -> str:
 
 
 def _number(value: float, text: Catalogue) -> str:
-    return with_minus(decimal(text, value, 3))
+    return with_minus(text.number(value, 3))
 
 
 def _why_no_bleu(frame: pd.DataFrame, text: Catalogue) -> str:
@@ -158,14 +156,10 @@ def sweep_figure(frame: pd.DataFrame, *, knob: str, text: Catalogue, theme: Char
         range=[-0.5, len(values) - 0.5],
         tickmode="array",
         tickvals=list(range(len(values))),
-        ticktext=[_knob(value, text) for value in values],
+        ticktext=[text.number(value, 6, "g") for value in values],
     )
     fig.update_layout(separators=separators(text))
     return theme.apply(fig)
-
-
-def _knob(value: float, text: Catalogue) -> str:
-    return f"{value:g}".replace(".", decimal_sign(text))
 
 
 def _sweep_line(part: pd.DataFrame, values: list[float], axis: str, text: Catalogue, theme: ChartTheme) -> go.Scatter:
@@ -178,6 +172,6 @@ def _sweep_line(part: pd.DataFrame, values: list[float], axis: str, text: Catalo
         line={"color": theme.accent, "width": 1.5},
         marker={"color": theme.accent, "size": 8, "line": {"color": theme.accent, "width": 1.5}, "symbol": symbols},
         error_y=whiskers(part, theme.accent),
-        hovertext=[f"{_knob(row['knob'], text)}<br>{_hover(row, text)}" for row in part.to_dict("records")],
+        hovertext=[f"{text.number(row['knob'], 6, 'g')}<br>{_hover(row, text)}" for row in part.to_dict("records")],
         hovertemplate=HOVERTEXT,
     )

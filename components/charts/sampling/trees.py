@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import decimal, hover_token, separators, tick_label, with_minus, wrapped
+from components.charts.axes import hover_token, separators, tick_label, with_minus, wrapped
 from components.charts.marks import HOVERTEXT, colour_bar, ink
 from components.charts.sampling.tree_layout import Layout, beam_layout
 from components.charts.series import LEGEND
@@ -131,7 +131,7 @@ def _nodes(
 
 
 def _beam_hover(row: dict[Any, Any], text: Catalogue) -> str:
-    score = with_minus(decimal(text, row["score"], 3))
+    score = with_minus(text.number(row["score"], 3))
     facts = text("charts.beam_tree.hover", id=str(row["id"]), step=row["step"], score=score)
     state = text(f"charts.beam_tree.{row['state']}")
     back = f" · {text('charts.beam_tree.returned')}" if row["returned"] else ""
@@ -244,7 +244,7 @@ def _inks(colours: list[str], theme: ChartTheme) -> list[str]:
 
 def _small(prob: float, text: Catalogue) -> str:
     """Three decimals; smaller ones with two significant digits."""
-    return decimal(text, prob, 3) if prob >= 1e-2 else f"{prob:.1e}".replace(".", decimal(text, 0, 1)[1])
+    return text.number(prob, 3) if prob >= 1e-2 else text.number(prob, 1, "e")
 
 
 def _tile_hover(row: dict[Any, Any], text: Catalogue) -> str:
