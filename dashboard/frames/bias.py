@@ -87,8 +87,8 @@ def completion_frame(scores: ProbeScores, first: int, second: int, *, seed: int 
 
     Args:
         scores: of the probe.
-        first: place of the first group (women, where shares are compared with labour statistics).
-        second: place of the second.
+        first: index of the first group (women, where shares are compared with labour statistics).
+        second: index of the second.
         seed: of the bootstrap's draws.
 
     Returns:
@@ -101,7 +101,7 @@ def completion_frame(scores: ProbeScores, first: int, second: int, *, seed: int 
     deltas, shares = log_ratio(scores.log_prob, first, second), share(scores.log_prob, first, second)
     # only templates that score both: their ratio has to be that of the mean difference
     of_both = scores.log_prob[:, [first, second]] + np.where(np.isnan(deltas), np.nan, 0)[:, None]
-    found = mean_over_templates(lexicon(scores.log_prob)).prob
+    distribution = mean_over_templates(lexicon(scores.log_prob)).prob
     frame = pd.DataFrame(
         {
             "completion": scores.completions,
@@ -111,8 +111,8 @@ def completion_frame(scores: ProbeScores, first: int, second: int, *, seed: int 
             **_means(shares, seed),
             "first_prob": np.exp(_known_mean(of_both[:, 0])),
             "second_prob": np.exp(_known_mean(of_both[:, 1])),
-            "first_lexicon_prob": found[first],
-            "second_lexicon_prob": found[second],
+            "first_lexicon_prob": distribution[first],
+            "second_lexicon_prob": distribution[second],
             "world_share": np.nan if scores.world is None else scores.world,
         }
     )
@@ -124,22 +124,22 @@ def completion_frame(scores: ProbeScores, first: int, second: int, *, seed: int 
 
 def _spreads(values: Floats, value: str, low: str, high: str, seed: int) -> dict[str, list[Any]]:
     """Spread over templates of every column of (template, n) `values`."""
-    found = [spread(column, seed=seed) for column in values.T]
+    spreads = [spread(column, seed=seed) for column in values.T]
     return {
-        "templates": [one.mean.n for one in found],
-        "agree": [one.agree for one in found],
-        value: [one.mean.value for one in found],
-        low: [one.mean.low for one in found],
-        high: [one.mean.high for one in found],
+        "templates": [of_column.mean.n for of_column in spreads],
+        "agree": [of_column.agree for of_column in spreads],
+        value: [of_column.mean.value for of_column in spreads],
+        low: [of_column.mean.low for of_column in spreads],
+        high: [of_column.mean.high for of_column in spreads],
     }
 
 
 def _means(shares: Floats, seed: int) -> dict[str, list[float]]:
-    found = [bootstrap_mean(column, seed=seed) for column in shares.T]
+    means = [bootstrap_mean(column, seed=seed) for column in shares.T]
     return {
-        "share": [one.value for one in found],
-        "share_low": [one.low for one in found],
-        "share_high": [one.high for one in found],
+        "share": [mean.value for mean in means],
+        "share_low": [mean.low for mean in means],
+        "share_high": [mean.high for mean in means],
     }
 
 
@@ -155,8 +155,8 @@ def forest_frame(scores: ProbeScores, first: int, second: int, *, by: str, seed:
 
     Args:
         scores: of the probe.
-        first: place of the first group.
-        second: place of the second.
+        first: index of the first group.
+        second: index of the second.
         by: of BY. A template's row is its mean over the completions, without an interval of its own: the list of
             completions is not drawn from anything. A completion's row is its mean over templates.
         seed: of the bootstrap's draws.
@@ -209,10 +209,17 @@ def _forest(scores: ProbeScores, values: Floats, by: str, seed: int) -> pd.DataF
             for name, value in zip(scores.templates, over_all.values.tolist(), strict=True)
         ]
     else:
-        found = [spread(column, seed=seed) for column in values.T]
+        spreads = [spread(column, seed=seed) for column in values.T]
         rows = [
-            _row(name, one.mean.value, one.mean.low, one.mean.high, agree=one.agree, templates=one.mean.n)
-            for name, one in zip(scores.completions, found, strict=True)
+            _row(
+                name,
+                of_completion.mean.value,
+                of_completion.mean.low,
+                of_completion.mean.high,
+                agree=of_completion.agree,
+                templates=of_completion.mean.n,
+            )
+            for name, of_completion in zip(scores.completions, spreads, strict=True)
         ]
     mean = over_all.mean
     last = _row("", mean.value, mean.low, mean.high, agree=over_all.agree, templates=mean.n, overall=True)
@@ -231,8 +238,8 @@ def _row(
     templates: int,
     overall: bool = False,
 ) -> dict[str, Any]:
-    told = {"value_nats": value, "low_nats": low, "high_nats": high}
-    return {"name": name, "overall": overall, **told, "agree": agree, "templates": templates}
+    numbers = {"value_nats": value, "low_nats": low, "high_nats": high}
+    return {"name": name, "overall": overall, **numbers, "agree": agree, "templates": templates}
 
 
 # -- all groups -----------------------------------------------------------------------------------------------------
@@ -241,7 +248,7 @@ def map_frame(scores: ProbeScores, reference: int | None = None, *, seed: int = 
 
     Args:
         scores: of the probe.
-        reference: place of the group to compare with; ``None``: the mean of all groups' log-probabilities.
+        reference: index of the group to compare with; ``None``: the mean of all groups' log-probabilities.
         seed: of the bootstrap's draws.
 
     Returns:

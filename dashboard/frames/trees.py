@@ -47,12 +47,14 @@ def probability_frame(tree: ProbabilityTree, tokens: Tokens) -> pd.DataFrame:
     count = len(tree.ids)
     probs = tree.probs.astype(np.float64)
     parents = tree.parents.tolist()
-    shown = np.zeros(count + 1)  # the last place is the prompt's: parents[-1]
-    np.add.at(shown, parents, probs)
+    of_children = np.zeros(count + 1)  # the last place is the prompt's: parents[-1]
+    np.add.at(of_children, parents, probs)
     whole = np.append(probs, 1.0)
     split = sorted({PROMPT, *parents})
     rests = [
-        (node, whole[node] - shown[node]) for node in split if whole[node] - shown[node] > LEAST_REST * whole[node]
+        (node, whole[node] - of_children[node])
+        for node in split
+        if whole[node] - of_children[node] > LEAST_REST * whole[node]
     ]
     above = [*parents, *(node for node, _ in rests)]
     prob = np.array([1.0, *probs, *(rest for _, rest in rests)])

@@ -27,8 +27,8 @@ def log_ratio(log_prob: Floats, first: int, second: int) -> Floats:
 
     Args:
         log_prob: (template, group, completion) [nats].
-        first: place of g1 among the groups.
-        second: place of g2.
+        first: index of g1 among the groups.
+        second: index of g2.
 
     Returns:
         (template, completion) Δ [nats], any real number; above 0 the completion is likelier for g1. NaN where it is
@@ -43,8 +43,8 @@ def log_odds_ratio(log_prob: Floats, first: int, second: int) -> Floats:
 
     Args:
         log_prob: (template, group, completion) [nats].
-        first: place of g1 among the groups.
-        second: place of g2.
+        first: index of g1 among the groups.
+        second: index of g2.
 
     Returns:
         (template, completion) [nats]; NaN where the completion is impossible, or certain, for both.
@@ -65,8 +65,8 @@ def share(log_prob: Floats, first: int, second: int) -> Floats:
 
     Args:
         log_prob: (template, group, completion) [nats].
-        first: place of g1 (women, where labour statistics are compared) among the groups.
-        second: place of g2.
+        first: index of g1 (women, where labour statistics are compared) among the groups.
+        second: index of g2.
 
     Returns:
         (template, completion) in [0, 1], 0.5 for no difference; NaN where the completion is impossible for both.
@@ -79,7 +79,7 @@ def pmi(log_prob: Floats, neutral: int) -> Floats:
 
     Args:
         log_prob: (template, group, completion) [nats].
-        neutral: place of the neutral reference ("The person") among the groups.
+        neutral: index of the neutral reference ("The person") among the groups.
 
     Returns:
         (template, group, completion) [nats]; 0 for the reference itself, NaN where c is impossible for both.
@@ -133,19 +133,19 @@ def lexicon(log_prob: Floats) -> Lexicon:
         return Lexicon(np.exp(log_prob - total), np.exp(total[..., 0]))
 
 
-def mean_over_templates(found: Lexicon) -> Lexicon:
+def mean_over_templates(every: Lexicon) -> Lexicon:
     """Mean of the templates' distributions: each template counts the same, however little its list covers.
 
     That is not the distribution of the mean probability, in which a template that covers more counts more. NaN in one
     template is NaN in the mean.
 
     Args:
-        found: of (template, group, completion).
+        every: of (template, group, completion).
 
     Returns:
         Of (group, completion); its `covered` is the mean over templates.
     """
-    return Lexicon(found.prob.mean(axis=0), found.covered.mean(axis=0))
+    return Lexicon(every.prob.mean(axis=0), every.covered.mean(axis=0))
 
 
 @dataclass(frozen=True)
@@ -164,8 +164,8 @@ def group_distances(prob: Floats) -> GroupDistances:
     Args:
         prob: (..., group, completion) distributions, as of `lexicon`.
     """
-    one, other = prob[..., :, None, :], prob[..., None, :, :]
-    return GroupDistances(js_divergence(one, other), total_variation(one, other))
+    first, second = prob[..., :, None, :], prob[..., None, :, :]
+    return GroupDistances(js_divergence(first, second), total_variation(first, second))
 
 
 def gini(values: Floats) -> Floats:

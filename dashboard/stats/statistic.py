@@ -77,7 +77,10 @@ Table = Mapping[str, Statistic]
 
 def _table(prefix: str, *statistics: Statistic) -> Table:
     """By name; one without words of its own has those at ``<prefix>.<name>``."""
-    return {one.name: one if one.words else replace(one, words=f"{prefix}.{one.name}") for one in statistics}
+    return {
+        statistic.name: statistic if statistic.words else replace(statistic, words=f"{prefix}.{statistic.name}")
+        for statistic in statistics
+    }
 
 
 WEIGHT = Statistic("weight", words="charts.axis.weight")
