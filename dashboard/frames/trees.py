@@ -40,7 +40,7 @@ def probability_frame(tree: ProbabilityTree, tokens: Tokens) -> pd.DataFrame:
     """Continuations with their exact probabilities, the prompt first, and what of a node is not shown as a node.
 
     Returns:
-        ``node, parent, depth, token, id, prob, step_prob, state``: `prob` of the whole way, `step_prob` of the token
+        ``node, parent, depth, token, id, prob, step_prob, state``: `prob` of the whole path, `step_prob` of the token
         after its parent. `state` is that of the tree, ``prompt`` (node PROMPT, no parent) or ``rest``: all other
         continuations of the parent together, so that children sum to their parent; those have no token.
     """

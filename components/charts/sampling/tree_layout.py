@@ -14,7 +14,7 @@ BAND = 7
 """Steps side by side; the next ones stand in a band below, as lines of a text do."""
 MOST_STEPS = 21
 MOST_SLOTS = 16
-"""Candidates of a step; of more those let go are left out, the worst first."""
+"""Candidates of a step; of more the pruned ones are left out, the worst first."""
 _BETWEEN = 1.6
 """Between two bands [slots]."""
 
@@ -124,7 +124,7 @@ def _ordered(frame: pd.DataFrame, stop: int) -> list[list[int]]:
 
 
 def _fitting(nodes: list[int], scores: NDArray[np.float32], needed: set[int]) -> list[int]:
-    """At most MOST_SLOTS of `nodes`; those that a line goes on from, or that came back, stay whatever their number."""
+    """At most MOST_SLOTS of `nodes`; those with a line to the next step, and those returned, stay in any case."""
     loose = sorted((node for node in nodes if node not in needed), key=lambda node: -scores[node])
     room = max(0, MOST_SLOTS - (len(nodes) - len(loose)))
     left = set(loose[room:])

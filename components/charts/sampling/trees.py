@@ -33,7 +33,7 @@ _STYLES = {
 
 
 def beam_tree_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme, first: int = 0) -> go.Figure:
-    """A beam search from left to right: candidates of every step, which went on, which were let go, which returned.
+    """A beam search from left to right: candidates of every step, kept, pruned or returned.
 
     Args:
         frame: as `dashboard.frames.trees.beam_frame` makes it.
@@ -67,7 +67,7 @@ def beam_tree_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme,
 
 
 def _edges(rows: pd.DataFrame, layout: Layout, theme: ChartTheme) -> list[go.Scatter]:
-    """Lines from parents, one trace a look: of those let go, of those that went on, of the texts that came back."""
+    """Lines from parents, one trace a look: pruned candidates, kept ones, returned texts."""
     returned, pruned = rows["returned"].to_numpy(), (rows["state"] == "pruned").to_numpy()
     looks = [
         (pruned & ~returned, {"color": theme.grid, "width": 1}),
@@ -167,7 +167,7 @@ def _step_numbers(layout: Layout, first: int, theme: ChartTheme) -> go.Scatter:
 
 
 def probability_tree_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme) -> go.Figure:
-    """Continuations as an icicle: the height of a tile is the probability of the whole way to it.
+    """Continuations as an icicle: the height of a tile is the probability of the whole path to it.
 
     Args:
         frame: as `dashboard.frames.trees.probability_frame` makes it.
