@@ -23,7 +23,7 @@ from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import choice_picker
 from components.shell.view import View
 from dashboard.engine.api.generation import Column, GenerateRequest
-from dashboard.frames.sampling_sets import answer_frame, length_frame, set_frame, sweep_frame, written
+from dashboard.frames.sampling_sets import answer_frame, length_frame, set_frame, sweep_frame, text_ids
 from dashboard.sampling.columns import RANGES, ColumnSpec, Unreadable, changed, impossible
 from dashboard.scripts.sampling import sets_script, sweep_script
 
@@ -51,7 +51,7 @@ def sets(view: View, columns: Columns, made: Made) -> None:
         quiet(text("sampling.sets_few", enough=ENOUGH))
         st.button(text("sampling.sets_more", enough=ENOUGH), key="sampling_more", on_click=_more, args=(columns,))
         return
-    said = view.engine.texts(view.model, tuple(written(output) for output in found.outputs))
+    said = view.engine.texts(view.model, tuple(text_ids(output) for output in found.outputs))
     frame = set_frame(found, columns.names)
     answers, lengths = answer_frame(found, columns.names, said), length_frame(found, columns.names)
     left, right = st.columns([1.3, 1], gap="medium")

@@ -113,7 +113,7 @@ def effect_frame(items: Sequence[PronounPair], effects: Floats, *, seed: int = 0
         of_category = effects if category == OVERALL else effects[named == category]
         for metric, filtered in (("total_effect", False), ("total_effect_filtered", True)):
             effect: MeanEffect = mean_total_effect(of_category, filtered=filtered, seed=seed)
-            mean = Interval(effect.mean.value, effect.mean.low, effect.mean.high, effect.kept)
+            mean = Interval(effect.mean.value, effect.mean.low, effect.mean.high, effect.pairs)
             rows.append(_row(category, metric, True, mean, 0, effect.left_out))
     return pd.DataFrame(rows, columns=_COLUMNS)
 

@@ -35,7 +35,7 @@ def set_frame(generated: Generated, names: Sequence[str], *, seed: int = 0) -> p
     rows: list[dict[str, Any]] = []
     for column in range(len(generated.beams)):
         facts, outputs = column_facts(generated, column, names), _outputs(generated, column)
-        texts, log_p = [written(output) for output in outputs], [output.log_p for output in outputs]
+        texts, log_p = [text_ids(output) for output in outputs], [output.log_p for output in outputs]
         metrics = list_metrics(texts, log_p) if facts["ranked"] else set_metrics(texts, log_p, seed=seed)
         rows += [
             {
@@ -51,7 +51,7 @@ def set_frame(generated: Generated, names: Sequence[str], *, seed: int = 0) -> p
     return pd.DataFrame(rows)
 
 
-def written(output: Output) -> tuple[int, ...]:
+def text_ids(output: Output) -> tuple[int, ...]:
     """The tokens of a text without the one that says that it ends."""
     ids = output.ids.tolist()
     return tuple(ids[:-1] if output.stopped == "end" else ids)

@@ -199,7 +199,7 @@ class MeanEffect:
 
     mean: Interval
     """At least -1; 0 = the pronoun changes nothing. Bootstrap over all pairs, filtered anew in every draw."""
-    kept: int
+    pairs: int
     """Pairs that the mean is over."""
     threshold: float
     """Their effect is above it; NaN without the filter."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dashboard.engine.api.generation import Generated
-from dashboard.frames.sampling_sets import MOST_BINS, answer_frame, length_frame, set_frame, sweep_frame, written
+from dashboard.frames.sampling_sets import MOST_BINS, answer_frame, length_frame, set_frame, sweep_frame, text_ids
 from dashboard.stats.diversity import METRICS, distinct, mean_log_p, self_bleu, unique_fraction
 from dashboard.stats.intervals import wilson
 from tests.made import trees
@@ -24,7 +24,7 @@ def test_each_column_has_the_metrics_of_its_own_texts():
     found = trees.generated()
     frame = set_frame(found, trees.NAMES)
     assert len(frame) == 4 * len(METRICS)
-    texts = [written(one) for one in found.outputs if one.column == 1]
+    texts = [text_ids(one) for one in found.outputs if one.column == 1]
     log_p = [one.log_p for one in found.outputs if one.column == 1]
     assert value(frame, 1, "unique")["value"] == unique_fraction(texts)
     assert value(frame, 1, "distinct_3")["value"] == distinct(texts, 3)
@@ -43,7 +43,7 @@ def test_a_ranked_list_has_no_frequencies_and_no_intervals():
     assert ranked[["low", "high"]].isna().all(axis=None)
     assert math.isnan(value(frame, 3, "unique")["value"])
     assert math.isnan(value(frame, 3, "loops")["value"])
-    texts = [written(one) for one in found.outputs if one.column == 3]
+    texts = [text_ids(one) for one in found.outputs if one.column == 3]
     assert value(frame, 3, "distinct_2")["value"] == distinct(texts, 2)
     assert value(frame, 3, "self_bleu")["value"] == pytest.approx(self_bleu(texts))
 

@@ -12,7 +12,7 @@ from components.sampling import generation_task
 from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, CompareRequest, GenerateRequest, TreeRequest
 from dashboard.frames.sampling import comparison_frame, distance_frame, sequence_frame
-from dashboard.frames.sampling_sets import answer_frame, length_frame, set_frame, sweep_frame, written
+from dashboard.frames.sampling_sets import answer_frame, length_frame, set_frame, sweep_frame, text_ids
 from dashboard.frames.trees import beam_frame, probability_frame
 from dashboard.sampling import forks as forking
 from dashboard.scripts import sampling as scripts
@@ -254,7 +254,7 @@ def test_the_quality_chart_has_one_point_a_column_and_hollow_ones_for_ranked_lis
 def test_answers_and_lengths_are_the_engines_texts(tiny, run):
     engine, card, key, _ = tiny
     found = engine.generate(key, SETS)
-    said = engine.texts(MODEL, tuple(written(output) for output in found.outputs))
+    said = engine.texts(MODEL, tuple(text_ids(output) for output in found.outputs))
     same(run(SCRIPTS["answers"](card, key))["numbers"], answer_frame(found, SET_NAMES, said), atol=1e-9)
     shown = length_frame(found, SET_NAMES)
     assert shown["to_tokens"].iloc[0] > shown["from_tokens"].iloc[0]

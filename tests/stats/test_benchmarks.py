@@ -177,7 +177,7 @@ def effects_of(rows, name):
 def test_vig_and_others_mean_total_effect_of_gpt2(published, name, mean, n):
     found = mean_total_effect(effects_of(published("vig_gpt2_total_effect.csv"), name))
     assert found.mean.value == pytest.approx(mean, abs=5e-6)
-    assert (found.kept, found.mean.n, found.left_out) == (n, n, 0)
+    assert (found.pairs, found.mean.n, found.left_out) == (n, n, 0)
     assert found.mean.low < found.mean.value < found.mean.high
 
 
@@ -186,7 +186,7 @@ def test_the_filter_keeps_the_pairs_that_the_authors_kept(published, name, mean,
     rows = published("vig_gpt2_total_effect.csv")
     everything = effects_of(rows, f"{name}_all")
     found = mean_total_effect(everything, filtered=True)
-    assert found.kept == kept
+    assert found.pairs == kept
     assert found.mean.value == pytest.approx(mean, abs=5e-6)
     theirs = effects_of(rows, f"{name}_filtered")
     assert np.sort(everything[everything > found.threshold]) == pytest.approx(np.sort(theirs), rel=1e-4)
@@ -209,7 +209,7 @@ def test_effects_that_were_not_scored_are_left_out_and_huge_ones_are_infinite():
     assert math.isnan(effects[1])
     assert effects[2] == math.inf
     found = mean_total_effect(effects[:2])
-    assert (found.kept, found.left_out, found.mean.n) == (1, 1, 1)
+    assert (found.pairs, found.left_out, found.mean.n) == (1, 1, 1)
 
 
 def test_the_filter_by_hand():
@@ -217,9 +217,9 @@ def test_the_filter_by_hand():
     effects = np.array([-0.5, 0.1, 0.2, 0.3, np.nan, 0.4, 0.5, 0.0])
     assert filter_threshold(effects) == pytest.approx(0.2)
     found = mean_total_effect(effects, filtered=True)
-    assert (found.kept, found.left_out) == (3, 1)
+    assert (found.pairs, found.left_out) == (3, 1)
     assert found.mean.value == pytest.approx(0.4)
     nothing = mean_total_effect(np.array([-0.1, -0.2]), filtered=True)
-    assert nothing.kept == 0
+    assert nothing.pairs == 0
     assert math.isnan(nothing.mean.value)
     assert math.isnan(filter_threshold(np.array([])))

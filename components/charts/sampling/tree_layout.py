@@ -31,10 +31,10 @@ class Layout:
     from_x: Numbers
     """(node,) where the line from the parent begins."""
     from_y: Numbers
-    again_x: list[float]
+    begin_x: list[float]
     """Of what bands begin with: the prompt, or nodes of the step before."""
-    again_y: list[float]
-    again_token: list[str | None]
+    begin_y: list[float]
+    begin_token: list[str | None]
     """``None``: the prompt."""
     number_x: list[float]
     """(step,) of its number."""
@@ -65,7 +65,7 @@ def beam_layout(frame: pd.DataFrame, first: int = 0) -> Layout:
     parents = frame["parent"].to_numpy()
     x, y = np.zeros(len(nodes)), np.zeros(len(nodes))
     from_x, from_y = np.zeros(len(nodes)), np.zeros(len(nodes))
-    again_x, again_y, again_token = list[float](), list[float](), list[str | None]()
+    begin_x, begin_y, begin_token = list[float](), list[float](), list[str | None]()
     number_x, number_y = [], []
     top = 0.0
     for begin in range(first, stop, BAND):
@@ -74,9 +74,9 @@ def beam_layout(frame: pd.DataFrame, first: int = 0) -> Layout:
         before = [-1] if begin == 0 else [node for node in columns[begin - 1] if node in set(parents[band[0]])]
         slots = max(len(before), *(len(column) for column in band))
         start = {node: (0.0, top + _slot(i, len(before), slots)) for i, node in enumerate(before)}
-        again_x += [x for x, _ in start.values()]
-        again_y += [y for _, y in start.values()]
-        again_token += [str(frame["token"].iloc[node]) if node >= 0 else None for node in before]
+        begin_x += [x for x, _ in start.values()]
+        begin_y += [y for _, y in start.values()]
+        begin_token += [str(frame["token"].iloc[node]) if node >= 0 else None for node in before]
         for across, column in enumerate(band, 1):
             number_x.append(float(across))
             number_y.append(top - 0.95)
@@ -92,9 +92,9 @@ def beam_layout(frame: pd.DataFrame, first: int = 0) -> Layout:
         y,
         from_x,
         from_y,
-        again_x,
-        again_y,
-        again_token,
+        begin_x,
+        begin_y,
+        begin_token,
         number_x,
         number_y,
         steps=stop - first,

@@ -86,14 +86,14 @@ def _lines(layout: Layout, chosen: Any, line: dict[str, Any]) -> go.Scatter:
 
 def _begins(layout: Layout, text: Catalogue, theme: ChartTheme) -> go.Scatter:
     """The prompt, and small marks where a band goes on from the tokens that the one above ended with."""
-    prompt = [token is None for token in layout.again_token]
+    prompt = [token is None for token in layout.begin_token]
     labels = [
         text("charts.trees.prompt") if token is None else tick_label(token, length=BEAM_LABEL)
-        for token in layout.again_token
+        for token in layout.begin_token
     ]
     return go.Scatter(
-        x=layout.again_x,
-        y=layout.again_y,
+        x=layout.begin_x,
+        y=layout.begin_y,
         mode="markers+text",
         text=labels,
         textposition="top center",

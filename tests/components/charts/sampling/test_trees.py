@@ -36,7 +36,7 @@ def test_every_line_begins_at_the_nodes_parent():
     frame = beams(3, 12)
     layout = beam_layout(frame)
     place = {node: (x, y) for node, x, y in zip(layout.nodes, layout.x, layout.y, strict=True)}
-    again = {(x, y): token for x, y, token in zip(layout.again_x, layout.again_y, layout.again_token, strict=True)}
+    again = {(x, y): token for x, y, token in zip(layout.begin_x, layout.begin_y, layout.begin_token, strict=True)}
     for node, from_x, from_y, x in zip(layout.nodes, layout.from_x, layout.from_y, layout.x, strict=True):
         parent = frame["parent"].iloc[node]
         assert from_x == x - 1
@@ -88,7 +88,7 @@ def test_a_later_part_of_a_search_begins_with_the_tokens_before_it(look):
     layout = beam_layout(frame, first=9)
     assert frame.iloc[layout.nodes]["step"].min() == 9
     assert frame.iloc[layout.nodes]["step"].max() == 29
-    assert None not in layout.again_token
+    assert None not in layout.begin_token
     figure = beam_tree_figure(frame, first=9, **look)
     numbers = [trace for trace in figure.data if trace.mode == "text"][-1].text
     assert numbers == tuple(str(step) for step in range(9, 30))
