@@ -17,8 +17,8 @@ from components.shell.messages import number, quiet, section
 from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import choice_picker
 from components.shell.view import View, run_facts
-from components.web.head_mosaic import head_mosaic
-from components.web.token_text import token_text
+from components.web.head_mosaic.head_mosaic import head_mosaic
+from components.web.token_text.token_text import token_text
 from dashboard.engine.api.attention import Tiles
 from dashboard.frames import attention as frames
 from dashboard.i18n import Catalogue

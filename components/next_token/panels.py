@@ -19,7 +19,7 @@ from components.shell.model_rules import acting_fact, left_out_fact
 from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import choice_picker
 from components.shell.view import View, run_facts
-from components.web.token_text import token_text
+from components.web.token_text.token_text import token_text
 from dashboard.engine.api.decoding import AT_ENDS, DecodeSettings, Processed
 from dashboard.engine.api.prediction import PositionTable
 from dashboard.errors import TokenizerFailed

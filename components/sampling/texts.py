@@ -16,7 +16,7 @@ from components.sampling.columns import MARKERS
 from components.sampling.generation_task import Made
 from components.shell.messages import quiet
 from components.shell.view import View
-from components.web.written_texts import Alternative, WrittenRow, WrittenToken, written_texts
+from components.web.generated_texts.generated_texts import Alternative, GeneratedRow, GeneratedToken, generated_texts
 from dashboard.engine.api.generation import FLOAT_NOISE, GenerateRequest, Output
 from dashboard.sampling.columns import ColumnSpec, impossible
 from dashboard.sampling.forks import Fork
@@ -100,7 +100,7 @@ class Board:
             with place:
                 name = html.escape(self.columns.names[at])
                 st.html(f'<p class="ls-note">{MARKERS[at]} {name}</p>')
-                written_texts(
+                generated_texts(
                     rows=[writer.row(one.output, one.name, others.get(one.output.row)) for one in own[:SHOWN_ROWS]],
                     lut=self.view.theme.lut(),
                     dark=self.view.theme.mode == "dark",
@@ -141,15 +141,15 @@ class _Writer:
     names: tuple[str, ...] | None
     """Settings that cut, in order; ``None`` while the text grows."""
 
-    def row(self, output: Output, name: str, baseline: Output | None) -> WrittenRow:
+    def row(self, output: Output, name: str, baseline: Output | None) -> GeneratedRow:
         """One text, compared with the baseline's text of the same row, if any."""
         weights = token_colours(output, self.colour)
         marks = self._marks(output, baseline)
-        written = tuple(self._token(output, step, float(weights[step]), marks[step]) for step in range(len(output.ids)))
+        tokens = tuple(self._token(output, step, float(weights[step]), marks[step]) for step in range(len(output.ids)))
         done = self.names is not None and output.stopped
-        return WrittenRow(name, written, self.view.text(f"sampling.ended.{output.stopped}") if done else "")
+        return GeneratedRow(name, tokens, self.view.text(f"sampling.ended.{output.stopped}") if done else "")
 
-    def _token(self, output: Output, step: int, weight: float, mark: str) -> WrittenToken:
+    def _token(self, output: Output, step: int, weight: float, mark: str) -> GeneratedToken:
         text, token = self.view.text, self.tokens[int(output.ids[step])]
         note = text(
             "sampling.token",
@@ -160,7 +160,7 @@ class _Writer:
             rank=int(output.ranks[step]),
         )
         alternatives = tuple(self._alternatives(output, step)) if self.names is not None else ()
-        return WrittenToken(visible(token), weight, note, mark, alternatives)
+        return GeneratedToken(visible(token), weight, note, mark, alternatives)
 
     def _alternatives(self, output: Output, step: int) -> list[Alternative]:
         assert self.names is not None
@@ -178,7 +178,7 @@ class _Writer:
         return found
 
     def _marks(self, output: Output, baseline: Output | None) -> list[str]:
-        """What stands out at each step; the words are `components.web.written_texts`'s."""
+        """What stands out at each step; the words are `components.web.generated_texts`'s."""
         marks: list[list[str]] = [[] for _ in output.ids]
         for step, margin in enumerate(output.margins):
             if margin < FLOAT_NOISE:

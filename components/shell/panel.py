@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from components.shell.messages import quiet
-from components.web.chart_download import chart_download
+from components.web.chart_download.chart_download import chart_download
 from dashboard.export import csv_bytes, figure_json, file_stem, html_bytes
 from dashboard.i18n import Catalogue
 from dashboard.run_key import ResultKey, RunKey, result_key

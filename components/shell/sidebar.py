@@ -13,8 +13,8 @@ from components.shell import link
 from components.shell.messages import notice, number, quiet
 from components.shell.view import View, current
 from components.shell.waiting import allow
-from components.web.copy_link import copy_link
-from components.web.token_text import token_text
+from components.web.copy_link.copy_link import copy_link
+from components.web.token_text.token_text import token_text
 from dashboard import cache
 from dashboard.engine.api.model import ModelCard, ModelSpec, TokenizedPrompt
 from dashboard.errors import DashboardError

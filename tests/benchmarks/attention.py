@@ -97,7 +97,7 @@ def measure_speed(report: Report, lengths: tuple[int, ...]) -> None:
 def measure_looks(report: Report) -> None:
     """Another head or metric on a finished run, and what goes to the browser."""
     from components.charts.theme import ChartTheme
-    from components.web.head_mosaic import mosaic_message
+    from components.web.head_mosaic.head_mosaic import mosaic_message
     from dashboard.engine.api.attention import HeadRequest
     from dashboard.frames.attention import metric_frame, order_heads
     from dashboard.i18n import Catalogue
