@@ -1,7 +1,7 @@
 // Saves a chart as PNG or SVG. Joined with shared/life.js, shared/card.js (`fill`), provenance.js and picture_size.js.
 
 const PATIENCE = 2000; // [ms] until a chart library that does not come is reported
-const given = new WeakMap(); // the sizes a chart began with: what a person typed since then outlives new data
+const firstSizes = new WeakMap(); // the sizes a chart began with: what a person typed since then outlives new data
 
 export default function ({ data, parentElement }) {
   const life = beginLife(parentElement);
@@ -15,8 +15,8 @@ export default function ({ data, parentElement }) {
     group.setAttribute("aria-label", words.label);
     for (const place of group.querySelectorAll("[data-word]")) place.textContent = words[place.dataset.word];
     for (const button of buttons) button.textContent = button.dataset.format.toUpperCase();
-    if (given.get(parentElement) === String(sizes)) return;
-    given.set(parentElement, String(sizes));
+    if (firstSizes.get(parentElement) === String(sizes)) return;
+    firstSizes.set(parentElement, String(sizes));
     [field("width").value, field("height").value] = sizes;
   }
 

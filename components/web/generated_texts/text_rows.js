@@ -17,10 +17,10 @@ function lastAloneGrows(data) {
 }
 
 function element(tag, name, role) {
-  const made = document.createElement(tag);
-  made.className = name;
-  if (role) made.setAttribute("role", role);
-  return made;
+  const node = document.createElement(tag);
+  node.className = name;
+  if (role) node.setAttribute("role", role);
+  return node;
 }
 
 // A row on the page: its parts, and of each drawn token the span, the label and the look.
@@ -48,7 +48,7 @@ function paletteOf(data, before) {
   return { wanted, version: (before?.version ?? 0) + 1, colours: data.colours, inks };
 }
 
-// Tokens that are there already stay as they are; those behind the first other label are made anew.
+// Tokens that are there already stay as they are; those behind the first other label are drawn anew.
 function drawRow(drawn, row, { data, palette, limit }) {
   const labelAt = (step) => data.labels[row.tokens[step][0]];
   const stop = Math.min(limit, row.tokens.length);

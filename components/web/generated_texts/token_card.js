@@ -35,9 +35,9 @@ function fillCard(card, about, words, { pinned, choosable }) {
 }
 
 function paragraph(name, text) {
-  const made = element("p", name);
-  made.textContent = text;
-  return made;
+  const node = element("p", name);
+  node.textContent = text;
+  return node;
 }
 
 function optionList(about, words, choosable) {
@@ -45,15 +45,15 @@ function optionList(about, words, choosable) {
   list.setAttribute("aria-label", words.alternatives);
   list.append(
     ...about.options.map((option) => {
-      const made = element("button", "option", "option");
-      made.type = "button";
-      made.tabIndex = -1;
-      made.classList.toggle("chosen", option.chosen);
-      made.classList.toggle("cut", option.cut);
-      made.setAttribute("aria-selected", String(option.chosen));
-      made.setAttribute("aria-disabled", String(!choosable || option.chosen));
-      made.append(...cells(option, words));
-      return made;
+      const node = element("button", "option", "option");
+      node.type = "button";
+      node.tabIndex = -1;
+      node.classList.toggle("chosen", option.chosen);
+      node.classList.toggle("cut", option.cut);
+      node.setAttribute("aria-selected", String(option.chosen));
+      node.setAttribute("aria-disabled", String(!choosable || option.chosen));
+      node.append(...cells(option, words));
+      return node;
     }),
   );
   return list;
@@ -73,12 +73,12 @@ function cells(option, words) {
 }
 
 function closeButton(words) {
-  const made = element("button", "shut");
-  made.type = "button";
-  made.tabIndex = -1; // Escape closes by keyboard
-  made.textContent = "×";
-  made.setAttribute("aria-label", words.close_card);
-  return made;
+  const node = element("button", "shut");
+  node.type = "button";
+  node.tabIndex = -1; // Escape closes by keyboard
+  node.textContent = "×";
+  node.setAttribute("aria-label", words.close_card);
+  return node;
 }
 
 // Pinned, the card is a dialog that the pointer reaches; else it only shows.

@@ -79,8 +79,8 @@ function neighbour(layout, index, right, down) {
   if (!layout.grid && right) return Math.max(0, Math.min(layout.slots.length - 1, index + right));
   for (let x = column + right, y = row + down; ; x += right, y += down) {
     if (x < 0 || x >= layout.columns || y < 0 || y >= layout.rows) return index;
-    const found = layout.bySlot.get(y * layout.columns + x);
-    if (found !== undefined) return found;
+    const tile = layout.bySlot.get(y * layout.columns + x);
+    if (tile !== undefined) return tile;
   }
 }
 
