@@ -12,7 +12,7 @@ from dashboard.navigation import PAGES
 from dashboard.probes.presets import presets
 from dashboard.probes.spec import ProbeSpec
 from dashboard.view_state import FIELDS
-from tests.hostile import packed
+from tests.made.hostile import packed
 from tests.test_view_state import NASTY
 
 SLUGS = [entry.slug for entry in PAGES]
@@ -323,3 +323,8 @@ def test_the_overview_checks_the_model_against_transformers_on_request(open_page
     assert text("verify.quantity.weights") in words(at)
     at.run()  # what was found stays while the person looks elsewhere
     assert text("verify.all_ok") in words(at)
+
+
+@pytest.mark.parametrize(("locale", "shown"), [("es-ES", "de 4.096 tokens"), ("es-MX", "de 4,096 tokens")])
+def test_the_region_of_the_browser_decides_how_numbers_are_written(open_page, locale, shown):
+    assert shown in words(open_page("attention", locale=locale))

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { joined } from "./joined.mjs";
 
-const rowFiles = ["shared/card.js", "shared/contrast.js", "generated_texts/text_rows.js"];
+const rowFiles = ["shared/catalogue_text.js", "shared/contrast.js", "generated_texts/text_rows.js"];
 const { aboutToken } = joined(["generated_texts/token_card.js"], ["aboutToken"]);
 const { placesFrom, optionAfter } = joined(["generated_texts/token_walk.js"], ["placesFrom", "optionAfter"]);
 const { firstTokens, lastAloneGrows, paletteOf, drawRow, newRow } = joined(
@@ -23,7 +23,7 @@ const data = {
     { name: "row 1", ending: "end", tokens: [[2, 3, 0, "note 2", -1]] },
   ],
 };
-data.words.language = "en";
+data.words.locale = "en";
 
 test("a token's numbers become its label, marks and alternatives", () => {
   assert.deepEqual(aboutToken(data, 0, 0), {

@@ -11,7 +11,7 @@ const { spansOf, fillTile } = joined(
   ["head_mosaic/mosaic_layout.js", "head_mosaic/mosaic_picture.js"],
   ["spansOf", "fillTile"],
 );
-const { linesAt, tileName } = joined(["shared/card.js", "head_mosaic/mosaic_words.js"], ["linesAt", "tileName"]);
+const { linesAt, tileName } = joined(["shared/catalogue_text.js", "head_mosaic/mosaic_words.js"], ["linesAt", "tileName"]);
 
 function picture({ flow = "grid", layers = 3, heads = 4, side = 8, missing = [], ...more } = {}) {
   const all = Array.from({ length: layers * heads }, (_, i) => [Math.floor(i / heads), i % heads]);
@@ -200,7 +200,7 @@ test("every cell has its pixels, and every pixel its cell", () => {
 const words = {
   head: "Layer {layer}, head {head}", token: "{token} ({pos})", span: "{first} to {last} ({from}–{to})",
   weight: "weight {weight}", weight_pooled: "at most {weight} of {block}", later: "later", first_hidden: "hidden",
-  missing: "layer {layer}: none", language: "en",
+  missing: "layer {layer}: none", locale: "en",
 };
 const cell = (first, last = first) => ({ first, last, first_token: `t${first}`, last_token: `t${last}` });
 const said = (more = {}) => ({
@@ -221,7 +221,7 @@ test("a cell names its two tokens and its weight", () => {
 });
 
 test("weights are formatted as the language does", () => {
-  const spanish = said({ words: { ...words, language: "es" } });
+  const spanish = said({ words: { ...words, locale: "es" } });
   assert.equal(texts(linesAt(spanish, { index: 0, query: 1, key: 1 })).at(-1), "weight 0,800");
 });
 

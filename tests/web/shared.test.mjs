@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { joined } from "./joined.mjs";
 
-const { fill, cardCorner } = joined(["shared/card.js"], ["fill", "cardCorner"]);
+const { fill, numberText } = joined(["shared/catalogue_text.js"], ["fill", "numberText"]);
+const { cardCorner } = joined(["shared/card.js"], ["cardCorner"]);
 const { contrast, inkOn, INKS } = joined(["shared/contrast.js"], ["contrast", "inkOn", "INKS"]);
 const { nearestInNextLine } = joined(["shared/nearest_line.js"], ["nearestInNextLine"]);
 const { beginLife } = joined(["shared/life.js"], ["beginLife"]);
@@ -15,6 +16,14 @@ test("facts are filled in once and never interpreted", () => {
 
 test("a fact that is not given stays as its name", () => {
   assert.equal(fill("{pos} of {all}", { pos: 0 }), "0 of {all}");
+});
+
+test("numbers have the signs of the region, and thousands apart from four digits on", () => {
+  assert.equal(numberText(1234567, "en-US"), "1,234,567");
+  assert.equal(numberText(1234, "es-ES"), "1.234");
+  assert.equal(numberText(0.2, "en-US", 3), "0.200");
+  assert.equal(numberText(0.2, "es-ES", 3), "0,200");
+  assert.equal(numberText(0.6, "en-US"), "1");
 });
 
 const room = { width: 400, height: 300 };

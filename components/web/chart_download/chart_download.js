@@ -1,4 +1,4 @@
-// Saves a chart as PNG or SVG. Joined with shared/life.js, shared/card.js (`fill`), provenance.js and picture_size.js.
+// Saves a chart as PNG or SVG. Joined with shared/life.js, shared/catalogue_text.js, provenance.js and picture_size.js.
 
 const PATIENCE = 2000; // [ms] until a chart library that does not come is reported
 const firstSizes = new WeakMap(); // the sizes a chart began with: what a person typed since then outlives new data

@@ -15,7 +15,7 @@ _download = st.components.v2.component(
     css=source("shared/controls.css", "chart_download/chart_download.css"),
     js=source(
         "shared/life.js",
-        "shared/card.js",
+        "shared/catalogue_text.js",
         "chart_download/provenance.js",
         "chart_download/picture_size.js",
         "chart_download/chart_download.js",

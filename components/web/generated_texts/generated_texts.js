@@ -1,6 +1,6 @@
 // Generated texts: draws what changed, follows pointer and keyboard, reports the chosen alternative. Joined with
-// shared/life.js, shared/card.js, shared/contrast.js, shared/nearest_line.js, text_rows.js, token_card.js, token_walk.js
-// and text_view.js.
+// shared/life.js, shared/catalogue_text.js, shared/card.js, shared/contrast.js, shared/nearest_line.js, text_rows.js,
+// token_card.js, token_walk.js and text_view.js.
 
 export default function ({ data: message, parentElement, setTriggerValue }) {
   const data = JSON.parse(new TextDecoder().decode(message));
@@ -60,7 +60,7 @@ export default function ({ data: message, parentElement, setTriggerValue }) {
     if (left <= 0) return;
     const more = element("button", "more more-rows");
     more.type = "button";
-    more.textContent = fill(words.more_rows, { count: left.toLocaleString(words.language) });
+    more.textContent = fill(words.more_rows, { count: numberText(left, words.locale) });
     box.append(more);
   }
 

@@ -39,6 +39,7 @@ _generated = st.components.v2.component(
     css=source("shared/card.css", "generated_texts/generated_texts.css", "generated_texts/token_card.css"),
     js=source(
         "shared/life.js",
+        "shared/catalogue_text.js",
         "shared/card.js",
         "shared/contrast.js",
         "shared/nearest_line.js",
@@ -292,4 +293,4 @@ def _words(text: Catalogue) -> dict[str, object]:
     )  # fmt: skip
     words: dict[str, object] = {name: text(f"web.generated.{name}") for name in names}
     marks = [text(f"web.generated.mark_{name}") for name in MARKS]
-    return words | {"marks": marks, "language": text.language}
+    return words | {"marks": marks, "locale": text.locale}

@@ -1,5 +1,5 @@
-// Rows of tokens: drawn once, then only what changed. Joined into generated_texts.js, after shared/card.js (`fill`) and
-// shared/contrast.js (`inkOn`, `INKS`).
+// Rows of tokens: drawn once, then only what changed. Joined into generated_texts.js, after
+// shared/catalogue_text.js and shared/contrast.js.
 
 const SPANS = 3000; // drawn at first in all rows together; buttons draw more
 const ROWS = 100; // drawn at first
@@ -101,7 +101,7 @@ function finishRow({ whole, name, end, more, ending, spans }, row, data) {
   const left = row.tokens.length - spans.length;
   setText(name, row.name);
   setText(ending, row.ending);
-  setText(more, fill(data.words.more_tokens, { count: left.toLocaleString(data.words.language) }));
+  setText(more, fill(data.words.more_tokens, { count: numberText(left, data.words.locale) }));
   ending.hidden = !row.ending;
   more.hidden = left <= 0;
   end.hidden = ending.hidden && more.hidden;

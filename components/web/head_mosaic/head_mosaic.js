@@ -1,5 +1,6 @@
-// The mosaic: draws, follows pointer and keyboard, reports the picked head. Joined with shared/life.js, shared/card.js,
-// mosaic_layout.js, mosaic_picture.js and mosaic_words.js; mosaic_mark.js tells it which head is open.
+// The mosaic: draws, follows pointer and keyboard, reports the picked head. Joined with shared/life.js,
+// shared/catalogue_text.js, shared/card.js, mosaic_layout.js, mosaic_picture.js and mosaic_words.js; mosaic_mark.js tells
+// it which head is open.
 
 // Where the keyboard's cursor was, so that new data of the same mosaic does not move it.
 const cursors = new WeakMap();

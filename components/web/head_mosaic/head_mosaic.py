@@ -31,6 +31,7 @@ _mosaic = st.components.v2.component(
     css=source("shared/card.css", "head_mosaic/head_mosaic.css"),
     js=source(
         "shared/life.js",
+        "shared/catalogue_text.js",
         "shared/card.js",
         "head_mosaic/mosaic_layout.js",
         "head_mosaic/mosaic_picture.js",
@@ -196,4 +197,4 @@ def _words(text: Catalogue, layers: int, heads: int, *, hide_first: bool) -> dic
     label = text("web.mosaic.label", layers=layers, heads=heads)
     if hide_first:
         label += " " + text("web.mosaic.label_without_first")
-    return words | {"label": label, "language": text.language}
+    return words | {"label": label, "locale": text.locale}

@@ -1,5 +1,5 @@
 // What the mosaic's card and a screen reader say of a tile, in the person's language. Joined into head_mosaic.js, after
-// shared/card.js (`fill`).
+// shared/catalogue_text.js.
 
 function tileName(picture, index) {
   const [layer, head] = picture.order[index];
@@ -20,7 +20,7 @@ function weightLine(picture, { index, query, key }) {
   if (key > query) return words.later;
   if (picture.hide_first && key === 0 && block === 1) return words.first_hidden;
   const share = picture.tiles[index * side * side + query * side + key] / 255;
-  const weight = share.toLocaleString(words.language, { minimumFractionDigits: 3, maximumFractionDigits: 3 });
+  const weight = numberText(share, words.locale, 3);
   return fill(block > 1 ? words.weight_pooled : words.weight, { weight, block });
 }
 

@@ -1,10 +1,4 @@
-// The small card beside a token or a tile. Joined into head_mosaic.js, token_text.js, generated_texts.js and
-// chart_download.js (which needs `fill` alone).
-
-// Fills "{name}" in a text of the catalogue. What is filled in is never interpreted.
-function fill(template, facts) {
-  return template.replace(/\{(\w+)\}/g, (whole, name) => (name in facts ? String(facts[name]) : whole));
-}
+// The small card beside a token or a tile. Joined into head_mosaic.js, token_text.js and generated_texts.js.
 
 // The card lives in the browser's top layer, so neither a scroll box nor the sidebar cuts it off.
 function showCard(card, lines, at) {

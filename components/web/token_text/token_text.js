@@ -1,5 +1,6 @@
 // The running text as tokens: draws, colours, follows pointer and keyboard, reports the picked token. Joined with
-// shared/life.js, shared/card.js, shared/contrast.js, shared/nearest_line.js and token_window.js.
+// shared/life.js, shared/catalogue_text.js, shared/card.js, shared/contrast.js, shared/nearest_line.js and
+// token_window.js.
 
 const drawn = new WeakMap(); // what each box shows: its texts, and which of them [start, stop)
 
@@ -52,7 +53,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = `more ${side}`;
-    button.textContent = fill(words[`more_${side}`], { count: count.toLocaleString(words.language) });
+    button.textContent = fill(words[`more_${side}`], { count: numberText(count, words.locale) });
     return button;
   }
 

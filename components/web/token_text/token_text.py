@@ -18,6 +18,7 @@ _text = st.components.v2.component(
     css=source("shared/card.css", "token_text/token_text.css"),
     js=source(
         "shared/life.js",
+        "shared/catalogue_text.js",
         "shared/card.js",
         "shared/contrast.js",
         "shared/nearest_line.js",
@@ -87,4 +88,4 @@ def token_text(
 
 def _words(text: Catalogue) -> dict[str, str]:
     words = {name: text(f"web.tokens.{name}") for name in ("label", "more_before", "more_after")}
-    return words | {"language": text.language}
+    return words | {"locale": text.locale}
