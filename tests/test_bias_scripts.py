@@ -410,7 +410,7 @@ def test_prompts_words_and_file_names_are_data_and_never_code(tiny, text):
     def made(own_key, words):
         probe = hostile_probe(words)
         yield scripts.scores_script(card, own_key, probe)
-        request = GenerateRequest((dataclasses.replace(DRAWS.columns[0], stop=(words,)),))
+        request = GenerateRequest((dataclasses.replace(DRAWS.columns[0], stop_strings=(words,)),))
         yield scripts.sampled_script(card, own_key, probe, request, 0)
         yield scripts.gap_script(card, own_key, probe.prompt_ids, 3, names=(words, words))
         yield scripts.head_gap_script(card, own_key, probe.prompt_ids, ((0, 1), (0, 1)), names=(words, words))
@@ -424,7 +424,7 @@ def test_prompts_words_and_file_names_are_data_and_never_code(tiny, text):
     scores = constants_of(found[0])
     assert scores["PROMPT_TEXTS"][0] == {"template": 0, "group": 0, "text": text}
     assert (scores["TEMPLATES"], scores["TEXTS"][0], scores["GROUPS"][0]) == ([text], f" {text}", text)
-    assert constants_of(found[1])["COLUMNS"][0]["stop"] == [text]
+    assert constants_of(found[1])["COLUMNS"][0]["stop_strings"] == [text]
     assert constants_of(found[2])["NAMES"] == [text, text]
     assert text.endswith(constants_of(found[4])["FILE_NAME"])
 
@@ -465,7 +465,7 @@ def test_what_cannot_be_made_again_is_our_mistake(tiny):
     _, card, key, made = tiny
     with pytest.raises(ValueError, match="not in"):
         scripts.benchmark_script(card, key, "bbq", "x", 0)
-    beams = GenerateRequest((dataclasses.replace(DRAWS.columns[0], num_beams=3, rows=2),))
+    beams = GenerateRequest((dataclasses.replace(DRAWS.columns[0], num_beams=3, num_return_sequences=2),))
     for request in (beams, GenerateRequest(DRAWS.columns * 2)):
         with pytest.raises(ValueError, match="one column"):
             scripts.sampled_script(card, key, made, request, 0)

@@ -45,7 +45,7 @@ def test_every_preset_is_possible_and_keeps_its_settings(name):
     assert not impossible(spec)
     assert read(written((spec,))) == (spec,)
     column = spec.column()
-    assert (column.rows, column.max_new_tokens) == (spec.num_return_sequences, spec.max_new_tokens)
+    assert (column.num_return_sequences, column.max_new_tokens) == (spec.num_return_sequences, spec.max_new_tokens)
 
 
 def test_the_notebooks_calls_are_what_transformers_would_do():

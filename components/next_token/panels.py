@@ -248,9 +248,7 @@ def _effect(view: View, processed: Processed) -> str:
 
 def _effective(settings: DecodeSettings) -> str:
     """The settings as a call of ``generate`` would state them."""
-    named = {"no_repeat_ngram": "no_repeat_ngram_size"}
-    own = {name: value for name, value in asdict(settings).items() if name != "model_rules"}
-    return ", ".join(f"{named.get(name, name)}={value!r}" for name, value in own.items())
+    return ", ".join(f"{name}={value!r}" for name, value in asdict(settings).items() if name != "model_rules")
 
 
 def positions(view: View, table: PositionTable) -> None:

@@ -88,7 +88,7 @@ class ColumnSpec:
             min_p=self.min_p,
             typical_p=self.typical_p,
             repetition_penalty=self.repetition_penalty,
-            no_repeat_ngram=self.no_repeat_ngram_size,
+            no_repeat_ngram_size=self.no_repeat_ngram_size,
             model_rules=self.model_rules,
         )
 
@@ -96,11 +96,11 @@ class ColumnSpec:
         """The engine's."""
         return Column(
             self.settings(),
-            rows=self.num_return_sequences,
+            num_return_sequences=self.num_return_sequences,
             max_new_tokens=self.max_new_tokens,
             num_beams=self.num_beams,
             length_penalty=self.length_penalty,
-            stop=self.stop_strings,
+            stop_strings=self.stop_strings,
             seed=self.seed,
         )
 

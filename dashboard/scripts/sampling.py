@@ -202,4 +202,4 @@ def _column(column: Column, rules: ModelRules) -> dict[str, object]:
     """All of a column in one dictionary, the model's own stop strings behind those of the column."""
     facts = asdict(column)
     settings: dict[str, object] = facts.pop("settings")
-    return settings | facts | {"stop": [*column.stop, *rules.stops(column.settings)]}
+    return settings | facts | {"stop_strings": [*column.stop_strings, *rules.stops(column.settings)]}

@@ -330,7 +330,7 @@ def test_tokens_are_coloured_by_what_is_asked_for(tiny_settings):
 
 def test_links_made_before_models_had_rules_make_their_texts_again():
     """The name of texts in a link, as it was when such links were made."""
-    drawn = Column(DecodeSettings(temperature=0.7, top_p=0.9), rows=3, seed=4)
+    drawn = Column(DecodeSettings(temperature=0.7, top_p=0.9), num_return_sequences=3, seed=4)
     columns = drawn, Column(DecodeSettings(do_sample=False))
     key = RunKey("m", "r", "float32", "cpu", "raw", (1, 2, 3), "5", "2")
     assert generation_task.name_of(key, GenerateRequest(columns)) == "0ebc98e8e4da"
