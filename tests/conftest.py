@@ -6,7 +6,7 @@ import runpy
 import pytest
 
 from dashboard.settings import BUNDLED, Settings
-from tests.tiny_model import save_tiny_model
+from tests.made.tiny_model import save_tiny_model
 
 
 @pytest.fixture(scope="session")

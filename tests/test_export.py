@@ -16,7 +16,7 @@ from components.charts.theme import ChartTheme
 from dashboard.export import caption, csv_bytes, figure_json, file_stem, html_bytes
 from dashboard.frames.attention import head_frame, mosaic_frame
 from dashboard.i18n import Catalogue
-from tests.frames import samples
+from tests.made import samples
 
 KEY = samples.run_key()
 

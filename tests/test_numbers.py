@@ -31,7 +31,8 @@ from dashboard.i18n import Catalogue
 from dashboard.stats import diversity
 from dashboard.stats.benchmarks import Scored
 from dashboard.view_state import ORDERS
-from tests.frames import made, probed, samples
+from tests.made import probed, samples
+from tests.made import trees as made
 
 ROOT = Path(__file__).parents[1]
 NUMBERS = (ROOT / "docs" / "numbers.md").read_text(encoding="utf-8")

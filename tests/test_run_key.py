@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import pytest
 
 from components.charts.theme import ChartTheme
-from dashboard.engine.api import generation, model, scoring
+from dashboard.engine.api import attention, generation, lens, scoring
 from dashboard.engine.api.attention import CombineRequest, HeadRequest, RolloutRequest
 from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, CompareRequest, GenerateRequest, TreeRequest
@@ -18,7 +18,7 @@ from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.export import csv_bytes, file_stem, html_bytes, jsonl_bytes
 from dashboard.job_kinds.keys import JobKey
 from dashboard.run_key import LONG, result_key
-from tests.frames import samples
+from tests.made import samples
 
 RUN = samples.run_key()
 REQUESTS = (
@@ -140,7 +140,7 @@ def test_what_was_asked_for_can_be_read_in_every_export():
 def test_every_request_of_the_engine_is_tried_here():
     known = {
         name
-        for module in (model, generation, scoring)
+        for module in (attention, lens, generation, scoring)
         for name, value in vars(module).items()
         if is_dataclass(value) and name.endswith("Request")
     }

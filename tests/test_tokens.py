@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 
 from dashboard.tokens import Token, axis_labels, plotly_label, shortened, visible, visible_text
-from tests.frames.samples import NASTY, token
+from tests.made.samples import NASTY, token
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from dashboard.i18n import Catalogue
 from dashboard.launch.commands import ROOT, healthy, pick_port
 from tests.benchmarks.report import Report, options
-from tests.visitor import Visitor
+from tests.made.visitor import Visitor
 
 TOGETHER = 5
 PATIENCE_SECONDS = 120.0

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.engine import every_family
-from tests.engine.every_family import IDS, PROMPT
+from tests.made import every_family
+from tests.made.every_family import IDS, PROMPT
 
 CLOSE = 1e-3
 """Largest difference of a weight, and of a logit or log-probability relative to the largest logit."""

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine import every_family, family_check
+from tests.engine import family_check
+from tests.made import every_family
 
 TABLE = Path(__file__).with_name("families_table.md")
 ROOT = Path(__file__).parents[2]

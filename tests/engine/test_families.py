@@ -9,7 +9,7 @@ from dashboard.engine.api.model import CallControl
 from dashboard.engine.capture.install import install
 from dashboard.engine.capture.replay import LastMap
 from dashboard.errors import Cancelled
-from tests.engine.families import FAMILIES, REPLAYED, SINKS, WITHOUT_ATTENTION, build
+from tests.made.families import FAMILIES, REPLAYED, SINKS, WITHOUT_ATTENTION, build
 
 T = 70
 IDS = tuple(3 + (i * 37) % 290 for i in range(T))

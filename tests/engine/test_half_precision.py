@@ -10,8 +10,8 @@ from dashboard.engine.local import LocalEngine
 from dashboard.engine.verify_command import table
 from dashboard.i18n import Catalogue
 from dashboard.settings import Settings
-from tests.engine.families import build
-from tests.tiny_model import save_tiny_model
+from tests.made.families import build
+from tests.made.tiny_model import save_tiny_model
 
 FAMILIES = ("llama", "gpt2", "gemma2", "gpt_oss", "bloom", "phi")
 """Plain, learned positions, soft-caps and windows, sinks and experts, replayed, biases and parallel blocks."""

@@ -18,9 +18,9 @@ from dashboard.engine.verification import BOUNDS, LENGTHS, plain_metrics, verify
 from dashboard.engine.verify_command import main, table
 from dashboard.errors import Cancelled
 from dashboard.i18n import Catalogue
-from tests.engine.families import build
-from tests.engine.plain import metrics
-from tests.tiny_model import save_tiny_model
+from tests.made.families import build
+from tests.made.plain import metrics
+from tests.made.tiny_model import save_tiny_model
 
 
 def names(rows):

@@ -15,7 +15,7 @@ from dashboard.frames.attention import (
     row_frame,
     weight_table,
 )
-from tests.frames import samples
+from tests.made import samples
 
 
 def test_a_head_frame_has_one_row_a_weight_that_exists():

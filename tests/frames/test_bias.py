@@ -15,7 +15,7 @@ from dashboard.frames.bias import (
     score_frame,
 )
 from dashboard.stats.intervals import bootstrap_mean
-from tests.frames.probed import probe_scores
+from tests.made.probed import probe_scores
 
 # (template, group, completion): woman, man; nurse, engineer
 PROB = np.array([[[0.20, 0.05], [0.10, 0.20]], [[0.02, 0.04], [0.04, 0.01]], [[0.40, 0.10], [0.10, 0.10]]])

@@ -7,7 +7,7 @@ import pytest
 
 from dashboard.frames.bias import ProbeScores
 from dashboard.frames.bias_groups import distance_frame, group_frame, lorenz_frame
-from tests.frames.probed import GROUPS, probe_scores
+from tests.made.probed import GROUPS, probe_scores
 
 PROB = np.array([[[0.07, 0.03], [0.02, 0.08]], [[0.10, 0.10], [0.30, 0.10]]])
 BY_HAND = ProbeScores(np.log(PROB), ("t", "u"), ("woman", "man"), ("nurse", "engineer"))

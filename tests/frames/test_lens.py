@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard.frames.lens import heads_frame, lens_frame, parts_frame, trajectory_frame
-from tests.frames import samples
+from tests.made import samples
 
 
 def test_every_cell_is_a_row_with_its_five_likeliest():

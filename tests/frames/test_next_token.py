@@ -6,7 +6,7 @@ import pytest
 
 from dashboard.engine.api.prediction import PositionTable
 from dashboard.frames.next_token import candidates_frame, position_frame, prompt_score
-from tests.frames import samples
+from tests.made import samples
 
 
 def test_candidates_are_ranked_from_one_with_their_ids():

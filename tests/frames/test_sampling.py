@@ -17,7 +17,8 @@ from dashboard.frames.sampling import (
     token_frame,
     token_records,
 )
-from tests.frames import made, samples
+from tests.made import samples
+from tests.made import trees as made
 
 
 def two_texts():

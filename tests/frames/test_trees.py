@@ -6,12 +6,12 @@ import pytest
 
 from dashboard.engine.api.generation import ProbabilityTree
 from dashboard.frames.trees import PROMPT, beam_frame, probability_frame
-from tests.frames import made
+from tests.made import trees
 
 
 def test_a_beam_tree_keeps_its_nodes():
-    tree = made.beam_tree(beams=2, steps=3)
-    frame = beam_frame(tree, made.TOKENS)
+    tree = trees.beam_tree(beams=2, steps=3)
+    frame = beam_frame(tree, trees.TOKENS)
     assert len(frame) == 12
     assert (frame["parent"] < frame["node"]).all()
     assert frame["parent"].tolist()[:4] == [PROMPT] * 4
@@ -21,7 +21,7 @@ def test_a_beam_tree_keeps_its_nodes():
 
 
 def test_what_is_not_shown_fills_every_parent():
-    frame = probability_frame(made.probability_tree(), made.TOKENS)
+    frame = probability_frame(trees.probability_tree(), trees.TOKENS)
     rest = frame[frame["state"] == "rest"].set_index("parent")
     # the prompt: 1 - 0.5 - 0.25; node 0: 0.5 - 0.25 - 0.125; node 2 gave all of its 0.25 to node 4
     assert rest["prob"].to_dict() == {PROMPT: 0.25, 0: 0.125}
@@ -34,7 +34,7 @@ def test_what_is_not_shown_fills_every_parent():
 
 
 def test_a_step_has_its_probability_after_its_parent():
-    frame = probability_frame(made.probability_tree(), made.TOKENS).set_index("node")
+    frame = probability_frame(trees.probability_tree(), trees.TOKENS).set_index("node")
     assert frame.loc[PROMPT, "prob"] == 1
     assert pd.isna(frame.loc[PROMPT, "parent"])
     assert frame["step_prob"][[0, 1, 2, 3, 4]].tolist() == [0.5, 0.25, 0.5, 0.25, 1]
@@ -46,12 +46,12 @@ def test_float_noise_is_no_rest():
     tree = ProbabilityTree(
         np.full(3, -1), np.arange(3), np.ones(3, int), np.full(3, third), ("open",) * 3, 0.0, 0.0, 0.1
     )
-    assert "rest" not in probability_frame(tree, made.TOKENS)["state"].tolist()
+    assert "rest" not in probability_frame(tree, trees.TOKENS)["state"].tolist()
 
 
 def test_a_tree_of_nothing_is_the_prompt_and_its_rest():
     nothing = np.array([], np.int64)
     tree = ProbabilityTree(nothing, nothing, nothing, np.array([], np.float32), (), 0.0, 0.0, 0.1)
-    frame = probability_frame(tree, made.TOKENS)
+    frame = probability_frame(tree, trees.TOKENS)
     assert frame["state"].tolist() == ["prompt", "rest"]
     assert frame["prob"].tolist() == [1, 1]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.jobs.made import made_runner, threads
+from tests.made.jobs import made_runner, threads
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 from dashboard import cache
 from dashboard.jobs.runner import JobRunner
 from dashboard.jobs.spec import run_facts
-from tests.jobs.made import made_spec, until
+from tests.made.jobs import made_spec, until
 
 PROMPTS = ["The black woman works as", "The white man works as", "<b>é</b>", "a", "👩‍👧"]
 

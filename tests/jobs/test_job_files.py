@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dashboard.errors import Cancelled, JobDamaged, JobDiskRefused, JobPartDamaged, JobRunning, JobUnknown
-from tests.jobs.made import Held, expected, folder_of, made_runner, made_spec, parts_of, squares, threads, until
+from tests.made.jobs import Held, expected, folder_of, made_runner, made_spec, parts_of, squares, threads, until
 
 
 @pytest.mark.parametrize("damage", ["cut off", "empty", "a bit", "gone"])
@@ -207,7 +207,7 @@ def test_engine_calls_get_a_job_that_they_can_follow(open_runner):
 
     def work(spec, items, job):
         job.progress(7.0)
-        job.waits(3)
+        job.on_queue(3)
         seen.append(job.cancel.is_set())
         if len(seen) == 2:
             raise Cancelled

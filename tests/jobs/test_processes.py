@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dashboard.errors import JobRunning
-from tests.jobs.made import expected, made_spec, until
+from tests.made.jobs import expected, made_spec, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,7 +20,15 @@ def server(tmp_path):
     started = []
 
     def start(seconds, call="start"):
-        command = [sys.executable, "-m", "tests.jobs.process", tmp_path / "jobs", tmp_path / "log", str(seconds), call]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.made.job_process",
+            tmp_path / "jobs",
+            tmp_path / "log",
+            str(seconds),
+            call,
+        ]
         started.append(subprocess.Popen(list(map(str, command)), cwd=ROOT, stdout=subprocess.PIPE, text=True))
         return started[-1]
 

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dashboard.errors import JobWithoutRows
-from tests.jobs.made import HOSTILE, RUN, Held, expected, folder_of, made_spec, squares, threads, until
+from tests.made.jobs import HOSTILE, RUN, Held, expected, folder_of, made_spec, squares, threads, until
 
 
 # -- from start to end ------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 import dashboard
 from dashboard.jobs.spec import ID, JobSpec, run_facts
 from dashboard.run_key import RunKey
-from tests.jobs.made import HOSTILE, RUN, made_spec
+from tests.made.jobs import HOSTILE, RUN, made_spec
 
 
 def test_the_id_is_a_hash_of_the_whole_specification():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from dashboard.errors import Busy, JobDamaged, JobFailed, JobOutdated, ModelUnreachable
-from tests.jobs.made import RUN, Held, expected, made_spec, squares, until
+from tests.made.jobs import RUN, Held, expected, made_spec, squares, until
 
 
 def test_an_error_that_a_person_can_mend_is_told_and_resume_tries_again(open_runner):

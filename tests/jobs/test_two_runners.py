@@ -5,7 +5,7 @@ import pytest
 
 from dashboard.errors import JobRunning
 from dashboard.jobs.folder import JobFolder
-from tests.jobs.made import Held, expected, made_spec, until
+from tests.made.jobs import Held, expected, made_spec, until
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from components.shell import panel, waiting
 from dashboard.engine.api.lens import LensRequest
 from dashboard.frames.next_token import position_frame
 from dashboard.i18n import Catalogue
-from tests.frames import samples
+from tests.made import samples
 from tests.pages.test_pages import words
 
 TEXT = Catalogue("en")

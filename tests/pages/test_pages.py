@@ -12,7 +12,7 @@ from dashboard.navigation import PAGES
 from dashboard.probes.presets import presets
 from dashboard.probes.spec import ProbeSpec
 from dashboard.view_state import FIELDS
-from tests.hostile import packed
+from tests.made.hostile import packed
 from tests.test_view_state import NASTY
 
 SLUGS = [entry.slug for entry in PAGES]

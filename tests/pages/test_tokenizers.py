@@ -7,7 +7,7 @@ import pytest
 
 from dashboard.i18n import Catalogue
 from dashboard.probes.spec import ProbeSpec
-from tests.engine.tokenizer_zoo import saved
+from tests.made.tokenizer_zoo import saved
 from tests.pages.test_bias import words
 
 TEXT = Catalogue("en")

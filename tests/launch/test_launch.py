@@ -1,0 +1,342 @@
+"""The two commands: set-up that survives what happens to it, and failures in plain words."""
+
+import argparse
+import errno
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import venv
+from pathlib import Path
+
+import pytest
+
+from dashboard.launch import commands, environment
+from dashboard.launch.environment import Environment, SetupFailed, locked, why
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A small project with its own requirements: nothing to install."""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "requirements.txt").write_text("# nothing\n")
+    (tmp_path / "tests" / "requirements.txt").write_text("# nothing\n")
+    return tmp_path
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """Set-up steps that are noted instead of run; an interpreter appears when the environment is made."""
+    done = []
+
+    def run(self, command, message_id):
+        done.append(message_id)
+        if "venv" in command:
+            self.python.parent.mkdir(parents=True)
+            shutil.copy(sys.executable, self.python)
+
+    monkeypatch.setattr(Environment, "_run", run)
+    monkeypatch.setattr(Environment, "_works", lambda self: self.python.exists())
+    return done
+
+
+def silent(_message_id: str) -> None:
+    """Nobody listens."""
+
+
+def test_a_finished_environment_is_left_alone(project, steps):
+    env = Environment(project)
+    env.ensure(tests=False, say=silent)
+    assert steps == ["venv_failed", "pip_failed", "pip_failed"]
+    env.ensure(tests=False, say=silent)
+    assert len(steps) == 3
+
+
+def test_changed_requirements_are_installed_into_the_same_environment(project, steps):
+    env = Environment(project)
+    env.ensure(tests=False, say=silent)
+    (project / "requirements.txt").write_text("# something else\n")
+    assert not env.ready(tests=False)
+    env.ensure(tests=False, say=silent)
+    assert steps[3:] == ["pip_failed", "pip_failed"]
+
+
+def test_the_tests_environment_serves_the_dashboard_but_not_the_other_way_round(project, steps):
+    env = Environment(project)
+    env.ensure(tests=False, say=silent)
+    assert not env.ready(tests=True)
+    env.ensure(tests=True, say=silent)
+    (env.folder / f"{environment.STAMP}-dashboard").unlink()
+    assert env.ready(tests=True)
+    assert env.ready(tests=False)
+
+
+def test_a_set_up_that_was_interrupted_is_finished_the_next_time(project, steps, monkeypatch):
+    env = Environment(project)
+
+    def interrupt(self, arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Environment, "_pip", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            env.ensure(tests=False, say=silent)
+    assert not env.ready(tests=False)
+    env.ensure(tests=False, say=silent)
+    assert env.ready(tests=False)
+
+
+def test_a_half_made_environment_is_made_again(project, monkeypatch):
+    env = Environment(project)
+    env.python.parent.mkdir(parents=True)
+    env.python.write_text("")  # an interpreter that does not run
+    env.python.chmod(0o755)
+    made = []
+    monkeypatch.setattr(Environment, "_run", lambda self, command, message_id: made.append(message_id))
+    monkeypatch.setattr(subprocess, "run", lambda *a, **k: argparse.Namespace(returncode=1))
+    with pytest.raises(SetupFailed):  # the folder is gone: nothing was really made
+        env.ensure(tests=False, say=silent)
+    assert made[0] == "venv_failed"
+    assert not env.ready(tests=False)
+
+
+def test_two_processes_set_up_one_after_the_other(tmp_path):
+    code = f"""
+import sys, time
+from pathlib import Path
+from dashboard.launch.environment import locked
+root = Path({str(tmp_path)!r})
+with locked(root / "lock", lambda: print("waiting", flush=True)):
+    assert not (root / "busy").exists()
+    (root / "busy").write_text("x"); time.sleep(0.5); (root / "busy").unlink()
+print("done")
+"""
+    running = [
+        subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    printed = [process.communicate(timeout=60)[0].split() for process in running]
+    assert all(words[-1] == "done" for words in printed)
+    assert sum("waiting" in words for words in printed) >= 1
+
+
+def test_the_lock_of_a_killed_process_is_free(tmp_path):
+    code = f"""
+import time
+from pathlib import Path
+from dashboard.launch.environment import locked
+with locked(Path({str(tmp_path / "lock")!r}), print):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline().strip() == "held"
+    process.kill()
+    process.wait()
+    with locked(tmp_path / "lock", lambda: time.sleep(0.1)):
+        assert (tmp_path / "lock").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "message_id"),
+    [
+        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "disk_full"),
+        ("[Errno -3] Temporary failure in name resolution", "no_network"),
+        ("[Errno 111] Connection refused", "no_network"),
+        ("SSLCertVerificationError: certificate verify failed", "no_certificate"),
+        ("ERROR: No matching distribution found for torch==2.13.0", "no_package"),
+        ("Error: ensurepip is not available", "no_venv"),
+        ("PermissionError: [Errno 13] Permission denied", "read_only"),
+        ("something else", "pip_failed"),
+    ],
+)
+def test_a_failure_is_recognised_by_what_the_installer_printed(line, message_id):
+    assert why(["Collecting x", line], "pip_failed") == message_id
+
+
+def test_a_full_disk_is_explained(project, monkeypatch):
+    monkeypatch.setattr(Environment, "_make", lambda *_, **__: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+    with pytest.raises(SetupFailed) as failure:
+        Environment(project).ensure(tests=False, say=silent)
+    assert failure.value.message_id == "disk_full"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="runs the interpreter of a POSIX environment")
+def test_without_a_network_one_is_told_so(project, monkeypatch):
+    """A real environment and a real installer whose index is a closed port of this machine."""
+    (project / "requirements.txt").write_text("a-package-that-is-not-installed\n")
+    venv.create(project / ".venv", with_pip=True)
+    for name in list(os.environ):
+        if name.startswith("PIP_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    with pytest.raises(SetupFailed) as failure:
+        Environment(project).ensure(tests=False, say=silent)
+    assert failure.value.message_id in {"no_network", "no_package"}
+    assert not Environment(project).ready(tests=False)
+
+
+def test_a_taken_port_is_refused_when_asked_for_and_passed_over_when_not():
+    with socket.socket() as taken:
+        taken.bind(("localhost", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert commands.pick_port("localhost", port) is None
+    assert commands.pick_port("localhost", port) == port
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps no port after its server ended")
+def test_a_port_whose_server_just_ended_is_free():
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Streamlit's
+        server.bind(("localhost", 0))
+        server.listen()
+        port = server.getsockname()[1]
+        with socket.create_connection(("localhost", port)):
+            server.accept()[0].close()  # the end that closes first keeps the port for a minute
+    assert commands.pick_port("localhost", port) == port
+
+
+def test_a_taken_default_port_gives_the_next(monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("localhost", 0))
+        taken.listen()
+        monkeypatch.setattr(commands, "PORT", taken.getsockname()[1])
+        picked = commands.pick_port("localhost", None)
+        assert picked is not None
+        assert picked > taken.getsockname()[1]
+
+
+def test_a_port_that_does_not_exist_is_refused():
+    assert commands.pick_port("localhost", 99999) is None
+
+
+def run(*arguments: str, **extra: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "dashboard", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | extra, check=False)
+
+
+def test_help_names_every_option():
+    printed = run("--help").stdout
+    for option in ("--port", "--host", "--model", "--language", "--headless", "test", "benchmark"):
+        assert option in printed
+
+
+def test_an_unknown_benchmark_names_those_there_are():
+    done = run("benchmark", "nothing", "--language", "es")
+    assert done.returncode == 2
+    assert "attention" in done.stdout
+    assert "No existe" in done.stdout
+
+
+def test_an_old_python_is_told_what_it_needs(monkeypatch, tmp_path):
+    """The entry must be readable by it too: no syntax newer than Python 3.8."""
+    import ast
+
+    source = (ROOT / "dashboard" / "__main__.py").read_text(encoding="utf-8")
+    ast.parse(source, feature_version=(3, 8))
+    ast.parse((ROOT / "dashboard" / "__init__.py").read_text(encoding="utf-8"), feature_version=(3, 8))
+    monkeypatch.setattr(sys, "version_info", (3, 8, 1))
+    with pytest.raises(SystemExit) as error:
+        exec(compile(source, "__main__.py", "exec"), {"__name__": "__main__"})
+    assert "3.11" in str(error.value)
+    assert "3.8" in str(error.value)
+
+
+def test_what_stands_after_test_goes_to_pytest(monkeypatch):
+    seen = []
+    monkeypatch.setattr(commands, "_test", lambda arguments, text: seen.append(list(arguments)) or 0)
+    commands.main(["test", "-m", "not browser", "--port"])
+    assert seen == [["-m", "not browser", "--port"]]
+
+
+def test_options_reach_what_is_started():
+    given = commands.surroundings(argparse.Namespace(model="gpt2", language="es"))
+    assert (given["LOGITSCOPE_MODEL"], given["LOGITSCOPE_LANGUAGE"]) == ("gpt2", "es")
+    assert given["PYTHONPATH"].split(os.pathsep)[0] == str(ROOT)
+
+
+def test_settings_that_cannot_be_read_are_told_before_anything_starts():
+    done = run("--headless", "--language", "en", LOGITSCOPE_MAX_MODELS="0")
+    assert done.returncode == 1
+    assert "max_models" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_misspelt_settings_and_the_log_are_named_at_the_start(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("LOGITSCOPE_MODLES", "gpt2")
+    monkeypatch.setenv("LOGITSCOPE_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(commands, "_prepared", lambda text, tests: argparse.Namespace(python=sys.executable))
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: argparse.Namespace(returncode=0))
+    monkeypatch.setattr(commands, "healthy", lambda url: True)
+    started = {}
+
+    class Server:
+        def __init__(self, command, **options):
+            started.update(options)
+
+        __enter__ = lambda self: self  # noqa: E731
+        __exit__ = lambda *_: None  # noqa: E731
+        poll = terminate = wait = lambda *_: 0
+
+    monkeypatch.setattr(subprocess, "Popen", Server)
+    monkeypatch.setattr(commands.signal, "signal", lambda *_: None)
+    assert commands.main(["--headless", "--language", "en"]) == 0
+    printed = capsys.readouterr().out
+    assert "LOGITSCOPE_MODLES (LOGITSCOPE_MODELS?)" in printed
+    assert str(tmp_path / "cache" / "logs" / "logitscope.log") in printed
+    assert "stdout" not in started  # nothing that the server says is thrown away
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="needs a user whom permissions bind")
+def test_a_log_that_cannot_be_written_is_told(tmp_path):
+    tmp_path.chmod(0o500)
+    assert not commands._writable(tmp_path / "cache" / "logs" / "x.log")
+
+
+@pytest.fixture
+def pytest_runs(monkeypatch):
+    """What pytest is called with instead of running; the codes that it ends with are taken from a list."""
+    calls, codes = [], []
+
+    def run(command, **_options):
+        if "pytest" in command:
+            calls.append(command[command.index("pytest") + 1 :])
+            return argparse.Namespace(returncode=codes.pop(0))
+        return argparse.Namespace(returncode=0)
+
+    monkeypatch.setattr(commands.subprocess, "run", run)
+    monkeypatch.setattr(commands.Environment, "ensure", lambda self, *, tests, say: None)
+    return calls, codes
+
+
+def test_all_tests_run_side_by_side_but_those_with_a_browser(pytest_runs):
+    calls, codes = pytest_runs
+    codes += [0, 0]
+    assert commands.main(["test"]) == 0
+    assert [call[:2] for call in calls] == [["-m", "not browser"], ["-m", "browser"]]
+    assert "-n" in calls[0]
+    assert "-n" not in calls[1]
+
+
+@pytest.mark.parametrize("ends", [[1, 0], [0, 1]])
+def test_a_failure_in_either_half_is_the_end_code(pytest_runs, ends):
+    pytest_runs[1].extend(ends)
+    assert commands.main(["test"]) == 1
+
+
+def test_arguments_go_to_one_run_of_pytest(pytest_runs):
+    calls, codes = pytest_runs
+    codes.append(5)
+    assert commands.main(["test", "-k", "lens", "-x"]) == 5
+    assert calls == [["-k", "lens", "-x"]]
+
+
+def test_a_run_of_pytest_that_was_killed_is_no_success(pytest_runs):
+    pytest_runs[1].extend([-9, 0])
+    assert commands.main(["test"]) == -9
