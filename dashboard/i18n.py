@@ -8,11 +8,20 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 LANGUAGES = {"en": "English", "es": "Español"}
 _FOLDER = Path(__file__).parent / "locale"
+
+
+@dataclass(frozen=True)
+class Message:
+    """A text that is not said yet: as a fact of another one it is said in that one's language."""
+
+    id: str
+    facts: Mapping[str, object] = field(default_factory=dict)
 
 
 class Catalogue:
@@ -38,6 +47,8 @@ class Catalogue:
 
     def _write(self, value: object) -> str:
         """Numbers with the language's signs, whole ones with thousands; everything else as it is."""
+        if isinstance(value, Message):
+            return self(value.id, **value.facts)
         if isinstance(value, int) and not isinstance(value, bool):
             return f"{value:,}" if self.language == "en" else f"{value:,}".replace(",", ".")
         if isinstance(value, float):

@@ -64,6 +64,7 @@ STANDARD_LIBRARY_ONLY = [
     "dashboard/process/collection.py",
     "dashboard/process/threads.py",
     "dashboard/parsing/strict_json.py",
+    "dashboard/parsing/unreadable.py",
     "dashboard/engine/__init__.py",
     "dashboard/engine/api/__init__.py",
     "dashboard/engine/api/bundled_package.py",

@@ -15,6 +15,7 @@ from components.shell.messages import advice, literal_label, number, quiet
 from components.shell.view import View
 from dashboard.errors import DashboardError
 from dashboard.parsing.text_files import checked_size
+from dashboard.parsing.unreadable import Unreadable
 from dashboard.probes import spec as specs
 from dashboard.probes.own_lists import MAX_BYTES, from_file, to_lines
 from dashboard.probes.pair_scores import Pairs, tokeniser
@@ -47,8 +48,8 @@ def spec_state(view: View) -> ProbeSpec:
     link.text_state(PROBE, first)
     try:
         spec = _unpacked(st.session_state[PROBE])
-    except ValueError as error:
-        link.drop(link.Dropped(PROBE, st.session_state[PROBE][:40], "why", (("why", str(error)[:200]),)))
+    except Unreadable as error:
+        link.drop(link.Dropped(PROBE, st.session_state[PROBE][:40], "why", (("why", error.message),)))
         st.session_state[PROBE], spec = first, default()
     if len(st.session_state[PROBE]) <= LINK_CHARACTERS:
         link.text_written(PROBE, first)

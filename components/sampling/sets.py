@@ -24,7 +24,8 @@ from components.shell.pickers import choice_picker
 from components.shell.view import View
 from dashboard.engine.api.generation import Column, GenerateRequest
 from dashboard.frames.sampling_sets import answer_frame, length_frame, set_frame, sweep_frame, written
-from dashboard.sampling.columns import RANGES, ColumnSpec, Unreadable, changed, impossible
+from dashboard.parsing.unreadable import Unreadable
+from dashboard.sampling.columns import RANGES, ColumnSpec, changed, impossible
 from dashboard.scripts.sampling import sets_script, sweep_script
 
 ENOUGH = 20

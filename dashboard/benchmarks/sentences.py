@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,8 +13,9 @@ from dashboard.errors import (
     BenchmarkJsonInvalid,
     BenchmarkLineInvalid,
 )
-from dashboard.parsing.strict_json import whole_characters
+from dashboard.parsing.strict_json import parsed_json
 from dashboard.parsing.text_files import Row, decoded, delimiter_of, rows
+from dashboard.parsing.unreadable import Unreadable
 from dashboard.tokens import shortened
 
 CROWS_COLUMNS = ("sent_more", "sent_less", "stereo_antistereo", "bias_type")
@@ -67,11 +67,9 @@ def read_stereoset(data: bytes) -> BenchmarkItems:
     """
     name = "StereoSet"
     try:
-        content: Any = json.loads(whole_characters(decoded(data)[0]))
-    except json.JSONDecodeError as error:
-        raise BenchmarkJsonInvalid(benchmark=name, line=error.lineno, reason=error.msg) from error
-    except RecursionError as error:
-        raise BenchmarkJsonInvalid(benchmark=name, line=1, reason="too deeply nested") from error
+        content = parsed_json(decoded(data)[0])
+    except Unreadable as error:
+        raise BenchmarkJsonInvalid(benchmark=name, reason=error.message) from error
     for level in ("data", "intrasentence"):
         if not isinstance(content, Mapping) or level not in content:
             found = ", ".join(content) if isinstance(content, Mapping) else type(content).__name__

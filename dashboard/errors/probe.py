@@ -96,7 +96,7 @@ class BenchmarkLineInvalid(DashboardError):
 
 
 class BenchmarkJsonInvalid(DashboardError):
-    """No JSON. Facts: ``benchmark, line, reason``."""
+    """No JSON. Facts: ``benchmark, reason`` (a `Message`)."""
 
 
 class BenchmarkItemInvalid(DashboardError):

@@ -13,7 +13,9 @@ from typing import Any
 
 from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column
+from dashboard.i18n import Message
 from dashboard.parsing.strict_json import read_json
+from dashboard.parsing.unreadable import Unreadable
 from dashboard.sampling import ranges
 from dashboard.sampling.ranges import LEAST_TEMPERATURE
 
@@ -149,20 +151,6 @@ def without_effect(spec: ColumnSpec) -> dict[str, str]:
 
 
 # -- as text -------------------------------------------------------------------------------------------------------
-class Unreadable(Exception):
-    """A text that is no list of columns.
-
-    Args:
-        reason: id below ``sampling.unreadable.``.
-        facts: what its words name.
-    """
-
-    def __init__(self, reason: str, **facts: object) -> None:
-        """Keep reason and facts."""
-        self.reason, self.facts = reason, facts
-        super().__init__(f"{reason}: {facts}")
-
-
 def written(specs: Sequence[ColumnSpec]) -> str:
     """The columns as compact JSON for a link: what is at its default is left out."""
     default = asdict(ColumnSpec())
@@ -183,13 +171,14 @@ def read_file(data: bytes) -> tuple[ColumnSpec, ...]:
         Unreadable: no JSON, another format or version, or as `read`.
     """
     try:
-        whole = read_json(data.decode("utf-8-sig"))
-    except ValueError as error:
-        raise Unreadable("json", detail=str(error)[:80]) from error
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unreadable("sampling.unreadable.json", detail=Message("json.encoding")) from error
+    whole = _json(text)
     if not isinstance(whole, dict) or whole.get("format") != FORMAT:
-        raise Unreadable("format", wanted=FORMAT)
+        raise Unreadable("sampling.unreadable.format", wanted=FORMAT)
     if whole.get("version") != VERSION:
-        raise Unreadable("version", found=str(whole.get("version"))[:20], wanted=VERSION)
+        raise Unreadable("sampling.unreadable.version", found=str(whole.get("version"))[:20], wanted=VERSION)
     return _columns(whole.get("columns"))
 
 
@@ -199,26 +188,29 @@ def read(text: str) -> tuple[ColumnSpec, ...]:
     Raises:
         Unreadable: no JSON, too many or no columns, an unknown name, or a value that cannot be.
     """
+    return _columns(_json(text))
+
+
+def _json(text: str) -> Any:
     try:
-        found = read_json(text)
-    except ValueError as error:
-        raise Unreadable("json", detail=str(error)[:80]) from error
-    return _columns(found)
+        return read_json(text)
+    except Unreadable as error:
+        raise Unreadable("sampling.unreadable.json", detail=error.message) from error
 
 
 def _columns(found: object) -> tuple[ColumnSpec, ...]:
     if not isinstance(found, list) or not 1 <= len(found) <= MOST:
-        raise Unreadable("count", most=MOST)
+        raise Unreadable("sampling.unreadable.count", most=MOST)
     return tuple(_spec(one) for one in found)
 
 
 def _spec(found: object) -> ColumnSpec:
     if not isinstance(found, dict):
-        raise Unreadable("count", most=MOST)
+        raise Unreadable("sampling.unreadable.count", most=MOST)
     known = {field.name for field in fields(ColumnSpec)}
     unknown = [str(name)[:40] for name in found if name not in known]
     if unknown:
-        raise Unreadable("unknown", names=", ".join(unknown))
+        raise Unreadable("sampling.unreadable.unknown", names=", ".join(unknown))
     return replace(ColumnSpec(), **{name: _value(name, value) for name, value in found.items()})
 
 
@@ -234,8 +226,9 @@ def _value(name: str, value: Any) -> Any:
         low, high = RANGES[name]
         if low <= value <= high:
             return kind(value)
-        raise Unreadable("range", name=name, value=str(value)[:40], low=f"{low:g}", high=f"{high:g}")
-    raise Unreadable("value", name=name, value=str(value)[:40])
+        ends = {"low": f"{low:g}", "high": f"{high:g}"}
+        raise Unreadable("sampling.unreadable.range", name=name, value=str(value)[:40], **ends)
+    raise Unreadable("sampling.unreadable.value", name=name, value=str(value)[:40])
 
 
 def _is_number(value: object, kind: type) -> bool:
@@ -247,9 +240,9 @@ def _is_number(value: object, kind: type) -> bool:
 
 def _stops(value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or len(value) > STOPS:
-        raise Unreadable("stops", most=STOPS, length=STOP_LENGTH)
+        raise Unreadable("sampling.unreadable.stops", most=STOPS, length=STOP_LENGTH)
     if not all(isinstance(stop, str) and 0 < len(stop) <= STOP_LENGTH for stop in value):
-        raise Unreadable("stops", most=STOPS, length=STOP_LENGTH)
+        raise Unreadable("sampling.unreadable.stops", most=STOPS, length=STOP_LENGTH)
     return tuple(value)
 
 

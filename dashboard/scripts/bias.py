@@ -1,4 +1,4 @@
-"""Scripts that make the charts of the Bias page again, as `dashboard.scripts.build` does those of the other pages.
+"""Scripts of the Bias page's charts: exact scores, counted texts, the gap by layer and by head, benchmarks.
 
 Prompts, words and file names are a person's own: they are written by `ascii` alone, and drawn literally.
 """

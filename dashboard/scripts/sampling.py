@@ -1,4 +1,4 @@
-"""Scripts that make the charts of the Sampling page again, as `dashboard.scripts.build` does those of the other pages.
+"""Scripts of the Sampling page's charts: texts, sets of texts, sweeps, compared settings, the two trees.
 
 Texts are written row by row, one after the other: a draw depends on (seed, row, step) alone, so they are the same.
 """

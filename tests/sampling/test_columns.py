@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 
+from dashboard.parsing.unreadable import Unreadable
 from dashboard.sampling.columns import (
     DEFAULT,
     FORMAT,
@@ -14,7 +15,6 @@ from dashboard.sampling.columns import (
     RANGES,
     VERSION,
     ColumnSpec,
-    Unreadable,
     changed,
     file_of,
     impossible,
@@ -147,7 +147,7 @@ def test_what_cannot_be_read_says_why(case):
     text, reason = BAD[case]
     with pytest.raises(Unreadable) as error:
         read(text)
-    assert error.value.reason == reason
+    assert error.value.message.id == f"sampling.unreadable.{reason}"
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_what_cannot_be_read_says_why(case):
 def test_files_of_other_kinds_are_named(data, reason):
     with pytest.raises(Unreadable) as error:
         read_file(data)
-    assert error.value.reason == reason
+    assert error.value.message.id == f"sampling.unreadable.{reason}"
 
 
 def test_columns_name_themselves_by_what_acts():
