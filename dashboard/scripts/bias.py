@@ -14,6 +14,7 @@ from dashboard.probes.tokenized_probe import TokenizedProbe
 from dashboard.run_key import RunKey
 from dashboard.scripts.build import Span, chart_script, stream_constants
 from dashboard.scripts.sampling import ONE_BY_ONE, WRITE, column_constants
+from dashboard.tokens import without_surrogates
 
 FROM_FILES = ("crows_pairs", "stereoset")
 """Benchmarks whose published file a script reads."""
@@ -41,10 +42,10 @@ def scores_script(card: ModelCard, key: RunKey, made: TokenizedProbe) -> str:
     """
     places = _places(made)
     constants = {
-        "TEMPLATES": [_text(template.text) for template in made.spec.probe.templates],
+        "TEMPLATES": [without_surrogates(template.text) for template in made.spec.probe.templates],
         **_probe(made),
         "PROMPT_TEXTS": [
-            {"template": template, "group": group, "text": _text(made.prompts[at])}
+            {"template": template, "group": group, "text": without_surrogates(made.prompts[at])}
             for at, (template, group) in enumerate(places)
         ],
     }
@@ -87,7 +88,11 @@ def sampled_script(
     constants = column_constants(request, ())
     del constants["FIRST_ROW"]
     own = slice(template * groups, (template + 1) * groups)
-    constants |= {**_probe(made), "PROMPT_TEXTS": [_text(text) for text in made.prompts[own]], "FIRST_ROWS": rows}
+    constants |= {
+        **_probe(made),
+        "PROMPT_TEXTS": [without_surrogates(text) for text in made.prompts[own]],
+        "FIRST_ROWS": rows,
+    }
     parts = ["ids_of", *WRITE, "word", "wilson", "sampled"]
     return chart_script(card, key, constants, parts, notes=ONE_BY_ONE, prompts=())
 
@@ -111,7 +116,7 @@ def gap_script(
         names: of the two.
         half_steps: after each attention too.
     """
-    constants = {"TOKEN": int(completion_id), "NAMES": [_text(name) for name in names]}
+    constants = {"TOKEN": int(completion_id), "NAMES": [without_surrogates(name) for name in names]}
     lens = {"POSITIONS": [-1], "HALF_STEPS": half_steps}
     parts = ["stream", "lens", "gap"]
     return chart_script(card, key, stream_constants(card) | constants | lens, parts, prompts=prompts)
@@ -138,7 +143,7 @@ def head_gap_script(
         "LAYERS": card.layers,
         "ATTENTION_HEADS": card.heads,
         "SPANS": [(int(start), int(stop)) for start, stop in spans],
-        "NAMES": [_text(name) for name in names],
+        "NAMES": [without_surrogates(name) for name in names],
     }
     return chart_script(card, key, constants, ["maps", "head_map", "head_gap"], attention=True, prompts=prompts)
 
@@ -168,7 +173,7 @@ def benchmark_script(card: ModelCard, key: RunKey, slug: str, file_name: str, pr
         constants["PAIRS"] = [dict(EXAMPLE)]
         notes = ["Its pairs are typed in: put those of the benchmark into PAIRS. They are not read from a file."]
         return chart_script(card, key, constants, [*parts, "total_effect"], notes=notes, prompts=())
-    constants["FILE_NAME"] = re.split(r"[/\\]", _text(file_name))[-1]
+    constants["FILE_NAME"] = re.split(r"[/\\]", without_surrogates(file_name))[-1]
     notes = ["It reads the benchmark's file, which you bring: set FILE_NAME to where it lies on your machine."]
     if slug == "stereoset":
         notes.append("Intervals that come of resampling are left out.")
@@ -180,9 +185,9 @@ def _probe(made: TokenizedProbe) -> dict[str, object]:
     """Groups and completions; `TEXTS` as they stand behind a prompt."""
     probe = made.spec.probe
     return {
-        "GROUPS": [_text(probe.group(group).name) for group in range(probe.groups)],
-        "COMPLETIONS": [_text(one.text) for one in made.completions],
-        "TEXTS": [_text(text) for text in made.texts],
+        "GROUPS": [without_surrogates(probe.group(group).name) for group in range(probe.groups)],
+        "COMPLETIONS": [without_surrogates(one.text) for one in made.completions],
+        "TEXTS": [without_surrogates(text) for text in made.texts],
         "BOUNDARY": made.spec.boundary,
     }
 
@@ -191,8 +196,3 @@ def _places(made: TokenizedProbe) -> list[tuple[int, int]]:
     """(template, group) of each prompt but the neutral ones, in order."""
     templates, groups, _ = made.shape
     return [(template, group) for template in range(templates) for group in range(groups)]
-
-
-def _text(text: str) -> str:
-    """`text` as the tokenizer gets it: lone surrogates become the replacement character."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
