@@ -145,9 +145,9 @@ class Dropped:
 def check(name: str, values: list[str]) -> Dropped | None:
     """Why the texts of one query parameter cannot be read; the model's own limits are checked where it is known."""
     field = FIELDS.get(name)
-    shown = ", ".join(values)
+    text = ", ".join(values)
     if field is None:
-        return Dropped(name, shown, "unknown")
+        return Dropped(name, text, "unknown")
     readers = {
         "integer": _is_integer,
         "number": _is_number,
@@ -156,12 +156,12 @@ def check(name: str, values: list[str]) -> Dropped | None:
     }
     wanted = 2 if field.kind == "span" else 1
     if len(values) != wanted:
-        return Dropped(name, shown, "count", (("wanted", wanted),))
+        return Dropped(name, text, "count", (("wanted", wanted),))
     if field.kind == "choice" and values[0] not in field.choices:
-        return Dropped(name, shown, "choice", (("choices", ", ".join(field.choices)),))
+        return Dropped(name, text, "choice", (("choices", ", ".join(field.choices)),))
     read = readers.get("integer" if field.kind == "span" else field.kind)
     if read and not all(read(value) for value in values):
-        return Dropped(name, shown, field.kind)
+        return Dropped(name, text, field.kind)
     return None
 
 

@@ -22,7 +22,7 @@ from dashboard.probes.pair_scores import Pairs, tokeniser
 from dashboard.probes.presets import preset, presets
 from dashboard.probes.spec import LEXICONS, OWN, ProbeSpec
 from dashboard.probes.templates import parsed
-from dashboard.probes.tokenized_probe import TokenizedProbe, prepared
+from dashboard.probes.tokenized_probe import TokenizedProbe, tokenize_probe
 from dashboard.tokens import shortened
 from dashboard.view_state import LINK_CHARACTERS, pack, unpack
 
@@ -240,7 +240,7 @@ def tokenised(spec: ProbeSpec, view: View) -> TokenizedProbe:
     name = (view.model, view.card.revision, spec.written())
     held: _Kept | None = st.session_state.get(_PREPARED)
     if held is None or held.name != name:
-        made = prepared(spec, tokeniser(view.engine, view.model))
+        made = tokenize_probe(spec, tokeniser(view.engine, view.model))
         held = st.session_state[_PREPARED] = _Kept(name, made)
     return held.made
 

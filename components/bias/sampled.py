@@ -250,7 +250,7 @@ def _charts(of: Drawn) -> None:
         *model_facts(view, of.seconds, key),
     ]
     script = partial(
-        sampled_script, view.card, made=made, request=of.request, template=of.template, first_rows=first_rows
+        sampled_script, view.card, probe=made, request=of.request, template=of.template, first_rows=first_rows
     )
     common: dict[str, Any] = {"key": key, "text": text, "script": script, "strip": strip}
     shown = partial(sampled_figure, frame, text=text, theme=view.theme)

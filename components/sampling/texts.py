@@ -20,7 +20,7 @@ from components.web.written_texts import Alternative, WrittenRow, WrittenToken, 
 from dashboard.engine.api.generation import FLOAT_NOISE, GenerateRequest, Output
 from dashboard.sampling.columns import ColumnSpec, impossible
 from dashboard.sampling.forks import Fork
-from dashboard.sampling.word_diff import differing, parting
+from dashboard.sampling.word_diff import differing, first_difference
 from dashboard.tokens import Token, visible
 
 SHOWN_ROWS = 20
@@ -191,7 +191,7 @@ class _Writer:
             for step, differs in enumerate(differing(pieces, other)):
                 if differs:
                     marks[step].append("differs")
-            first = parting(output.ids.tolist(), baseline.ids.tolist())
+            first = first_difference(output.ids.tolist(), baseline.ids.tolist())
             if first is not None:
                 marks[first].append("parted")
         return [" ".join(one) for one in marks]

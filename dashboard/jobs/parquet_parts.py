@@ -1,4 +1,4 @@
-"""Results as Parquet: one part a chunk, read one by one, joined into one file without holding them all."""
+"""Parquet parts: one file a chunk, read one by one, joined into one file without holding them all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which completion of a list a drawn text gives: the longest that stands at its beginning."""
+"""Matcher: which completion of a list a sampled text begins with, the longest of several."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A probe as a person writes it, templates, word lists and completions, read from and written to JSON."""
+"""ProbeSpec: a probe as a person writes it (templates, word lists, completions), and its form in JSON."""
 
 from __future__ import annotations
 

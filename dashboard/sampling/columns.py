@@ -1,4 +1,4 @@
-"""Columns of decode settings, as a person writes them: checked, named, read from and written to JSON.
+"""ColumnSpec: a column of decode settings as a person writes it, checked, named, and its form in JSON.
 
 Names are those of transformers' ``generate``, so that a file or a link can be read beside its documentation.
 """
@@ -64,17 +64,17 @@ class ColumnSpec:
 
     @property
     def label(self) -> str:
-        """Its name, or what tells it from others; plain text."""
-        return self.name or self._told()
+        """Its name, or its settings in short; plain text."""
+        return self.name or self._settings_in_short()
 
-    def _told(self) -> str:
+    def _settings_in_short(self) -> str:
         kind = f"beams {self.num_beams}" if self.num_beams > 1 else "" if self.do_sample else "greedy"
-        shown = {"temperature": "T", "top_k": "top_k", "top_p": "top_p", "min_p": "min_p", "typical_p": "typical"}
-        shown |= {"repetition_penalty": "penalty", "no_repeat_ngram_size": "no repeat"}
+        short_names = {"temperature": "T", "top_k": "top_k", "top_p": "top_p", "min_p": "min_p", "typical_p": "typical"}
+        short_names |= {"repetition_penalty": "penalty", "no_repeat_ngram_size": "no repeat"}
         default = ColumnSpec()
         parts = [
             f"{short} {getattr(self, name):g}"
-            for name, short in shown.items()
+            for name, short in short_names.items()
             if getattr(self, name) != getattr(default, name) and name not in without_effect(self)
         ]
         parts += [] if self.model_rules else ["without model rules"]
@@ -127,27 +127,27 @@ DEFAULT = (PRESETS["greedy"], PRESETS["nucleus"], PRESETS["pure"])
 # -- what cannot be, and what does nothing -------------------------------------------------------------------------
 def impossible(spec: ColumnSpec) -> tuple[str, ...]:
     """Why transformers would refuse the column or give nothing: ids below ``sampling.impossible.``."""
-    found = []
+    reasons = []
     if spec.do_sample and spec.temperature < LEAST_TEMPERATURE:
-        found.append("temperature_tiny" if spec.temperature else "temperature_zero")
+        reasons.append("temperature_tiny" if spec.temperature else "temperature_zero")
     if 1 < spec.num_beams < spec.num_return_sequences:
-        found.append("rows_over_beams")
+        reasons.append("rows_over_beams")
     if spec.num_beams == 1 and not spec.do_sample and spec.num_return_sequences > 1:
-        found.append("greedy_rows")
-    return tuple(found)
+        reasons.append("greedy_rows")
+    return tuple(reasons)
 
 
 def without_effect(spec: ColumnSpec) -> dict[str, str]:
     """Field that does nothing in this combination -> why, an id below ``sampling.idle.``."""
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     if not spec.do_sample:
-        found |= dict.fromkeys(("temperature", "top_k", "top_p", "min_p", "typical_p"), "greedy")
-        found["seed"] = "no_draw"
+        reasons |= dict.fromkeys(("temperature", "top_k", "top_p", "min_p", "typical_p"), "greedy")
+        reasons["seed"] = "no_draw"
     if spec.num_beams == 1:
-        found["length_penalty"] = "no_beams"
+        reasons["length_penalty"] = "no_beams"
     if not spec.do_sample and spec.num_beams == 1:
-        found["num_return_sequences"] = "one_greedy"
-    return found
+        reasons["num_return_sequences"] = "one_greedy"
+    return reasons
 
 
 # -- as text -------------------------------------------------------------------------------------------------------
@@ -198,20 +198,20 @@ def _json(text: str) -> Any:
         raise Unreadable("sampling.unreadable.json", detail=error.message) from error
 
 
-def _columns(found: object) -> tuple[ColumnSpec, ...]:
-    if not isinstance(found, list) or not 1 <= len(found) <= MOST:
+def _columns(columns: object) -> tuple[ColumnSpec, ...]:
+    if not isinstance(columns, list) or not 1 <= len(columns) <= MOST:
         raise Unreadable("sampling.unreadable.count", most=MOST)
-    return tuple(_spec(one) for one in found)
+    return tuple(_spec(column) for column in columns)
 
 
-def _spec(found: object) -> ColumnSpec:
-    if not isinstance(found, dict):
+def _spec(facts: object) -> ColumnSpec:
+    if not isinstance(facts, dict):
         raise Unreadable("sampling.unreadable.count", most=MOST)
     known = {field.name for field in fields(ColumnSpec)}
-    unknown = [str(name)[:40] for name in found if name not in known]
+    unknown = [str(name)[:40] for name in facts if name not in known]
     if unknown:
         raise Unreadable("sampling.unreadable.unknown", names=", ".join(unknown))
-    return replace(ColumnSpec(), **{name: _value(name, value) for name, value in found.items()})
+    return replace(ColumnSpec(), **{name: _value(name, value) for name, value in facts.items()})
 
 
 def _value(name: str, value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Forks: at one step of a text another token is taken, and the text goes on from there with the same noise.
+"""Forks of a text: at one step another token is taken, and generation continues from there with the same noise.
 
 A fork may leave another fork; together they are a tree, written as ``column.row.step.token`` (from a row) or
 ``f<number>.step.token`` (from an earlier fork), with commas between.
@@ -81,15 +81,15 @@ def fork_request(request: GenerateRequest, fork: Fork, left: Output) -> Generate
     return GenerateRequest((replace(column, num_return_sequences=1),), forced=forced, first_row=fork.row)
 
 
-def left_by(fork: Fork, made: Generated, texts: Mapping[int, Output]) -> Output | None:
+def left_by(fork: Fork, generated: Generated, texts: Mapping[int, Output]) -> Output | None:
     """The text that a fork leaves; ``None`` when there is none (any more).
 
     Args:
         fork: where it leaves.
-        made: the rows.
+        generated: the rows.
         texts: fork -> its text.
     """
     if fork.parent >= 0:
         return texts.get(fork.parent)
-    rows = (output for output in made.outputs if (output.column, output.row) == (fork.column, fork.row))
+    rows = (output for output in generated.outputs if (output.column, output.row) == (fork.column, fork.row))
     return next(rows, None)

@@ -1,4 +1,4 @@
-"""What decode settings may be, on every page alike: their ranges, and when one of them leaves a single token."""
+"""Ranges of decode settings, the same on every page, and when one setting leaves a single token."""
 
 from __future__ import annotations
 

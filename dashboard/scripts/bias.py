@@ -30,7 +30,7 @@ EXAMPLE = {
 _NAMES = ("first", "second")
 
 
-def scores_script(card: ModelCard, key: RunKey, made: TokenizedProbe) -> str:
+def scores_script(card: ModelCard, key: RunKey, probe: TokenizedProbe) -> str:
     """Every completion's exact log-probability behind every group's prompt; neutral prompts are left out.
 
     The chart is the difference of each group to the mean of all groups, mean over templates.
@@ -38,25 +38,25 @@ def scores_script(card: ModelCard, key: RunKey, made: TokenizedProbe) -> str:
     Args:
         card: the model.
         key: the run; of its tokens nothing is read.
-        made: the probe.
+        probe: to be scored.
     """
-    places = _places(made)
+    places = _places(probe)
     constants = {
-        "TEMPLATES": [without_surrogates(template.text) for template in made.spec.probe.templates],
-        **_probe(made),
+        "TEMPLATES": [without_surrogates(template.text) for template in probe.spec.probe.templates],
+        **_probe(probe),
         "PROMPT_TEXTS": [
-            {"template": template, "group": group, "text": without_surrogates(made.prompts[at])}
+            {"template": template, "group": group, "text": without_surrogates(probe.prompts[at])}
             for at, (template, group) in enumerate(places)
         ],
     }
-    parts = ["ids_of", "likelihoods", *(["word", "word_ends"] if made.spec.boundary else []), "scores"]
+    parts = ["ids_of", "likelihoods", *(["word", "word_ends"] if probe.spec.boundary else []), "scores"]
     return chart_script(card, key, constants, parts, prompts=())
 
 
 def sampled_script(
     card: ModelCard,
     key: RunKey,
-    made: TokenizedProbe,
+    probe: TokenizedProbe,
     request: GenerateRequest,
     template: int,
     *,
@@ -70,7 +70,7 @@ def sampled_script(
     Args:
         card: the model.
         key: the run; of its tokens nothing is read.
-        made: the probe.
+        probe: to be scored.
         request: one column without beams.
         template: its place in the probe.
         first_rows: (group,) number of each group's first row, so that groups do not share their noise; none: the
@@ -81,16 +81,16 @@ def sampled_script(
     """
     if len(request.columns) != 1 or request.columns[0].num_beams > 1:
         raise ValueError(f"{len(request.columns)} columns, or beams: draws have to be of one column without beams")
-    _, groups, _ = made.shape
+    _, groups, _ = probe.shape
     rows = [int(row) for row in first_rows] or [request.first_row] * groups
     if len(rows) != groups:
         raise ValueError(f"{len(rows)} first rows of {groups} groups")
     constants = column_constants(request, ())
     del constants["FIRST_ROW"]
-    own = slice(template * groups, (template + 1) * groups)
+    of_template = slice(template * groups, (template + 1) * groups)
     constants |= {
-        **_probe(made),
-        "PROMPT_TEXTS": [without_surrogates(text) for text in made.prompts[own]],
+        **_probe(probe),
+        "PROMPT_TEXTS": [without_surrogates(text) for text in probe.prompts[of_template]],
         "FIRST_ROWS": rows,
     }
     parts = ["ids_of", *WRITE, "word", "wilson", "sampled"]
@@ -181,18 +181,18 @@ def benchmark_script(card: ModelCard, key: RunKey, slug: str, file_name: str, pr
     return chart_script(card, key, constants, [*parts, *wilson, "benchmark", slug], notes=notes, prompts=())
 
 
-def _probe(made: TokenizedProbe) -> dict[str, object]:
+def _probe(probe: TokenizedProbe) -> dict[str, object]:
     """Groups and completions; `TEXTS` as they stand behind a prompt."""
-    probe = made.spec.probe
+    written = probe.spec.probe
     return {
-        "GROUPS": [without_surrogates(probe.group(group).name) for group in range(probe.groups)],
-        "COMPLETIONS": [without_surrogates(one.text) for one in made.completions],
-        "TEXTS": [without_surrogates(text) for text in made.texts],
-        "BOUNDARY": made.spec.boundary,
+        "GROUPS": [without_surrogates(written.group(group).name) for group in range(written.groups)],
+        "COMPLETIONS": [without_surrogates(completion.text) for completion in probe.completions],
+        "TEXTS": [without_surrogates(text) for text in probe.texts],
+        "BOUNDARY": probe.spec.boundary,
     }
 
 
-def _places(made: TokenizedProbe) -> list[tuple[int, int]]:
+def _places(probe: TokenizedProbe) -> list[tuple[int, int]]:
     """(template, group) of each prompt but the neutral ones, in order."""
-    templates, groups, _ = made.shape
+    templates, groups, _ = probe.shape
     return [(template, group) for template in range(templates) for group in range(groups)]

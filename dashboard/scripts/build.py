@@ -121,14 +121,14 @@ def _imports(body: str) -> str:
 
 def _model_constants(card: ModelCard, key: RunKey) -> dict[str, object]:
     """How the model is found, and where the numbers come from. A server's folder is never named, only its last part."""
-    found: dict[str, object] = {"PROVENANCE": key.provenance()}
+    constants: dict[str, object] = {"PROVENANCE": key.provenance()}
     if card.source == "bundled":
-        found |= _BUNDLED | {"REVISION": key.revision}
+        constants |= _BUNDLED | {"REVISION": key.revision}
     elif card.source == "local":
-        found["MODEL_FOLDER"] = re.split(r"[/\\]", key.model.rstrip("/\\"))[-1]
+        constants["MODEL_FOLDER"] = re.split(r"[/\\]", key.model.rstrip("/\\"))[-1]
     else:
-        found |= {"MODEL": key.model, "REVISION": key.revision}
-    return found | {"DTYPE": key.dtype, "DEVICE": key.device}
+        constants |= {"MODEL": key.model, "REVISION": key.revision}
+    return constants | {"DTYPE": key.dtype, "DEVICE": key.device}
 
 
 def _ids(tokens: Sequence[int]) -> list[int]:
@@ -188,5 +188,5 @@ def _lists(value: RuleValue) -> object:
 def stream_constants(card: ModelCard) -> dict[str, object]:
     """Where the residual stream is read."""
     where = card.stream
-    found: dict[str, object] = {"BLOCKS": where.blocks, "TAIL": list(where.tail), "PROJECT": list(where.project)}
-    return found | {"THEN": list(where.then), "SCALE": list(where.scale)}
+    constants: dict[str, object] = {"BLOCKS": where.blocks, "TAIL": list(where.tail), "PROJECT": list(where.project)}
+    return constants | {"THEN": list(where.then), "SCALE": list(where.scale)}

@@ -6,7 +6,7 @@ import pytest
 from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, Generated, GenerateRequest, Output
 from dashboard.sampling.forks import MOST, Fork, fork_request, left_by, read, written
-from dashboard.sampling.word_diff import differing, parting
+from dashboard.sampling.word_diff import differing, first_difference
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ from dashboard.sampling.word_diff import differing, parting
     [([1, 2, 3], [1, 2, 3], None), ([1, 2], [1, 9], 1), ([], [1], None), ([1, 2], [1], None), ([5], [6], 0)],
 )
 def test_texts_part_at_the_first_token_that_differs(one, other, step):
-    assert parting(one, other) == step
+    assert first_difference(one, other) == step
 
 
 def test_only_words_that_differ_are_marked_whatever_the_tokens():

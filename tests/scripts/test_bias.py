@@ -18,7 +18,7 @@ from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.probes.lexicon import Completion
 from dashboard.probes.spec import OWN, ProbeSpec
 from dashboard.probes.templates import Part, Probe, Template
-from dashboard.probes.tokenized_probe import TokenizedProbe, prepared
+from dashboard.probes.tokenized_probe import TokenizedProbe, tokenize_probe
 from dashboard.scripts import bias as scripts
 from dashboard.settings import BUNDLED
 from dashboard.stats.benchmarks import Scored, crows_pairs, stereoset, total_effect
@@ -56,7 +56,7 @@ def tiny(tiny_settings):
 
 
 def of_probe(engine, model, spec):
-    made = prepared(spec, lambda texts, alone: engine.token_ids(model, tuple(texts), alone=alone))
+    made = tokenize_probe(spec, lambda texts, alone: engine.token_ids(model, tuple(texts), alone=alone))
     key = engine.run_key(model, engine.tokenize(model, "x", chat=False))
     ids = tuple(itertools.chain(*made.prompt_ids, *made.completion_ids))
     return engine, engine.describe(model), dataclasses.replace(key, token_ids=ids), made
@@ -79,7 +79,7 @@ def exact(engine, key, made):
     """(template, group, completion) as the page shows them."""
     found = engine.score(key, ScoreRequest(made.prompt_ids, made.completion_ids, made.spec.boundary))
     mass = found.boundary_log_mass if made.spec.boundary else 0
-    return made.arranged(found.log_p.astype(float) + mass)[0]
+    return made.by_template(found.log_p.astype(float) + mass)[0]
 
 
 SCRIPTS = {
