@@ -60,7 +60,6 @@ STANDARD_LIBRARY_ONLY = [
     *(f"dashboard/errors/{name}.py" for name in ("base", "job", "model", "probe", "request")),
     "dashboard/launch/commands.py",
     "dashboard/launch/environment.py",
-    "dashboard/process/logs.py",
     "dashboard/process/collection.py",
     "dashboard/process/threads.py",
     "dashboard/parsing/strict_json.py",

@@ -34,7 +34,7 @@ class JobFailed(DashboardError):
 
 
 class JobsFull(DashboardError):
-    """More jobs or bytes than are kept, and none that may be removed. Facts: ``jobs, limit`` (with its unit)."""
+    """More jobs or bytes than are kept, and none that may be removed. Facts: ``jobs, limit`` [MB]."""
 
 
 class JobDiskFull(DashboardError):

@@ -42,7 +42,7 @@ class ModelUnsafe(DashboardError):
 
 
 class ModelTooLarge(DashboardError):
-    """More memory than there is. Facts: ``model, needed, available`` (already formatted with units)."""
+    """More memory than there is. Facts: ``model, needed, available`` [GB]."""
 
 
 class ModelBroken(DashboardError):
@@ -95,3 +95,7 @@ class SettingInvalid(DashboardError):
     def __init__(self, **facts: object) -> None:
         """Keep the facts; the variable follows from the setting."""
         super().__init__(**facts, variable=f"LOGITSCOPE_{str(facts['setting']).upper()}")
+
+
+class SettingUnknown(SettingInvalid):
+    """A name in the settings file that no setting has. Facts: ``setting, file, nearest``."""

@@ -52,7 +52,7 @@ class ProbeTooLarge(DashboardError):
 
 # -- probes: lists and files that people bring ------------------------------------------------------------------------
 class FileTooLarge(DashboardError):
-    """Refused by its size, before it is read. Facts: ``size, limit`` (already formatted with units)."""
+    """Refused by its size, before it is read. Facts: ``size, limit`` [MB]."""
 
 
 class FileNotText(DashboardError):

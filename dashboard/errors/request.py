@@ -32,7 +32,7 @@ class TokenBeyondModel(DashboardError):
 
 # -- a run ------------------------------------------------------------------------------------------------------------
 class RunTooLarge(DashboardError):
-    """The run alone would exceed the memory kept for runs. Facts: ``tokens, needed, limit``."""
+    """The run alone would exceed the memory kept for runs. Facts: ``tokens, needed, limit`` [MB]."""
 
 
 class GenerationTooLong(DashboardError):
@@ -40,7 +40,7 @@ class GenerationTooLong(DashboardError):
 
 
 class GenerationTooLarge(DashboardError):
-    """More rows and tokens than one run may make. Facts: ``tokens, limit, needed, allowed``."""
+    """More rows and tokens than one run may make. Facts: ``tokens, limit, needed`` and ``allowed`` [MB]."""
 
 
 class NothingLeft(DashboardError):
