@@ -9,7 +9,7 @@ from components.shell.view import error_frame
 view = loaded_view()
 text = view.text
 
-specs = settings.columns_state(text)
+specs = settings.columns_state()
 columns = Columns(specs, settings.names_of(specs))
 settings.cards(columns.specs, columns.names, view)
 settings.editor(columns.specs, columns.names, view)

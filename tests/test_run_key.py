@@ -28,7 +28,7 @@ REQUESTS = (
     LensRequest((3,), half_steps=False, pins=(7,)),
     AttributionRequest(3, 7),
     DecodeSettings(),
-    Column(DecodeSettings(), stop=("x",)),
+    Column(DecodeSettings(), stop_strings=("x",)),
     GenerateRequest((Column(DecodeSettings()),), forced=(1,)),
     CompareRequest((DecodeSettings(),), (0, 5)),
     TreeRequest(),

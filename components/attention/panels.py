@@ -23,7 +23,14 @@ from dashboard.engine.api.attention import Tiles
 from dashboard.frames import attention as frames
 from dashboard.i18n import Catalogue
 from dashboard.run_key import RunKey
-from dashboard.scripts import build
+from dashboard.scripts.attention import (
+    combine_script,
+    head_script,
+    metric_script,
+    mosaic_script,
+    query_rows_script,
+    rollout_script,
+)
 from dashboard.tokens import Token, visible
 
 WINDOW_FROM = 64
@@ -109,7 +116,7 @@ def mosaic(
             ),
             frame=lambda: frames.mosaic_frame(found, view.tokens.tokens),
             table=lambda: metrics,
-            script=lambda key: build.mosaic_script(card, key),
+            script=lambda key: mosaic_script(card, key),
             strip=[
                 text("strip.exact"),
                 card.weight_formula,
@@ -238,10 +245,10 @@ def map_script(
     """The script that makes this part of the map again, as a map, bars (of one row or column) or lines."""
     card = detail.view.card
     if detail.what == "head":
-        return build.head_script(card, key, detail.layer, detail.head, rows=rows, cols=cols, chart=chart)
+        return head_script(card, key, detail.layer, detail.head, rows=rows, cols=cols, chart=chart)
     if detail.what == "rollout":
-        return build.rollout_script(card, key, rows=rows, cols=cols, chart=chart)
-    return build.combine_script(card, key, detail.pairs, detail.what, rows=rows, cols=cols, chart=chart)
+        return rollout_script(card, key, rows=rows, cols=cols, chart=chart)
+    return combine_script(card, key, detail.pairs, detail.what, rows=rows, cols=cols, chart=chart)
 
 
 def token_bars(detail: Detail) -> None:
@@ -299,7 +306,7 @@ def _column_panel(detail: Detail) -> None:
 def _all_heads_panel(detail: Detail) -> None:
     view = detail.view
     frame = frames.query_rows_frame(view.engine.query_rows(view.key, detail.token), detail.tokens)
-    script = partial(build.query_rows_script, view.card, query=detail.token)
+    script = partial(query_rows_script, view.card, query=detail.token)
     _bars(detail, "query_rows", frame, charts.query_rows_figure, script)
 
 
@@ -348,7 +355,7 @@ def metric_map(view: View, metrics: pd.DataFrame) -> None:
             text=text,
             figure=partial(charts.metric_map_figure, metrics, metric, text=text, theme=view.theme),
             frame=lambda: metrics,
-            script=lambda key: build.metric_script(view.card, key, metric),
+            script=lambda key: metric_script(view.card, key, metric),
             strip=[text("strip.exact"), *run_facts(view)],
             alt={"metric": text(f"metrics.{metric}")},
             suffix=metric,

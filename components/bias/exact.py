@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from components.bias.pairs import Pair, is_turned, pair_picker, probe_scores, turned
+from components.bias.pairs import Pair, is_transposed, pair_picker, probe_scores, transposed
 from components.charts.bias.exact import bias_map_figure, dumbbell_figure
 from components.charts.bias.groups import distances_figure, lorenz_figure
 from components.charts.bias.marks import TITLE_LENGTH, name_label, signed
@@ -47,7 +47,7 @@ MEAN = "mean"
 
 
 @dataclass(frozen=True)
-class Exact:
+class ProbeResult:
     """The scores of a probe, and all that its panels need."""
 
     view: View
@@ -85,7 +85,7 @@ def probe_key(view: View, made: TokenizedProbe) -> RunKey:
     return result_key(run, "probe", *([request] if request else []), {"probe": made.spec.facts()})
 
 
-def exact(view: View, made: TokenizedProbe) -> Exact:
+def exact(view: View, made: TokenizedProbe) -> ProbeResult:
     """Score the probe, with progress on the page. Raises DashboardError, Cancelled."""
     pairs = Pairs.of_probe(made)
     found = view.wait(
@@ -93,11 +93,11 @@ def exact(view: View, made: TokenizedProbe) -> Exact:
         view.text("work.scores", count=len(made.prompts) * len(made.completions)),
         probe_key(view, made).digest,
     )
-    return Exact(view, made, probe_scores(made, found.total), found.seconds, found.way)
+    return ProbeResult(view, made, probe_scores(made, found.total), found.seconds, found.way)
 
 
 # -- what is shown -------------------------------------------------------------------------------------------------
-def panels(of: Exact) -> None:
+def panels(of: ProbeResult) -> None:
     """The part of the exact block that is chosen."""
     text = of.view.text
     look_at, pair_at = st.columns([1, 2], vertical_alignment="bottom")
@@ -105,7 +105,9 @@ def panels(of: Exact) -> None:
         look = choice_picker("bias_look", text("bias.look"), text=text, prefix="bias.looks")
     if look in ("pair", "templates"):
         with pair_at:
-            pair = turned(of.made, of.scores) if is_turned(of.made) else pair_picker(of.made, of.scores, of.view)
+            pair = (
+                transposed(of.made, of.scores) if is_transposed(of.made) else pair_picker(of.made, of.scores, of.view)
+            )
         (_pair if look == "pair" else _templates)(of, pair)
     elif look == "groups":
         _groups(of)
@@ -116,7 +118,7 @@ def panels(of: Exact) -> None:
 
 
 def _panel(
-    of: Exact, name: str, frame: pd.DataFrame, figure: Callable[..., Any], alt: dict[str, object], **asked: object
+    of: ProbeResult, name: str, frame: pd.DataFrame, figure: Callable[..., Any], alt: dict[str, object], **asked: object
 ) -> None:
     """A chart of the scores; `asked` is what tells it from others of its name."""
     view = of.view
@@ -135,7 +137,7 @@ def _panel(
     )
 
 
-def _pair(of: Exact, pair: Pair) -> None:
+def _pair(of: ProbeResult, pair: Pair) -> None:
     """Two groups: each completion's probability in both, and against the world."""
     text = of.view.text
     first, second = map(readable, pair.names)
@@ -155,14 +157,14 @@ def _pair(of: Exact, pair: Pair) -> None:
             _panel(of, "against_world", frame, figure, {"completions": completions}, **pair.asked)
 
 
-def _world(of: Exact) -> str:
+def _world(of: ProbeResult) -> str:
     """What the shares in the world are: of an own list nobody but its author knows."""
-    if of.made.spec.lexicon == OWN and not is_turned(of.made):
+    if of.made.spec.lexicon == OWN and not is_transposed(of.made):
         return of.view.text("bias.world_own")
     return of.view.text("bias.world_axis", year=str(occupations().year))
 
 
-def _templates(of: Exact, pair: Pair) -> None:
+def _templates(of: ProbeResult, pair: Pair) -> None:
     """How far the answer depends on the template."""
     text = of.view.text
     first, second = (name_label(name, TITLE_LENGTH) for name in pair.names)
@@ -176,7 +178,7 @@ def _templates(of: Exact, pair: Pair) -> None:
     _panel(of, "strip", strip, partial(strip_figure, strip), alt, **pair.asked)
 
 
-def _groups(of: Exact) -> None:
+def _groups(of: ProbeResult) -> None:
     """All groups: differences to a reference, distances, and how evenly each is spread."""
     text, scores = of.view.text, of.scores
     options = [MEAN, *map(str, range(len(scores.groups)))]
@@ -192,7 +194,7 @@ def _groups(of: Exact) -> None:
     frame = map_frame(scores, None if chosen == MEAN else int(chosen))
     alt: dict[str, object] = {"completions": len(scores.completions), "groups": len(scores.groups)}
     _panel(of, "bias_map", frame, partial(bias_map_figure, frame), alt, reference=chosen)
-    if is_turned(of.made):
+    if is_transposed(of.made):
         quiet(text("bias.no_distribution"))
         return
     groups = group_frame(scores)
@@ -210,7 +212,7 @@ def _groups(of: Exact) -> None:
     _table(of, "groups", groups)
 
 
-def _intersection(of: Exact) -> None:
+def _intersection(of: ProbeResult) -> None:
     """Difference in differences of the first two words of two slots."""
     text, probe = of.view.text, of.made.spec.probe
     slots = [at for at, words in enumerate(probe.words) if len(words) > 1]
@@ -230,14 +232,14 @@ def _intersection(of: Exact) -> None:
     _panel(of, "forest", frame, figure, {"rows": len(frame)}, by="completion", intersection=places)
 
 
-def _scores(of: Exact) -> None:
+def _scores(of: ProbeResult) -> None:
     """Every score as a table."""
     text = of.view.text
     section(text("bias.scores_title"), text("bias.scores_note"))
     _table(of, "scores", score_frame(of.scores))
 
 
-def _table(of: Exact, name: str, frame: pd.DataFrame) -> None:
+def _table(of: ProbeResult, name: str, frame: pd.DataFrame) -> None:
     view = of.view
     chart_panel(
         Panel(

@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from components.bias.pairs import groups_picker, is_turned
+from components.bias.pairs import groups_picker, is_transposed
 from components.bias.sampled import prompt_key, template_picker
 from components.charts.bias.gap import gap_figure, head_gap_figure
 from components.charts.bias.marks import signed
@@ -123,7 +123,7 @@ def panels(view: View, made: TokenizedProbe) -> None:
 
 def _groups(view: View, made: TokenizedProbe) -> tuple[int, int]:
     """The two groups that are compared."""
-    if not is_turned(made):
+    if not is_transposed(made):
         return groups_picker(made, view)[1][0]
     return (
         place_picker("bias_gap_first", view.text("bias.first"), made.group_names),

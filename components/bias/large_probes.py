@@ -44,7 +44,7 @@ def probe_job(view: View, made: TokenizedProbe) -> NDArray[np.float64] | None:
     """Draw the probe's job; the link needs no id: the same probe on the same model is the same job.
 
     Returns:
-        (prompt, completion) scores [nats] as `TokenizedProbe.arranged` takes them; ``None`` until all are there.
+        (prompt, completion) scores [nats] as `TokenizedProbe.by_template` takes them; ``None`` until all are there.
     """
     text = view.text
     section(text("bias_jobs.probe"), text("bias_jobs.probe_note"))

@@ -31,6 +31,7 @@ from dashboard.probes.matching import Matcher
 from dashboard.probes.pair_scores import Pairs, tokeniser
 from dashboard.probes.tokenized_probe import TokenizedProbe
 from dashboard.run_key import RunKey, result_key
+from dashboard.sampling.ranges import COUNTED_RANGES
 from dashboard.scripts.bias import sampled_script
 from dashboard.stats.counts import independence
 from dashboard.tokens import ISOLATE
@@ -62,7 +63,7 @@ class Drawn:
     @property
     def drawn(self) -> NDArray[np.int64]:
         """(group,) how many draws."""
-        return np.full(len(self.texts), self.column.rows)
+        return np.full(len(self.texts), self.column.num_return_sequences)
 
     @cached_property
     def counts(self) -> NDArray[np.int64]:
@@ -90,11 +91,17 @@ def panels(view: View, made: TokenizedProbe) -> None:
     request = GenerateRequest((column,))
     groups = made.shape[1]
     if not st.toggle(text("bias.draw"), key="bias_draw", help=text("bias.draw_help"), bind="query-params"):
-        quiet(text("bias.draw_size", texts=groups * column.rows, tokens=groups * column.rows * column.max_new_tokens))
+        quiet(
+            text(
+                "bias.draw_size",
+                texts=groups * column.num_return_sequences,
+                tokens=groups * column.num_return_sequences * column.max_new_tokens,
+            )
+        )
         return
     texts, seconds = view.wait(
         lambda job: _drawn(view, made, template, request, job),
-        text("work.drawing", count=groups * column.rows),
+        text("work.drawing", count=groups * column.num_return_sequences),
         result_key(probe_key(view, made), "draw", request, {"template": template}).digest,
     )
     of = Drawn(view, made, template, request, texts, seconds)
@@ -104,7 +111,9 @@ def panels(view: View, made: TokenizedProbe) -> None:
     else:
         shown = list(dict.fromkeys(" ".join(one.split()) for one in texts[0]))[:EXAMPLES]
         said = " · ".join(map(ISOLATE.format, shown))
-        advice(text("bias.none_found", texts=groups * column.rows, tokens=column.max_new_tokens, said=said))
+        advice(
+            text("bias.none_found", texts=groups * column.num_return_sequences, tokens=column.max_new_tokens, said=said)
+        )
 
 
 def template_picker(made: TokenizedProbe, view: View) -> int:
@@ -124,16 +133,24 @@ def _column(view: View, made: TokenizedProbe) -> Column:
         new = integer_picker("bias_new", text("bias.new"), 50, min(longest, 50), low=1)
     with t_at:
         temperature = number_picker(
-            "bias_temperature", "temperature", 0.05, 10.0, 1.0, help_text=text("parameter.temperature.meaning")
+            "bias_temperature",
+            "temperature",
+            *COUNTED_RANGES["temperature"],
+            1.0,
+            help_text=text("parameter.temperature.meaning"),
         )
     with k_at:
-        top_k = number_picker("bias_top_k", "top_k", 0, 100_000, 0, help_text=text("parameter.top_k.meaning"))
+        top_k = number_picker(
+            "bias_top_k", "top_k", *COUNTED_RANGES["top_k"], 0, help_text=text("parameter.top_k.meaning")
+        )
     with p_at:
-        top_p = number_picker("bias_top_p", "top_p", 0.05, 1.0, 1.0, help_text=text("parameter.top_p.meaning"))
+        top_p = number_picker(
+            "bias_top_p", "top_p", *COUNTED_RANGES["top_p"], 1.0, help_text=text("parameter.top_p.meaning")
+        )
     with seed_at:
         seed = integer_picker("bias_seed", "seed", 999_999_999, 42, help_text=text("parameter.seed.meaning"))
     settings = replace(PURE, temperature=temperature, top_k=int(top_k), top_p=top_p)
-    return Column(settings, rows=rows, max_new_tokens=new, seed=seed)
+    return Column(settings, num_return_sequences=rows, max_new_tokens=new, seed=seed)
 
 
 def _share_of(progress: Callable[[float], None], part: int, parts: int) -> Callable[[float], None]:
@@ -149,7 +166,7 @@ def _drawn(
     for group in range(groups):
         within = CallControl(job.cancel, _share_of(job.progress, group, groups), job.on_queue)
         key = prompt_key(view, made, template * groups + group)
-        own = replace(request, first_row=group * request.columns[0].rows)
+        own = replace(request, first_row=group * request.columns[0].num_return_sequences)
         generated = view.engine.generate(key, own, within).whole()
         seconds += generated.seconds
         # decoded behind the prompt and cut off from it: some decoders drop a text's leading space
@@ -223,7 +240,7 @@ def _charts(of: Drawn) -> None:
     frame = sampled_frame(of.counts, of.drawn, names, completions, probs)
     if probs is not None:
         quiet(text("bias.covers", covered=int(frame["covered"].sum()), count=len(frame)))
-    key, rows = probe_key(view, made), of.column.rows
+    key, rows = probe_key(view, made), of.column.num_return_sequences
     first_rows = [group * rows for group in range(len(names))]
     strip = [
         text("bias.drawn", n=rows),
@@ -233,7 +250,7 @@ def _charts(of: Drawn) -> None:
         *model_facts(view, of.seconds, key),
     ]
     script = partial(
-        sampled_script, view.card, made=made, request=of.request, template=of.template, first_rows=first_rows
+        sampled_script, view.card, probe=made, request=of.request, template=of.template, first_rows=first_rows
     )
     common: dict[str, Any] = {"key": key, "text": text, "script": script, "strip": strip}
     shown = partial(sampled_figure, frame, text=text, theme=view.theme)

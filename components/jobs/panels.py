@@ -105,7 +105,7 @@ def _followed(drawn: JobStatus, view: View) -> None:
 def _state(job_id: str) -> tuple[object, ...]:
     """What `_live` shows; another one when there is something new. Raises JobUnknown, JobDamaged."""
     status = job_runner().status(job_id)
-    return status.live, status.state, status.share, status.done, status.before
+    return status.live, status.state, status.share, status.done, status.queue_position
 
 
 def _live(drawn: JobStatus, view: View) -> None:
@@ -127,7 +127,7 @@ def _line(status: JobStatus, text: Catalogue) -> str:
     parts = [text(f"bias_jobs.states.{status.state}"), text("bias_jobs.done", done=status.done, items=status.items)]
     if status.live:
         left = status.seconds_left
-        parts.append(text("bias_jobs.before", count=status.before) if status.before else "")
+        parts.append(text("bias_jobs.before", count=status.queue_position) if status.queue_position else "")
         parts.append(
             text("bias_jobs.left_unknown") if math.isnan(left) else text("bias_jobs.left", time=duration(text, left))
         )

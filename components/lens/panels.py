@@ -19,7 +19,7 @@ from components.shell.view import View, run_facts
 from dashboard.engine.api.lens import AttributionRequest, Lens, LensRequest
 from dashboard.frames.lens import heads_frame, lens_frame, parts_frame, trajectory_frame
 from dashboard.run_key import result_key
-from dashboard.scripts import build
+from dashboard.scripts.prediction import attribution_script, lens_script
 from dashboard.tokens import Token, visible
 
 FOLLOW = "next_token_follow"
@@ -90,7 +90,7 @@ def trajectories(view: View, pos: int, pins: tuple[int, ...], *, value: str, hal
             text=text,
             figure=partial(trajectories_figure, frame, value=value, text=text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda key: build.lens_script(view.card, key, request, chart="trajectories"),
+            script=lambda key: lens_script(view.card, key, request, chart="trajectories"),
             strip=_strip(view, found.error),
             alt={"pos": pos, "count": len(shown.ids)},
             suffix=f"pos{pos}",
@@ -150,7 +150,7 @@ def lens_map(view: View, pos: int, followed: Token, *, half: bool) -> None:
                     lens_figure, frame, value=value, vocab=view.card.vocab, text=text, theme=view.theme, pos=pos
                 ),
                 frame=lambda: frame,
-                script=lambda key: build.lens_script(view.card, key, request, chart="lens"),
+                script=lambda key: lens_script(view.card, key, request, chart="lens"),
                 strip=_strip(view, found.error),
                 alt={"count": len(positions), "layers": view.card.layers},
                 suffix=f"pos{positions[0]}-{positions[-1]}",
@@ -233,7 +233,7 @@ def moved(view: View, pos: int, followed: Token) -> None:
             text=text,
             figure=partial(parts_figure, parts, text=text, theme=view.theme),
             frame=lambda: parts,
-            script=lambda key: build.attribution_script(view.card, key, pos, followed.id),
+            script=lambda key: attribution_script(view.card, key, pos, followed.id),
             strip=strip,
             alt={"pos": pos},
             suffix=f"pos{pos}-id{followed.id}",
@@ -251,7 +251,7 @@ def moved(view: View, pos: int, followed: Token) -> None:
             text=text,
             figure=partial(heads_moved_figure, heads, text=text, theme=view.theme),
             frame=lambda: heads,
-            script=lambda key: build.attribution_script(view.card, key, pos, followed.id, layer=layer),
+            script=lambda key: attribution_script(view.card, key, pos, followed.id, layer=layer),
             strip=strip,
             alt={"pos": pos, "layer": layer},
             suffix=f"pos{pos}-id{followed.id}-L{layer}",

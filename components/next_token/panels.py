@@ -25,7 +25,7 @@ from dashboard.engine.api.prediction import PositionTable
 from dashboard.errors import TokenizerFailed
 from dashboard.frames.next_token import candidates_frame, position_frame, prompt_score
 from dashboard.i18n import Catalogue
-from dashboard.scripts import build
+from dashboard.scripts.prediction import candidates_script, position_script
 from dashboard.tokens import ISOLATE, Token, visible, visible_text
 
 PINS = "next_token_pins"
@@ -208,9 +208,7 @@ def candidates(view: View, bars: Bars) -> None:
                 settings=acts,
             ),
             frame=lambda: frame,
-            script=lambda key: build.candidates_script(
-                view.card, key, bars.pos, bars.k, pins=bars.pins, settings=settings
-            ),
+            script=lambda key: candidates_script(view.card, key, bars.pos, bars.k, pins=bars.pins, settings=settings),
             strip=[
                 text("strip.exact"),
                 text("next_token.formula"),
@@ -248,9 +246,7 @@ def _effect(view: View, processed: Processed) -> str:
 
 def _effective(settings: DecodeSettings) -> str:
     """The settings as a call of ``generate`` would state them."""
-    named = {"no_repeat_ngram": "no_repeat_ngram_size"}
-    own = {name: value for name, value in asdict(settings).items() if name != "model_rules"}
-    return ", ".join(f"{named.get(name, name)}={value!r}" for name, value in own.items())
+    return ", ".join(f"{name}={value!r}" for name, value in asdict(settings).items() if name != "model_rules")
 
 
 def positions(view: View, table: PositionTable) -> None:
@@ -266,7 +262,7 @@ def positions(view: View, table: PositionTable) -> None:
             text=text,
             figure=None,
             frame=lambda: frame,
-            script=lambda key: build.position_script(view.card, key),
+            script=lambda key: position_script(view.card, key),
             strip=[text("strip.exact"), *run_facts(view)],
         )
     )

@@ -18,7 +18,7 @@ from components.shell.messages import notice
 from components.shell.view import View
 from components.shell.waiting import News
 from dashboard.engine.api.engine import Engine
-from dashboard.engine.api.generation import Generated, GenerateRequest, Output, Step
+from dashboard.engine.api.generation import Column, Generated, GenerateRequest, Output, Step
 from dashboard.engine.api.model import CallControl
 from dashboard.errors import Busy, Cancelled
 from dashboard.i18n import Catalogue
@@ -31,6 +31,16 @@ QUIET_SECONDS = 0.5
 """Work shorter than this is waited for: a flash would only distract."""
 ALONE_SECONDS = 10.0
 """Work whose page was left or closed for so long is stopped."""
+SETTINGS_IN_LINKS = (
+    *(("do_sample", "do_sample"), ("temperature", "temperature"), ("top_k", "top_k"), ("top_p", "top_p")),
+    *(("min_p", "min_p"), ("typical_p", "typical_p"), ("repetition_penalty", "repetition_penalty")),
+    ("no_repeat_ngram", "no_repeat_ngram_size"),
+)
+COLUMN_IN_LINKS = (
+    *(("rows", "num_return_sequences"), ("max_new_tokens", "max_new_tokens"), ("num_beams", "num_beams")),
+    *(("length_penalty", "length_penalty"), ("stop", "stop_strings"), ("seed", "seed")),
+)
+"""(name that links know, attribute) of decode settings and of a column: a link stays what it is."""
 _WORK = "_sampling_work_"
 _PAGE = "_sampling_page"
 
@@ -138,9 +148,19 @@ def page_turned(slug: str) -> None:
 
 def name_of(key: RunKey, request: GenerateRequest) -> str:
     """Twelve hex digits that stand for the texts of a request, on any server: no versions in them."""
-    # links that were made before there was this setting stand for the same texts
-    asked = f"{key.model} {key.template} {key.token_ids} {request}".replace(", model_rules=True)", ")")
-    return hashlib.sha256(asked.encode()).hexdigest()[:12]
+    columns = ", ".join(map(_column_in_link, request.columns)) + "," * (len(request.columns) == 1)
+    texts = f"columns=({columns}), forced={request.forced}, first_row={request.first_row}"
+    named = f"{key.model} {key.template} {key.token_ids} GenerateRequest({texts})"
+    return hashlib.sha256(named.encode()).hexdigest()[:12]
+
+
+def _column_in_link(column: Column) -> str:
+    """Every setting by the name that links know it by; links are older than model rules, which act where none say."""
+    values = [(name, getattr(column.settings, own)) for name, own in SETTINGS_IN_LINKS]
+    values += [] if column.settings.model_rules else [("model_rules", False)]
+    settings = ", ".join(f"{name}={value!r}" for name, value in values)
+    rest = ", ".join(f"{name}={getattr(column, own)!r}" for name, own in COLUMN_IN_LINKS)
+    return f"Column(settings=DecodeSettings({settings}), {rest})"
 
 
 def make(engine: Engine, key: RunKey, request: GenerateRequest, forks: Sequence[Fork], work: Work) -> Made:

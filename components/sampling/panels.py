@@ -22,6 +22,7 @@ from dashboard.engine.api.generation import Column, assembled
 from dashboard.export import csv_bytes, jsonl_bytes
 from dashboard.frames.sampling import generated_ids, sequence_frame, token_frame, token_records
 from dashboard.i18n import Catalogue
+from dashboard.parsing.unreadable import Unreadable
 from dashboard.sampling import forks as forking
 from dashboard.scripts.sampling import texts_script
 
@@ -103,8 +104,8 @@ def _forks(view: View) -> tuple[forking.Fork, ...]:
     link.text_state(FORKS, "")
     try:
         found = forking.read(st.session_state[FORKS])
-    except ValueError as error:
-        link.drop(link.Dropped(FORKS, st.session_state[FORKS][:40], "why", (("why", str(error)),)))
+    except Unreadable as error:
+        link.drop(link.Dropped(FORKS, st.session_state[FORKS][:40], "why", (("why", error.message),)))
         st.session_state[FORKS], found = "", ()
     link.text_written(FORKS, "")
     if found:

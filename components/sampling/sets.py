@@ -24,7 +24,8 @@ from components.shell.pickers import choice_picker
 from components.shell.view import View
 from dashboard.engine.api.generation import Column, GenerateRequest
 from dashboard.frames.sampling_sets import answer_frame, length_frame, set_frame, sweep_frame, written
-from dashboard.sampling.columns import RANGES, ColumnSpec, Unreadable, changed, impossible
+from dashboard.parsing.unreadable import Unreadable
+from dashboard.sampling.columns import RANGES, ColumnSpec, changed, impossible
 from dashboard.scripts.sampling import sets_script, sweep_script
 
 ENOUGH = 20
@@ -47,7 +48,7 @@ def sets(view: View, columns: Columns, made: Made) -> None:
     """The four charts of sets, when there are texts enough."""
     text, found = view.text, made.generated
     section(text("sampling.sets"), text("sampling.sets_note"))
-    if not any(column.rows >= ENOUGH for column in columns.request.columns if drawn(column)):
+    if not any(column.num_return_sequences >= ENOUGH for column in columns.request.columns if drawn(column)):
         quiet(text("sampling.sets_few", enough=ENOUGH))
         st.button(text("sampling.sets_more", enough=ENOUGH), key="sampling_more", on_click=_more, args=(columns,))
         return
@@ -89,7 +90,7 @@ def _panel(
 
 def _least(columns: Columns) -> int:
     """Texts of the smallest drawn column."""
-    return min(column.rows for column in columns.request.columns if drawn(column))
+    return min(column.num_return_sequences for column in columns.request.columns if drawn(column))
 
 
 def drawn(column: Column) -> bool:

@@ -21,7 +21,7 @@ from dashboard.engine.api.generation import FLOAT_NOISE, GenerateRequest, Output
 from dashboard.i18n import Catalogue
 from dashboard.sampling.columns import ColumnSpec, impossible
 from dashboard.sampling.forks import Fork
-from dashboard.sampling.word_diff import differing, parting
+from dashboard.sampling.word_diff import differing, first_difference
 from dashboard.tokens import Token, visible
 
 SHOWN_ROWS = 20
@@ -192,7 +192,7 @@ class _Writer:
             for step, differs in enumerate(differing(pieces, other)):
                 if differs:
                     marks[step].append("differs")
-            first = parting(output.ids.tolist(), baseline.ids.tolist())
+            first = first_difference(output.ids.tolist(), baseline.ids.tolist())
             if first is not None:
                 marks[first].append("parted")
         return [" ".join(one) for one in marks]

@@ -336,7 +336,7 @@ class LocalEngine:
     # -- texts ----------------------------------------------------------------------------------------------------
     def generation_cost(self, key: RunKey, request: GenerateRequest) -> GenerationCost:
         """See `Engine.generation_cost`."""
-        tokens = sum(column.rows * column.max_new_tokens for column in request.columns)
+        tokens = sum(column.num_return_sequences * column.max_new_tokens for column in request.columns)
         with self._leased(key.model) as ready:
             ready.reader.vocabulary.check(key.token_ids)
             card, longest = ready.card, max(column.max_new_tokens for column in request.columns)
@@ -351,7 +351,7 @@ class LocalEngine:
                     needed=round(nbytes / 1e6),
                     allowed=round(self._settings.run_bytes / 1e6),
                 )
-            together = sum(column.rows for column in request.columns if column.num_beams == 1)
+            together = sum(column.num_return_sequences for column in request.columns if column.num_beams == 1)
             steps = [longest * ready.step_seconds(together)] if together else []
             searches = [column for column in request.columns if column.num_beams > 1]
             steps += [column.max_new_tokens * ready.step_seconds(column.num_beams) for column in searches]
@@ -382,7 +382,9 @@ class LocalEngine:
                 ready.writer, key.token_ids, request, DeviceTurn(self._device, control), on_step
             )
             if pace:
-                ready.step_pace.add(sum(column.rows for column in request.columns if column.num_beams == 1), pace)
+                ready.step_pace.add(
+                    sum(column.num_return_sequences for column in request.columns if column.num_beams == 1), pace
+                )
         if not made.unfinished:
             self._results.keep((key, request), made, TOKEN_BYTES * sum(len(output.ids) for output in made.outputs))
         return made
@@ -504,7 +506,8 @@ def _cached_bytes(ready: ReadyModel, prompt: int, request: GenerateRequest) -> i
     # every row has a copy of the prompt, or gets one on its way
     alone = way.kind is not SharedPrefix or way.crosses(prompt, prompt + longest)
     cached = sum(
-        max(column.rows, column.num_beams) * (column.max_new_tokens + prompt * (alone or column.num_beams > 1))
+        max(column.num_return_sequences, column.num_beams)
+        * (column.max_new_tokens + prompt * (alone or column.num_beams > 1))
         for column in request.columns
     )
     return cached * 2 * card.layers * card.kv_heads * card.head_dim * ready.writer.model.dtype.itemsize
@@ -513,7 +516,7 @@ def _cached_bytes(ready: ReadyModel, prompt: int, request: GenerateRequest) -> i
 def _logit_bytes(ready: ReadyModel, request: GenerateRequest) -> int:
     """Logits of a step of all rows, and what draws and searches work in; a search keeps the scores of every step."""
     vocab, own = ready.card.vocab, ready.writer.model.dtype.itemsize
-    together = [column.rows for column in request.columns if column.num_beams == 1]
+    together = [column.num_return_sequences for column in request.columns if column.num_beams == 1]
     drawn = sum(min(rows, rows_at_once(vocab)) for rows in together)
     # the model's own, and in float32 where they are not
     logits = sum(together) * (4 + own * (own != 4))

@@ -62,7 +62,7 @@ class ProbeScores:
         chosen = tuple(self.groups[place] for place in places)
         return replace(self, log_prob=self.log_prob[:, list(places)], groups=chosen)
 
-    def turned(self, world: Floats | None = None) -> ProbeScores:
+    def transposed(self, world: Floats | None = None) -> ProbeScores:
         """The same with groups and completions changed over: "she" against "he" behind every occupation.
 
         A row is then what was a group. Its scores are of one word behind many prompts, no distribution: the tables of

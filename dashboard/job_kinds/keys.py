@@ -1,4 +1,4 @@
-"""What a job's numbers are of: the model and versions of its specification, and what it would cost."""
+"""Keys of a job: the model and versions that its numbers come from; and what the job would cost."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def sampled_cost(spec: JobSpec, cost: Callable[[Sequence[Any]], ScoreCost]) -> S
         cost: of the items of one chunk.
     """
     places = sorted({at * (spec.chunks - 1) // (SAMPLED - 1) for at in range(SAMPLED)})
-    found = [(len(spec.items_of(at)), cost(spec.items_of(at))) for at in places]
-    share = len(spec.items) / sum(items for items, _ in found)
-    tokens = round(share * sum(one.tokens for _, one in found))
-    return ScoreCost(tokens, share * sum(one.seconds for _, one in found))
+    costs = [(len(spec.items_of(at)), cost(spec.items_of(at))) for at in places]
+    share = len(spec.items) / sum(items for items, _ in costs)
+    tokens = round(share * sum(chunk.tokens for _, chunk in costs))
+    return ScoreCost(tokens, share * sum(chunk.seconds for _, chunk in costs))

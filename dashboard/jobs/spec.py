@@ -1,4 +1,4 @@
-"""What a job is: its full specification as plain data, and the id that is a hash of it."""
+"""JobSpec: the full specification of a job as plain data, and the id that is a hash of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ID = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True)
 class JobSpec:
-    """A kind of work, everything that changes its numbers, and the items to work off, in order.
+    """A kind of work, everything that changes its numbers, and its items in order.
 
     All of it is plain data (what JSON has); it is kept as JSON gives it back, so that work sees the same before and
     after a restart. Two equal specifications are one job; any change makes another.
@@ -40,9 +40,9 @@ class JobSpec:
     request: Mapping[str, Any] = field(repr=False)
     """Everything else that changes the numbers. May hold users' texts, as the items do: not in a repr, not in a log."""
     items: Sequence[Any] = field(repr=False)
-    """What is worked off; one is the unit of progress."""
+    """One is the unit of progress."""
     chunk: int = 16
-    """So many items are worked off and kept at once: at most so many are lost when the server ends."""
+    """Items computed and saved together: at most so many are lost when the server ends."""
 
     def __post_init__(self) -> None:
         """Make it plain."""

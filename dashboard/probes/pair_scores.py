@@ -1,4 +1,4 @@
-"""Scores of prompts with completions behind them: in one request where all share their tokens, else pair by pair."""
+"""Scores of every completion behind every prompt: one request where all share their tokens, else pair by pair."""
 
 from __future__ import annotations
 
@@ -36,20 +36,23 @@ class Pairs:
             rows: (prompt, completion); what cannot be scored is left out.
             boundary: as in `ScoreRequest`.
         """
-        scorable = np.array([[one.scorable for one in row] for row in rows])
+        scorable = np.array([[continuation.scorable for continuation in row] for row in rows])
         if scorable.all() and shared(rows, prompt_ids):
-            return cls(ScoreRequest(tuple(prompt_ids), tuple(one.scored for one in rows[0]), boundary), scorable)
-        pairs = [one for row in rows for one in row if one.scorable]
-        request = SentenceRequest(tuple(one.ids for one in pairs), tuple(one.given for one in pairs), boundary)
+            return cls(
+                ScoreRequest(tuple(prompt_ids), tuple(continuation.scored for continuation in rows[0]), boundary),
+                scorable,
+            )
+        pairs = [continuation for row in rows for continuation in row if continuation.scorable]
+        request = SentenceRequest(tuple(pair.ids for pair in pairs), tuple(pair.given for pair in pairs), boundary)
         return cls(request if pairs else None, scorable)
 
     @classmethod
-    def of_probe(cls, made: TokenizedProbe) -> Pairs:
+    def of_probe(cls, probe: TokenizedProbe) -> Pairs:
         """The pairs of a probe of which every pair was looked at."""
-        if made.own:
-            return cls.of(made.prompt_ids, made.own, made.spec.boundary)
-        scorable = np.ones((len(made.prompts), len(made.texts)), bool)
-        return cls(ScoreRequest(made.prompt_ids, made.completion_ids, made.spec.boundary), scorable)
+        if probe.by_prompt:
+            return cls.of(probe.prompt_ids, probe.by_prompt, probe.spec.boundary)
+        scorable = np.ones((len(probe.prompts), len(probe.texts)), bool)
+        return cls(ScoreRequest(probe.prompt_ids, probe.completion_ids, probe.spec.boundary), scorable)
 
     def cost(self, engine: Engine, key: RunKey) -> ScoreCost:
         """What `scores` would cost. Raises as `Engine.score_cost`."""

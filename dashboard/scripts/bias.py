@@ -1,4 +1,4 @@
-"""Scripts that make the charts of the Bias page again, as `dashboard.scripts.build` does those of the other pages.
+"""Scripts of the Bias page's charts: exact scores, counted texts, the gap by layer and by head, benchmarks.
 
 Prompts, words and file names are a person's own: they are written by `ascii` alone, and drawn literally.
 """
@@ -14,6 +14,7 @@ from dashboard.probes.tokenized_probe import TokenizedProbe
 from dashboard.run_key import RunKey
 from dashboard.scripts.build import Span, chart_script, stream_constants
 from dashboard.scripts.sampling import ONE_BY_ONE, WRITE, column_constants
+from dashboard.tokens import without_surrogates
 
 FROM_FILES = ("crows_pairs", "stereoset")
 """Benchmarks whose published file a script reads."""
@@ -29,7 +30,7 @@ EXAMPLE = {
 _NAMES = ("first", "second")
 
 
-def scores_script(card: ModelCard, key: RunKey, made: TokenizedProbe) -> str:
+def scores_script(card: ModelCard, key: RunKey, probe: TokenizedProbe) -> str:
     """Every completion's exact log-probability behind every group's prompt; neutral prompts are left out.
 
     The chart is the difference of each group to the mean of all groups, mean over templates.
@@ -37,25 +38,25 @@ def scores_script(card: ModelCard, key: RunKey, made: TokenizedProbe) -> str:
     Args:
         card: the model.
         key: the run; of its tokens nothing is read.
-        made: the probe.
+        probe: to be scored.
     """
-    places = _places(made)
+    places = _places(probe)
     constants = {
-        "TEMPLATES": [_text(template.text) for template in made.spec.probe.templates],
-        **_probe(made),
+        "TEMPLATES": [without_surrogates(template.text) for template in probe.spec.probe.templates],
+        **_probe(probe),
         "PROMPT_TEXTS": [
-            {"template": template, "group": group, "text": _text(made.prompts[at])}
+            {"template": template, "group": group, "text": without_surrogates(probe.prompts[at])}
             for at, (template, group) in enumerate(places)
         ],
     }
-    parts = ["ids_of", "likelihoods", *(["word", "word_ends"] if made.spec.boundary else []), "scores"]
+    parts = ["ids_of", "likelihoods", *(["word", "word_ends"] if probe.spec.boundary else []), "scores"]
     return chart_script(card, key, constants, parts, prompts=())
 
 
 def sampled_script(
     card: ModelCard,
     key: RunKey,
-    made: TokenizedProbe,
+    probe: TokenizedProbe,
     request: GenerateRequest,
     template: int,
     *,
@@ -69,7 +70,7 @@ def sampled_script(
     Args:
         card: the model.
         key: the run; of its tokens nothing is read.
-        made: the probe.
+        probe: to be scored.
         request: one column without beams.
         template: its place in the probe.
         first_rows: (group,) number of each group's first row, so that groups do not share their noise; none: the
@@ -80,14 +81,18 @@ def sampled_script(
     """
     if len(request.columns) != 1 or request.columns[0].num_beams > 1:
         raise ValueError(f"{len(request.columns)} columns, or beams: draws have to be of one column without beams")
-    _, groups, _ = made.shape
+    _, groups, _ = probe.shape
     rows = [int(row) for row in first_rows] or [request.first_row] * groups
     if len(rows) != groups:
         raise ValueError(f"{len(rows)} first rows of {groups} groups")
     constants = column_constants(request, ())
     del constants["FIRST_ROW"]
-    own = slice(template * groups, (template + 1) * groups)
-    constants |= {**_probe(made), "PROMPT_TEXTS": [_text(text) for text in made.prompts[own]], "FIRST_ROWS": rows}
+    of_template = slice(template * groups, (template + 1) * groups)
+    constants |= {
+        **_probe(probe),
+        "PROMPT_TEXTS": [without_surrogates(text) for text in probe.prompts[of_template]],
+        "FIRST_ROWS": rows,
+    }
     parts = ["ids_of", *WRITE, "word", "wilson", "sampled"]
     return chart_script(card, key, constants, parts, notes=ONE_BY_ONE, prompts=())
 
@@ -111,7 +116,7 @@ def gap_script(
         names: of the two.
         half_steps: after each attention too.
     """
-    constants = {"TOKEN": int(completion_id), "NAMES": [_text(name) for name in names]}
+    constants = {"TOKEN": int(completion_id), "NAMES": [without_surrogates(name) for name in names]}
     lens = {"POSITIONS": [-1], "HALF_STEPS": half_steps}
     parts = ["stream", "lens", "gap"]
     return chart_script(card, key, stream_constants(card) | constants | lens, parts, prompts=prompts)
@@ -138,7 +143,7 @@ def head_gap_script(
         "LAYERS": card.layers,
         "ATTENTION_HEADS": card.heads,
         "SPANS": [(int(start), int(stop)) for start, stop in spans],
-        "NAMES": [_text(name) for name in names],
+        "NAMES": [without_surrogates(name) for name in names],
     }
     return chart_script(card, key, constants, ["maps", "head_map", "head_gap"], attention=True, prompts=prompts)
 
@@ -168,7 +173,7 @@ def benchmark_script(card: ModelCard, key: RunKey, slug: str, file_name: str, pr
         constants["PAIRS"] = [dict(EXAMPLE)]
         notes = ["Its pairs are typed in: put those of the benchmark into PAIRS. They are not read from a file."]
         return chart_script(card, key, constants, [*parts, "total_effect"], notes=notes, prompts=())
-    constants["FILE_NAME"] = re.split(r"[/\\]", _text(file_name))[-1]
+    constants["FILE_NAME"] = re.split(r"[/\\]", without_surrogates(file_name))[-1]
     notes = ["It reads the benchmark's file, which you bring: set FILE_NAME to where it lies on your machine."]
     if slug == "stereoset":
         notes.append("Intervals that come of resampling are left out.")
@@ -176,23 +181,18 @@ def benchmark_script(card: ModelCard, key: RunKey, slug: str, file_name: str, pr
     return chart_script(card, key, constants, [*parts, *wilson, "benchmark", slug], notes=notes, prompts=())
 
 
-def _probe(made: TokenizedProbe) -> dict[str, object]:
+def _probe(probe: TokenizedProbe) -> dict[str, object]:
     """Groups and completions; `TEXTS` as they stand behind a prompt."""
-    probe = made.spec.probe
+    written = probe.spec.probe
     return {
-        "GROUPS": [_text(probe.group(group).name) for group in range(probe.groups)],
-        "COMPLETIONS": [_text(one.text) for one in made.completions],
-        "TEXTS": [_text(text) for text in made.texts],
-        "BOUNDARY": made.spec.boundary,
+        "GROUPS": [without_surrogates(written.group(group).name) for group in range(written.groups)],
+        "COMPLETIONS": [without_surrogates(completion.text) for completion in probe.completions],
+        "TEXTS": [without_surrogates(text) for text in probe.texts],
+        "BOUNDARY": probe.spec.boundary,
     }
 
 
-def _places(made: TokenizedProbe) -> list[tuple[int, int]]:
+def _places(probe: TokenizedProbe) -> list[tuple[int, int]]:
     """(template, group) of each prompt but the neutral ones, in order."""
-    templates, groups, _ = made.shape
+    templates, groups, _ = probe.shape
     return [(template, group) for template in range(templates) for group in range(groups)]
-
-
-def _text(text: str) -> str:
-    """`text` as the tokenizer gets it: lone surrogates become the replacement character."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,4 +1,4 @@
-"""Scripts that make the charts of the Sampling page again, as `dashboard.scripts.build` does those of the other pages.
+"""Scripts of the Sampling page's charts: texts, sets of texts, sweeps, compared settings, the two trees.
 
 Texts are written row by row, one after the other: a draw depends on (seed, row, step) alone, so they are the same.
 """
@@ -202,4 +202,4 @@ def _column(column: Column, rules: ModelRules) -> dict[str, object]:
     """All of a column in one dictionary, the model's own stop strings behind those of the column."""
     facts = asdict(column)
     settings: dict[str, object] = facts.pop("settings")
-    return settings | facts | {"stop": [*column.stop, *rules.stops(column.settings)]}
+    return settings | facts | {"stop_strings": [*column.stop_strings, *rules.stops(column.settings)]}

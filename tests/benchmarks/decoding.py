@@ -49,7 +49,7 @@ def plain_call(model: Any, ids: tuple[int, ...], column: Any, rows: int) -> None
     from dashboard.engine.generation.beams import generation_config
     from dashboard.engine.models.generation_config import without_rules
 
-    config = generation_config(replace(column, rows=rows), ())
+    config = generation_config(replace(column, num_return_sequences=rows), ())
     config.output_scores = False
     with torch.inference_mode():
         without_rules(model).generate(

@@ -65,7 +65,7 @@ def counts(engine, words, rows, seed):
     """(group, completion) of independent draws, each group with noise of its own."""
     found = np.zeros((len(words), 3), np.int64)
     for group, word in enumerate(words):
-        column = Column(DecodeSettings(), rows=rows, max_new_tokens=1, seed=seed)
+        column = Column(DecodeSettings(), num_return_sequences=rows, max_new_tokens=1, seed=seed)
         request = GenerateRequest((column,), first_row=group * rows)
         for output in engine.generate(key_behind(engine, word), request).outputs:
             found[group, int(output.ids[0]) - NURSE] += 1

@@ -153,8 +153,8 @@ def test_a_map_measures_from_a_group_or_from_the_mean_of_all():
 
 
 def test_turned_scores_compare_one_word_behind_every_group():
-    turned = BY_HAND.turned(np.array([0.5, 0.4]))
-    frame = completion_frame(turned, 0, 1)
+    transposed = BY_HAND.transposed(np.array([0.5, 0.4]))
+    frame = completion_frame(transposed, 0, 1)
     assert frame["completion"].tolist() == ["woman", "man"]
     assert (frame["first"][0], frame["second"][0]) == ("nurse", "engineer")
     expected = np.log(PROB[:, 0, 0] / PROB[:, 0, 1]).mean()

@@ -32,7 +32,7 @@ from dashboard.jobs.parquet_parts import PROVENANCE
 from dashboard.jobs.runner import JobRunner
 from dashboard.jobs.spec import JobSpec
 from dashboard.probes.spec import ProbeSpec
-from dashboard.probes.tokenized_probe import prepared
+from dashboard.probes.tokenized_probe import tokenize_probe
 from tests.made.jobs import LIMIT, made_spec, until
 
 MODEL = "local/tiny"
@@ -302,7 +302,7 @@ def test_another_prefix_token_is_another_job(tiny_engine, key, prefix):
 # -- large probes --------------------------------------------------------------------------------------------------
 def made_probe(engine, **changes):
     spec = dataclasses.replace(PROBE, **changes)
-    return prepared(spec, lambda texts, alone: engine.token_ids(MODEL, tuple(texts), alone=alone))
+    return tokenize_probe(spec, lambda texts, alone: engine.token_ids(MODEL, tuple(texts), alone=alone))
 
 
 @pytest.mark.parametrize("boundary", [True, False])
@@ -320,7 +320,7 @@ def test_a_probes_scores_are_those_of_plain_transformers(open_runner, tiny_engin
     mass = rows["boundary_log_mass_nats"].to_numpy().reshape(9, 3) if boundary else np.zeros((9, 3))
     np.testing.assert_allclose(scores, np.array(expected) + mass, rtol=0, atol=1e-3)
     assert (mass < 0).all() == boundary
-    assert made.arranged(scores)[0].shape == made.shape
+    assert made.by_template(scores)[0].shape == made.shape
 
 
 def test_scores_of_a_job_are_empty_where_it_has_not_been(open_runner, tiny_engine, key, tmp_path):

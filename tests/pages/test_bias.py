@@ -14,7 +14,7 @@ from components.shell.messages import percent
 from dashboard.i18n import Catalogue
 from dashboard.probes.presets import presets
 from dashboard.probes.spec import OWN, ProbeSpec, read
-from dashboard.probes.tokenized_probe import prepared
+from dashboard.probes.tokenized_probe import tokenize_probe
 from dashboard.view_state import pack, unpack
 from tests.pages.test_pages import words
 
@@ -351,7 +351,7 @@ def test_every_preset_can_be_tokenised_and_arranged(preset, tiny_settings):
     engine = LocalEngine(tiny_settings)
     spec = ProbeSpec.of(preset)
     assert read(spec.written()) == spec
-    made = prepared(spec, lambda texts, alone: engine.token_ids("local/tiny", tuple(texts), alone=alone))
+    made = tokenize_probe(spec, lambda texts, alone: engine.token_ids("local/tiny", tuple(texts), alone=alone))
     templates, groups, completions = made.shape
     log_p = np.arange(len(made.prompts) * completions, dtype=float).reshape(len(made.prompts), completions)
     scores = probe_scores(made, log_p)

@@ -281,7 +281,7 @@ def test_a_file_of_another_format_is_named_and_can_be_replaced(open_app, slug, n
 FACTS = {
     "BenchmarkColumnsMissing": ("benchmark", "missing", "found"),
     "BenchmarkLineInvalid": ("line", "benchmark", "column"),
-    "BenchmarkJsonInvalid": ("benchmark", "reason", "line"),
+    "BenchmarkJsonInvalid": ("benchmark", "reason"),
     "BenchmarkSideUnknown": ("name", "benchmark"),
     "BenchmarkEmpty": ("benchmark", "example"),
     "BenchmarkUnpaired": ("file",),

@@ -112,6 +112,27 @@ def test_what_no_page_could_show_is_named_and_the_page_stands(open_page, slug, n
     assert f"{name}" in words(at).partition(Catalogue("en")("link.dropped"))[2]
 
 
+@pytest.mark.parametrize(
+    ("slug", "name", "value", "why"),
+    [
+        ("sampling", "sampling_forks", "1.0.x", ("sampling.unreadable.fork", {"part": "1.0.x"})),
+        ("sampling", "sampling_columns", "[", ("json.syntax", {"line": 1, "character": 2})),
+        ("bias", "bias_probe", "{", ("json.syntax", {"line": 1, "character": 2})),
+        ("bias", "bias_probe", "abc", ("link.packed", {})),
+        (
+            "bias",
+            "bias_probe",
+            probe("x").replace('"occupations"', '"x"'),
+            ("probes.unreadable.lexicon", {"name": "x"}),
+        ),
+    ],
+)
+def test_why_a_value_is_not_used_is_said_in_the_pages_language(open_page, slug, name, value, why):
+    at = open_page(slug, {"lang": "es", name: value})
+    message, facts = why
+    assert Catalogue("es")(message, **facts) in words(at)
+
+
 @pytest.mark.parametrize("slug", SLUGS)
 def test_a_link_that_changes_in_an_open_session_takes_no_page_down(open_page, slug):
     at = open_page(slug, {"prompt": "zebra lamp"})

@@ -330,9 +330,18 @@ def test_tokens_are_coloured_by_what_is_asked_for(tiny_settings):
 
 def test_links_made_before_models_had_rules_make_their_texts_again():
     """The name of texts in a link, as it was when such links were made."""
-    drawn = Column(DecodeSettings(temperature=0.7, top_p=0.9), rows=3, seed=4)
+    drawn = Column(DecodeSettings(temperature=0.7, top_p=0.9), num_return_sequences=3, seed=4)
     columns = drawn, Column(DecodeSettings(do_sample=False))
     key = RunKey("m", "r", "float32", "cpu", "raw", (1, 2, 3), "5", "2")
     assert generation_task.name_of(key, GenerateRequest(columns)) == "0ebc98e8e4da"
     without = replace(columns[1], settings=DecodeSettings(do_sample=False, model_rules=False))
     assert generation_task.name_of(key, GenerateRequest((columns[0], without))) != "0ebc98e8e4da"
+
+
+def test_a_name_in_a_link_holds_settings_as_they_were_called_when_links_began():
+    settings = DecodeSettings(False, 0.7, 5, no_repeat_ngram_size=2, model_rules=False)
+    beams = Column(settings, num_return_sequences=3, num_beams=2, stop_strings=("a'b", "\n"), seed=7)
+    key = RunKey("m", "r", "float32", "cpu", "raw", (1, 2, 3), "5", "2")
+    assert generation_task.name_of(key, GenerateRequest((beams,))) == "27e9ab497fd7"
+    two = GenerateRequest((beams, Column(DecodeSettings())), (4, 5), 3)
+    assert generation_task.name_of(key, two) == "e9673e2e07f6"

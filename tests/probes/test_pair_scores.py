@@ -24,7 +24,7 @@ from dashboard.probes import tokenized_probe as preparing
 from dashboard.probes.continuations import Continuation
 from dashboard.probes.pair_scores import Pairs, tokeniser
 from dashboard.probes.spec import ProbeSpec
-from dashboard.probes.tokenized_probe import prepared
+from dashboard.probes.tokenized_probe import tokenize_probe
 from dashboard.scripts.bias import benchmark_script, scores_script
 from dashboard.settings import Settings
 from tests.made.tokenizer_zoo import KINDS, saved, tokenizer_of
@@ -106,7 +106,7 @@ def table(name, folder, made):
 @pytest.mark.parametrize("name", NAMES)
 def test_scores_are_those_of_prompt_and_completion_as_one_text(name, engine, opened):
     model, key, folder = opened(name)
-    made = prepared(SPEC, tokeniser(engine, model))
+    made = tokenize_probe(SPEC, tokeniser(engine, model))
     found = Pairs.of_probe(made).scores(engine, key)
     np.testing.assert_allclose(found.log_p, table(name, folder, made), atol=1e-3)
     assert found.lengths.shape == found.log_p.shape
@@ -114,7 +114,7 @@ def test_scores_are_those_of_prompt_and_completion_as_one_text(name, engine, ope
 
 def test_where_a_prompt_ends_otherwise_its_pairs_are_scored_one_by_one_and_it_is_said(engine, opened):
     model, key, folder = opened("added tokens")
-    made = prepared(UNEVEN, tokeniser(engine, model))
+    made = tokenize_probe(UNEVEN, tokeniser(engine, model))
     pairs = Pairs.of_probe(made)
     assert isinstance(pairs.request, SentenceRequest)
     np.testing.assert_allclose(pairs.scores(engine, key).log_p, table("added tokens", folder, made), atol=1e-3)
@@ -129,7 +129,7 @@ def test_where_a_prompt_ends_otherwise_its_pairs_are_scored_one_by_one_and_it_is
 )
 def test_a_job_and_a_script_give_the_pages_scores(name, spec, engine, opened, tmp_path, monkeypatch):
     model, key, folder = opened(name)
-    made = prepared(spec, tokeniser(engine, model))
+    made = tokenize_probe(spec, tokeniser(engine, model))
     page = Pairs.of_probe(made).scores(engine, key)
     job = probe_spec(made, key)
     rows = run_probe(engine, job, job.items, CallControl())
@@ -145,9 +145,9 @@ def test_a_job_and_a_script_give_the_pages_scores(name, spec, engine, opened, tm
 
 def test_the_end_of_the_word_is_added_pair_by_pair_too(engine, opened):
     model, key, _ = opened("added tokens")
-    uneven = prepared(dataclasses.replace(UNEVEN, boundary=True), tokeniser(engine, model))
+    uneven = tokenize_probe(dataclasses.replace(UNEVEN, boundary=True), tokeniser(engine, model))
     found = Pairs.of_probe(uneven).scores(engine, key)
-    last = uneven.own[1][2]
+    last = uneven.by_prompt[1][2]
     alone = engine.score(key, ScoreRequest((last.ids[: last.given],), (last.scored,), True))
     assert found.total[1, 2] == pytest.approx(float(alone.log_p[0, 0] + alone.boundary_log_mass[0, 0]), abs=1e-4)
 
@@ -155,7 +155,7 @@ def test_the_end_of_the_word_is_added_pair_by_pair_too(engine, opened):
 def test_of_a_probe_with_more_pairs_than_are_looked_at_the_job_finds_each_pairs_tokens(engine, opened, monkeypatch):
     model, key, folder = opened("added tokens")
     monkeypatch.setattr(preparing, "MOST_PAIRS", 1)
-    made = prepared(UNEVEN, tokeniser(engine, model))
+    made = tokenize_probe(UNEVEN, tokeniser(engine, model))
     assert not made.whole
     job = probe_spec(made, key)
     rows = run_probe(engine, job, job.items, CallControl())
@@ -186,13 +186,15 @@ def test_pairs_without_a_probability_are_no_scores(engine, opened):
 def test_a_probe_leaves_out_what_has_no_probability_and_says_why():
     spec = ProbeSpec(("{g}",), ("",), (("g", "a, z"),), "own", own="b\nc", article=False, boundary=False)
     tokens = {"a": (1,), "z": (7,), "a b": (1, 2), "z b": (7, 2), "a c": (3,), "z c": (7, 4)}
-    made = prepared(spec, lambda texts, alone: [tokens.get(text, (9,)) for text in texts])
+    made = tokenize_probe(spec, lambda texts, alone: [tokens.get(text, (9,)) for text in texts])
     assert made.texts == (" b",)
     assert dict(made.findings)["no_beginning"] == ("c",)
     with pytest.raises(NothingToScore):
-        prepared(dataclasses.replace(spec, own="c"), lambda texts, alone: [tokens.get(text, (9,)) for text in texts])
+        tokenize_probe(
+            dataclasses.replace(spec, own="c"), lambda texts, alone: [tokens.get(text, (9,)) for text in texts]
+        )
     with pytest.raises(PromptEmpty):
-        prepared(spec, lambda texts, alone: [() for _ in texts])
+        tokenize_probe(spec, lambda texts, alone: [() for _ in texts])
 
 
 # -- tokens that the model has no embedding for --------------------------------------------------------------------

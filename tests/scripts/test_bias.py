@@ -18,7 +18,7 @@ from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.probes.lexicon import Completion
 from dashboard.probes.spec import OWN, ProbeSpec
 from dashboard.probes.templates import Part, Probe, Template
-from dashboard.probes.tokenized_probe import TokenizedProbe, prepared
+from dashboard.probes.tokenized_probe import TokenizedProbe, tokenize_probe
 from dashboard.scripts import bias as scripts
 from dashboard.settings import BUNDLED
 from dashboard.stats.benchmarks import Scored, crows_pairs, stereoset, total_effect
@@ -56,7 +56,7 @@ def tiny(tiny_settings):
 
 
 def of_probe(engine, model, spec):
-    made = prepared(spec, lambda texts, alone: engine.token_ids(model, tuple(texts), alone=alone))
+    made = tokenize_probe(spec, lambda texts, alone: engine.token_ids(model, tuple(texts), alone=alone))
     key = engine.run_key(model, engine.tokenize(model, "x", chat=False))
     ids = tuple(itertools.chain(*made.prompt_ids, *made.completion_ids))
     return engine, engine.describe(model), dataclasses.replace(key, token_ids=ids), made
@@ -79,7 +79,7 @@ def exact(engine, key, made):
     """(template, group, completion) as the page shows them."""
     found = engine.score(key, ScoreRequest(made.prompt_ids, made.completion_ids, made.spec.boundary))
     mass = found.boundary_log_mass if made.spec.boundary else 0
-    return made.arranged(found.log_p.astype(float) + mass)[0]
+    return made.by_template(found.log_p.astype(float) + mass)[0]
 
 
 SCRIPTS = {
@@ -410,7 +410,7 @@ def test_prompts_words_and_file_names_are_data_and_never_code(tiny, text):
     def made(own_key, words):
         probe = hostile_probe(words)
         yield scripts.scores_script(card, own_key, probe)
-        request = GenerateRequest((dataclasses.replace(DRAWS.columns[0], stop=(words,)),))
+        request = GenerateRequest((dataclasses.replace(DRAWS.columns[0], stop_strings=(words,)),))
         yield scripts.sampled_script(card, own_key, probe, request, 0)
         yield scripts.gap_script(card, own_key, probe.prompt_ids, 3, names=(words, words))
         yield scripts.head_gap_script(card, own_key, probe.prompt_ids, ((0, 1), (0, 1)), names=(words, words))
@@ -424,7 +424,7 @@ def test_prompts_words_and_file_names_are_data_and_never_code(tiny, text):
     scores = constants_of(found[0])
     assert scores["PROMPT_TEXTS"][0] == {"template": 0, "group": 0, "text": text}
     assert (scores["TEMPLATES"], scores["TEXTS"][0], scores["GROUPS"][0]) == ([text], f" {text}", text)
-    assert constants_of(found[1])["COLUMNS"][0]["stop"] == [text]
+    assert constants_of(found[1])["COLUMNS"][0]["stop_strings"] == [text]
     assert constants_of(found[2])["NAMES"] == [text, text]
     assert text.endswith(constants_of(found[4])["FILE_NAME"])
 
@@ -465,7 +465,7 @@ def test_what_cannot_be_made_again_is_our_mistake(tiny):
     _, card, key, made = tiny
     with pytest.raises(ValueError, match="not in"):
         scripts.benchmark_script(card, key, "bbq", "x", 0)
-    beams = GenerateRequest((dataclasses.replace(DRAWS.columns[0], num_beams=3, rows=2),))
+    beams = GenerateRequest((dataclasses.replace(DRAWS.columns[0], num_beams=3, num_return_sequences=2),))
     for request in (beams, GenerateRequest(DRAWS.columns * 2)):
         with pytest.raises(ValueError, match="one column"):
             scripts.sampled_script(card, key, made, request, 0)

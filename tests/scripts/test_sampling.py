@@ -29,8 +29,8 @@ COLUMNS = {
     "nucleus, penalty": Column(
         DecodeSettings(temperature=0.7, top_p=0.9, repetition_penalty=1.3), 3, 20, seed=2**64 - 1
     ),
-    "greedy, n-gram": Column(DecodeSettings(do_sample=False, repetition_penalty=1.5, no_repeat_ngram=2), 1, 20),
-    "typical, stop": Column(DecodeSettings(typical_p=0.9), 3, 20, stop=("hnen", "% d"), seed=3),
+    "greedy, n-gram": Column(DecodeSettings(do_sample=False, repetition_penalty=1.5, no_repeat_ngram_size=2), 1, 20),
+    "typical, stop": Column(DecodeSettings(typical_p=0.9), 3, 20, stop_strings=("hnen", "% d"), seed=3),
     "min_p": Column(DecodeSettings(min_p=0.1, top_k=50), 3, 20, seed=9),
     "flat": Column(DecodeSettings(temperature=50.0), 8, 20, seed=25),
     "beams": BEAMS,
@@ -41,7 +41,9 @@ COLUMNS = {
     "beams, a candidate that ends": Column(DecodeSettings(temperature=50.0), 6, 8, num_beams=10, seed=4),
     "beams, one token": Column(DecodeSettings(do_sample=False), 3, 1, num_beams=3),
     "beams, dropped rows": Column(DecodeSettings(temperature=0.002, top_k=5), 8, 5, num_beams=8),
-    "beams, stop": Column(DecodeSettings(do_sample=False, no_repeat_ngram=1), 3, 12, num_beams=3, stop=("sto",)),
+    "beams, stop": Column(
+        DecodeSettings(do_sample=False, no_repeat_ngram_size=1), 3, 12, num_beams=3, stop_strings=("sto",)
+    ),
 }
 NAMES = tuple(COLUMNS)
 REQUEST = GenerateRequest(tuple(COLUMNS.values()))
@@ -61,7 +63,7 @@ SETTINGS = CompareRequest(
         DecodeSettings(),
         DecodeSettings(temperature=0.5, top_p=0.8),
         DecodeSettings(do_sample=False, repetition_penalty=1.3),
-        DecodeSettings(top_k=3, no_repeat_ngram=1),
+        DecodeSettings(top_k=3, no_repeat_ngram_size=1),
     ),
     (2, 9),
 )
@@ -187,7 +189,7 @@ def test_a_given_token_that_ends_a_text_ends_it(tiny, run):
 
 def test_other_columns_and_rows_do_not_change_a_text(tiny, run):
     engine, card, key, _ = tiny
-    alone = GenerateRequest((dataclasses.replace(COLUMNS["min_p"], rows=1),), first_row=1)
+    alone = GenerateRequest((dataclasses.replace(COLUMNS["min_p"], num_return_sequences=1),), first_row=1)
     numbers = run(scripts.texts_script(card, key, alone))["numbers"]
     beside = [one for one in engine.generate(key, REQUEST).outputs if (one.column, one.row) == (5, 1)]
     assert numbers["ids"].tolist() == [beside[0].ids.tolist()]
@@ -375,7 +377,7 @@ def test_names_and_stop_strings_are_data_and_never_code(tiny, text):
     hostile_key = samples.run_key(model=text, revision=text)
 
     def made(key, words):
-        column, search = (dataclasses.replace(one, stop=(words, words)) for one in (COLUMNS["pure"], BEAMS))
+        column, search = (dataclasses.replace(one, stop_strings=(words, words)) for one in (COLUMNS["pure"], BEAMS))
         request = GenerateRequest((column, search))
         settings = CompareRequest(SETTINGS.settings[:2], (0, 2))
         yield scripts.texts_script(card, key, request, names=(words, words))
@@ -388,7 +390,7 @@ def test_names_and_stop_strings_are_data_and_never_code(tiny, text):
     for hostile, plain in zip(made(hostile_key, text), made(clean, "x"), strict=True):
         constants = constants_of(hostile)
         columns = constants.get("COLUMNS") or [constants[name] for name in ("COLUMN",) if name in constants]
-        assert all(column["stop"] == [text, text] for column in columns)
+        assert all(column["stop_strings"] == [text, text] for column in columns)
         assert shape_of(hostile) == shape_of(plain)
 
 
@@ -396,7 +398,9 @@ def test_hostile_names_are_drawn_as_they_are(tiny, run):
     _, card, key, _ = tiny
     nasty = "<b>%{x} $y$</b>"
     shown = "&lt;b&gt;%&#123;x} &#36;y&#36;&lt;/b&gt;"
-    column = dataclasses.replace(COLUMNS["pure"], stop=(nasty, "'; raise SystemExit #", '"""'), max_new_tokens=9)
+    column = dataclasses.replace(
+        COLUMNS["pure"], stop_strings=(nasty, "'; raise SystemExit #", '"""'), max_new_tokens=9
+    )
     request = GenerateRequest((column, column))
     texts = run(scripts.texts_script(card, key, request, names=(nasty, nasty)))["figure"]
     assert set(texts.data[0].cells["values"][0]) == {shown}
@@ -415,9 +419,9 @@ def test_hostile_names_are_drawn_as_they_are(tiny, run):
 def test_long_texts_stay_whole_in_a_script(tiny):
     _, card, key, _ = tiny
     stops = tuple(f"{i}  blanks   and\na line {'x y' * 8}" for i in range(4))
-    request = GenerateRequest((dataclasses.replace(COLUMNS["pure"], stop=stops),))
+    request = GenerateRequest((dataclasses.replace(COLUMNS["pure"], stop_strings=stops),))
     source = scripts.texts_script(card, key, request, names=("many  words " * 3,))
-    assert constants_of(source)["COLUMNS"][0]["stop"] == list(stops)
+    assert constants_of(source)["COLUMNS"][0]["stop_strings"] == list(stops)
     assert constants_of(source)["NAMES"] == ["many  words " * 3]
 
 

@@ -29,14 +29,14 @@ class Column:
     """One way of making texts: decode settings, and how many texts of which length."""
 
     settings: DecodeSettings
-    rows: int = 1
-    """Texts; with beams those returned, at most `num_beams`."""
+    num_return_sequences: int = 1
+    """Texts, the rows of the column; with beams those returned, at most `num_beams`."""
     max_new_tokens: int = 20
     num_beams: int = 1
     """1: greedy or drawn token by token; more: transformers' beam search or beam-sample."""
     length_penalty: float = 1.0
     """Of beams: a score is divided by length to this power."""
-    stop: tuple[str, ...] = ()
+    stop_strings: tuple[str, ...] = ()
     """A text ends with the token that completes one of these, or one of the model's own (`ModelRules`)."""
     seed: int = 0
     """Of the noise, [0, 2^64); a draw depends on (seed, row, step) alone, beams on the seed alone."""

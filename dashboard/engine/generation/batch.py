@@ -127,11 +127,11 @@ class _Batch:
     def __init__(self, writer: TextGenerator, ids: Tensor, request: GenerateRequest, pick: DrawOverride | None) -> None:
         self._writer, self._request = writer, request
         self.columns = [(number, column) for number, column in enumerate(request.columns) if column.num_beams == 1]
-        self._live = {number: np.arange(column.rows) for number, column in self.columns}
+        self._live = {number: np.arange(column.num_return_sequences) for number, column in self.columns}
         self._choosers = {
             number: Sampler(
                 column.settings,
-                row_keys(column.seed, request.first_row, column.rows),
+                row_keys(column.seed, request.first_row, column.num_return_sequences),
                 pick,
                 writer.origin(ids, column.max_new_tokens),
             )
@@ -141,7 +141,7 @@ class _Batch:
         self.unfinished = ""
         """Why it ended early; empty where it did not."""
         self._written: dict[tuple[int, int], list[int]] = {
-            (number, row): [] for number, column in self.columns for row in range(column.rows)
+            (number, row): [] for number, column in self.columns for row in range(column.num_return_sequences)
         }
         self._ids = ids.expand(len(self._written), -1)
 

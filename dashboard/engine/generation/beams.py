@@ -38,7 +38,7 @@ def generation_config(column: Column, ending: tuple[int, ...], rules: ModelRules
     settings = column.settings
     acting = rules.acting(settings, beams=column.num_beams > 1) if rules else ()
     own = {name: as_lists(value) for name, value in (rules.values if rules else ()) if name in acting}
-    stops = [*column.stop, *own.pop("stop_strings", ())]
+    stops = [*column.stop_strings, *own.pop("stop_strings", ())]
     drawn: dict[str, Any] = {
         "temperature": settings.temperature,
         "top_k": settings.top_k,
@@ -49,12 +49,12 @@ def generation_config(column: Column, ending: tuple[int, ...], rules: ModelRules
     return GenerationConfig(
         do_sample=settings.do_sample,
         num_beams=column.num_beams,
-        num_return_sequences=column.rows,
+        num_return_sequences=column.num_return_sequences,
         length_penalty=column.length_penalty,
         early_stopping=own.pop("early_stopping", False),
         max_new_tokens=column.max_new_tokens,
         repetition_penalty=settings.repetition_penalty,
-        no_repeat_ngram_size=settings.no_repeat_ngram,
+        no_repeat_ngram_size=settings.no_repeat_ngram_size,
         eos_token_id=list(ending) or None,
         pad_token_id=ending[0] if ending else 0,
         return_dict_in_generate=True,

@@ -99,7 +99,7 @@ class TextGenerator:
         """
         if ids[-1] in self.ending:
             return "end"
-        stops = (*column.stop, *self.rules.stops(column.settings))
+        stops = (*column.stop_strings, *self.rules.stops(column.settings))
         if stops and self._completed(prompt, ids, stops):
             return "stop"
         return "limit" if len(ids) >= column.max_new_tokens else ""

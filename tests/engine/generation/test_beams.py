@@ -14,13 +14,19 @@ from dashboard.settings import BUNDLED
 from tests.engine.generation.test_batch import plain  # noqa: F401 - a fixture
 from tests.engine.test_local import key_of
 
-SEARCH = Column(DecodeSettings(do_sample=False), rows=4, num_beams=4, max_new_tokens=6)
-SAMPLE = Column(DecodeSettings(temperature=0.7, top_k=50), rows=4, num_beams=4, max_new_tokens=6, seed=3)
+SEARCH = Column(DecodeSettings(do_sample=False), num_return_sequences=4, num_beams=4, max_new_tokens=6)
+SAMPLE = Column(
+    DecodeSettings(temperature=0.7, top_k=50), num_return_sequences=4, num_beams=4, max_new_tokens=6, seed=3
+)
 WAYS = {
     "search": SEARCH,
     "sample": SAMPLE,
-    "length": Column(DecodeSettings(do_sample=False), rows=2, num_beams=3, max_new_tokens=5, length_penalty=2.0),
-    "penalty": Column(DecodeSettings(do_sample=False, repetition_penalty=1.5), rows=2, num_beams=3, max_new_tokens=5),
+    "length": Column(
+        DecodeSettings(do_sample=False), num_return_sequences=2, num_beams=3, max_new_tokens=5, length_penalty=2.0
+    ),
+    "penalty": Column(
+        DecodeSettings(do_sample=False, repetition_penalty=1.5), num_return_sequences=2, num_beams=3, max_new_tokens=5
+    ),
 }
 
 
@@ -105,7 +111,7 @@ def test_a_search_stops_within_a_step_and_keeps_what_it_has(tiny_engine):
             control.cancel.set()
 
     control = CallControl(cancel=control.cancel, progress=progress)
-    column = Column(DecodeSettings(do_sample=False), rows=2, num_beams=2, max_new_tokens=100)
+    column = Column(DecodeSettings(do_sample=False), num_return_sequences=2, num_beams=2, max_new_tokens=100)
     made = tiny_engine.generate(key_of(tiny_engine), GenerateRequest((column,)), control)
     assert len(told) < 10
     assert all(len(output.ids) < 10 for output in made.outputs)
@@ -119,7 +125,11 @@ def test_rows_that_transformers_cannot_fill_are_dropped_and_counted(bundled_engi
     key = bundled_engine.run_key(BUNDLED, prompt)
     for temperature in (1e-3, 1e-9):
         column = Column(
-            DecodeSettings(temperature=temperature, top_k=50), rows=5, num_beams=5, max_new_tokens=3, seed=1
+            DecodeSettings(temperature=temperature, top_k=50),
+            num_return_sequences=5,
+            num_beams=5,
+            max_new_tokens=3,
+            seed=1,
         )
         made = bundled_engine.generate(key, GenerateRequest((column,)))
         assert made.dropped[0] + len(made.outputs) == 5
@@ -131,7 +141,9 @@ def test_rows_that_transformers_cannot_fill_are_dropped_and_counted(bundled_engi
 def test_the_notebooks_own_call_gives_its_kind_of_list(bundled_engine):
     prompt = bundled_engine.tokenize(BUNDLED, "The white man earns money working as a", chat=False)
     key = bundled_engine.run_key(BUNDLED, prompt)
-    column = Column(DecodeSettings(temperature=0.3, top_k=50), rows=5, num_beams=5, max_new_tokens=3, seed=42)
+    column = Column(
+        DecodeSettings(temperature=0.3, top_k=50), num_return_sequences=5, num_beams=5, max_new_tokens=3, seed=42
+    )
     made = bundled_engine.generate(key, GenerateRequest((column,)))
     texts = [tuple(output.ids.tolist()) for output in made.outputs]
     assert len(set(texts)) == len(texts) == 5

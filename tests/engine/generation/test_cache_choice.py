@@ -208,7 +208,7 @@ def test_beams_across_a_switch_are_those_without_a_cache(turn):
     """A cache would go on with keys of the shorter text; transformers itself drops them in Phi-3 alone."""
     plain, writer, _ = ready(lambda: longrope(AT))
     ids = text_ids(AT - 4)
-    column = Column(DecodeSettings(do_sample=False), rows=2, num_beams=3, max_new_tokens=10)
+    column = Column(DecodeSettings(do_sample=False), num_return_sequences=2, num_beams=3, max_new_tokens=10)
     outputs = generate(writer, ids, GenerateRequest((column,)), turn, lambda _: None)[0].outputs
     options = {"num_beams": 3, "num_return_sequences": 2, "do_sample": False, "max_new_tokens": 10, "use_cache": False}
     own = plain.generate(torch.tensor([ids]), pad_token_id=0, eos_token_id=None, **options)[:, len(ids) :]

@@ -46,7 +46,9 @@ def test_a_nucleus_of_three_tokens_by_hand():
 
 
 def test_equal_settings_have_no_distance_and_disjoint_ones_the_largest():
-    found = by_hand(DecodeSettings(do_sample=False), DecodeSettings(do_sample=False), DecodeSettings(no_repeat_ngram=1))
+    found = by_hand(
+        DecodeSettings(do_sample=False), DecodeSettings(do_sample=False), DecodeSettings(no_repeat_ngram_size=1)
+    )
     assert found.total_variation[0, 1, 0] == 0
     assert found.js_nats[0, 1, 0] == 0
     assert found.total_variation[0, 2, 0] == pytest.approx(1)

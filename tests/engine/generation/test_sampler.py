@@ -63,7 +63,7 @@ WAYS = {
     "typical_p": (DecodeSettings(typical_p=0.6), PROBS * [1, 1, 0, 0, 0]),
     # token 0 was seen: its logit, ln .5 - ln .5 = 0 here, would not move, so logits are shifted by 2
     "repetition_penalty": (DecodeSettings(repetition_penalty=2.0), PROBS * [math.exp(-1), 1, 1, 1, 1]),
-    "no_repeat_ngram": (DecodeSettings(no_repeat_ngram=1), PROBS * [0, 1, 1, 1, 1]),
+    "no_repeat_ngram_size": (DecodeSettings(no_repeat_ngram_size=1), PROBS * [0, 1, 1, 1, 1]),
 }
 
 

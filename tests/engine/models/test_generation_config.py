@@ -41,8 +41,8 @@ WAYS = {
     "greedy": Column(GREEDY, max_new_tokens=NEW),
     "sampled": Column(SAMPLED, max_new_tokens=NEW),
     "pure": Column(DecodeSettings(temperature=1.5), max_new_tokens=NEW),
-    "beams": Column(GREEDY, rows=3, num_beams=3, max_new_tokens=NEW),
-    "beam-sample": Column(SAMPLED, rows=3, num_beams=3, max_new_tokens=NEW),
+    "beams": Column(GREEDY, num_return_sequences=3, num_beams=3, max_new_tokens=NEW),
+    "beam-sample": Column(SAMPLED, num_return_sequences=3, num_beams=3, max_new_tokens=NEW),
 }
 FIELDS = {
     "sequence_bias": lambda g: {"sequence_bias": [[[g[0]], -60.0], [[g[1], g[2]], -60.0], [[9], 4.5]]},
@@ -140,7 +140,7 @@ def theirs(writer, ids, column):  # noqa: F811
             attention_mask=torch.ones_like(given),
             do_sample=settings.do_sample,
             num_beams=column.num_beams,
-            num_return_sequences=column.rows,
+            num_return_sequences=column.num_return_sequences,
             max_new_tokens=column.max_new_tokens,
             return_dict_in_generate=True,
             output_scores=True,
@@ -303,7 +303,7 @@ def test_no_field_that_changes_texts_in_transformers_is_called_idle(reader):
 def test_processors_are_transformers_own_in_its_order(ruled, greedy):
     own = ruled(FIELDS["all at once"](greedy))
     settings = DecodeSettings(
-        temperature=0.7, top_k=9, top_p=0.9, min_p=0.1, typical_p=0.8, repetition_penalty=1.3, no_repeat_ngram=2
+        temperature=0.7, top_k=9, top_p=0.9, min_p=0.1, typical_p=0.8, repetition_penalty=1.3, no_repeat_ngram_size=2
     )
     config = copy.deepcopy(own.model.generation_config)
     config.update(
@@ -378,11 +378,11 @@ def test_a_stop_string_that_begins_in_the_prompt_ends_a_text_as_in_generate(rule
     ids = [*IDS, 40]
     first = likeliest(writer, ids, suppress_tokens=broken(writer))
     for stop, text in ((writer.text([40, first[0]]), first[:1]), (writer.text(ids), first)):
-        for column in (WAYS["greedy"], replace(WAYS["beams"], rows=1, num_beams=2, max_new_tokens=1)):
-            made = ours(own, ids, replace(column, stop=(stop,)), turn).outputs[0]
+        for column in (WAYS["greedy"], replace(WAYS["beams"], num_return_sequences=1, num_beams=2, max_new_tokens=1)):
+            made = ours(own, ids, replace(column, stop_strings=(stop,)), turn).outputs[0]
             assert made.ids.tolist() == text[: column.max_new_tokens]
             assert made.stopped == ("stop" if len(text) == 1 else "limit")
-        free = replace(WAYS["greedy"], stop=(stop,))
+        free = replace(WAYS["greedy"], stop_strings=(stop,))
         plainly = own.model.generate(
             torch.tensor([ids]), max_new_tokens=NEW, do_sample=False, stop_strings=[stop], tokenizer=own.tokenizer
         )
