@@ -292,7 +292,7 @@ class LocalEngine:
         with self._leased(key.model, control) as ready:
             ready.reader.vocabulary.check(request.pins)
             where = ready.card.stream
-            tail = _allowed(ready.stream.tail, where.half_steps_refused if request.half_steps else where.lens_refused)
+            tail = _allowed(ready.stream.tail, where.why_no_half_steps if request.half_steps else where.why_no_lens)
             values = self._head_values(ready, run, control) if request.half_steps else ()
 
             def make() -> Lens:
@@ -320,7 +320,7 @@ class LocalEngine:
         run = self._run(key, control)
         with self._leased(key.model, control) as ready:
             ready.reader.vocabulary.check((request.token,))
-            _allowed(ready.stream.tail, ready.card.stream.attribution_refused)
+            _allowed(ready.stream.tail, ready.card.stream.why_no_attribution)
             values = self._head_values(ready, run, control)
             return attributions.attribution(request, ready.stream, run.stream, values, ready.capturer.heads)
 

@@ -86,7 +86,7 @@ def make_ready(loaded: registry.LoadedModel, device: str, settings: Settings) ->
     head = exact_head(capturer, hook)
     stream = find_residual_stream(model, capturer.blocks, anatomy.check_ids(model, CHECK_TOKENS), head)
     for addition in stream.additions:
-        addition.project.register_forward_pre_hook(keep_values)
+        addition.output_projection.register_forward_pre_hook(keep_values)
     said = anatomy.largest(config, "num_attention_heads", default=1)
     width = anatomy.largest(config, "hidden_size", default=0) // said
     vocab = model.get_input_embeddings().weight.shape[0]

@@ -159,8 +159,12 @@ def attribution_script(card: ModelCard, key: RunKey, pos: int, token: int, *, la
 def stream_constants(card: ModelCard) -> dict[str, object]:
     """Where the residual stream is read."""
     where = card.stream
-    found: dict[str, object] = {"BLOCKS": where.blocks, "TAIL": list(where.tail), "PROJECT": list(where.project)}
-    return found | {"THEN": list(where.then), "SCALE": list(where.scale)}
+    found: dict[str, object] = {
+        "BLOCKS": where.blocks,
+        "TAIL": list(where.final_modules),
+        "PROJECT": list(where.output_projection),
+    }
+    return found | {"THEN": list(where.after_projection), "SCALE": list(where.scale)}
 
 
 def _weights_script(

@@ -104,7 +104,7 @@ def test_what_a_family_cannot_show_is_refused_with_the_reason(tiny_settings):
     engine = LocalEngine(tiny_settings)
     key = key_of(engine)
     with engine._leased(MODEL) as ready:
-        where = dataclasses.replace(ready.card.stream, half_steps_refused="parallel", attribution_refused="not_linear")
+        where = dataclasses.replace(ready.card.stream, why_no_half_steps="parallel", why_no_attribution="not_linear")
         ready.card = dataclasses.replace(ready.card, stream=where)
     engine.lens(key, LensRequest((0,)))
     with pytest.raises(StreamRefused, match="parallel"):

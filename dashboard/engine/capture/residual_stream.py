@@ -31,9 +31,9 @@ HALF_PRECISION_FACTOR = 400
 class AttentionWrite:
     """How one block's heads reach the residual stream."""
 
-    project: nn.Module
+    output_projection: nn.Module
     """Takes the heads' values, side by side."""
-    then: tuple[nn.Module, ...]
+    after_projection: tuple[nn.Module, ...]
     """What runs on its output before that is added (a norm, in some families)."""
     scale: float
     sequential: bool
@@ -41,8 +41,8 @@ class AttentionWrite:
 
     def attention(self, values: Tensor) -> Tensor:
         """(P, d) what attention adds, of (P, width) heads' values side by side."""
-        added: Tensor = self.project(values)
-        for module in self.then:
+        added: Tensor = self.output_projection(values)
+        for module in self.after_projection:
             added = module(added)
         return added * self.scale
 
@@ -205,17 +205,19 @@ def find_residual_stream(model: Any, blocks: Sequence[nn.Module], ids: Sequence[
     half = refused or ("" if additions else "not_added")
     where = ResidualStreamMap(
         blocks=names[id(blocks[0])].rpartition(".")[0] if blocks else "",
-        tail=tuple(names[id(module)] for module in seen.tail) if tail else (),
-        project=tuple(_below(names, block, a.project) for block, a in zip(blocks, additions, strict=False)),
-        then=tuple(
-            tuple(_below(names, block, module) for module in a.then)
+        final_modules=tuple(names[id(module)] for module in seen.tail) if tail else (),
+        output_projection=tuple(
+            _below(names, block, a.output_projection) for block, a in zip(blocks, additions, strict=False)
+        ),
+        after_projection=tuple(
+            tuple(_below(names, block, module) for module in a.after_projection)
             for block, a in zip(blocks, additions, strict=False)
         ),
         scale=tuple(a.scale for a in additions),
         softcap=next(iter(settings(model.config.get_text_config(), "final_logit_softcapping")), None),
-        lens_refused=refused,
-        half_steps_refused=half or ("" if all(a.sequential for a in additions) else "parallel"),
-        attribution_refused=half or ("" if uncapped else "not_linear"),
+        why_no_lens=refused,
+        why_no_half_steps=half or ("" if all(a.sequential for a in additions) else "parallel"),
+        why_no_attribution=half or ("" if uncapped else "not_linear"),
     )
     return Stream(tail, uncapped, additions, where, tolerance)
 

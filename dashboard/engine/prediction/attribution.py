@@ -96,8 +96,8 @@ def _by_head(addition: AttentionWrite, values: Tensor, heads: int, tolerance: fl
     """(head, d) what each head adds, and (d,) what attention adds beside them (its output's bias)."""
     if not heads or values.shape[-1] % heads:  # a layer without heads: all that it adds stays one part
         return values.new_empty(0, len(addition.attention(values[None])[0])), addition.attention(values[None])[0]
-    zero = addition.project(torch.zeros_like(values)[None])
+    zero = addition.output_projection(torch.zeros_like(values)[None])
     apart = torch.block_diag(*values.view(heads, 1, -1)).to(values.dtype)
-    split = addition.project(apart) - zero
-    linear, constant = _linear(addition.then, addition.project(values[None])[0], tolerance)
+    split = addition.output_projection(apart) - zero
+    linear, constant = _linear(addition.after_projection, addition.output_projection(values[None])[0], tolerance)
     return linear(split) * addition.scale, (linear(zero)[0] + constant) * addition.scale

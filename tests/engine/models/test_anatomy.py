@@ -18,7 +18,7 @@ def test_a_model_of_any_vocabulary_and_context_is_made_ready(vocab, positions):
     capturer = install(model)
     head = exact_head(capturer, ResidualHook(model))
     assert not capturer.without_attention
-    assert find_residual_stream(model, capturer.blocks, anatomy.check_ids(model, 6), head).where.lens_refused == ""
+    assert find_residual_stream(model, capturer.blocks, anatomy.check_ids(model, 6), head).where.why_no_lens == ""
     assert anatomy.context(model) == positions
 
 

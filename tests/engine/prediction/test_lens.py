@@ -46,7 +46,7 @@ class Opened:
             model, decoder_blocks(model), check_ids(model, 6), exact_head(self.capturer, hook)
         )
         for addition in self.stream.additions:
-            addition.project.register_forward_pre_hook(keep_values)
+            addition.output_projection.register_forward_pre_hook(keep_values)
         _, recording = self.capturer.forward(IDS, CallControl())
         self.residual = recording.stream
         self.values = self.capturer.head_values(IDS, CallControl())
@@ -94,9 +94,9 @@ def test_the_parts_of_a_logit_sum_to_it_and_the_heads_to_their_layer(family):
     one = opened(family)
     where = one.stream.where
     if family in NOT_ADDED | {"opt-350m"}:
-        assert where.attribution_refused == where.half_steps_refused == "not_added"
+        assert where.why_no_attribution == where.why_no_half_steps == "not_added"
         return
-    assert where.half_steps_refused == ("parallel" if family in PARALLEL else "")
+    assert where.why_no_half_steps == ("parallel" if family in PARALLEL else "")
     for pos, chosen in ((len(IDS) - 1, 7), (5, 250)):
         found = one.attribution(pos=pos, token=chosen)
         logit = float(one.logits[pos, chosen])
@@ -109,8 +109,8 @@ def test_the_parts_of_a_logit_sum_to_it_and_the_heads_to_their_layer(family):
 
 
 def test_a_norm_after_attention_belongs_to_what_attention_adds():
-    assert opened("gemma2").stream.where.then[0] == ("post_attention_layernorm",)
-    assert opened("llama").stream.where.then[0] == ()
+    assert opened("gemma2").stream.where.after_projection[0] == ("post_attention_layernorm",)
+    assert opened("llama").stream.where.after_projection[0] == ()
 
 
 def test_a_scaled_residual_is_found():
