@@ -58,7 +58,7 @@ def test_texts_and_scores_go_the_same_way(engines, dtype):
     ways = []
     for name in (dtype, "float32"):
         ready = engines(name)._pool._slots["local/family"].held
-        ways.append((ready.writer.way, ready.scorer._reach))
+        ways.append((ready.generator.prompt_cache, ready.scorer.tree_up_to))
     assert ways[0] == ways[1]
 
 

@@ -10,26 +10,26 @@ from typing import Protocol
 from torch import Tensor, nn
 
 
-class Attends(Protocol):
+class AttentionOverride(Protocol):
     """What a thread puts in place of its kernel: it knows keys and values that are not passed again."""
 
     def attend(self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, scaling: float | None) -> Tensor:
         """See `SharedPrefixRows.attend`."""
 
 
-_shared: ContextVar[Attends | None] = ContextVar("rows", default=None)
+_override: ContextVar[AttentionOverride | None] = ContextVar("rows", default=None)
 
 
-def current() -> Attends | None:
+def current() -> AttentionOverride | None:
     """What attends in this thread in place of the kernel: rows that share their prompt's keys and values, or a tree."""
-    return _shared.get()
+    return _override.get()
 
 
 @contextlib.contextmanager
-def attending(rows: Attends) -> Iterator[None]:
+def overriding_attention(rows: AttentionOverride) -> Iterator[None]:
     """Forward passes of this thread attend by `rows`."""
-    token = _shared.set(rows)
+    token = _override.set(rows)
     try:
         yield
     finally:
-        _shared.reset(token)
+        _override.reset(token)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from dashboard.engine.api.model import CallControl
 from dashboard.engine.capture import kernels
 from dashboard.engine.capture.kernel_inputs import KernelInputs, Layer
-from dashboard.engine.models.anatomy import largest, residual, run
+from dashboard.engine.models.anatomy import largest_config_value, residual, run
 from dashboard.errors import Cancelled
 
 SINK = ", learned sink"
@@ -43,7 +43,9 @@ class Capturer:
         """Keep the model and how its layers are reached."""
         self.model = model
         self.blocks = tuple(blocks)
-        self.layers = len(blocks) or largest(model.config.get_text_config(), "num_hidden_layers", default=1)
+        self.layers = len(blocks) or largest_config_value(
+            model.config.get_text_config(), "num_hidden_layers", default=1
+        )
         self.kernel = kernel
         self.heads: tuple[int, ...] = ()
         """(layer,) query heads of each layer, 0 where it has none."""
@@ -51,9 +53,9 @@ class Capturer:
         self.weight_formula = "softmax(q·k)"
         self.gated = False
         """Whether learned sinks scale what a head gives and are no part of the weights."""
-        self.plain = False
+        self.plain_softmax = False
         """Whether the family's attention is our kernel and nothing but softmax(scaling · q·k), at any length."""
-        self.reach = 0
+        self.plain_softmax_up_to = 0
         """Up to so many tokens it is, and computes the same whatever the text's length."""
         self._takes_logits_to_keep = "logits_to_keep" in inspect.signature(model.forward).parameters
 
@@ -101,13 +103,13 @@ class Capturer:
 
 
 @contextmanager
-def following(control: CallControl) -> Iterator[None]:
+def controlled_by(control: CallControl) -> Iterator[None]:
     """Forward passes of this thread tell `control` their progress and end when it is cancelled."""
     with kernels.recording(control, keep=False):
         yield
 
 
-def announce(layer: int, layers: int) -> Callable[..., None]:
+def record_block_input(layer: int, layers: int) -> Callable[..., None]:
     """A permanent hook before a decoder layer: cancel and progress of the thread that runs it, if it records."""
 
     def hook(_module: nn.Module, args: Any, kwargs: Any) -> None:
@@ -125,7 +127,7 @@ def announce(layer: int, layers: int) -> Callable[..., None]:
     return hook
 
 
-def passed(_module: nn.Module, _args: Any, output: Any) -> None:
+def record_block_output(_module: nn.Module, _args: Any, output: Any) -> None:
     """A permanent hook after a decoder layer: the residual stream as it leaves it."""
     record = kernels.current()
     if record is not None:
@@ -135,7 +137,7 @@ def passed(_module: nn.Module, _args: Any, output: Any) -> None:
             record.stream.append(after)
 
 
-def keep_values(_module: nn.Module, args: Any) -> None:
+def record_head_values(_module: nn.Module, args: Any) -> None:
     """A permanent hook before the projection of a layer's heads: their values, for a thread that wants them."""
     record = kernels.current()
     if record is not None and record.values is not None:

@@ -126,7 +126,7 @@ def _eager(
     """The family's own eager attention, in blocks of query rows, for families that SDPA cannot serve."""
     given = _selected(attention_mask, query, key, kwargs.pop("indices", None))
     _remember(module, query, key, given, kwargs)
-    own = own_eager(module)
+    own = family_eager_attention(module)
     outputs = []
     for start in range(0, query.shape[2], ROWS):
         stop = min(start + ROWS, query.shape[2])
@@ -172,7 +172,7 @@ def _causal(query: Tensor, key: Tensor, start: int, stop: int) -> Tensor:
     return (torch.arange(key.shape[2], device=query.device) <= rows)[None, None]
 
 
-def own_eager(module: nn.Module) -> Callable[..., Any]:
+def family_eager_attention(module: nn.Module) -> Callable[..., Any]:
     """The family's own eager attention: the very function that transformers itself would call."""
     for cls in type(module).__mro__:
         function = getattr(sys.modules.get(cls.__module__), "eager_attention_forward", None)

@@ -124,7 +124,7 @@ def _recorder(found: AttentionModule, last: LastMap) -> Any:
 
 
 @dataclass(frozen=True)
-class OwnPass:
+class ReferencePass:
     """What the model itself computes over a few tokens, with its own eager attention."""
 
     tokens: int
@@ -138,7 +138,7 @@ class OwnPass:
     """It returns weights that are no one layer's."""
 
 
-def own_pass(model: Any, ids: tuple[int, ...], layers: int) -> OwnPass:
+def reference_pass(model: Any, ids: tuple[int, ...], layers: int) -> ReferencePass:
     """Run `model` once, with eager attention, and find its weights and who returned them (by identity of the tensors).
 
     Args:
@@ -183,7 +183,7 @@ def own_pass(model: Any, ids: tuple[int, ...], layers: int) -> OwnPass:
             modules[id(source.module)] = source
     one_each = {layer: values[0] for layer, values in by_layer.items() if layer is not None and len(values) == 1}
     unplaced = len(one_each) < len(by_layer)
-    return OwnPass(len(ids), output.logits[0].float(), one_each, tuple(modules.values()), unplaced)
+    return ReferencePass(len(ids), output.logits[0].float(), one_each, tuple(modules.values()), unplaced)
 
 
 def _lead(given: Tensor, returned: Tensor) -> int:

@@ -16,14 +16,9 @@ from torch import Tensor, nn
 
 from dashboard.engine.api.model import ResidualStreamMap
 from dashboard.engine.capture.head import HEAD_ERROR, Head
-from dashboard.engine.capture.watched_calls import Call, Watched, watch
-from dashboard.engine.models.anatomy import FAMILY_ERRORS, settings
-
-RELATIVE_TOLERANCE = 1e-4
-"""Relative error up to which two float32 results are the same sum in another order."""
-
-HALF_PRECISION_FACTOR = 400
-"""So much more for float16 and bfloat16, whose own results are rounded."""
+from dashboard.engine.capture.watched_calls import Call, WatchedPass, watch
+from dashboard.engine.models.anatomy import FAMILY_ERRORS, config_values
+from dashboard.engine.models.precision import tolerance_of
 
 
 # -- what attention adds ------------------------------------------------------------------------------------------
@@ -49,21 +44,21 @@ class AttentionWrite:
 
 def find_attention_write(calls: Sequence[Call], before: Tensor, after: Tensor) -> AttentionWrite | None:
     """The projection whose output, with that of one other module, makes up all that a block adds; or ``None``."""
-    tolerance = RELATIVE_TOLERANCE * (1 if after.dtype == torch.float32 else HALF_PRECISION_FACTOR)
+    tolerance = tolerance_of(after.dtype)
     x, added = before.float(), (after - before).float()
     for place, call in enumerate(calls):
         weight = getattr(call.module, "weight", None)
-        if not (call.leaf and weight is not None and weight.ndim == 2 and call.own.shape == after.shape):
+        if not (call.leaf and weight is not None and weight.ndim == 2 and call.output_copy.shape == after.shape):
             continue
         chain, y = _followed(call, calls[place + 1 :])
         for other in calls if y.shape == after.shape else ():
-            if other.own.shape != after.shape or other is call:
+            if other.output_copy.shape != after.shape or other is call:
                 continue
-            scales = _fit(added, y.float(), other.own.float(), tolerance)
+            scales = _fit(added, y.float(), other.output_copy.float(), tolerance)
             if scales is not None:
                 middle = x + scales[0] * y.float()
                 room = tolerance * float((scales[0] * y).norm()) + 1e-6 * float(x.norm())
-                inputs = [c.given.float() for c in calls if c.given.shape == after.shape]
+                inputs = [c.input.float() for c in calls if c.input.shape == after.shape]
                 # families that add in place change what was given; what the MLP's norm reads is never changed
                 sequential = any(float((given - middle).norm()) <= room for given in inputs)
                 return AttentionWrite(call.module, chain, scales[0], sequential)
@@ -72,12 +67,12 @@ def find_attention_write(calls: Sequence[Call], before: Tensor, after: Tensor) -
 
 def _followed(call: Call, later: Sequence[Call]) -> tuple[tuple[nn.Module, ...], Tensor]:
     """The modules that take `call`'s output as it is, one after the other, and what the last one gives."""
-    chain, gave, y = [], call.gave, call.own
+    chain, gave, y = [], call.output, call.output_copy
     for next_call in later:
-        same = next_call.given.data_ptr() == gave.data_ptr() and next_call.given.shape == gave.shape
+        same = next_call.input.data_ptr() == gave.data_ptr() and next_call.input.shape == gave.shape
         if same and next_call.leaf and not isinstance(next_call.module, nn.Dropout):
             chain.append(next_call.module)
-            gave, y = next_call.gave, next_call.own
+            gave, y = next_call.output, next_call.output_copy
     return tuple(chain), y
 
 
@@ -95,7 +90,7 @@ def _fit(added: Tensor, y: Tensor, other: Tensor, tolerance: float) -> tuple[flo
 
 
 # -- from the residual to logits ----------------------------------------------------------------------------------
-class Tail:
+class FinalModules:
     """All that a model does after its last block, run on any residual."""
 
     def __init__(self, modules: Sequence[nn.Module], head: Head) -> None:
@@ -116,7 +111,7 @@ class Tail:
 Linear = Callable[[Tensor], Tensor]
 
 
-def fixed(module: Callable[[Tensor], Tensor], at: Tensor, tolerance: float) -> tuple[Linear, Tensor] | None:
+def linearized(module: Callable[[Tensor], Tensor], at: Tensor, tolerance: float) -> tuple[Linear, Tensor] | None:
     """`module` as a linear map plus a constant, whatever it divides by held as it is at `at`.
 
     An affine module is that already. A norm is found to be ``s · gain · (x - c · mean x) + bias`` (c = 1: LayerNorm,
@@ -154,11 +149,11 @@ def _scaled(weight: Tensor, centred: int, x: Tensor) -> Tensor:
 def linearized_chain(
     modules: Sequence[Callable[[Tensor], Tensor]], at: Tensor, tolerance: float
 ) -> tuple[Linear, Tensor] | None:
-    """`fixed` of several modules, one after the other."""
+    """`linearized` of several modules, one after the other."""
     linears: list[Linear] = []
     constant = torch.zeros_like(at)
     for module in modules:
-        found = fixed(module, at, tolerance)
+        found = linearized(module, at, tolerance)
         if found is None:
             return None
         linear, own = found
@@ -176,24 +171,26 @@ def linearized_chain(
 
 # -- setting a model up -------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
-class Stream:
+class ResidualStream:
     """What the lens and attribution need of a model."""
 
-    tail: Tail | None
-    uncapped: Head | None
+    final_modules: FinalModules | None
+    uncapped_head: Head | None
     """The head as an affine map: without the final soft-cap, where there is one."""
-    additions: tuple[AttentionWrite, ...]
+    attention_writes: tuple[AttentionWrite, ...]
     """One a block; none when they were not all found."""
-    where: ResidualStreamMap
+    module_map: ResidualStreamMap
     """The same as names of modules, and what is refused."""
     tolerance: float
     """Relative error allowed, by the model's dtype."""
 
 
-def find_residual_stream(model: Any, blocks: Sequence[nn.Module], ids: Sequence[int], head: Head | None) -> Stream:
+def find_residual_stream(
+    model: Any, blocks: Sequence[nn.Module], ids: Sequence[int], head: Head | None
+) -> ResidualStream:
     """Watch `model` once and find its way; once, before it is shared."""
     seen = watch(model, blocks, ids)
-    tolerance = RELATIVE_TOLERANCE * (1 if model.dtype == torch.float32 else HALF_PRECISION_FACTOR)
+    tolerance = tolerance_of(model.dtype)
     names = {id(module): name for name, module in model.named_modules()}
     with torch.inference_mode():
         tail = _exact_tail(seen, blocks, head)
@@ -214,19 +211,19 @@ def find_residual_stream(model: Any, blocks: Sequence[nn.Module], ids: Sequence[
             for block, a in zip(blocks, additions, strict=False)
         ),
         scale=tuple(a.scale for a in additions),
-        softcap=next(iter(settings(model.config.get_text_config(), "final_logit_softcapping")), None),
+        softcap=next(iter(config_values(model.config.get_text_config(), "final_logit_softcapping")), None),
         why_no_lens=refused,
         why_no_half_steps=half or ("" if all(a.sequential for a in additions) else "parallel"),
         why_no_attribution=half or ("" if uncapped else "not_linear"),
     )
-    return Stream(tail, uncapped, additions, where, tolerance)
+    return ResidualStream(tail, uncapped, additions, where, tolerance)
 
 
-def _exact_tail(seen: Watched, blocks: Sequence[nn.Module], head: Head | None) -> Tail | None:
+def _exact_tail(seen: WatchedPass, blocks: Sequence[nn.Module], head: Head | None) -> FinalModules | None:
     """What runs after the last block, if it makes the model's own logits of that block's residual alone."""
     if head is None or not len(seen.after) == len(blocks) > 0:
         return None
-    tail = Tail(seen.tail, head)
+    tail = FinalModules(seen.tail, head)
     try:
         return tail if _same(tail.logits(seen.after[-1]), seen.logits) else None
     except FAMILY_ERRORS:
@@ -241,7 +238,7 @@ def _same(found: Tensor, own: Tensor) -> bool:
     return float((found - own).abs().max()) <= HEAD_ERROR * max(1.0, float(own.abs().max()))
 
 
-def _affine_head(model: Any, tail: Tail, residual: Tensor, tolerance: float) -> Head | None:
+def _affine_head(model: Any, tail: FinalModules, residual: Tensor, tolerance: float) -> Head | None:
     """The head without its soft-cap, if it is affine then and the tail's norm can be held fixed; else ``None``."""
     if linearized_chain(tail.modules, residual, tolerance) is None:
         return None

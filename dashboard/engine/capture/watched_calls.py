@@ -17,11 +17,11 @@ class Call:
     """One module's call while the model was watched."""
 
     module: nn.Module
-    given: Tensor
+    input: Tensor
     """(T, width) the first tensor that it was given."""
-    gave: Tensor
+    output: Tensor
     """(T, width) the first tensor that it gave."""
-    own: Tensor
+    output_copy: Tensor
     """A copy of that: some families add to it in place afterwards."""
 
     @property
@@ -31,7 +31,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Watched:
+class WatchedPass:
     """One forward pass with every module watched."""
 
     before: list[Tensor]
@@ -46,12 +46,12 @@ class Watched:
     """(T, vocab) the model's own."""
 
 
-def watch(model: Any, blocks: Sequence[nn.Module], ids: Sequence[int]) -> Watched:
+def watch(model: Any, blocks: Sequence[nn.Module], ids: Sequence[int]) -> WatchedPass:
     """Run `model` once; only before it is shared, as the hooks see every thread."""
     base = getattr(model, base_name(model))
     number = {id(block): i for i, block in enumerate(blocks)}
     block_of = {id(part): i for i, block in enumerate(blocks) for part in block.modules() if part is not block}
-    seen = Watched([], [], [[] for _ in blocks], [], torch.empty(0))
+    seen = WatchedPass([], [], [[] for _ in blocks], [], torch.empty(0))
 
     def hook(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
         if id(module) in number:
@@ -76,4 +76,4 @@ def watch(model: Any, blocks: Sequence[nn.Module], ids: Sequence[int]) -> Watche
     finally:
         for handle in handles:
             handle.remove()
-    return Watched(seen.before, seen.after, seen.inside, seen.tail, output.logits[0].float())
+    return WatchedPass(seen.before, seen.after, seen.inside, seen.tail, output.logits[0].float())

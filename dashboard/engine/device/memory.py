@@ -15,7 +15,7 @@ _MEMORY_SIGNS = ("can't allocate memory", "cannot allocate memory", "not enough 
 
 
 @contextlib.contextmanager
-def memory_in_words() -> Iterator[None]:
+def explain_memory_errors() -> Iterator[None]:
     """A failed allocation becomes advice; what was kept before it stays as it was.
 
     Raises:

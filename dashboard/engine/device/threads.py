@@ -45,15 +45,15 @@ class Threads:
         self._looked, self._now = -math.inf, self._most
 
     @contextlib.contextmanager
-    def whole(self) -> Iterator[None]:
+    def long_work(self) -> Iterator[None]:
         """What is computed inside is long; looks that follow are small."""
         self._long()
         try:
             yield
         finally:
-            self.small()
+            self.short_work()
 
-    def small(self) -> None:
+    def short_work(self) -> None:
         """What is computed next is a small look."""
         torch.set_num_threads(self._few)
 
@@ -63,14 +63,14 @@ class Threads:
             self._looked = time.monotonic()
         torch.set_num_threads(self._now)
 
-    def follow(self, model: Any) -> None:
+    def adjust_by_pass(self, model: Any) -> None:
         """From now on each pass of `model` has threads by its tokens, whoever calls it."""
 
         def before(_: Any, args: Any, kwargs: Any) -> None:
             given = (*args, kwargs.get("input_ids"), kwargs.get("inputs_embeds"))
             ids = next((value for value in given if torch.is_tensor(value)), None)
             small = ids is None or ids.shape[:2].numel() <= FEW_ROWS
-            (self.small if small else self._long)()
+            (self.short_work if small else self._long)()
 
         model.register_forward_pre_hook(before, with_kwargs=True)
 

@@ -15,7 +15,7 @@ PROBE_TOKENS = 6
 """So many tokens tell which modules run one after the other."""
 
 
-def settings(config: Any, name: str) -> list[Any]:
+def config_values(config: Any, name: str) -> list[Any]:
     """What a configuration says under `name`: one value, one a layer where layers differ, none where it has none."""
     try:
         values = [getattr(config, name, None)]
@@ -24,20 +24,20 @@ def settings(config: Any, name: str) -> list[Any]:
     return [value for value in values if value is not None]
 
 
-def largest(config: Any, *names: str, default: int) -> int:
+def largest_config_value(config: Any, *names: str, default: int) -> int:
     """The largest number over layers under the first of `names` that the configuration has."""
-    return next((int(max(values)) for name in names if (values := settings(config, name))), default)
+    return next((int(max(values)) for name in names if (values := config_values(config, name))), default)
 
 
 def has_heads(config: Any) -> bool:
     """Whether a configuration, or one of its parts, speaks of attention heads."""
     parts = [config, *(part for name in config.sub_configs if (part := getattr(config, name, None)) is not None)]
-    return any(settings(part.get_text_config(), "num_attention_heads") for part in parts)
+    return any(config_values(part.get_text_config(), "num_attention_heads") for part in parts)
 
 
 def layer_types(config: Any) -> list[str]:
     """(layer,) what kind each layer is; empty where the family has but one."""
-    return next(iter(settings(config, "layer_types")), [])
+    return next(iter(config_values(config, "layer_types")), [])
 
 
 def check_ids(model: Any, count: int) -> tuple[int, ...]:
@@ -52,7 +52,7 @@ def check_ids(model: Any, count: int) -> tuple[int, ...]:
         for name, value in vars(config).items()
         if name.endswith(("_token_id", "_token_index")) and isinstance(value, int)
     }
-    most = largest(model.config.get_text_config(), "max_position_embeddings", default=0)
+    most = largest_config_value(model.config.get_text_config(), "max_position_embeddings", default=0)
     if most > 0:  # some families count positions from behind their padding's row of the table
         tables = [m for m in model.modules() if isinstance(m, nn.Embedding) and m.num_embeddings == most]
         count = max(
@@ -62,14 +62,14 @@ def check_ids(model: Any, count: int) -> tuple[int, ...]:
     return tuple(ordinary[7 * i % len(ordinary)] for i in range(count))
 
 
-def context(model: Any) -> int | None:
+def context_length(model: Any) -> int | None:
     """Most tokens that the model reads; ``None`` where nothing says so.
 
     A table of learned positions is looked at itself: some families begin to count later than at its first row. A
     family that goes over to sparse attention, which looks ahead, reads up to there.
     """
     config = model.config.get_text_config()
-    said = largest(config, "max_position_embeddings", "max_seq_len", default=0)
+    said = largest_config_value(config, "max_position_embeddings", "max_seq_len", default=0)
     limits = [said] if said > 0 else []
     ids = check_ids(model, PROBE_TOKENS)
 
@@ -105,7 +105,7 @@ def decoder_blocks(model: Any) -> list[nn.Module]:
     Some may not run at all (cross attention to a picture). Of several such lists that do not lie inside one another,
     the one that is as long as the configuration says; else the longest.
     """
-    said = largest(model.config.get_text_config(), "num_hidden_layers", default=0)
+    said = largest_config_value(model.config.get_text_config(), "num_hidden_layers", default=0)
     lists = [module for module in model.modules() if isinstance(module, nn.ModuleList)]
     if len(lists) == 1 and len(lists[0]) == said:  # nothing else that it could be
         return list(lists[0])

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dashboard.engine.api.bundled_package import PACKAGE
-from dashboard.engine.models.failures import loading_in_words
+from dashboard.engine.models.failures import explain_loading_errors
 from dashboard.errors import CacheUnwritable, DashboardError, ModelUnreachable
 from dashboard.i18n import Catalogue, pick_language
 from dashboard.process.logs import open_log
@@ -178,7 +178,7 @@ def main() -> int:
     settings = Settings.load()
     open_log(settings.cache_dir)
     try:
-        with loading_in_words(BUNDLED):
+        with explain_loading_errors(BUNDLED):
             folder, revision = prepare(settings, tell)
     except DashboardError as error:
         text = Catalogue(pick_language(None, locale.getlocale()[0], settings.language))

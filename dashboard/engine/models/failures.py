@@ -6,14 +6,14 @@ import contextlib
 import logging
 from collections.abc import Iterator
 
-from dashboard.engine.device.memory import first_line, is_memory, memory_in_words
+from dashboard.engine.device.memory import explain_memory_errors, first_line, is_memory
 from dashboard.errors import Cancelled, DashboardError, ModelBroken, ModelFailed
 
 _LOG = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def loading_in_words(model: str) -> Iterator[None]:
+def explain_loading_errors(model: str) -> Iterator[None]:
     """Whatever fetching, loading and making a model ready raises becomes words; its traceback goes to the log.
 
     Raises:
@@ -21,7 +21,7 @@ def loading_in_words(model: str) -> Iterator[None]:
         OutOfMemory: an allocation failed.
     """
     try:
-        with memory_in_words():
+        with explain_memory_errors():
             yield
     except (DashboardError, Cancelled):
         raise
@@ -31,7 +31,7 @@ def loading_in_words(model: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def files_in_words(model: str) -> Iterator[None]:
+def explain_file_errors(model: str) -> Iterator[None]:
     """What a library raises over a model's files becomes ModelBroken; its traceback goes to the log.
 
     Raises:

@@ -135,7 +135,7 @@ def check_passes(model: Any, name: str) -> None:
     ids = [i % vocab for i in range(1, CHECK_TOKENS + 1)]
     other = [*ids[:-1], (ids[-1] + 1) % vocab]
     logits, changed = _logits(model, [ids, other])
-    if not (numbers(logits) and numbers(changed)):
+    if not (all_finite(logits) and all_finite(changed)):
         raise ModelNotFinite(model=name, where="logits")
     scale = max(1e-3, float(logits[logits.isfinite()].abs().max()))
     moved = float((logits[:-1] - changed[:-1]).nan_to_num().abs().max())
@@ -154,6 +154,6 @@ def _logits(model: Any, texts: list[list[int]]) -> Tensor:
     return logits.float()
 
 
-def numbers(logits: Tensor) -> bool:
+def all_finite(logits: Tensor) -> bool:
     """Whether each row of logits is a distribution: no NaN, nothing above all bounds (−∞ is what a mask leaves)."""
     return bool(logits.amax(-1).isfinite().all())

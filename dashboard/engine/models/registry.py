@@ -14,7 +14,7 @@ from dashboard.engine.api.model import ModelSpec
 from dashboard.engine.device.devices import pick_dtype
 from dashboard.engine.device.memory import first_line, is_memory
 from dashboard.engine.models import bundled, hub, model_checks, model_folder
-from dashboard.engine.models.failures import files_in_words
+from dashboard.engine.models.failures import explain_file_errors
 from dashboard.errors import (
     ModelEncoderDecoder,
     ModelNotAllowed,
@@ -43,7 +43,7 @@ class LoadedModel:
     tokenizer: Any
 
 
-def listed(settings: Settings) -> tuple[ModelSpec, ...]:
+def available_models(settings: Settings) -> tuple[ModelSpec, ...]:
     """The models that a person can choose from, in the operator's order."""
     return tuple(_spec(name) for name in settings.models if name != "*") + _local(settings.local_models)
 
@@ -79,7 +79,7 @@ def find(model: str, settings: Settings) -> ModelSpec:
     Raises:
         ModelNotAllowed: the operator's list does not have it, or it is not an id at all.
     """
-    there = {spec.id: spec for spec in listed(settings)}
+    there = {spec.id: spec for spec in available_models(settings)}
     if model in there:
         return there[model]
     if "*" in settings.models and HUB_ID.fullmatch(model) and not model.startswith(LOCAL):
@@ -98,7 +98,7 @@ def fetch(spec: ModelSpec, settings: Settings, progress: Progress) -> tuple[Path
     if spec.source == "hub":
         return hub.fetch(spec.id, settings)
     assert spec.folder is not None
-    with files_in_words(spec.id):
+    with explain_file_errors(spec.id):
         config = model_folder.read_config(spec.folder, spec.id)
         model_folder.check_links(spec.folder, spec.id)
         return spec.folder, model_folder.revision(spec.folder, model_folder.weight_names(spec.folder, config, spec.id))
@@ -111,7 +111,7 @@ def check(folder: Path, spec: ModelSpec, settings: Settings, device: str) -> dic
         ModelBroken, ModelUnsafe, ModelAdapter, ModelEncoderDecoder, ModelTypeUnknown, ModelWithoutHead,
             ModelQuantized, ModelTooLarge: see `dashboard.errors`.
     """
-    with files_in_words(spec.id):
+    with explain_file_errors(spec.id):
         config = model_folder.read_config(folder, spec.id)
         model_folder.check_links(folder, spec.id)
         names = model_folder.weight_names(folder, config, spec.id)
@@ -134,7 +134,7 @@ def load(spec: ModelSpec, settings: Settings, device: str, progress: Progress) -
 
     folder, revision = fetch(spec, settings, progress)
     stored = check(folder, spec, settings, device)
-    with files_in_words(spec.id):
+    with explain_file_errors(spec.id):
         config, model, info = _from_files(folder, stored, spec, settings)
         tokenizer = _tokenizer(folder, spec.id)
     loaded_model.check_weights(model, config, info, stored, spec.id)

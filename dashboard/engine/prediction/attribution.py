@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from dashboard.engine.api.arrays import read_only
 from dashboard.engine.api.lens import Attribution, AttributionRequest
 from dashboard.engine.capture.head import Head
-from dashboard.engine.capture.residual_stream import AttentionWrite, Linear, Stream, linearized_chain
+from dashboard.engine.capture.residual_stream import AttentionWrite, Linear, ResidualStream, linearized_chain
 from dashboard.errors import StreamRefused
 
 
 # -- what moved the logit -----------------------------------------------------------------------------------------
 def attribution(
     request: AttributionRequest,
-    stream: Stream,
+    stream: ResidualStream,
     residual: Sequence[Tensor],
     values: Sequence[Tensor],
     heads: Sequence[int],
@@ -36,7 +36,7 @@ def attribution(
         values: (T, width) heads' values of each layer.
         heads: (layer,) query heads of each layer; 0 where it has none.
     """
-    tail, head = stream.tail, stream.uncapped
+    tail, head = stream.final_modules, stream.uncapped_head
     assert tail is not None and head is not None
     with torch.inference_mode():
         at = [layer[request.pos] for layer in residual]
@@ -50,9 +50,9 @@ def attribution(
             return (to_normed(parts.flatten(0, -2)).cpu().double() @ direction).view(parts.shape[:-1])
 
         own = [layer[request.pos] for layer in values]
-        attention = torch.stack([a.attention(v[None])[0] for a, v in zip(stream.additions, own, strict=True)])
+        attention = torch.stack([a.attention(v[None])[0] for a, v in zip(stream.attention_writes, own, strict=True)])
         mlp = torch.stack([after - before for before, after in pairwise(at)]) - attention
-        split = [_by_head(*one, stream.tolerance) for one in zip(stream.additions, own, heads, strict=True)]
+        split = [_by_head(*one, stream.tolerance) for one in zip(stream.attention_writes, own, heads, strict=True)]
         rest = moved(torch.stack([beside for _, beside in split])).cpu().numpy()
         by_head = np.full((len(split), max(heads)), np.nan)
         for row, (parts, _) in zip(by_head, split, strict=True):

@@ -53,7 +53,7 @@ def processors(settings: DecodeSettings, origin: Origin | None = None) -> Proces
     return [(name, (rules | own)[name]) for name in names if name in rules or name in own]
 
 
-def run(
+def run_processors(
     found: Processors, ids: Tensor, logits: Tensor, watched: Tensor, *, before: Sequence[str] = ()
 ) -> tuple[Tensor, Tensor]:
     """Processors one after the other.
@@ -85,7 +85,7 @@ def run(
     return scores, cut
 
 
-def something_left(there: Tensor, names: Sequence[str]) -> None:
+def require_tokens_left(there: Tensor, names: Sequence[str]) -> None:
     """See to it that every row has a token to take.
 
     Args:
@@ -118,8 +118,8 @@ def process(
     found = processors(settings, origin)
     names = [name for name, _ in found]
     every = torch.arange(logits.shape[-1], device=logits.device)[None]
-    scores, cut = run(found, seen, logits[None], every)
-    something_left(torch.isfinite(scores.amax(-1)), names)
+    scores, cut = run_processors(found, seen, logits[None], every)
+    require_tokens_left(torch.isfinite(scores.amax(-1)), names)
     cut_by = cut[0].cpu().numpy()
     log_p = torch.log_softmax(logits.cpu().double(), -1)  # not every device has float64
     log_q = torch.log_softmax(scores[0].cpu().double(), -1)

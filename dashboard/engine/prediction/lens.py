@@ -12,7 +12,7 @@ from torch import Tensor
 from dashboard.engine.api.arrays import read_only
 from dashboard.engine.api.lens import Lens, LensRequest
 from dashboard.engine.api.model import CallControl
-from dashboard.engine.capture.residual_stream import AttentionWrite, Tail
+from dashboard.engine.capture.residual_stream import AttentionWrite, FinalModules
 from dashboard.engine.prediction.candidates import moments
 from dashboard.errors import Cancelled
 
@@ -128,7 +128,9 @@ class FinalDistribution:
         return FinalDistribution(self.p[start:stop], self.entropy[start:stop])
 
 
-def lens(request: LensRequest, rows: Sequence[Tensor], tail: Tail, logits: Tensor, control: CallControl) -> Lens:
+def lens(
+    request: LensRequest, rows: Sequence[Tensor], tail: FinalModules, logits: Tensor, control: CallControl
+) -> Lens:
     """What the model would say next if it ended at each step.
 
     Args:

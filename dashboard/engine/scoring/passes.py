@@ -10,9 +10,9 @@ from torch import Tensor
 
 from dashboard.engine.api.arrays import Ints
 from dashboard.engine.capture.limits import last_logits
-from dashboard.engine.generation.cache_choice import CHECK_ERROR, HALF_PRECISION_FACTOR
 from dashboard.engine.generation.text_generator import DeviceTurn, TextGenerator
 from dashboard.engine.models.anatomy import FAMILY_ERRORS, check_ids
+from dashboard.engine.models.precision import tolerance_of
 from dashboard.engine.scoring.token_trie import CompletionTrie, Ids, PromptForest, build_trie, join_tries, stem_tokens
 from dashboard.engine.scoring.tree_attention import BLOCK, TreeAttention, blocks
 
@@ -26,7 +26,7 @@ CHECK_TEXTS = ((0, 1, 2, 3, 4, 5), (0, 1, 2, 6, 7), (0, 1, 5, 2), (0, 1, 5, 2, 3
 """With these texts of eight tokens it is tried whether a tree gives the numbers of texts one by one."""
 
 
-class Reading:
+class LogProbReader:
     """What is read from logits: ln p of every token behind a prompt, and of a set of tokens behind the texts' last."""
 
     def __init__(self, forest: PromptForest, bounds: Tensor | None) -> None:
@@ -54,7 +54,7 @@ class Reading:
         self.mass = np.full(len(forest.tree), np.nan, np.float32)
         """(node,) ln of the set's probability after it; NaN where it was not asked for."""
 
-    def take(self, nodes: Ints, logits: Tensor) -> None:
+    def read(self, nodes: Ints, logits: Tensor) -> None:
         """Read the (A, vocab) float32 logits after (A,) nodes."""
         total = torch.cat([part.logsumexp(-1) for part in logits.split(ROWS)])
         starts = np.searchsorted(self._parents, nodes)
@@ -70,7 +70,7 @@ class Reading:
             found = torch.cat([logits[some][:, self._bounds].logsumexp(-1) for some in at.split(ROWS)])
             self.mass[nodes[ends]] = (found - total[at]).cpu().numpy()
 
-    def take_text(self, nodes: Ints, logits: Tensor) -> None:
+    def read_text(self, nodes: Ints, logits: Tensor) -> None:
         """Read a text by itself: (n,) its nodes, (n + 1, vocab) float32 logits before each and after the last."""
         tokens = torch.from_numpy(self._tokens[nodes]).to(logits.device)[:, None]
         total = logits.logsumexp(-1)
@@ -79,22 +79,26 @@ class Reading:
             self.mass[nodes[-1]] = float(logits[-1, self._bounds].logsumexp(-1) - total[-1])
 
 
-def logit_rows(writer: TextGenerator) -> int:
+def logit_rows(generator: TextGenerator) -> int:
     """So many rows of logits fit into memory at once."""
-    return max(ROWS, LOGIT_BYTES // (4 * writer.model.get_input_embeddings().weight.shape[0]))
+    return max(ROWS, LOGIT_BYTES // (4 * generator.model.get_input_embeddings().weight.shape[0]))
 
 
 # -- as one tree --------------------------------------------------------------------------------------------------
 def by_tree(
-    writer: TextGenerator, forest: PromptForest, reading: Reading, turn: DeviceTurn | None, block: int = BLOCK
+    generator: TextGenerator,
+    forest: PromptForest,
+    log_probs: LogProbReader,
+    turn: DeviceTurn | None,
+    block: int = BLOCK,
 ) -> None:
     """Read the whole forest in blocks of at most `block` nodes. Raises Busy, Cancelled."""
     # a leaf goes through the model only where something is asked behind it
-    run = np.union1d(forest.tree.parents[forest.tree.parents >= 0], np.flatnonzero(reading.asked))
-    walk, asked = TreeAttention(writer.model, forest.tree.only(run), block), reading.asked[run]
-    for start, stop in blocks(asked, block, logit_rows(writer)):
+    run = np.union1d(forest.tree.parents[forest.tree.parents >= 0], np.flatnonzero(log_probs.asked))
+    walk, asked = TreeAttention(generator.model, forest.tree.only(run), block), log_probs.asked[run]
+    for start, stop in blocks(asked, block, logit_rows(generator)):
         here = start + np.flatnonzero(asked[start:stop])
-        reading.take(run[here], walk.step(start, stop, here))
+        log_probs.read(run[here], walk.step(start, stop, here))
         _tell(turn, stop / len(run))
 
 
@@ -103,82 +107,84 @@ def tree_tokens(prompts: Sequence[Ids], branches: Sequence[CompletionTrie]) -> i
     return stem_tokens(prompts) + sum(len(behind.run) for behind in branches)
 
 
-def fits(writer: TextGenerator) -> bool:
+def tree_matches_model(generator: TextGenerator) -> bool:
     """Whether a tree gives what the model gives for texts one by one."""
-    ids = check_ids(writer.model, 8)
+    ids = check_ids(generator.model, 8)
     check = [tuple(ids[i % len(ids)] for i in text) for text in CHECK_TEXTS]
     prompt, texts = check[0][:1], [text[1:] for text in check]
     forest = join_tries([prompt], [build_trie(texts)])
-    reading = Reading(forest, None)
+    log_probs = LogProbReader(forest, None)
     try:
-        by_tree(writer, forest, reading, None, block=4)
+        by_tree(generator, forest, log_probs, None, block=4)
     except FAMILY_ERRORS:
         return False
     longest = max(len(text) for text in check)
-    padded = writer.ids([token for text in check for token in (*text, *[0] * (longest - len(text)))])
+    padded = generator.ids([token for text in check for token in (*text, *[0] * (longest - len(text)))])
     padded = padded.view(len(check), longest)
-    log_p = writer.model(input_ids=padded, use_cache=False).logits.float().log_softmax(-1)
+    log_p = generator.model(input_ids=padded, use_cache=False).logits.float().log_softmax(-1)
     own = log_p[:, :-1].gather(-1, padded[:, 1:, None])[..., 0].cpu().numpy()
     paths = forest.branches[0].paths
-    error = np.abs(reading.log_p[forest.firsts[0] + paths] - own)[paths >= 0].max()
-    tolerance = CHECK_ERROR * (1 if writer.model.dtype == torch.float32 else HALF_PRECISION_FACTOR)
+    error = np.abs(log_probs.log_p[forest.firsts[0] + paths] - own)[paths >= 0].max()
+    tolerance = tolerance_of(generator.model.dtype)
     return bool(error <= tolerance * max(1.0, float(np.abs(own).max())))
 
 
 # -- in batches ---------------------------------------------------------------------------------------------------
-def by_batches(writer: TextGenerator, forest: PromptForest, reading: Reading, turn: DeviceTurn) -> None:
+def by_batches(generator: TextGenerator, forest: PromptForest, log_probs: LogProbReader, turn: DeviceTurn) -> None:
     """Read the whole forest prompt by prompt, right-padded rows behind each. Raises Busy, Cancelled."""
-    done, total = 0, batch_tokens(writer, forest.prompts, forest.branches)
+    done, total = 0, batch_tokens(generator, forest.prompts, forest.branches)
     placed = zip(forest.prompts, forest.branches, forest.lasts, forest.firsts, strict=True)
     for prompt, behind, last, first in placed:
-        if crosses(writer, prompt, behind):
+        if crosses(generator, prompt, behind):
             for path in behind.paths:
-                done += _take_whole(writer, prompt, first + path[path >= 0], forest, reading)
+                done += _take_whole(generator, prompt, first + path[path >= 0], forest, log_probs)
                 _tell(turn, done / total)
             continue
-        computed = writer.prompt(writer.ids(prompt), turn.control)
-        reading.take(np.array([last]), computed.logits[None])
+        computed = generator.prompt(generator.ids(prompt), turn.control)
+        log_probs.read(np.array([last]), computed.logits[None])
         done += len(prompt)
         seen: set[int] = set()
-        for rows in _batches(behind.rows, len(prompt), logit_rows(writer)):
+        for rows in _batches(behind.rows, len(prompt), logit_rows(generator)):
             longest = len(rows[0])
             ids = [int(behind.tree.tokens[node]) for row in rows for node in row + row[:1] * (longest - len(row))]
-            logits = computed.begin(len(rows)).step(writer.ids(ids).view(len(rows), longest))
+            logits = computed.begin(len(rows)).step(generator.ids(ids).view(len(rows), longest))
             places = [(node, i, j) for i, row in enumerate(rows) for j, node in enumerate(row) if node not in seen]
             seen |= {node for node, _, _ in places}
             nodes, i, j = np.array(places).T
-            reading.take(first + nodes, logits[writer.ids(i.tolist()), writer.ids(j.tolist())])
-            done += len(rows) * _width(writer, longest, len(prompt))
+            log_probs.read(first + nodes, logits[generator.ids(i.tolist()), generator.ids(j.tolist())])
+            done += len(rows) * _width(generator, longest, len(prompt))
             _tell(turn, done / total)
 
 
-def batch_tokens(writer: TextGenerator, prompts: Sequence[Ids], branches: Sequence[CompletionTrie]) -> int:
+def batch_tokens(generator: TextGenerator, prompts: Sequence[Ids], branches: Sequence[CompletionTrie]) -> int:
     """That `by_batches` puts through the model."""
-    most, found = logit_rows(writer), 0
+    most, found = logit_rows(generator), 0
     for prompt, behind in zip(prompts, branches, strict=True):
-        if crosses(writer, prompt, behind):
+        if crosses(generator, prompt, behind):
             found += sum(len(prompt) + int((path >= 0).sum()) for path in behind.paths)
             continue
         batches = _batches(behind.rows, len(prompt), most)
-        found += len(prompt) + sum(len(rows) * _width(writer, len(rows[0]), len(prompt)) for rows in batches)
+        found += len(prompt) + sum(len(rows) * _width(generator, len(rows[0]), len(prompt)) for rows in batches)
     return found
 
 
-def crosses(writer: TextGenerator, prompt: Ids, behind: CompletionTrie) -> bool:
+def crosses(generator: TextGenerator, prompt: Ids, behind: CompletionTrie) -> bool:
     """Whether some text behind `prompt` crosses a length at which what was computed for the prompt becomes wrong."""
-    return writer.way.crosses(len(prompt), len(prompt) + behind.paths.shape[1])
+    return generator.prompt_cache.crosses(len(prompt), len(prompt) + behind.paths.shape[1])
 
 
-def _take_whole(writer: TextGenerator, prompt: Ids, nodes: Ints, forest: PromptForest, reading: Reading) -> int:
+def _take_whole(
+    generator: TextGenerator, prompt: Ids, nodes: Ints, forest: PromptForest, log_probs: LogProbReader
+) -> int:
     """Read one text by one pass over prompt and text; so many tokens went through the model."""
     text = [*prompt, *forest.tree.tokens[nodes].tolist()]
-    reading.take_text(nodes, last_logits(writer.model, text, len(nodes) + 1))
+    log_probs.read_text(nodes, last_logits(generator.model, text, len(nodes) + 1))
     return len(text)
 
 
-def _width(writer: TextGenerator, new: int, before: int) -> int:
+def _width(generator: TextGenerator, new: int, before: int) -> int:
     """Tokens that a row of `new` ones behind `before` puts through the model."""
-    return new + before if writer.way.name(new + before) == "anew" else new
+    return new + before if generator.prompt_cache.name(new + before) == "anew" else new
 
 
 def _batches(rows: list[list[int]], before: int, most: int) -> Iterator[list[list[int]]]:

@@ -13,10 +13,18 @@ import torch
 from dashboard.engine.api.arrays import Floats, read_only
 from dashboard.engine.api.model import CallControl
 from dashboard.engine.api.scoring import ScoreCost, ScoreRequest, Scores, SentenceRequest, SentenceScores
-from dashboard.engine.capture.capture import Capturer, following
+from dashboard.engine.capture.capture import Capturer, controlled_by
 from dashboard.engine.device.pace import Pace
 from dashboard.engine.generation.text_generator import DeviceTurn, TextGenerator
-from dashboard.engine.scoring.passes import Reading, batch_tokens, by_batches, by_tree, crosses, fits, tree_tokens
+from dashboard.engine.scoring.passes import (
+    LogProbReader,
+    batch_tokens,
+    by_batches,
+    by_tree,
+    crosses,
+    tree_matches_model,
+    tree_tokens,
+)
 from dashboard.engine.scoring.token_trie import CompletionTrie, Ids, PromptForest, build_trie, join_tries
 from dashboard.engine.scoring.tree_attention import BLOCK
 from dashboard.engine.scoring.word_ends import word_ends
@@ -55,13 +63,13 @@ class _Plan:
 class Scorer:
     """A model, and what scoring needs of it."""
 
-    def __init__(self, writer: TextGenerator, reader: PromptReader, capturer: Capturer) -> None:
+    def __init__(self, generator: TextGenerator, reader: PromptReader, capturer: Capturer) -> None:
         """Try out whether a tree gives the model's own numbers."""
-        self._writer, self._reader = writer, reader
-        self._reach = capturer.reach
-        if self._reach:
+        self._generator, self._reader = generator, reader
+        self.tree_up_to = capturer.plain_softmax_up_to
+        if self.tree_up_to:
             with torch.inference_mode():
-                self._reach *= fits(writer)
+                self.tree_up_to *= tree_matches_model(generator)
         self.pace = Pace()
         """How long scores took, by tokens that went through the model."""
 
@@ -69,7 +77,7 @@ class Scorer:
     def word_ends(self) -> tuple[int, ...]:
         """See `dashboard.engine.scoring.word_ends.word_ends`; empty where the vocabulary marks no words."""
         # either may be padded beyond the other
-        count = min(len(self._writer.tokenizer), self._writer.model.get_input_embeddings().weight.shape[0])
+        count = min(len(self._generator.tokenizer), self._generator.model.get_input_embeddings().weight.shape[0])
         return word_ends(self._reader.token(i) for i in range(count))
 
     # -- what it costs --------------------------------------------------------------------------------------------
@@ -111,31 +119,31 @@ class Scorer:
         """
         plan = _plan_of(request)
         pairs = zip(plan.prompts, plan.branches, strict=True)
-        if any(crosses(self._writer, prompt, behind) for prompt, behind in pairs):
+        if any(crosses(self._generator, prompt, behind) for prompt, behind in pairs):
             return _plan_of(request, apart=True)
         return plan
 
     def _tokens(self, plan: _Plan) -> int:
-        if plan.longest <= self._reach:
+        if plan.longest <= self.tree_up_to:
             return tree_tokens(plan.prompts, plan.branches)
-        return batch_tokens(self._writer, plan.prompts, plan.branches)
+        return batch_tokens(self._generator, plan.prompts, plan.branches)
 
     # -- the scores -----------------------------------------------------------------------------------------------
     def score(self, request: ScoreRequest, turn: DeviceTurn) -> Scores:
         """Every completion behind every prompt; the request was checked by `cost`. Raises Busy, Cancelled."""
         began = time.perf_counter()
         plan = self._planned(request)
-        forest, reading = self._computed(plan, turn)
+        forest, log_probs = self._computed(plan, turn)
         branches, place = plan.branches[0], {prompt: i for i, prompt in enumerate(plan.prompts)}
         firsts = forest.firsts[[place[prompt] for prompt in request.prompts]]
         nodes = firsts[:, None] + np.arange(len(branches.tree))
-        log_p = reading.log_p[nodes]
+        log_p = log_probs.log_p[nodes]
         sums = [log_p[:, path[path >= 0]].sum(1, dtype=np.float64) for path in branches.paths]
         found = Scores(
             log_p=_final(np.stack(sums, 1)),
             node_log_p=_final(log_p),
             paths=branches.paths.copy(),
-            boundary_log_mass=_final(reading.mass[nodes[:, branches.ends]]) if request.boundary else None,
+            boundary_log_mass=_final(log_probs.mass[nodes[:, branches.ends]]) if request.boundary else None,
             tokens=self._tokens(plan),
             seconds=time.perf_counter() - began,
             way=self._way(plan),
@@ -148,20 +156,20 @@ class Scorer:
         """Every token that is not given; the request was checked by `cost`. Raises Busy, Cancelled."""
         began = time.perf_counter()
         plan = self._planned(request)
-        forest, reading = self._computed(plan, turn)
+        forest, log_probs = self._computed(plan, turn)
         groups = _grouped(request)
         rows: list[Floats] = [np.empty(0, np.float32)] * len(request.sentences)
         ends = np.zeros(len(rows), np.int64)
         for prompt, behind, first in zip(plan.prompts, plan.branches, forest.firsts, strict=True):
             ends[groups[prompt]] = first + behind.ends
             for number, path in zip(groups[prompt], behind.paths, strict=True):
-                rows[number] = _final(reading.log_p[first + path[path >= 0]])
+                rows[number] = _final(log_probs.log_p[first + path[path >= 0]])
         lengths = np.array([len(row) for row in rows])
         read_only(lengths)
         found = SentenceScores(
             token_log_p=tuple(rows),
             log_p=_final(np.array([row.sum(dtype=np.float64) for row in rows])),
-            boundary_log_mass=_final(reading.mass[ends]) if request.boundary else None,
+            boundary_log_mass=_final(log_probs.mass[ends]) if request.boundary else None,
             lengths=lengths,
             tokens=self._tokens(plan),
             seconds=time.perf_counter() - began,
@@ -170,19 +178,19 @@ class Scorer:
         self.pace.add(found.tokens, found.seconds)
         return found
 
-    def _computed(self, plan: _Plan, turn: DeviceTurn) -> tuple[PromptForest, Reading]:
-        bounds = self._writer.ids(self.word_ends) if plan.boundary else None
+    def _computed(self, plan: _Plan, turn: DeviceTurn) -> tuple[PromptForest, LogProbReader]:
+        bounds = self._generator.ids(self.word_ends) if plan.boundary else None
         forest = join_tries(plan.prompts, plan.branches)
-        reading = Reading(forest, bounds)
-        with torch.inference_mode(), following(CallControl(cancel=turn.control.cancel)):
-            if plan.longest <= self._reach:
-                by_tree(self._writer, forest, reading, turn)
+        log_probs = LogProbReader(forest, bounds)
+        with torch.inference_mode(), controlled_by(CallControl(cancel=turn.control.cancel)):
+            if plan.longest <= self.tree_up_to:
+                by_tree(self._generator, forest, log_probs, turn)
             else:
-                by_batches(self._writer, forest, reading, turn)
-        return forest, reading
+                by_batches(self._generator, forest, log_probs, turn)
+        return forest, log_probs
 
     def _way(self, plan: _Plan) -> str:
-        return "tree" if plan.longest <= self._reach else self._writer.way.name(plan.longest)
+        return "tree" if plan.longest <= self.tree_up_to else self._generator.prompt_cache.name(plan.longest)
 
 
 def _plan_of(request: Request, *, apart: bool = False) -> _Plan:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from dashboard.engine.api.arrays import Ints
-from dashboard.engine.capture.attention_override import attending
+from dashboard.engine.capture.attention_override import overriding_attention
 from dashboard.engine.scoring.token_trie import TokenTrie
 
 BLOCK = 256
@@ -48,7 +48,7 @@ class TreeAttention:
         self._path = int(self._tree.depths[start])
         self._mask = torch.from_numpy(visible(self._tree, start, stop)).to(device)[None, None]
         places = torch.from_numpy(asked - start).to(device)
-        with attending(self):
+        with overriding_attention(self):
             output = self._model(
                 input_ids=torch.from_numpy(self._tree.tokens[part]).to(device)[None],
                 position_ids=torch.from_numpy(self._tree.depths[part]).to(device)[None],

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from dashboard.engine.api.model import TokenizedPrompt
-from dashboard.engine.tokenizing.spans import Span, aligned, covered
+from dashboard.engine.tokenizing.spans import Span, align_tokens, token_bytes
 from dashboard.engine.tokenizing.vocabulary import Vocabulary
 from dashboard.errors import (
     ChatTemplateFailed,
@@ -32,7 +32,7 @@ REASON = 200
 
 
 @contextmanager
-def in_words(error: type[DashboardError] = TokenizerFailed) -> Iterator[None]:
+def explain_tokenizer_errors(error: type[DashboardError] = TokenizerFailed) -> Iterator[None]:
     """Whatever a tokenizer raises, as advice with its own reason."""
     try:
         yield
@@ -163,7 +163,7 @@ class PromptReader:
 
     def _encoded(self, texts: Sequence[str], *, special: bool, spans: bool = False) -> list[Encoded]:
         asked = {"return_offsets_mapping": True} if spans and getattr(self._tokenizer, "is_fast", False) else {}
-        with in_words():
+        with explain_tokenizer_errors():
             batch = self._tokenizer(
                 list(texts), add_special_tokens=special, return_special_tokens_mask=True, verbose=False, **asked
             )
@@ -180,16 +180,16 @@ class PromptReader:
         places = [place for place in range(encoded.stop) if encoded.own[place]]
         pieces = [tokens[place].raw for place in places]
         if encoded.spans is None:
-            spans = aligned(text, [piece.decode("utf-8", "replace") for piece in pieces])
+            spans = align_tokens(text, [piece.decode("utf-8", "replace") for piece in pieces])
         else:
             spans = [encoded.spans[place] for place in places]
-        parts = dict(zip(places, covered(text, spans, pieces), strict=True))
+        parts = dict(zip(places, token_bytes(text, spans, pieces), strict=True))
         return tuple(_standing(token, parts.get(place, b"")) for place, token in enumerate(tokens))
 
     def _in_template(self, text: str) -> str:
         chosen = {"chat_template": self._template} if self._template else {}
         messages = [{"role": "user", "content": text}]
-        with in_words(ChatTemplateFailed):
+        with explain_tokenizer_errors(ChatTemplateFailed):
             return str(
                 self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **chosen)
             )

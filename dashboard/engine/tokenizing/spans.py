@@ -8,7 +8,7 @@ Span = tuple[int, int]
 """[start, stop) characters of the text."""
 
 
-def covered(text: str, spans: Sequence[Span], pieces: Sequence[bytes]) -> list[bytes]:
+def token_bytes(text: str, spans: Sequence[Span], pieces: Sequence[bytes]) -> list[bytes]:
     """(token,) UTF-8 that each token stands for; joined they are that of `text`, where there is a token at all.
 
     Tokens that share a character share its bytes as their pieces say; where a normalizer made another character of it,
@@ -102,7 +102,7 @@ def _by_stops(text: str, start: int, stops: Sequence[int]) -> list[bytes]:
     return parts
 
 
-def aligned(text: str, tokens: Sequence[str]) -> list[Span]:
+def align_tokens(text: str, tokens: Sequence[str]) -> list[Span]:
     """(token,) where each token's own text comes next in `text`, for a tokenizer that does not say; else empty.
 
     Args:

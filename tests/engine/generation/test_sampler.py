@@ -9,7 +9,9 @@ import torch
 from scipy.stats import binom, kstest
 
 from dashboard.engine.api.decoding import DecodeSettings
-from dashboard.engine.generation.sampler import CANDIDATES, Sampler, gumbel, row_keys, token_facts
+from dashboard.engine.generation.noise import gumbel, row_keys
+from dashboard.engine.generation.sampler import CANDIDATES, Sampler
+from dashboard.engine.generation.token_facts import token_facts
 from dashboard.engine.prediction.decoding import process
 from tests.engine.prediction.test_decoding import random_settings
 
@@ -165,12 +167,10 @@ def test_rows_that_few_candidates_do_not_settle_look_at_more_and_draw_the_same(s
     logits = torch.cat([peaked_logits(2, seed, scale=scale, vocab=6000) for seed, scale in enumerate((8, 2.5, 0.05))])
     ids, keys = torch.zeros(6, 1).long(), row_keys(4, 0, 6)
     looked, whole = [], []
-    candidates, everything = Sampler._candidates, Sampler._whole
+    candidates, everything = Sampler._cut, Sampler._warped
+    monkeypatch.setattr(Sampler, "_cut", lambda self, *given: looked.append(given[-1]) or candidates(self, *given))
     monkeypatch.setattr(
-        Sampler, "_candidates", lambda self, *given: looked.append(given[-1]) or candidates(self, *given)
-    )
-    monkeypatch.setattr(
-        Sampler, "_whole", lambda self, *given: whole.append(len(given[0].logits)) or everything(self, *given)
+        Sampler, "_warped", lambda self, *given: whole.append(len(given[0].logits)) or everything(self, *given)
     )
     drawn = Sampler(settings, keys).draw(logits, ids, 3)
     assert looked == [count for count in CANDIDATES if count > settings.top_k]

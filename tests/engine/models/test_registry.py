@@ -61,8 +61,8 @@ def edit(folder: Path, **values) -> None:
 
 def test_the_operators_list_is_shown_in_its_order_with_local_folders_last(tiny_folder):
     settings = Settings(models=("gpt2", BUNDLED, "*"), local_models=(str(tiny_folder),))
-    assert [spec.id for spec in registry.listed(settings)] == ["gpt2", BUNDLED, "local/tiny"]
-    assert [spec.source for spec in registry.listed(settings)] == ["hub", "bundled", "local"]
+    assert [spec.id for spec in registry.available_models(settings)] == ["gpt2", BUNDLED, "local/tiny"]
+    assert [spec.source for spec in registry.available_models(settings)] == ["hub", "bundled", "local"]
 
 
 @pytest.mark.parametrize(

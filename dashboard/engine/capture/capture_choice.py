@@ -11,46 +11,40 @@ from torch import Tensor, nn
 
 from dashboard.engine.api.model import CallControl
 from dashboard.engine.capture import kernels
-from dashboard.engine.capture.capture import SINK, Capturer, announce, passed
+from dashboard.engine.capture.capture import SINK, Capturer, record_block_input, record_block_output
 from dashboard.engine.capture.kernel_inputs import KernelInputs, Layer
 from dashboard.engine.capture.kernels import EAGER, SDPA, NotUnderstood
 from dashboard.engine.capture.limits import PROOF_TOKENS, SWITCH, WINDOWS, Proof
-from dashboard.engine.capture.replay import OwnPass, own_pass, record_inputs
+from dashboard.engine.capture.replay import ReferencePass, record_inputs, reference_pass
 from dashboard.engine.models.anatomy import FAMILY_ERRORS, check_ids, decoder_blocks, layer_types, run
+from dashboard.engine.models.precision import tolerance_of
 from dashboard.errors import ModelBroken
 
 CHECK_TOKENS = 12
 
-CHECK_ERROR = 1e-4
-"""A layer whose remade weights differ more from the model's own is not shown, and a way whose logits differ more,
-relative to the largest, is not taken (float32)."""
-
-HALF_PRECISION_FACTOR = 400
-"""So much more may they differ in float16 and bfloat16, whose own eager weights are rounded."""
-
 
 # -- setting a model up -------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
-class _Target:
+class _TrialModel:
     """A model that a way of capturing must be exact for: the loaded one, and its copy with small limits."""
 
     model: Any
     blocks: tuple[nn.Module, ...]
     ids: tuple[int, ...]
-    own: OwnPass
+    reference: ReferencePass
     """Over `ids`."""
 
     @classmethod
-    def of(cls, model: Any, tokens: int) -> _Target:
+    def of(cls, model: Any, tokens: int) -> _TrialModel:
         """Register the permanent hooks, and run the model once."""
         ids, blocks = check_ids(model, tokens), decoder_blocks(model)
         for i, block in enumerate(blocks):
-            block.register_forward_pre_hook(announce(i, len(blocks)), with_kwargs=True)
-            block.register_forward_hook(passed)
-        return cls(model, tuple(blocks), ids, own_pass(model, ids, len(blocks)))
+            block.register_forward_pre_hook(record_block_input(i, len(blocks)), with_kwargs=True)
+            block.register_forward_hook(record_block_output)
+        return cls(model, tuple(blocks), ids, reference_pass(model, ids, len(blocks)))
 
 
-def install(model: Any, proof: Proof | None = None) -> Capturer:
+def pick_capturer(model: Any, proof: Proof | None = None) -> Capturer:
     """Make `model` ready to be captured; once, after loading with ``attn_implementation="eager"``, before sharing it.
 
     Args:
@@ -62,35 +56,35 @@ def install(model: Any, proof: Proof | None = None) -> Capturer:
     """
     try:
         proof = proof or Proof.of(model)
-        targets = [_Target.of(model, CHECK_TOKENS)]
+        targets = [_TrialModel.of(model, CHECK_TOKENS)]
         if proof.short is not None:
-            targets.append(_Target.of(proof.short, PROOF_TOKENS))
+            targets.append(_TrialModel.of(proof.short, PROOF_TOKENS))
     except Exception as error:
         words = str(error).strip().partition("\n")[0][:200]
         reason = f"transformers cannot run it on a text alone ({type(error).__name__}: {words})"
         raise ModelBroken(model=type(model).__name__, reason=reason) from error
-    return _best_way(targets, proof)
+    return _pick(targets, proof)
 
 
-def _best_way(targets: Sequence[_Target], proof: Proof) -> Capturer:
+def _pick(targets: Sequence[_TrialModel], proof: Proof) -> Capturer:
     """The first exact way; where none shows every map that the model returns, the one that shows the most.
 
     Beyond a limit that cannot be proven only the family's own eager code will do: it is right at any length.
     """
-    model, own, best = targets[0].model, targets[0].own, None
+    model, own, best = targets[0].model, targets[0].reference, None
     kernels_to_try = (SDPA, EAGER) if getattr(model, "_supports_sdpa", False) else (EAGER,)
     for kernel in () if proof.unproven else kernels_to_try:
-        capturer = _through_interface(targets[0], kernel, proof)
+        capturer = _kernel_capturer(targets[0], kernel, proof)
         if capturer is not None and _exact(capturer, targets):
-            if _shown(capturer) == len(own.weights):
+            if _maps(capturer) == len(own.weights):
                 return capturer
-            best = max(capturer, best or capturer, key=_shown)
+            best = max(capturer, best or capturer, key=_maps)
     model.set_attn_implementation("eager")
     if own.modules:
         capturer = Capturer(model, targets[0].blocks, "replay")
         capturer.weight_formula = "softmax of the family's own eager attention, one layer run again"
-        handles = [handle for target in targets for handle in record_inputs(target.own.modules)]
-        if _exact(capturer, targets) and _shown(capturer) > (_shown(best) if best else 0):
+        handles = [handle for target in targets for handle in record_inputs(target.reference.modules)]
+        if _exact(capturer, targets) and _maps(capturer) > (_maps(best) if best else 0):
             return capturer
         for handle in handles:
             handle.remove()
@@ -102,7 +96,7 @@ def _best_way(targets: Sequence[_Target], proof: Proof) -> Capturer:
     return best
 
 
-def _exact(capturer: Capturer, targets: Sequence[_Target]) -> bool:
+def _exact(capturer: Capturer, targets: Sequence[_TrialModel]) -> bool:
     """Note the layers whose map is not the model's own; gives whether the pass is, on every target.
 
     The copy has the first layers alone; where a map of theirs is not its own beyond a limit, the way is not exact.
@@ -122,12 +116,12 @@ def _exact(capturer: Capturer, targets: Sequence[_Target]) -> bool:
     return True
 
 
-def _shown(capturer: Capturer) -> int:
+def _maps(capturer: Capturer) -> int:
     """Layers whose map can be shown."""
     return capturer.layers - len(capturer.without_attention)
 
 
-def _through_interface(target: _Target, kernel: str, proof: Proof) -> Capturer | None:
+def _kernel_capturer(target: _TrialModel, kernel: str, proof: Proof) -> Capturer | None:
     """A capturer through the attention interface; ``None`` when the family does not call it, or in another way."""
     model, ids = target.model, target.ids
     try:
@@ -144,17 +138,17 @@ def _through_interface(target: _Target, kernel: str, proof: Proof) -> Capturer |
     capturer.weight_formula = formula(inputs, windowed=bool(names & WINDOWS))
     terms = [(layer.softcap, layer.sinks, layer.bias, layer.mask) for layer in inputs]
     if kernel == SDPA and all(x is None for some in terms for x in some):
-        capturer.reach = proof.reach
-        capturer.plain = names <= {SWITCH}
+        capturer.plain_softmax_up_to = proof.reach
+        capturer.plain_softmax = names <= {SWITCH}
     return capturer
 
 
-def _check(capturer: Capturer, target: _Target) -> bool:
+def _check(capturer: Capturer, target: _TrialModel) -> bool:
     """Note the layers whose map is not the model's own; gives whether the pass is (else the way must not be taken)."""
-    model, ids, own = target.model, target.ids, target.own
+    model, ids, own = target.model, target.ids, target.reference
     with kernels.recording(CallControl(), len(ids)) as record:
         logits = run(model, ids).logits[0].float()
-    tolerance = CHECK_ERROR * (1 if model.dtype == torch.float32 else HALF_PRECISION_FACTOR)
+    tolerance = tolerance_of(model.dtype)
     if not float((logits - own.logits).abs().max()) <= tolerance * max(1.0, float(own.logits.abs().max())):
         return False
     # of some families the sink takes its share, of others it scales what a head gives
@@ -179,30 +173,28 @@ def _heads(attentions: Sequence[Layer], weights: Tensor | None) -> int:
 
 
 def _reasons(
-    capturer: Capturer, inputs: Mapping[int, Sequence[Layer]], own: OwnPass, types: Sequence[str]
+    capturer: Capturer, inputs: Mapping[int, Sequence[Layer]], reference: ReferencePass, types: Sequence[str]
 ) -> dict[int, str]:
     """Layer -> why there is no map of it."""
     reasons = {}
     for i in range(capturer.layers):
-        layer, weights = capturer._layer(inputs, i), own.weights.get(i)
+        layer, weights = capturer._layer(inputs, i), reference.weights.get(i)
         if not capturer.blocks:
             reasons[i] = "no list of layers runs once in a pass"
         elif i not in inputs:
             reasons[i] = "not used for text alone"
         elif len(inputs[i]) > 1:
             reasons[i] = "several attentions in one layer"
-        elif weights is not None and weights.shape[1:] != (own.tokens, own.tokens):
+        elif weights is not None and weights.shape[1:] != (reference.tokens, reference.tokens):
             reasons[i] = "its keys are not the tokens"
         elif layer is None and weights is not None:
             reasons[i] = "cannot be captured"
         elif layer is None:
-            nothing = "cannot be captured" if own.unplaced else "no attention"
+            nothing = "cannot be captured" if reference.unplaced else "no attention"
             reasons[i] = types[i] if i < len(types) and "full" not in types[i] else nothing
         elif weights is None:
             reasons[i] = "cannot be checked against the model's own weights"
-        elif not _error(layer, weights) <= CHECK_ERROR * (
-            1 if weights.dtype == torch.float32 else HALF_PRECISION_FACTOR
-        ):
+        elif not _error(layer, weights) <= tolerance_of(weights.dtype):
             reasons[i] = "cannot be remade exactly"
     return reasons
 
