@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 _GLYPHS = {" ": "·", "\n": "⏎", "\t": "⇥", "\r": "␍"}
 _HIDDEN_CATEGORIES = {"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp", "Zs"}
+NO_CHARACTER = "\ufffd"
+"""Stands for bytes that are no character."""
 ISOLATE = "\u2068{}\u2069"
 
 
@@ -54,6 +56,12 @@ def _visible_character(character: str) -> str:
 
 def _code_point(character: str) -> str:
     return f"‹U+{ord(character):04X}›"
+
+
+def continues_word(character: str) -> bool:
+    """Whether a word may continue with it: letter, digit, mark (accents, vowel signs), joiner or broken character."""
+    category = unicodedata.category(character)
+    return category[0] in "LNM" or category == "Cf" or character == NO_CHARACTER
 
 
 def shortened(text: str, length: int = 14) -> str:

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from dashboard.tokens import Token, axis_labels, plotly_label, shortened, visible, visible_text
+from dashboard.tokens import Token, axis_labels, continues_word, plotly_label, shortened, visible, visible_text
 from tests.made.samples import NASTY, token
 
 
@@ -65,3 +65,8 @@ def test_equal_tokens_have_equal_labels_and_keep_their_places():
     labels = axis_labels([token(" is"), token("x"), token(" is")])
     assert labels[0] == labels[2]
     assert len(labels) == 3
+
+
+def test_a_word_goes_on_with_letters_digits_marks_joiners_and_broken_characters_alone():
+    assert all(map(continues_word, "sÉми7٣\u0301\u200d\ufffd"))
+    assert not any(map(continues_word, " \n.,'-_。👩"))

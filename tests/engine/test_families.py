@@ -128,9 +128,9 @@ def test_a_map_goes_with_its_layer():
 
     held, layer = LastMap(), Layer()
     held.of(layer)
-    assert held._held is not None
+    assert held._entry is not None
     del layer
-    assert held._held is None
+    assert held._entry is None
 
 
 def test_a_prompt_of_one_token_works(family):

@@ -1,4 +1,4 @@
-"""What a thread attends by in place of the kernel: rows that share a prompt, or a tree of tokens."""
+"""Attention override: a thread may attend by its own code instead of the kernel (shared prefixes, token trees)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 class AttentionOverride(Protocol):
-    """What a thread puts in place of its kernel: it knows keys and values that are not passed again."""
+    """Attention in place of the kernel, with keys and values of earlier tokens that are not passed again."""
 
     def attend(self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, scaling: float | None) -> Tensor:
         """See `SharedPrefixRows.attend`."""
@@ -21,14 +21,14 @@ _override: ContextVar[AttentionOverride | None] = ContextVar("rows", default=Non
 
 
 def current() -> AttentionOverride | None:
-    """What attends in this thread in place of the kernel: rows that share their prompt's keys and values, or a tree."""
+    """The override of this thread, if there is one."""
     return _override.get()
 
 
 @contextlib.contextmanager
-def overriding_attention(rows: AttentionOverride) -> Iterator[None]:
-    """Forward passes of this thread attend by `rows`."""
-    token = _override.set(rows)
+def overriding_attention(override: AttentionOverride) -> Iterator[None]:
+    """Forward passes of this thread attend by `override`."""
+    token = _override.set(override)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Calls of modules during one forward pass, watched by hooks: which tensors went in and came out."""
+"""Watched calls: the input and output tensor of every module during one forward pass."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from dashboard.engine.models.anatomy import base_name, first_tensor, residual, r
 
 @dataclass(frozen=True)
 class Call:
-    """One module's call while the model was watched."""
+    """One call of a module."""
 
     module: nn.Module
     input: Tensor
-    """(T, width) the first tensor that it was given."""
+    """(T, width) the first tensor among its arguments."""
     output: Tensor
-    """(T, width) the first tensor that it gave."""
+    """(T, width) the first tensor that it returned."""
     output_copy: Tensor
-    """A copy of that: some families add to it in place afterwards."""
+    """A copy of `output`: some families add to it in place afterwards."""
 
     @property
     def leaf(self) -> bool:
@@ -60,13 +60,13 @@ def watch(model: Any, blocks: Sequence[nn.Module], ids: Sequence[int]) -> Watche
                 seen.before.append(ends[0].clone())
                 seen.after.append(ends[1].clone())
             return
-        first = first_tensor((*args, *kwargs.values())), first_tensor(output)
-        if first[0] is None or first[1] is None:
+        tensors = first_tensor((*args, *kwargs.values())), first_tensor(output)
+        if tensors[0] is None or tensors[1] is None:
             return
         # some families drop the batch axis inside a block
-        given, gave = (value.flatten(0, -2) if value.ndim > 1 else value for value in first if value is not None)
+        before, after = (value.flatten(0, -2) if value.ndim > 1 else value for value in tensors if value is not None)
         if id(module) in block_of:
-            seen.inside[block_of[id(module)]].append(Call(module, given, gave, gave.clone()))
+            seen.inside[block_of[id(module)]].append(Call(module, before, after, after.clone()))
         elif len(seen.after) == len(blocks) and next(module.children(), None) is None:
             seen.tail.append(module)
 

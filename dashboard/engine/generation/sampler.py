@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -19,7 +18,14 @@ from dashboard.engine.api.decoding import PENALTIES, DecodeSettings
 from dashboard.engine.api.generation import ALTERNATIVES
 from dashboard.engine.device.scratch_buffers import ScratchBuffers
 from dashboard.engine.generation.noise import gumbel, row_keys
-from dashboard.engine.generation.token_facts import SampledTokens, concatenated, likeliest, log_total, sampled_facts
+from dashboard.engine.generation.token_facts import (
+    SampledTokens,
+    concatenated,
+    likeliest,
+    log_total,
+    rows_of,
+    sampled_facts,
+)
 from dashboard.engine.models.generation_config import Origin
 from dashboard.engine.prediction.decoding import processors, require_tokens_left, run_processors
 
@@ -146,11 +152,11 @@ class Sampler:
         if bool(decided.all()):
             return self._sample(batch, candidates, step)
         done, undecided = decided.nonzero()[:, 0], (~decided).nonzero()[:, 0]
-        retried = self._draw_of_top(_rows(batch, undecided), step, counts[1:])
+        retried = self._draw_of_top(rows_of(batch, undecided), step, counts[1:])
         if not len(done):
             return retried
-        drawn = self._sample(_rows(batch, done), _rows(candidates, done), step)
-        return _rows(concatenated([drawn, retried]), torch.cat([done, undecided]).argsort())
+        drawn = self._sample(rows_of(batch, done), rows_of(candidates, done), step)
+        return rows_of(concatenated([drawn, retried]), torch.cat([done, undecided]).argsort())
 
     def distribution(self, logits: Tensor, ids: Tensor) -> Tensor:
         """(R, vocab) ln q of the next token; arguments and errors as of `draw`."""
@@ -289,13 +295,3 @@ def single_row_sampler(settings: DecodeSettings, origin: Origin | None) -> Sampl
 def rows_at_once(vocab: int) -> int:
     """Most rows that are sampled together."""
     return max(1, AT_ONCE // vocab)
-
-
-_Rows = TypeVar("_Rows", "_Candidates", "_Batch", SampledTokens)
-
-
-def _rows(source: _Rows, rows: Tensor) -> _Rows:
-    """Some rows of every tensor."""
-    values = {field.name: getattr(source, field.name) for field in fields(source)}
-    chosen: Any = {name: value if value is None else value[rows] for name, value in values.items()}
-    return type(source)(**chosen)

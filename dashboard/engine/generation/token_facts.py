@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from dashboard.engine.api.generation import ALTERNATIVES, TokenFacts
+
+Rows = TypeVar("Rows", bound=Any)
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,12 @@ def concatenated(parts: Sequence[SampledTokens]) -> SampledTokens:
     """Rows below each other."""
     names = [field.name for field in fields(SampledTokens)]
     return SampledTokens(**{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
+
+
+def rows_of(source: Rows, rows: Tensor) -> Rows:
+    """Some rows of every tensor of a dataclass; fields that are ``None`` stay so."""
+    values = {field.name: getattr(source, field.name) for field in fields(source)}
+    return replace(source, **{name: value[rows] for name, value in values.items() if value is not None})
 
 
 def likeliest(logits: Tensor) -> Tensor:

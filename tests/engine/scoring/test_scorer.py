@@ -146,8 +146,8 @@ def test_the_size_of_a_block_changes_nothing(llama, block):
     forest = random_forest()
     whole = read(forest, lambda log_probs: by_tree(llama, forest, log_probs, None))
     parts = read(forest, lambda log_probs: by_tree(llama, forest, log_probs, None, block))
-    assert np.isfinite(whole.log_p).sum() == sum(len(behind.tree) for behind in forest.branches)
-    assert np.isfinite(whole.mass).sum() == sum(len(set(behind.ends.tolist())) for behind in forest.branches)
+    assert np.isfinite(whole.log_p).sum() == sum(len(behind.trie) for behind in forest.completions)
+    assert np.isfinite(whole.mass).sum() == sum(len(set(behind.ends.tolist())) for behind in forest.completions)
     np.testing.assert_allclose(parts.log_p, whole.log_p, rtol=0, atol=1e-5)
     np.testing.assert_allclose(parts.mass, whole.mass, rtol=0, atol=1e-5)
 
@@ -182,7 +182,7 @@ def test_logits_and_keys_in_memory_are_bounded(llama, monkeypatch):
     assert max(nodes for nodes, _ in steps) <= 16
     assert max(rows for _, rows in steps) == 5
     (walk,) = walks
-    assert {kept.shape[2] for kept in walk._keys.values()} == {int(forest.tree.depths.max()) + 16}
+    assert {kept.shape[2] for kept in walk._keys.values()} == {int(forest.trie.depths.max()) + 16}
 
 
 def test_the_mass_of_the_next_word_is_the_sum_over_its_tokens_by_hand():
@@ -190,7 +190,7 @@ def test_the_mass_of_the_next_word_is_the_sum_over_its_tokens_by_hand():
     forest = join_tries([(9,)], [build_trie(((0,), (0, 1)), beyond=True)])
     probs = torch.tensor([[0.1, 0.2, 0.3, 0.25, 0.15], [0.5, 0.2, 0.1, 0.1, 0.1], [0.05, 0.05, 0.1, 0.3, 0.5]])
     log_probs = LogProbReader(forest, torch.tensor([2, 4]))
-    assert log_probs.asked.tolist() == [True, True, True]
+    assert log_probs.needed.tolist() == [True, True, True]
     log_probs.read(np.array([0, 1]), probs[:2].log() + 3)  # logits are known up to a constant
     log_probs.read(np.array([2]), probs[2:].log() - 1)
     np.testing.assert_allclose(log_probs.log_p[1:], [math.log(0.1), math.log(0.2)], atol=1e-6)
