@@ -12,7 +12,7 @@ from typing import TypeVar
 import streamlit as st
 
 from components.charts.theme import ChartTheme
-from components.shell.messages import advice, notice, number
+from components.shell.messages import advice, notice
 from components.shell.waiting import allow, wait_for
 from dashboard.engine.api.engine import Engine
 from dashboard.engine.api.model import CallControl, ModelCard, RunSummary, TokenizedPrompt
@@ -55,7 +55,7 @@ class View:
     def run(self) -> RunSummary:
         """This prompt's run; makes it (with progress and Stop) when it is not there."""
         cost = self.engine.estimate(self.key)
-        label = self.text("work.running", tokens=cost.tokens, seconds=f"{max(cost.seconds, 0.1):.1f}")
+        label = self.text("work.running", tokens=cost.tokens, seconds=self.text.number(max(cost.seconds, 0.1), 1))
         return self.wait(lambda job: self.engine.run(self.key, job), label, f"run {self.key.digest}")
 
     def wait(self, call: Callable[[CallControl], T], label: str, what: str) -> T:
@@ -68,7 +68,7 @@ def model_facts(view: View, seconds: float | None, key: RunKey | None = None) ->
     text, card = view.text, view.card
     return [
         text("strip.kernel", kernel=card.kernel, dtype=card.dtype, device=card.device),
-        "" if seconds is None else text("strip.seconds", seconds=number(text, seconds, 2)),
+        "" if seconds is None else text("strip.seconds", seconds=text.number(seconds, 2)),
         text("strip.model", model=card.label, revision=card.revision[:12]),
         text("strip.run", run=(key or view.key).digest),
     ]

@@ -157,7 +157,7 @@ class LocalEngine:
                 raise PromptTooLong(tokens=count, limit=card.context, model=card.label)
             nbytes, limit = ready.footprint.nbytes(count), self._settings.run_bytes
             if nbytes > limit:
-                raise RunTooLarge(tokens=count, needed=megabytes(nbytes), limit=megabytes(limit))
+                raise RunTooLarge(tokens=count, needed=round(nbytes / 1e6), limit=round(limit / 1e6))
             return Estimate(count, ready.pace.seconds(count), nbytes, cached)
 
     def run(self, key: RunKey, control: CallControl | None = None) -> RunSummary:
@@ -350,8 +350,8 @@ class LocalEngine:
                 raise GenerationTooLarge(
                     tokens=tokens,
                     limit=self._settings.max_generated,
-                    needed=megabytes(nbytes),
-                    allowed=megabytes(self._settings.run_bytes),
+                    needed=round(nbytes / 1e6),
+                    allowed=round(self._settings.run_bytes / 1e6),
                 )
             together = sum(column.rows for column in request.columns if column.num_beams == 1)
             steps = [longest * ready.step_seconds(together)] if together else []
@@ -541,8 +541,3 @@ def _same_model(key: RunKey, card: ModelCard) -> None:
     wanted, there = (key.revision, key.dtype, key.device), (card.revision, card.dtype, card.device)
     if wanted != there:
         raise ValueError(f"the run is of {wanted}, the model here is {there}")
-
-
-def megabytes(nbytes: float) -> str:
-    """`nbytes` for people."""
-    return f"{nbytes / 1e6:,.0f} MB"
