@@ -94,3 +94,8 @@ def test_the_scripts_end_words_where_the_dashboard_does():
     exec((TEMPLATES / "word.py.txt").read_text(encoding="utf-8"), names)
     every = [chr(point) for point in range(0x110000)]
     assert [c for c in every if names["goes_on"](c) != continues_word(c)] == []
+
+
+def test_a_word_goes_on_with_letters_digits_marks_joiners_and_broken_characters_alone():
+    assert all(map(continues_word, "sÉми7٣\u0301\u200d\ufffd"))
+    assert not any(map(continues_word, " \n.,'-_。👩"))

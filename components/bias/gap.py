@@ -114,8 +114,8 @@ def panels(view: View, made: TokenizedProbe) -> None:
         advice(text("bias.gap_tokens_differ", **told, other=other))
         return
     quiet(text("bias.gap_of", **told))
-    if view.card.stream.lens_refused:
-        advice(text(f"lens.refused.{view.card.stream.lens_refused}"))
+    if view.card.stream.why_no_lens:
+        advice(text(f"lens.refused.{view.card.stream.why_no_lens}"))
     else:
         _layers(view, (keys[0], keys[1]), token, names)
     _heads(view, prompt, (keys[0], keys[1]), names)

@@ -67,7 +67,7 @@ def _followable(value: str, vocab: int) -> bool:
 
 def half_switch(view: View) -> bool:
     """Whether the stream is read after each attention too; off and greyed where the family has no such place."""
-    text, refused = view.text, view.card.stream.half_steps_refused
+    text, refused = view.text, view.card.stream.why_no_half_steps
     label = text("lens.half")
     if refused:
         st.toggle(label, help=text(f"lens.refused.{refused}"), disabled=True, key="half_refused")
@@ -207,7 +207,7 @@ def moved(view: View, pos: int, followed: Token) -> None:
     """What embedding, attention and MLP of every layer add to one token's logit, and each head of one layer."""
     text = view.text
     section(text("lens.moved", token=visible(followed), pos=pos), text("lens.moved_note"))
-    refused = view.card.stream.attribution_refused
+    refused = view.card.stream.why_no_attribution
     if refused:
         advice(text(f"lens.refused.{refused}"))
         return

@@ -30,19 +30,19 @@ from dashboard.engine.api.prediction import Candidates, PositionTable
 from dashboard.engine.api.scoring import ScoreCost, ScoreRequest, Scores, SentenceRequest, SentenceScores
 from dashboard.engine.api.verification import Verification
 from dashboard.engine.attention import tiles, weight_maps
-from dashboard.engine.capture.residual_stream import Tail
+from dashboard.engine.capture.residual_stream import FinalModules
 from dashboard.engine.capture.runs import Run, tensor_bytes, without_values
 from dashboard.engine.device.device_lock import DeviceLock
 from dashboard.engine.device.devices import pick_device, return_large_blocks, synchronize
-from dashboard.engine.device.memory import memory_in_words
+from dashboard.engine.device.memory import explain_memory_errors
 from dashboard.engine.device.threads import Threads
 from dashboard.engine.generation import batch, probability_tree, settings_comparison
 from dashboard.engine.generation.prompt_cache import SharedPrefix
 from dashboard.engine.generation.sampler import DRAW_BYTES, rows_at_once
 from dashboard.engine.generation.text_generator import DeviceTurn
 from dashboard.engine.models import registry
-from dashboard.engine.models.failures import loading_in_words
-from dashboard.engine.models.loaded_model import numbers
+from dashboard.engine.models.failures import explain_loading_errors
+from dashboard.engine.models.loaded_model import all_finite
 from dashboard.engine.models.pool import ModelPool
 from dashboard.engine.prediction import attribution as attributions
 from dashboard.engine.prediction import candidates, decoding, lens
@@ -80,7 +80,7 @@ class LocalEngine:
         self._settings = settings
         return_large_blocks()
         self._threads = Threads(settings.threads)
-        self._device = DeviceLock(settings.busy_seconds, self._threads.whole)
+        self._device = DeviceLock(settings.busy_seconds, self._threads.long_work)
         self._runs = RunStore(settings.run_bytes)
         self._results = Kept(settings.result_bytes)
         # torch has one source of noise for a process: one beam-sample at a time
@@ -124,26 +124,26 @@ class LocalEngine:
     @contextlib.contextmanager
     def _leased(self, model: str, control: CallControl | None = None) -> Iterator[ReadyModel]:
         with (
-            memory_in_words(),
+            explain_memory_errors(),
             self._pool.lease(model, timeout=self._settings.busy_seconds, control=control or CallControl()) as ready,
         ):
             yield ready
 
     def _check(self, model: str, control: CallControl) -> None:
         """Whatever can fail without loading fails here, before room is made for the model."""
-        with loading_in_words(model):
+        with explain_loading_errors(model):
             spec = registry.find(model, self._settings)
             folder, _ = registry.fetch(spec, self._settings, control.progress)
             registry.check(folder, spec, self._settings, pick_device(self._settings.device))
 
     def _load(self, model: str, control: CallControl) -> ReadyModel:
-        with loading_in_words(model):
+        with explain_loading_errors(model):
             spec = registry.find(model, self._settings)
             device = pick_device(self._settings.device)
             loaded = registry.load(spec, self._settings, device, control.progress)
-            with self._threads.whole():
+            with self._threads.long_work():
                 ready = make_ready(loaded, device, self._settings)
-            self._threads.follow(loaded.model)
+            self._threads.adjust_by_pass(loaded.model)
             return ready
 
     # -- runs -----------------------------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ class LocalEngine:
         return self._run(key, control or CallControl()).summary
 
     def _run(self, key: RunKey, control: CallControl) -> Run:
-        self._threads.small()
+        self._threads.short_work()
         found = self._runs.find(key)
         if found is not None:
             return found
@@ -186,7 +186,7 @@ class LocalEngine:
         self._passes += 1
         ready.pace.add(len(key.token_ids), seconds)
         last = output.logits[0, -1].float()
-        if not numbers(last[None]):  # a NaN anywhere before has come down to the last position
+        if not all_finite(last[None]):  # a NaN anywhere before has come down to the last position
             raise ModelNotFinite(model=ready.card.label, where="logits")
         logits = None if ready.head else output.logits[0].float()
         error = 0.0
@@ -209,13 +209,13 @@ class LocalEngine:
         held = None if isinstance(request, HeadRequest) else self._device.held(control)
         return self._runs.derive(run, ("weights", request), make, lambda made: made.weights.nbytes, held)
 
-    @memory_in_words()
+    @explain_memory_errors()
     def query_rows(self, key: RunKey, query: int) -> QueryRows:
         """See `Engine.query_rows`."""
         run = self._run(key, CallControl())
         return weight_maps.query_rows(run.layers, run.reasons, query, run.heads)
 
-    @memory_in_words()
+    @explain_memory_errors()
     def key_column(self, key: RunKey, layer: int, head: int, col: int) -> KeyColumn:
         """See `Engine.key_column`."""
         run = self._run(key, CallControl())
@@ -244,7 +244,7 @@ class LocalEngine:
             ready.reader.vocabulary.check(ids)
             logits = _logits(ready, run, pos, pos + 1)[0]
             before = key.token_ids[: pos + 1]
-            origin = ready.writer.origin(torch.tensor(before, device=logits.device))
+            origin = ready.generator.origin(torch.tensor(before, device=logits.device))
             return decoding.process(logits, before, settings, ids, origin)
 
     def token(self, model: str, ids: tuple[int, ...]) -> tuple[Token, ...]:
@@ -255,7 +255,7 @@ class LocalEngine:
     def texts(self, model: str, sequences: tuple[tuple[int, ...], ...]) -> tuple[str, ...]:
         """See `Engine.texts`."""
         with self._leased(model) as ready:
-            return tuple(ready.writer.text(ids) for ids in sequences)
+            return tuple(ready.generator.text(ids) for ids in sequences)
 
     def vocabulary(self, model: str, text: str, limit: int) -> tuple[Token, ...]:
         """See `Engine.vocabulary`."""
@@ -292,13 +292,15 @@ class LocalEngine:
         with self._leased(key.model, control) as ready:
             ready.reader.vocabulary.check(request.pins)
             where = ready.card.stream
-            tail = _allowed(ready.stream.tail, where.half_steps_refused if request.half_steps else where.lens_refused)
+            tail = _allowed(
+                ready.stream.final_modules, where.why_no_half_steps if request.half_steps else where.why_no_lens
+            )
             values = self._head_values(ready, run, control) if request.half_steps else ()
 
             def make() -> Lens:
                 began = time.perf_counter()
                 with torch.inference_mode():
-                    rows = lens.residuals(request, run.stream, values, ready.stream.additions)
+                    rows = lens.residuals(request, run.stream, values, ready.stream.attention_writes)
                     last = request.positions[-1]
                     own = _logits(ready, run, last, last + 1)[0]
                     made = lens.lens(request, rows, tail, own, control)
@@ -320,7 +322,7 @@ class LocalEngine:
         run = self._run(key, control)
         with self._leased(key.model, control) as ready:
             ready.reader.vocabulary.check((request.token,))
-            _allowed(ready.stream.tail, ready.card.stream.attribution_refused)
+            _allowed(ready.stream.final_modules, ready.card.stream.why_no_attribution)
             values = self._head_values(ready, run, control)
             return attributions.attribution(request, ready.stream, run.stream, values, ready.capturer.heads)
 
@@ -379,7 +381,7 @@ class LocalEngine:
         with self._leased(key.model, control) as ready, alone, self._device.held(control):
             _same_model(key, ready.card)
             made, pace = batch.generate(
-                ready.writer, key.token_ids, request, DeviceTurn(self._device, control), on_step
+                ready.generator, key.token_ids, request, DeviceTurn(self._device, control), on_step
             )
             if pace:
                 ready.step_pace.add(
@@ -400,7 +402,7 @@ class LocalEngine:
             def make() -> SettingsComparison:
                 with torch.inference_mode():
                     at: Callable[[int], Tensor] = lambda pos: _logits(ready, run, pos, pos + 1)[0]  # noqa: E731
-                    return settings_comparison.compare(at, key.token_ids, request, control, ready.writer)
+                    return settings_comparison.compare(at, key.token_ids, request, control, ready.generator)
 
             size: Callable[[SettingsComparison], int] = lambda made: 2 * made.total_variation.nbytes  # noqa: E731
             return self._runs.derive(run, ("settings", request), make, size, self._device.held(control))
@@ -419,7 +421,7 @@ class LocalEngine:
                     tokens, limit = len(key.token_ids), ready.card.context
                     raise GenerationTooLong(tokens=tokens, new=request.depth, limit=limit)
                 found = probability_tree.probability_tree(
-                    ready.writer, key.token_ids, request, DeviceTurn(self._device, control)
+                    ready.generator, key.token_ids, request, DeviceTurn(self._device, control)
                 )
             if not found.unfinished:
                 self._results.keep((key, request), found, 4 * found.probs.nbytes)
@@ -479,10 +481,10 @@ class LocalEngine:
         card = self.describe(model, control)
         with self._verifying.held(control):  # one second copy at a time
             self._check(model, control)  # which must fit beside the first
-            with loading_in_words(model):
+            with explain_loading_errors(model):
                 spec, device = registry.find(model, self._settings), pick_device(self._settings.device)
                 plain = registry.load(spec, self._settings, device, lambda _share: None).model
-            with memory_in_words():
+            with explain_memory_errors():
                 return verification.verify(self, card, plain, control, lambda: self._device.held(control))
 
     def health(self) -> dict[str, object]:
@@ -501,7 +503,7 @@ def _logits(ready: ReadyModel, run: Run, start: int, stop: int) -> Tensor:
 
 def _cached_bytes(ready: ReadyModel, prompt: int, request: GenerateRequest) -> int:
     """Keys and values of all rows behind a prompt of so many tokens, and of the prompt where rows copy it."""
-    card, way = ready.card, ready.writer.way
+    card, way = ready.card, ready.generator.prompt_cache
     longest = max(column.max_new_tokens for column in request.columns)
     # every row has a copy of the prompt, or gets one on its way
     alone = way.kind is not SharedPrefix or way.crosses(prompt, prompt + longest)
@@ -510,12 +512,12 @@ def _cached_bytes(ready: ReadyModel, prompt: int, request: GenerateRequest) -> i
         * (column.max_new_tokens + prompt * (alone or column.num_beams > 1))
         for column in request.columns
     )
-    return cached * 2 * card.layers * card.kv_heads * card.head_dim * ready.writer.model.dtype.itemsize
+    return cached * 2 * card.layers * card.kv_heads * card.head_dim * ready.generator.model.dtype.itemsize
 
 
 def _logit_bytes(ready: ReadyModel, request: GenerateRequest) -> int:
     """Logits of a step of all rows, and what draws and searches work in; a search keeps the scores of every step."""
-    vocab, own = ready.card.vocab, ready.writer.model.dtype.itemsize
+    vocab, own = ready.card.vocab, ready.generator.model.dtype.itemsize
     together = [column.num_return_sequences for column in request.columns if column.num_beams == 1]
     drawn = sum(min(rows, rows_at_once(vocab)) for rows in together)
     # the model's own, and in float32 where they are not
@@ -525,7 +527,7 @@ def _logit_bytes(ready: ReadyModel, request: GenerateRequest) -> int:
     return vocab * (logits + DRAW_BYTES * drawn + 4 * kept)
 
 
-def _allowed(tail: Tail | None, refused: str) -> Tail:
+def _allowed(tail: FinalModules | None, refused: str) -> FinalModules:
     """The tail, where what is asked of it is possible in this family."""
     if refused or tail is None:
         raise StreamRefused(reason=refused)

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from dashboard.engine.capture.runs import Run, T
-from dashboard.engine.device.memory import memory_in_words
+from dashboard.engine.device.memory import explain_memory_errors
 from dashboard.run_key import RunKey
 
 MOST = 8
@@ -69,7 +69,7 @@ class RunStore:
         found: T | None = self.derived(run, name)
         if found is not None:
             return found
-        with memory_in_words(), held or contextlib.nullcontext():
+        with explain_memory_errors(), held or contextlib.nullcontext():
             found = self.derived(run, name)
             if found is None:
                 found = make()

@@ -26,9 +26,9 @@ from dashboard.engine.api.scoring import ScoreRequest
 from dashboard.engine.api.verification import Deviation, Verification
 from dashboard.engine.capture.limits import last_logits
 from dashboard.engine.device.memory import first_line
-from dashboard.engine.generation.cache_choice import HALF_PRECISION_FACTOR
 from dashboard.engine.models.anatomy import FAMILY_ERRORS, check_ids
 from dashboard.engine.models.generation_config import without_rules
+from dashboard.engine.models.precision import HALF_PRECISION_FACTOR
 from dashboard.engine.prediction.decoding import process
 from dashboard.errors import Cancelled, DashboardError
 from dashboard.run_key import RunKey

@@ -188,5 +188,9 @@ def _lists(value: RuleValue) -> object:
 def stream_constants(card: ModelCard) -> dict[str, object]:
     """Where the residual stream is read."""
     where = card.stream
-    constants: dict[str, object] = {"BLOCKS": where.blocks, "TAIL": list(where.tail), "PROJECT": list(where.project)}
-    return constants | {"THEN": list(where.then), "SCALE": list(where.scale)}
+    constants: dict[str, object] = {
+        "BLOCKS": where.blocks,
+        "TAIL": list(where.final_modules),
+        "PROJECT": list(where.output_projection),
+    }
+    return constants | {"THEN": list(where.after_projection), "SCALE": list(where.scale)}

@@ -32,7 +32,7 @@ def ours() -> None:
     from dashboard.engine.device.threads import Threads
 
     made, model = engine(), plain("sdpa")
-    Threads(0).follow(model)
+    Threads(0).adjust_by_pass(model)
     key = key_for(made, token_ids(30))
     fresh = iter(range(1_000_000))
     _answer(model, lambda: _step(made, key, next(fresh)))

@@ -38,7 +38,7 @@ def endless(made: Any) -> Any:
     from dashboard.settings import BUNDLED
 
     with made._leased(BUNDLED) as ready:
-        ready.writer = replace(ready.writer, ending=())
+        ready.generator = replace(ready.generator, ending=())
     return made
 
 

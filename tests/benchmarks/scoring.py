@@ -138,7 +138,7 @@ def measure_sentences(report: Report, count: int) -> None:
     made, model = engine(), plain("sdpa")
     key, turn = key_for(made, ()), iter(range(1, 1000))
     with made._leased(BUNDLED) as ready:
-        begin = ready.writer.tokenizer.bos_token_id
+        begin = ready.generator.tokenizer.bos_token_id
     texts = [(begin, *ids_of(made, text)) for text in sentences(count)]
 
     def ours() -> Any:

@@ -57,8 +57,8 @@ def test_nothing_is_refused_for_rounding_alone(engines, dtype):
 def test_texts_and_scores_go_the_same_way(engines, dtype):
     ways = []
     for name in (dtype, "float32"):
-        ready = engines(name)._pool._slots["local/family"].held
-        ways.append((ready.writer.way, ready.scorer._reach))
+        ready = engines(name)._pool._slots["local/family"].model
+        ways.append((ready.generator.prompt_cache, ready.scorer.tree_up_to))
     assert ways[0] == ways[1]
 
 

@@ -104,7 +104,7 @@ def test_what_a_family_cannot_show_is_refused_with_the_reason(tiny_settings):
     engine = LocalEngine(tiny_settings)
     key = key_of(engine)
     with engine._leased(MODEL) as ready:
-        where = dataclasses.replace(ready.card.stream, half_steps_refused="parallel", attribution_refused="not_linear")
+        where = dataclasses.replace(ready.card.stream, why_no_half_steps="parallel", why_no_attribution="not_linear")
         ready.card = dataclasses.replace(ready.card, stream=where)
     engine.lens(key, LensRequest((0,)))
     with pytest.raises(StreamRefused, match="parallel"):
@@ -325,9 +325,9 @@ def test_waiting_for_a_busy_device_ends_with_an_explanation_or_on_cancel(tiny_se
 def test_the_bundled_model_equals_plain_transformers(bundled_engine):
     from transformers import AutoModelForCausalLM
 
-    from dashboard.engine.models.bundled import prepared
+    from dashboard.engine.models.bundled import converted_model
 
-    folder, revision = prepared(bundled_engine._settings)
+    folder, revision = converted_model(bundled_engine._settings)
     model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager").eval()
     prompt = bundled_engine.tokenize(BUNDLED, "When Mary and John went to the store, John gave a drink to", chat=False)
     key = bundled_engine.run_key(BUNDLED, prompt)

@@ -261,7 +261,7 @@ def refused(monkeypatch):
 
 
 def test_a_family_without_half_steps_says_why_and_shows_the_rest(open_page, refused):
-    refused(half_steps_refused="parallel")
+    refused(why_no_half_steps="parallel")
     at = open_page("next_token", {"prompt": PROMPT})
     assert not at.exception
     toggle = at.toggle(key="half_refused")
@@ -271,14 +271,14 @@ def test_a_family_without_half_steps_says_why_and_shows_the_rest(open_page, refu
 
 
 def test_a_family_that_is_no_sum_says_so_in_place_of_the_parts(open_page, refused):
-    refused(attribution_refused="not_added", half_steps_refused="not_added")
+    refused(why_no_attribution="not_added", why_no_half_steps="not_added")
     at = open_page("next_token", {"prompt": PROMPT})
     assert TEXT("lens.refused.not_added") in words(at)
     assert len(at.get("plotly_chart")) == 3
 
 
 def test_a_family_without_a_lens_says_so_and_keeps_its_bars(open_page, refused):
-    refused(lens_refused="tail", attribution_refused="tail", half_steps_refused="tail")
+    refused(why_no_lens="tail", why_no_attribution="tail", why_no_half_steps="tail")
     at = open_page("next_token", {"prompt": PROMPT})
     assert TEXT("lens.refused.tail") in words(at)
     assert len(at.get("plotly_chart")) == 1

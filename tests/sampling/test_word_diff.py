@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.engine.api.decoding import DecodeSettings
-from dashboard.engine.api.generation import Column, Generated, GenerateRequest, Output
+from dashboard.engine.api.generation import Column, Generated, GenerateRequest, Output, TokenFacts
 from dashboard.sampling.forks import MOST, Fork, fork_request, left_by, read, written
 from dashboard.sampling.word_diff import differing, first_difference
 
@@ -68,7 +68,8 @@ def test_there_are_only_so_many_forks():
 def output(column, row, ids):
     none = np.zeros(len(ids), np.float32)
     tens = np.zeros((len(ids), 10), np.int64)
-    return Output(column, row, np.array(ids), none, none, tens[:, 0], none, tens, tens, tens, tens, "limit")
+    facts = TokenFacts(np.array(ids), none, none, tens[:, 0], none, tens, tens, tens, tens)
+    return Output(**vars(facts), column=column, row=row, stopped="limit")
 
 
 def test_a_fork_begins_as_its_text_and_keeps_its_rows_noise():

@@ -34,20 +34,20 @@ class ResidualStreamMap:
 
     blocks: str
     """The list of decoder layers."""
-    tail: tuple[str, ...]
+    final_modules: tuple[str, ...]
     """What runs between the last of them and the head."""
-    project: tuple[str, ...]
+    output_projection: tuple[str, ...]
     """(layer,) below its block: the projection of the heads' values to the residual's width."""
-    then: tuple[tuple[str, ...], ...]
+    after_projection: tuple[tuple[str, ...], ...]
     """(layer,) below its block: what runs on that before it is added."""
     scale: tuple[float, ...]
     """(layer,) what it is multiplied by."""
     softcap: float | None
     """Of the final logits."""
-    lens_refused: str
+    why_no_lens: str
     """Why there is no lens; empty when there is. These three are ids below ``lens.refused.``."""
-    half_steps_refused: str
-    attribution_refused: str
+    why_no_half_steps: str
+    why_no_attribution: str
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import torch
 from dashboard.engine.api.attention import METRICS, CombineRequest, HeadRequest, RolloutRequest
 from dashboard.engine.api.model import CallControl
 from dashboard.engine.attention import tiles, weight_maps
-from dashboard.engine.capture.install import install
+from dashboard.engine.capture.capture_choice import pick_capturer
 from dashboard.errors import Cancelled, LayerHasFewerHeads, LayerHasNoAttention
 from dashboard.frames.attention import metric_frame
 from tests.made import plain
@@ -38,7 +38,7 @@ def captured(family: str, tokens: int, seed: int = 0):
     with torch.inference_mode():
         given = model(torch.tensor([ids]), output_attentions=True, use_cache=False).attentions
     maps = np.stack([layer[0].numpy() for layer in given if layer is not None])
-    capturer = install(model)
+    capturer = pick_capturer(model)
     return capturer.forward(tuple(ids), CallControl())[1].layers, ids, maps, dict(capturer.without_attention)
 
 

@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import FLOAT_NOISE, Column, GenerateRequest, assembled
 from dashboard.engine.api.model import CallControl
-from dashboard.engine.capture.install import install
+from dashboard.engine.capture.capture_choice import pick_capturer
 from dashboard.engine.device.device_lock import DeviceLock
 from dashboard.engine.generation import sampler
 from dashboard.engine.generation.batch import generate
@@ -40,11 +40,11 @@ def plain(tiny_folder):
 
 
 @pytest.fixture(scope="module")
-def writer(tiny_folder):
-    """A writer on the tiny model, ready for capture."""
+def generator(tiny_folder):
+    """A generator on the tiny model, ready for capture."""
     model = AutoModelForCausalLM.from_pretrained(tiny_folder, attn_implementation="eager").eval()
     tokenizer = AutoTokenizer.from_pretrained(tiny_folder)
-    way = pick_prompt_cache(model, tuple(range(3, 11)), shared=install(model).plain)
+    way = pick_prompt_cache(model, tuple(range(3, 11)), shared=pick_capturer(model).plain_softmax)
     return TextGenerator(model, tokenizer, way, ending_of(model.generation_config))
 
 
@@ -87,15 +87,20 @@ def compare(ours, output, model, prompt):
 
 
 @pytest.mark.parametrize("seed", range(50))
-def test_texts_are_transformers_own_token_for_token(writer, plain, turn, seed):
+def test_texts_are_transformers_own_token_for_token(generator, plain, turn, seed):
     settings = random_settings(random.Random(1000 + seed))
     column = Column(settings, max_new_tokens=12)
     ids = [7, 20, 7, 33, 50 + seed]
     torch.manual_seed(5)
     made, _ = generate(
-        writer, ids, GenerateRequest((column,)), turn, lambda _: None, pick=as_transformers_draws(writer.model)
+        generator,
+        ids,
+        GenerateRequest((column,)),
+        turn,
+        lambda _: None,
+        override=as_transformers_draws(generator.model),
     )
-    output = theirs(plain, ids, column, writer.ending)
+    output = theirs(plain, ids, column, generator.ending)
     if settings.do_sample:
         compare(made.outputs[0], output, plain, len(ids))
     else:  # transformers' greedy scores are processed logits; the likeliest has all of q
@@ -117,18 +122,18 @@ BUNDLED_WAYS = (
 def test_texts_of_the_bundled_model_are_transformers_own(bundled_engine, turn, settings):
     column = Column(settings, max_new_tokens=16)
     with bundled_engine._leased(BUNDLED) as ready:
-        model, prompt = ready.writer.model, "The capital of Italy is"
+        model, prompt = ready.generator.model, "The capital of Italy is"
         ids = ready.reader.read(prompt, chat=False, limit=100, model="").ids
         torch.manual_seed(5)
         made, _ = generate(
-            ready.writer,
+            ready.generator,
             ids,
             GenerateRequest((column,)),
             turn,
             lambda _: None,
-            pick=as_transformers_draws(model),
+            override=as_transformers_draws(model),
         )
-        output = theirs(model, list(ids), column, ready.writer.ending)
+        output = theirs(model, list(ids), column, ready.generator.ending)
     assert made.outputs[0].ids.tolist() == output.sequences[0, len(ids) :].tolist()
 
 
@@ -171,9 +176,9 @@ def test_columns_advance_together_and_each_row_is_its_own(tiny_engine):
             np.testing.assert_allclose(output.log_p, beside.log_p, atol=1e-4)
 
 
-def test_a_row_is_bit_equal_whichever_others_run_beside_it(writer, turn):
+def test_a_row_is_bit_equal_whichever_others_run_beside_it(generator, turn):
     """At the same batch size; nothing ends early here."""
-    endless = dataclasses.replace(writer, ending=())
+    endless = dataclasses.replace(generator, ending=())
     own = Column(DecodeSettings(top_p=0.9), num_return_sequences=2, max_new_tokens=12, seed=3)
     texts = []
     for other in (DecodeSettings(), DecodeSettings(temperature=2.0, top_k=7)):
@@ -234,22 +239,22 @@ def test_every_step_is_told_as_it_comes_and_makes_up_the_texts(tiny_engine):
     assert not made.outputs[0].ids.flags.writeable
 
 
-def test_a_text_ends_at_the_limit_at_its_end_or_with_a_stop_string(writer, turn):
-    greedy = generate(writer, [7, 20], GenerateRequest((Column(GREEDY, max_new_tokens=8),)), turn, lambda _: None)[
+def test_a_text_ends_at_the_limit_at_its_end_or_with_a_stop_string(generator, turn):
+    greedy = generate(generator, [7, 20], GenerateRequest((Column(GREEDY, max_new_tokens=8),)), turn, lambda _: None)[
         0
     ].outputs[0]
     assert greedy.stopped == "limit"
     second = int(greedy.ids[1])
-    ended = dataclasses.replace(writer, ending=(second,))
+    ended = dataclasses.replace(generator, ending=(second,))
     text = generate(ended, [7, 20], GenerateRequest((Column(GREEDY, max_new_tokens=8),)), turn, lambda _: None)[0]
     first = greedy.ids.tolist().index(second)
     assert text.outputs[0].ids.tolist() == greedy.ids.tolist()[: first + 1]
     assert text.outputs[0].stopped == "end"
-    whole = writer.text(greedy.ids.tolist()[:3])
+    whole = generator.text(greedy.ids.tolist()[:3])
     stop = Column(GREEDY, max_new_tokens=8, stop_strings=(whole[-2:],))
-    stopped = generate(writer, [7, 20], GenerateRequest((stop,)), turn, lambda _: None)[0].outputs[0]
+    stopped = generate(generator, [7, 20], GenerateRequest((stop,)), turn, lambda _: None)[0].outputs[0]
     assert stopped.stopped == "stop"
-    assert writer.text(stopped.ids.tolist()).endswith(whole[-2:])
+    assert generator.text(stopped.ids.tolist()).endswith(whole[-2:])
     assert len(stopped.ids) <= 3
 
 

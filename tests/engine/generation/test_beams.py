@@ -43,7 +43,7 @@ def test_beams_are_transformers_own(tiny_engine, plain, way):  # noqa: F811
     key = key_of(tiny_engine)
     made = tiny_engine.generate(key, GenerateRequest((WAYS[way],)))
     with tiny_engine._leased(key.model) as ready:
-        ending = ready.writer.ending
+        ending = ready.generator.ending
     output = theirs(plain, list(key.token_ids), WAYS[way], ending)
     found = [one.ids.tolist() for one in made.outputs]
     expected = output.sequences[:, len(key.token_ids) :].tolist()

@@ -113,7 +113,7 @@ def test_the_likeliest_continuations_are_found_with_their_probabilities(every_wa
     found = engine.probability_tree(key, TreeRequest(depth=2, mass=1.0, nodes=120))
     assert len(found.ids) == 120
     with engine._leased(key.model) as ready:
-        ending = ready.writer.ending
+        ending = ready.generator.ending
     for way, prob in zip(ways_of(found), found.probs, strict=True):
         expected = first[way[0]] if len(way) == 1 else second[way]
         assert prob == pytest.approx(expected, rel=1e-3)

@@ -14,7 +14,7 @@ from dashboard.engine.api.lens import LensRequest
 from dashboard.engine.device.memory import first_line, is_memory
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.models import model_checks, model_folder, registry
-from dashboard.engine.models.failures import loading_in_words
+from dashboard.engine.models.failures import explain_loading_errors
 from dashboard.errors import Cancelled, DashboardError, ModelFailed, OutOfMemory
 from dashboard.i18n import LANGUAGES, Catalogue
 from dashboard.process import logs
@@ -109,7 +109,7 @@ def test_an_unknown_error_of_any_call_in_loading_is_words_with_its_traceback_in_
 
 def test_most_calls_of_our_own_are_among_those_that_are_tried():
     assert len(INSIDE) > 15
-    assert {"dashboard.engine.local.install", "dashboard.engine.local.pick_prompt_cache"} <= set(INSIDE) or len(
+    assert {"dashboard.engine.ready.pick_capturer", "dashboard.engine.ready.pick_prompt_cache"} <= set(INSIDE) or len(
         INSIDE
     ) > 25
 
@@ -132,7 +132,7 @@ def test_after_an_error_the_model_can_be_loaded(tiny_settings, monkeypatch):
 
 @pytest.mark.parametrize("error", [Cancelled(), KeyboardInterrupt(), SystemExit(1), ModelFailed(model="a")])
 def test_what_has_a_meaning_of_its_own_passes_the_net(error, caplog):
-    with pytest.raises(type(error)), loading_in_words("a"):
+    with pytest.raises(type(error)), explain_loading_errors("a"):
         raise error
     assert not caplog.records
 

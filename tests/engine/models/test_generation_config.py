@@ -30,7 +30,7 @@ from dashboard.engine.models.generation_config import (
 )
 from dashboard.engine.prediction.decoding import process, processors
 from dashboard.errors import NothingLeft
-from tests.engine.generation.test_batch import as_transformers_draws, turn, writer  # noqa: F401 - fixtures
+from tests.engine.generation.test_batch import as_transformers_draws, generator, turn  # noqa: F401 - fixtures
 
 IDS = [7, 20, 7, 33, 50]
 ALONE = [7]
@@ -85,57 +85,57 @@ def prompt_of(field):
     return ALONE if "beginning" in field or field in {"forced_bos_token_id", "all at once"} else IDS
 
 
-def likeliest(writer, ids, **options):  # noqa: F811
+def likeliest(generator, ids, **options):  # noqa: F811
     """The likeliest tokens behind a prompt, by ``generate``."""
     with torch.inference_mode():
         given = torch.tensor([ids])
-        made = without_rules(writer.model).generate(
+        made = without_rules(generator.model).generate(
             given, max_new_tokens=NEW, do_sample=False, pad_token_id=0, **options
         )
     return made[0, len(ids) :].tolist()
 
 
-def broken(writer):  # noqa: F811
+def broken(generator):  # noqa: F811
     """Tokens that are no text by themselves."""
-    return [token for token in range(writer.model.config.vocab_size) if not writer.text([token]).isascii()]
+    return [token for token in range(generator.model.config.vocab_size) if not generator.text([token]).isascii()]
 
 
 @pytest.fixture(scope="module")
-def greedy(writer):  # noqa: F811
+def greedy(generator):  # noqa: F811
     """The tokens that the likeliest text is made of: what rules are about."""
-    return list(dict.fromkeys([*likeliest(writer, IDS), *likeliest(writer, ALONE), *range(60, 66)]))
+    return list(dict.fromkeys([*likeliest(generator, IDS), *likeliest(generator, ALONE), *range(60, 66)]))
 
 
 @pytest.fixture
-def ruled(writer, greedy):  # noqa: F811
-    """A writer whose model has a generation config of its own, and that model."""
+def ruled(generator, greedy):  # noqa: F811
+    """A generator whose model has a generation config of its own, and that model."""
 
     def made(fields):
         if fields.get("stop_strings") == "STOP":
-            fields = {"suppress_tokens": broken(writer)}
-            fields["stop_strings"] = writer.text(likeliest(writer, IDS, **fields)[1:3])
-        model = copy.copy(writer.model)
+            fields = {"suppress_tokens": broken(generator)}
+            fields["stop_strings"] = generator.text(likeliest(generator, IDS, **fields)[1:3])
+        model = copy.copy(generator.model)
         model.generation_config = GenerationConfig(pad_token_id=0, **fields)
         rules = read_rules(model.generation_config, model.config.vocab_size)
-        return replace(writer, model=model, ending=rules.ending, rules=rules)
+        return replace(generator, model=model, ending=rules.ending, rules=rules)
 
     return made
 
 
-def ours(writer, ids, column, turn):  # noqa: F811
+def ours(generator, ids, column, turn):  # noqa: F811
     torch.manual_seed(5)
-    pick = as_transformers_draws(writer.model)
-    return generate(writer, ids, GenerateRequest((column,)), turn, lambda _: None, pick=pick)[0]
+    pick = as_transformers_draws(generator.model)
+    return generate(generator, ids, GenerateRequest((column,)), turn, lambda _: None, override=pick)[0]
 
 
-def theirs(writer, ids, column):  # noqa: F811
+def theirs(generator, ids, column):  # noqa: F811
     """``generate`` as a person would call it: the column's settings; all else is the model's own."""
     settings = column.settings
     drawn = {"temperature": settings.temperature, "top_k": settings.top_k} if settings.do_sample else {}
     torch.manual_seed(column.seed if column.num_beams > 1 else 5)
     given = torch.tensor([ids])
     with torch.inference_mode():
-        return writer.model.generate(
+        return generator.model.generate(
             given,
             attention_mask=torch.ones_like(given),
             do_sample=settings.do_sample,
@@ -144,7 +144,7 @@ def theirs(writer, ids, column):  # noqa: F811
             max_new_tokens=column.max_new_tokens,
             return_dict_in_generate=True,
             output_scores=True,
-            tokenizer=writer.tokenizer,
+            tokenizer=generator.tokenizer,
             **drawn,
         )
 
@@ -373,11 +373,11 @@ def test_the_end_of_a_text_is_the_generation_configs_own():
     assert ending_of(GenerationConfig()) == ()
 
 
-def test_a_stop_string_that_begins_in_the_prompt_ends_a_text_as_in_generate(ruled, writer, turn):  # noqa: F811
-    own = ruled({"suppress_tokens": broken(writer)})
+def test_a_stop_string_that_begins_in_the_prompt_ends_a_text_as_in_generate(ruled, generator, turn):  # noqa: F811
+    own = ruled({"suppress_tokens": broken(generator)})
     ids = [*IDS, 40]
-    first = likeliest(writer, ids, suppress_tokens=broken(writer))
-    for stop, text in ((writer.text([40, first[0]]), first[:1]), (writer.text(ids), first)):
+    first = likeliest(generator, ids, suppress_tokens=broken(generator))
+    for stop, text in ((generator.text([40, first[0]]), first[:1]), (generator.text(ids), first)):
         for column in (WAYS["greedy"], replace(WAYS["beams"], num_return_sequences=1, num_beams=2, max_new_tokens=1)):
             made = ours(own, ids, replace(column, stop_strings=(stop,)), turn).outputs[0]
             assert made.ids.tolist() == text[: column.max_new_tokens]
@@ -389,8 +389,8 @@ def test_a_stop_string_that_begins_in_the_prompt_ends_a_text_as_in_generate(rule
         assert plainly[0, len(ids) :].tolist() == ours(own, ids, free, turn).outputs[0].ids.tolist()
 
 
-def test_rules_that_cut_every_token_are_an_error_with_their_names(ruled, writer, turn):  # noqa: F811
-    vocab = writer.model.config.vocab_size
+def test_rules_that_cut_every_token_are_an_error_with_their_names(ruled, generator, turn):  # noqa: F811
+    vocab = generator.model.config.vocab_size
     own = ruled({"suppress_tokens": list(range(vocab))})
     for column in WAYS.values():
         with pytest.raises(NothingLeft) as error:

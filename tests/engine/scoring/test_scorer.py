@@ -10,14 +10,14 @@ import torch
 
 from dashboard.engine.api.model import CallControl, TokenizedPrompt
 from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
-from dashboard.engine.capture.install import install
+from dashboard.engine.capture.capture_choice import pick_capturer
 from dashboard.engine.device.device_lock import DeviceLock
 from dashboard.engine.generation.cache_choice import pick_prompt_cache
 from dashboard.engine.generation.text_generator import DeviceTurn, TextGenerator
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.models.anatomy import check_ids
 from dashboard.engine.scoring import passes
-from dashboard.engine.scoring.passes import Reading, by_batches, by_tree
+from dashboard.engine.scoring.passes import LogProbReader, by_batches, by_tree
 from dashboard.engine.scoring.scorer import Scorer
 from dashboard.engine.scoring.token_trie import build_trie, join_tries
 from dashboard.engine.scoring.tree_attention import TreeAttention
@@ -48,8 +48,8 @@ def cross_entropy(model, ids, given):
 
 
 def scorer_of(model):
-    capturer = install(model)
-    way = pick_prompt_cache(model, tuple(range(3, 11)), shared=capturer.plain)
+    capturer = pick_capturer(model)
+    way = pick_prompt_cache(model, tuple(range(3, 11)), shared=capturer.plain_softmax)
     return Scorer(TextGenerator(model, None, way, ()), None, capturer)
 
 
@@ -106,7 +106,7 @@ def test_completions_in_batches_behind_a_shared_prompt_are_the_same_too():
     scorer = scorer_of(FAMILIES["llama"]())
     request = ScoreRequest(prompts(9), COMPLETIONS)
     expected = held(lambda turn: scorer.score(request, turn))
-    scorer._reach = 8  # the texts are longer
+    scorer.tree_up_to = 8  # the texts are longer
     found = held(lambda turn: scorer.score(request, turn))
     assert (expected.way, found.way) == ("tree", "shared")
     # by hand: prompts of 9, 11, 9 and 9 tokens; rows 7 9, 8 20 30 of 3 + 3 (padded), behind each
@@ -117,10 +117,10 @@ def test_completions_in_batches_behind_a_shared_prompt_are_the_same_too():
 
 @pytest.fixture(scope="module")
 def llama():
-    """A writer with a tiny Llama."""
+    """A generator with a tiny Llama."""
     model = FAMILIES["llama"]()
-    capturer = install(model)
-    return TextGenerator(model, None, pick_prompt_cache(model, tuple(range(3, 11)), shared=capturer.plain), ())
+    capturer = pick_capturer(model)
+    return TextGenerator(model, None, pick_prompt_cache(model, tuple(range(3, 11)), shared=capturer.plain_softmax), ())
 
 
 def random_forest(seed=0):
@@ -135,36 +135,36 @@ def random_forest(seed=0):
 
 
 def read(forest, way):
-    reading = Reading(forest, torch.arange(40, 90))
+    log_probs = LogProbReader(forest, torch.arange(40, 90))
     with torch.inference_mode():
-        way(reading)
-    return reading
+        way(log_probs)
+    return log_probs
 
 
 @pytest.mark.parametrize("block", [1, 2, 7, 256])
 def test_the_size_of_a_block_changes_nothing(llama, block):
     forest = random_forest()
-    whole = read(forest, lambda reading: by_tree(llama, forest, reading, None))
-    parts = read(forest, lambda reading: by_tree(llama, forest, reading, None, block))
-    assert np.isfinite(whole.log_p).sum() == sum(len(behind.tree) for behind in forest.branches)
-    assert np.isfinite(whole.mass).sum() == sum(len(set(behind.ends.tolist())) for behind in forest.branches)
+    whole = read(forest, lambda log_probs: by_tree(llama, forest, log_probs, None))
+    parts = read(forest, lambda log_probs: by_tree(llama, forest, log_probs, None, block))
+    assert np.isfinite(whole.log_p).sum() == sum(len(behind.trie) for behind in forest.completions)
+    assert np.isfinite(whole.mass).sum() == sum(len(set(behind.ends.tolist())) for behind in forest.completions)
     np.testing.assert_allclose(parts.log_p, whole.log_p, rtol=0, atol=1e-5)
     np.testing.assert_allclose(parts.mass, whole.mass, rtol=0, atol=1e-5)
 
 
 def test_the_size_of_a_batch_changes_nothing(llama, monkeypatch):
     forest = random_forest(1)
-    whole = read(forest, lambda reading: by_tree(llama, forest, reading, None))
+    whole = read(forest, lambda log_probs: by_tree(llama, forest, log_probs, None))
     for tokens in (1, 30, 2048):
         monkeypatch.setattr(passes, "BATCH_TOKENS", tokens)
-        parts = read(forest, lambda reading: held(lambda turn: by_batches(llama, forest, reading, turn)))
+        parts = read(forest, lambda log_probs: held(lambda turn: by_batches(llama, forest, log_probs, turn)))
         np.testing.assert_allclose(parts.log_p, whole.log_p, rtol=0, atol=1e-5)
         np.testing.assert_allclose(parts.mass, whole.mass, rtol=0, atol=1e-5)
 
 
 def test_logits_and_keys_in_memory_are_bounded(llama, monkeypatch):
     forest = random_forest(2)
-    whole = read(forest, lambda reading: by_tree(llama, forest, reading, None))
+    whole = read(forest, lambda log_probs: by_tree(llama, forest, log_probs, None))
     monkeypatch.setattr(passes, "LOGIT_BYTES", 1)
     monkeypatch.setattr(passes, "ROWS", 5)
     steps, walks = [], set()
@@ -177,26 +177,26 @@ def test_logits_and_keys_in_memory_are_bounded(llama, monkeypatch):
         return logits
 
     monkeypatch.setattr(TreeAttention, "step", watched)
-    parts = read(forest, lambda reading: by_tree(llama, forest, reading, None, 16))
+    parts = read(forest, lambda log_probs: by_tree(llama, forest, log_probs, None, 16))
     np.testing.assert_allclose(parts.log_p, whole.log_p, rtol=0, atol=1e-5)
     assert max(nodes for nodes, _ in steps) <= 16
     assert max(rows for _, rows in steps) == 5
     (walk,) = walks
-    assert {kept.shape[2] for kept in walk._keys.values()} == {int(forest.tree.depths.max()) + 16}
+    assert {kept.shape[2] for kept in walk._keys.values()} == {int(forest.trie.depths.max()) + 16}
 
 
 def test_the_mass_of_the_next_word_is_the_sum_over_its_tokens_by_hand():
     # behind prompt 9: completions (0,) and (0, 1); p after each of three contexts over a vocabulary of five
     forest = join_tries([(9,)], [build_trie(((0,), (0, 1)), beyond=True)])
     probs = torch.tensor([[0.1, 0.2, 0.3, 0.25, 0.15], [0.5, 0.2, 0.1, 0.1, 0.1], [0.05, 0.05, 0.1, 0.3, 0.5]])
-    reading = Reading(forest, torch.tensor([2, 4]))
-    assert reading.asked.tolist() == [True, True, True]
-    reading.take(np.array([0, 1]), probs[:2].log() + 3)  # logits are known up to a constant
-    reading.take(np.array([2]), probs[2:].log() - 1)
-    np.testing.assert_allclose(reading.log_p[1:], [math.log(0.1), math.log(0.2)], atol=1e-6)
-    np.testing.assert_allclose(reading.mass[1:], [math.log(0.1 + 0.1), math.log(0.1 + 0.5)], atol=1e-6)
-    assert np.isnan(reading.log_p[0])
-    assert np.isnan(reading.mass[0])
+    log_probs = LogProbReader(forest, torch.tensor([2, 4]))
+    assert log_probs.needed.tolist() == [True, True, True]
+    log_probs.read(np.array([0, 1]), probs[:2].log() + 3)  # logits are known up to a constant
+    log_probs.read(np.array([2]), probs[2:].log() - 1)
+    np.testing.assert_allclose(log_probs.log_p[1:], [math.log(0.1), math.log(0.2)], atol=1e-6)
+    np.testing.assert_allclose(log_probs.mass[1:], [math.log(0.1 + 0.1), math.log(0.1 + 0.5)], atol=1e-6)
+    assert np.isnan(log_probs.log_p[0])
+    assert np.isnan(log_probs.mass[0])
 
 
 # -- through the engine -------------------------------------------------------------------------------------------
@@ -266,7 +266,7 @@ def test_the_cost_is_told_before_and_is_what_was_computed(tiny_engine):
         assert cost.tokens == tiny_engine.score(key, request).tokens
         assert 0 < cost.seconds < 60
     with tiny_engine._leased(MODEL) as ready:
-        ready.scorer._reach = 0
+        ready.scorer.tree_up_to = 0
     request = ScoreRequest(prompts(LONG - 1), COMPLETIONS)
     assert tiny_engine.score_cost(key, request).tokens == tiny_engine.score(key, request).tokens
 
@@ -303,7 +303,7 @@ def test_a_product_of_ten_thousand_by_ten_thousand_is_refused_at_once(tiny_engin
 @pytest.mark.parametrize("reach", [True, False])
 def test_cancel_stops_between_blocks_and_leaves_the_model_usable(tiny_engine, reach):
     with tiny_engine._leased(MODEL) as ready:
-        ready.scorer._reach *= reach
+        ready.scorer.tree_up_to *= reach
     many = tuple(tuple(3 + (i * 31 + j * j) % 300 for i in range(30)) for j in range(40))
     request, told = ScoreRequest(many, COMPLETIONS), []
     control = CallControl()
@@ -346,12 +346,12 @@ def test_two_threads_at_once_get_their_own_scores(tiny_settings):
 
 def test_threads_that_walk_the_same_model_at_once_do_not_mix(llama):
     forests = [random_forest(seed) for seed in (3, 4)]
-    alone = [read(forest, lambda reading, f=forest: by_tree(llama, f, reading, None, 5)) for forest in forests]
+    alone = [read(forest, lambda log_probs, f=forest: by_tree(llama, f, log_probs, None, 5)) for forest in forests]
     found = {}
 
     def work(number):
         forest = forests[number]
-        found[number] = read(forest, lambda reading: by_tree(llama, forest, reading, None, 5))
+        found[number] = read(forest, lambda log_probs: by_tree(llama, forest, log_probs, None, 5))
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(2)]
     for thread in threads:
@@ -393,6 +393,6 @@ def test_the_bundled_models_scores_are_those_of_plain_transformers(bundled_engin
 def test_the_tree_is_tried_on_tokens_that_there_are():
     """A vocabulary of eight: ids that are not in it would make any tree fail."""
     model = build("llama", vocab_size=8)
-    capturer = install(model)
-    way = pick_prompt_cache(model, check_ids(model, 8), shared=capturer.plain)
-    assert Scorer(TextGenerator(model, None, way, ()), None, capturer)._reach > 0
+    capturer = pick_capturer(model)
+    way = pick_prompt_cache(model, check_ids(model, 8), shared=capturer.plain_softmax)
+    assert Scorer(TextGenerator(model, None, way, ()), None, capturer).tree_up_to > 0

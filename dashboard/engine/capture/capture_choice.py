@@ -1,4 +1,4 @@
-"""Set a loaded model up for capture: the way whose weights and logits agree with the family's own eager attention."""
+"""Choice of the capture method: the kernel, or replay, whose logits and weights are those of the family's own code."""
 
 from __future__ import annotations
 
@@ -11,109 +11,102 @@ from torch import Tensor, nn
 
 from dashboard.engine.api.model import CallControl
 from dashboard.engine.capture import kernels
-from dashboard.engine.capture.capture import SINK, Capturer, announce, passed
+from dashboard.engine.capture.capture import SINK, Capturer, record_block_input, record_block_output
 from dashboard.engine.capture.kernel_inputs import KernelInputs, Layer
 from dashboard.engine.capture.kernels import EAGER, SDPA, NotUnderstood
 from dashboard.engine.capture.limits import PROOF_TOKENS, SWITCH, WINDOWS, Proof
-from dashboard.engine.capture.replay import OwnPass, own_pass, record_inputs
+from dashboard.engine.capture.replay import ReferencePass, record_inputs, reference_pass
 from dashboard.engine.models.anatomy import FAMILY_ERRORS, check_ids, decoder_blocks, layer_types, run
+from dashboard.engine.models.precision import tolerance_of
 from dashboard.errors import ModelBroken
 
 CHECK_TOKENS = 12
 
-CHECK_ERROR = 1e-4
-"""A layer whose remade weights differ more from the model's own is not shown, and a way whose logits differ more,
-relative to the largest, is not taken (float32)."""
 
-HALF_PRECISION_FACTOR = 400
-"""So much more may they differ in float16 and bfloat16, whose own eager weights are rounded."""
-
-
-# -- setting a model up -------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
-class _Target:
-    """A model that a way of capturing must be exact for: the loaded one, and its copy with small limits."""
+class _TrialModel:
+    """A model that a capture method is tried on: the loaded one, or its copy with small limits."""
 
     model: Any
     blocks: tuple[nn.Module, ...]
     ids: tuple[int, ...]
-    own: OwnPass
+    reference: ReferencePass
     """Over `ids`."""
 
     @classmethod
-    def of(cls, model: Any, tokens: int) -> _Target:
+    def of(cls, model: Any, tokens: int) -> _TrialModel:
         """Register the permanent hooks, and run the model once."""
         ids, blocks = check_ids(model, tokens), decoder_blocks(model)
         for i, block in enumerate(blocks):
-            block.register_forward_pre_hook(announce(i, len(blocks)), with_kwargs=True)
-            block.register_forward_hook(passed)
-        return cls(model, tuple(blocks), ids, own_pass(model, ids, len(blocks)))
+            block.register_forward_pre_hook(record_block_input(i, len(blocks)), with_kwargs=True)
+            block.register_forward_hook(record_block_output)
+        return cls(model, tuple(blocks), ids, reference_pass(model, ids, len(blocks)))
 
 
-def install(model: Any, proof: Proof | None = None) -> Capturer:
-    """Make `model` ready to be captured; once, after loading with ``attn_implementation="eager"``, before sharing it.
+def pick_capturer(model: Any, proof: Proof | None = None) -> Capturer:
+    """Set a model up for capture; once, after loading with ``attn_implementation="eager"`` and before it is shared.
 
     Args:
         model: as loaded.
-        proof: on what a way is tried beyond the lengths at which the family changes.
+        proof: the copy on which a method is tried beyond the lengths at which the family changes.
 
     Raises:
         ModelBroken: the model cannot be run on a text alone.
     """
     try:
         proof = proof or Proof.of(model)
-        targets = [_Target.of(model, CHECK_TOKENS)]
+        targets = [_TrialModel.of(model, CHECK_TOKENS)]
         if proof.short is not None:
-            targets.append(_Target.of(proof.short, PROOF_TOKENS))
+            targets.append(_TrialModel.of(proof.short, PROOF_TOKENS))
     except Exception as error:
         words = str(error).strip().partition("\n")[0][:200]
         reason = f"transformers cannot run it on a text alone ({type(error).__name__}: {words})"
         raise ModelBroken(model=type(model).__name__, reason=reason) from error
-    return _best_way(targets, proof)
+    return _best_capturer(targets, proof)
 
 
-def _best_way(targets: Sequence[_Target], proof: Proof) -> Capturer:
-    """The first exact way; where none shows every map that the model returns, the one that shows the most.
+def _best_capturer(targets: Sequence[_TrialModel], proof: Proof) -> Capturer:
+    """The first exact method; where none shows every map that the model returns, the one that shows the most.
 
-    Beyond a limit that cannot be proven only the family's own eager code will do: it is right at any length.
+    With a limit that cannot be proven only the family's own eager code is tried: it is right at any length.
     """
-    model, own, best = targets[0].model, targets[0].own, None
+    model, reference, best = targets[0].model, targets[0].reference, None
     kernels_to_try = (SDPA, EAGER) if getattr(model, "_supports_sdpa", False) else (EAGER,)
     for kernel in () if proof.unproven else kernels_to_try:
-        capturer = _through_interface(targets[0], kernel, proof)
-        if capturer is not None and _exact(capturer, targets):
-            if _shown(capturer) == len(own.weights):
+        capturer = _kernel_capturer(targets[0], kernel, proof)
+        if capturer is not None and _is_exact(capturer, targets):
+            if _mapped_layers(capturer) == len(reference.weights):
                 return capturer
-            best = max(capturer, best or capturer, key=_shown)
+            best = max(capturer, best or capturer, key=_mapped_layers)
     model.set_attn_implementation("eager")
-    if own.modules:
+    if reference.modules:
         capturer = Capturer(model, targets[0].blocks, "replay")
         capturer.weight_formula = "softmax of the family's own eager attention, one layer run again"
-        handles = [handle for target in targets for handle in record_inputs(target.own.modules)]
-        if _exact(capturer, targets) and _shown(capturer) > (_shown(best) if best else 0):
+        handles = [handle for target in targets for handle in record_inputs(target.reference.modules)]
+        if _is_exact(capturer, targets) and _mapped_layers(capturer) > (_mapped_layers(best) if best else 0):
             return capturer
         for handle in handles:
             handle.remove()
     if best is None:
         best = Capturer(model, targets[0].blocks, "none")
-        _exact(best, targets[:1])
+        _is_exact(best, targets[:1])
     else:
         model.set_attn_implementation(f"logitscope_{best.kernel}")
     return best
 
 
-def _exact(capturer: Capturer, targets: Sequence[_Target]) -> bool:
-    """Note the layers whose map is not the model's own; gives whether the pass is, on every target.
+def _is_exact(capturer: Capturer, targets: Sequence[_TrialModel]) -> bool:
+    """Whether the capturer's pass is the model's own on every target; stores which layers have no map.
 
-    The copy has the first layers alone; where a map of theirs is not its own beyond a limit, the way is not exact.
+    The copy has only the first layers: where beyond a limit one of them has no exact map, the method is not exact.
     """
-    if not _check(capturer, targets[0]):
+    if not _compare(capturer, targets[0]):
         return False
     for target in targets[1:]:
         twin = Capturer(target.model, target.blocks, capturer.kernel)
         try:
             target.model.set_attn_implementation(capturer.model.config._attn_implementation)
-            if not _check(twin, target):
+            if not _compare(twin, target):
                 return False
         except (*FAMILY_ERRORS, NotUnderstood):
             return False
@@ -122,13 +115,13 @@ def _exact(capturer: Capturer, targets: Sequence[_Target]) -> bool:
     return True
 
 
-def _shown(capturer: Capturer) -> int:
-    """Layers whose map can be shown."""
+def _mapped_layers(capturer: Capturer) -> int:
+    """How many layers have a map."""
     return capturer.layers - len(capturer.without_attention)
 
 
-def _through_interface(target: _Target, kernel: str, proof: Proof) -> Capturer | None:
-    """A capturer through the attention interface; ``None`` when the family does not call it, or in another way."""
+def _kernel_capturer(target: _TrialModel, kernel: str, proof: Proof) -> Capturer | None:
+    """A capturer by one of our kernels; ``None`` when the family does not call the attention interface as expected."""
     model, ids = target.model, target.ids
     try:
         model.set_attn_implementation(kernel)
@@ -144,30 +137,30 @@ def _through_interface(target: _Target, kernel: str, proof: Proof) -> Capturer |
     capturer.weight_formula = formula(inputs, windowed=bool(names & WINDOWS))
     terms = [(layer.softcap, layer.sinks, layer.bias, layer.mask) for layer in inputs]
     if kernel == SDPA and all(x is None for some in terms for x in some):
-        capturer.reach = proof.reach
-        capturer.plain = names <= {SWITCH}
+        capturer.plain_softmax_up_to = proof.first_limit
+        capturer.plain_softmax = names <= {SWITCH}
     return capturer
 
 
-def _check(capturer: Capturer, target: _Target) -> bool:
-    """Note the layers whose map is not the model's own; gives whether the pass is (else the way must not be taken)."""
-    model, ids, own = target.model, target.ids, target.own
+def _compare(capturer: Capturer, target: _TrialModel) -> bool:
+    """Whether the capturer's logits are the reference's; stores its heads and the layers without a map."""
+    model, ids, reference = target.model, target.ids, target.reference
     with kernels.recording(CallControl(), len(ids)) as record:
         logits = run(model, ids).logits[0].float()
-    tolerance = CHECK_ERROR * (1 if model.dtype == torch.float32 else HALF_PRECISION_FACTOR)
-    if not float((logits - own.logits).abs().max()) <= tolerance * max(1.0, float(own.logits.abs().max())):
+    tolerance = tolerance_of(model.dtype)
+    if not float((logits - reference.logits).abs().max()) <= tolerance * max(1.0, float(reference.logits.abs().max())):
         return False
-    # of some families the sink takes its share, of others it scales what a head gives
+    # in some families the sink takes its share of the softmax, in others it scales the output of a head
     reasons: dict[bool, dict[int, str]] = {}
     for gated in (False, True):
         capturer.gated = gated
-        reasons[gated] = _reasons(capturer, record.inputs, own, layer_types(model.config.get_text_config()))
+        reasons[gated] = _reasons(capturer, record.inputs, reference, layer_types(model.config.get_text_config()))
     capturer.gated = len(reasons[True]) < len(reasons[False])
     if capturer.gated:
         words = capturer.weight_formula.replace(SINK, "")
         capturer.weight_formula = f"{words}; what a head gives is then scaled by a learned sink"
     capturer.without_attention = tuple(sorted(reasons[capturer.gated].items()))
-    capturer.heads = tuple(_heads(record.inputs.get(i, ()), own.weights.get(i)) for i in range(capturer.layers))
+    capturer.heads = tuple(_heads(record.inputs.get(i, ()), reference.weights.get(i)) for i in range(capturer.layers))
     return True
 
 
@@ -179,30 +172,28 @@ def _heads(attentions: Sequence[Layer], weights: Tensor | None) -> int:
 
 
 def _reasons(
-    capturer: Capturer, inputs: Mapping[int, Sequence[Layer]], own: OwnPass, types: Sequence[str]
+    capturer: Capturer, inputs: Mapping[int, Sequence[Layer]], reference: ReferencePass, types: Sequence[str]
 ) -> dict[int, str]:
     """Layer -> why there is no map of it."""
     reasons = {}
     for i in range(capturer.layers):
-        layer, weights = capturer._layer(inputs, i), own.weights.get(i)
+        layer, weights = capturer.layer_of(inputs, i), reference.weights.get(i)
         if not capturer.blocks:
             reasons[i] = "no list of layers runs once in a pass"
         elif i not in inputs:
             reasons[i] = "not used for text alone"
         elif len(inputs[i]) > 1:
             reasons[i] = "several attentions in one layer"
-        elif weights is not None and weights.shape[1:] != (own.tokens, own.tokens):
+        elif weights is not None and weights.shape[1:] != (reference.tokens, reference.tokens):
             reasons[i] = "its keys are not the tokens"
         elif layer is None and weights is not None:
             reasons[i] = "cannot be captured"
         elif layer is None:
-            nothing = "cannot be captured" if own.unplaced else "no attention"
+            nothing = "cannot be captured" if reference.unplaced else "no attention"
             reasons[i] = types[i] if i < len(types) and "full" not in types[i] else nothing
         elif weights is None:
             reasons[i] = "cannot be checked against the model's own weights"
-        elif not _error(layer, weights) <= CHECK_ERROR * (
-            1 if weights.dtype == torch.float32 else HALF_PRECISION_FACTOR
-        ):
+        elif not _error(layer, weights) <= tolerance_of(weights.dtype):
             reasons[i] = "cannot be remade exactly"
     return reasons
 
@@ -219,15 +210,15 @@ def _error(layer: Layer, weights: Tensor) -> float:
 
 
 def formula(layers: Sequence[KernelInputs], *, windowed: bool) -> str:
-    """How a weight is made, as plain text: ``softmax(q·k/√64)`` with the family's own terms."""
-    scores = " or ".join(dict.fromkeys(map(_score, layers)))
+    """The formula of a weight, as plain text: ``softmax(q·k/√64)`` with the family's own terms."""
+    scores = " or ".join(dict.fromkeys(map(_score_formula, layers)))
     extra = SINK if any(layer.sinks is not None for layer in layers) else ""
     if any(layer.mask is not None for layer in layers):
         extra += ", within a window" if windowed else ", of the keys that the layer chooses"
     return f"softmax({scores}{extra})"
 
 
-def _score(layer: KernelInputs) -> str:
+def _score_formula(layer: KernelInputs) -> str:
     root = 1 / layer.scaling**2
     text = f"q·k/√{round(root)}" if abs(root - round(root)) < 1e-3 * root else f"{layer.scaling:.4g}·q·k"
     if layer.softcap is not None:
