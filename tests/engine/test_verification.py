@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM
 from dashboard.engine import verification
 from dashboard.engine.api.attention import METRICS
 from dashboard.engine.api.model import CallControl
+from dashboard.engine.api.verification import VerifyRequest
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.verification import BOUNDS, LENGTHS, plain_metrics, verify
 from dashboard.engine.verify_command import main, table
@@ -33,7 +34,7 @@ def plain(tiny_folder):
 
 
 def test_a_right_model_is_within_every_bound(tiny_engine):
-    result = tiny_engine.verify("local/tiny")
+    result = tiny_engine.answer(VerifyRequest(tiny_engine.describe("local/tiny").version))
     assert result.ok
     assert names(result.rows) == BOUNDS.keys()
     assert {row.tokens for row in result.rows} == set(LENGTHS)
@@ -91,7 +92,7 @@ def test_it_can_be_stopped(tiny_engine):
     control = CallControl(cancel=threading.Event())
     control.cancel.set()
     with pytest.raises(Cancelled):
-        tiny_engine.verify("local/tiny", control)
+        tiny_engine.answer(VerifyRequest(tiny_engine.describe("local/tiny").version), control)
 
 
 def test_every_plain_pass_takes_its_turn_on_the_device(tiny_engine, plain):
@@ -129,7 +130,7 @@ def test_the_command_prints_every_quantity_and_ends_with_what_it_found(tiny_fold
 
 def test_half_precision_has_bounds_of_its_own(tiny_settings):
     engine = LocalEngine(dataclasses.replace(tiny_settings, dtype="bfloat16"))
-    result = engine.verify("local/tiny")
+    result = engine.answer(VerifyRequest(engine.describe("local/tiny").version))
     assert result.card.dtype == "bfloat16"
     assert result.ok, table(result, Catalogue("en"))
     assert torch.tensor([row.error for row in result.rows if row.name == "logits"]).max() > 0

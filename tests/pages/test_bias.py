@@ -351,7 +351,7 @@ def test_every_preset_can_be_tokenised_and_arranged(preset, tiny_settings):
     engine = LocalEngine(tiny_settings)
     spec = ProbeSpec.of(preset)
     assert read(spec.written()) == spec
-    made = prepared(spec, lambda texts, alone: engine.token_ids("local/tiny", tuple(texts), alone=alone))
+    made = prepared(spec, lambda texts, alone: engine.tokenizer("local/tiny").ids(tuple(texts), alone=alone))
     templates, groups, completions = made.shape
     log_p = np.arange(len(made.prompts) * completions, dtype=float).reshape(len(made.prompts), completions)
     scores = probe_scores(made, log_p)

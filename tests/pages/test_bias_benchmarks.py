@@ -78,9 +78,9 @@ def ended(at, job_id):
 def spec_of(at, data=CROWS, slug="crows_pairs", **changes):
     """The job of a file, made without the page."""
     engine = cache.engine().result()
-    key = engine.run_key("local/tiny", engine.tokenize("local/tiny", "a", chat=False))
-    prefix = engine.token("local/tiny", engine.text_starts("local/tiny"))[0]
-    spec = benchmark_spec(read_file(slug, data.encode(), "crows.csv"), key, prefix)
+    key = engine.describe("local/tiny").run_key(engine.tokenizer("local/tiny").read("a", chat=False))
+    prefix = engine.tokenizer("local/tiny").tokens(engine.tokenizer("local/tiny").text_starts())[0]
+    spec = benchmark_spec(read_file(slug, data.encode(), "crows.csv"), key.version, prefix)
     return JobSpec(**{name: getattr(spec, name) for name in ("kind", "run", "request", "items", "chunk")} | changes)
 
 

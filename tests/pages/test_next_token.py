@@ -293,4 +293,4 @@ def test_looking_through_the_layers_makes_one_pass_more_and_no_other(open_page):
     at.number_input(key="next_token_pos").set_value(2).run()
     assert not at.exception
     assert engine.health()["forward_passes"] == passes
-    assert engine.lens(at.session_state["_view"].key, LensRequest((2,))).positions == (2,)
+    assert engine.answer(LensRequest(at.session_state["_view"].key, (2,))).positions == (2,)

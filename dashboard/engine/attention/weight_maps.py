@@ -13,7 +13,6 @@ from dashboard.engine.api.attention import (
     AttentionRequest,
     CombineRequest,
     HeadRequest,
-    KeyColumn,
     QueryRows,
     RolloutRequest,
     WeightMap,
@@ -202,15 +201,3 @@ def query_rows(layers: Layers, reasons: Reasons, query: int, heads: int) -> Quer
             if layer is not None:
                 found[i, : layer.heads] = layer.weights(None, (query, query + 1))[:, 0, : query + 1].cpu().numpy()
     return QueryRows(query, read_only(found))
-
-
-def key_column(layers: Layers, reasons: Reasons, layer: int, head: int, key: int) -> KeyColumn:
-    """How much every query of one head looks at `key`."""
-    source = _head(layers, layer, head, reasons)
-    _within(key, source.tokens, "key")
-    found = np.full(source.tokens, np.nan, np.float32)
-    with torch.inference_mode():
-        for start in range(key, source.tokens, ROWS):
-            stop = min(start + ROWS, source.tokens)
-            found[start:stop] = source.weights([head], (start, stop))[0, :, key].cpu().numpy()
-    return KeyColumn(layer, head, key, read_only(found))
