@@ -13,6 +13,7 @@ from streamlit import config
 from dashboard.engine.api.engine import Engine
 from dashboard.engine.api.model import ModelSpec
 from dashboard.errors import DashboardError
+from dashboard.process.folders import cache_folder, data_folder
 from dashboard.process.logs import open_log
 from dashboard.settings import Settings, unknown
 
@@ -28,7 +29,7 @@ def settings() -> Settings:
     given = Settings.load()
     # a page's errors then go to Python's logging, whatever folder Streamlit was started in
     st.set_option("logger.enableRich", False)
-    open_log(given.cache_dir)
+    open_log(cache_folder(given))
     for name in unknown():
         _LOG.warning("there is no such setting: %s", name)
     return given
@@ -64,10 +65,13 @@ def find_model(model: str) -> ModelSpec:
 @st.cache_resource(show_spinner=False, max_entries=1)
 def jobs() -> JobRunner:
     """The background jobs of this process, none of them started; a page registers the kinds of work that it has."""
+    from dashboard.jobs.migration import move_jobs
     from dashboard.jobs.runner import JobRunner
 
     given = settings()
-    return JobRunner(given.cache_dir / "jobs", given.jobs_bytes)
+    folder = data_folder(given) / "jobs"
+    move_jobs(cache_folder(given) / "jobs", folder)
+    return JobRunner(folder, given.jobs_bytes)
 
 
 def _make(made: Future[Engine], given: Settings) -> None:

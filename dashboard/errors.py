@@ -102,7 +102,7 @@ class ProbeTooLarge(DashboardError):
 
 # -- probes: lists and files that people bring --------------------------------------------------------------------
 class FileTooLarge(DashboardError):
-    """Refused by its size, before it is read. Facts: ``size, limit`` (already formatted with units)."""
+    """Refused by its size, before it is read. Facts: ``size, limit`` [MB]."""
 
 
 class FileNotText(DashboardError):
@@ -203,7 +203,7 @@ class ModelUnsafe(DashboardError):
 
 
 class ModelTooLarge(DashboardError):
-    """More memory than there is. Facts: ``model, needed, available`` (already formatted with units)."""
+    """More memory than there is. Facts: ``model, needed, available`` [GB]."""
 
 
 class ModelBroken(DashboardError):
@@ -258,9 +258,13 @@ class SettingInvalid(DashboardError):
         super().__init__(**facts, variable=f"LOGITSCOPE_{str(facts['setting']).upper()}")
 
 
+class SettingUnknown(SettingInvalid):
+    """A name in the settings file that no setting has. Facts: ``setting, file, nearest``."""
+
+
 # -- a run --------------------------------------------------------------------------------------------------------
 class RunTooLarge(DashboardError):
-    """The run alone would exceed the memory kept for runs. Facts: ``tokens, needed, limit``."""
+    """The run alone would exceed the memory kept for runs. Facts: ``tokens, needed, limit`` [MB]."""
 
 
 class GenerationTooLong(DashboardError):
@@ -268,7 +272,7 @@ class GenerationTooLong(DashboardError):
 
 
 class GenerationTooLarge(DashboardError):
-    """More rows and tokens than one run may make. Facts: ``tokens, limit, needed, allowed``."""
+    """More rows and tokens than one run may make. Facts: ``tokens, limit, needed`` and ``allowed`` [MB]."""
 
 
 class NothingLeft(DashboardError):
@@ -349,7 +353,7 @@ class JobFailed(DashboardError):
 
 
 class JobsFull(DashboardError):
-    """More jobs or bytes than are kept, and none that may be removed. Facts: ``jobs, limit`` (with its unit)."""
+    """More jobs or bytes than are kept, and none that may be removed. Facts: ``jobs, limit`` [MB]."""
 
 
 class JobDiskFull(DashboardError):

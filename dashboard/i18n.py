@@ -1,26 +1,44 @@
-"""The message catalogue: every word of the interface, in English and Spanish.
+"""The message catalogue: every word of the interface, in English and Spanish, and numbers with the region's signs.
 
 ``locale/<language>/<topic>.toml`` holds tables of texts; the id of a text is its path, ``attention.title``. Facts are
-filled in with ``{name}`` and are never interpreted.
+filled in with ``{name}`` and are never interpreted. A counted noun stands with its count: ``{tokens:token|tokens}`` is
+``1 token`` or ``1,234 tokens``.
 """
 
 from __future__ import annotations
 
+import numbers
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 LANGUAGES = {"en": "English", "es": "Español"}
+_SIGNS = {"en": (".", ","), "es": (",", "."), "es-MX": (".", ",")}
+"""The decimal and the thousands sign by locale."""
+_AS_IN_MEXICO = {"419", "BR", "BZ", "CU", "DO", "GT", "HN", "MX", "NI", "PA", "PE", "PR", "SV", "US"}
+"""Regions whose Spanish writes 1,234.5 (CLDR); the others write 1.234,5."""
 _FOLDER = Path(__file__).parent / "locale"
 
 
 class Catalogue:
-    """The texts of one language: ``text("attention.title")``."""
+    """The texts of one language: ``text("attention.title")``.
 
-    def __init__(self, language: str) -> None:
-        """Read the catalogue of `language`, one of LANGUAGES."""
+    Attributes:
+        language: one of LANGUAGES.
+        locale: whose signs numbers have, for JavaScript's ``toLocaleString``: ``en``, ``es`` or ``es-MX``.
+        decimal_sign: of that locale.
+    """
+
+    def __init__(self, language: str, browser: str | None = None) -> None:
+        """Read the catalogue of `language`; `browser` is its locale, whose region decides the signs of Spanish."""
         self.language = language
+        spoken, *region = re.split("[-_]", browser or "")
+        mexican = language == spoken == "es" and _AS_IN_MEXICO.intersection(region)
+        self.locale = "es-MX" if mexican else language
+        self.decimal_sign, thousands = _SIGNS[self.locale]
+        self._signs = str.maketrans(".,", self.decimal_sign + thousands)
         self._texts = _texts(language)
 
     def __call__(self, message_id: str, **facts: object) -> str:
@@ -30,20 +48,36 @@ class Catalogue:
             KeyError: no such text, or a fact is missing; both are our mistakes.
         """
         template = self._texts[message_id]
-        return template.format_map({name: self._write(value) for name, value in facts.items()}) if facts else template
+        written = {name: _Fact(self._write(value)) for name, value in facts.items()}
+        return template.format_map(written) if facts else template
 
     def __contains__(self, message_id: str) -> bool:
         """Whether there is such a text."""
         return message_id in self._texts
 
+    def number(self, value: float, digits: int | None = None, form: str = "f") -> str:
+        """`value` with thousands apart and the region's signs.
+
+        Args:
+            value: any number.
+            digits: decimals, or what `form` counts; ``None``: as many as `value` has.
+            form: of Python's formats: ``f``, ``g`` (significant digits) or ``e`` (a power of ten).
+        """
+        shown = f"{value:,}".removesuffix(".0") if digits is None else f"{value:,.{digits}{form}}"
+        return shown.translate(self._signs)
+
     def _write(self, value: object) -> str:
-        """Numbers with the language's signs, whole ones with thousands; everything else as it is."""
-        if isinstance(value, int) and not isinstance(value, bool):
-            return f"{value:,}" if self.language == "en" else f"{value:,}".replace(",", ".")
-        if isinstance(value, float):
-            shown = str(value).removesuffix(".0")
-            return shown if self.language == "en" else shown.replace(".", ",")
+        if isinstance(value, numbers.Integral | float) and not isinstance(value, bool):
+            return self.number(value)  # type: ignore[arg-type]
         return str(value)
+
+
+class _Fact(str):
+    """A fact as its text names it: alone, or with the noun that it counts, as ``one|many``."""
+
+    def __format__(self, nouns: str) -> str:
+        one, bar, many = nouns.partition("|")
+        return f"{self} {one if self == '1' else many}" if bar else str(self)
 
 
 @cache
@@ -63,7 +97,7 @@ def _flatten(name: str, value: object) -> dict[str, str]:
 
 def pick_language(wanted: str | None, locale: str | None, default: str) -> str:
     """The language to open with: the link's, else the operator's, else the browser's, else English."""
-    for choice in (wanted, default, (locale or "").split("-")[0].lower()):
+    for choice in (wanted, default, (locale or "")[:2].lower()):
         if choice in LANGUAGES:
             return str(choice)
     return "en"

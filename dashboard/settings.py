@@ -6,18 +6,17 @@ import difflib
 import math
 import os
 import re
-import sys
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from dashboard.errors import SettingInvalid
+from dashboard.errors import SettingInvalid, SettingUnknown
 
 PREFIX = "LOGITSCOPE_"
 BUNDLED = "smollm2-135m-instruct"
-_ANSWERS = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off", ""), False)
+_SWITCH = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off", ""), False)
 _UNITS = {"": 1, "b": 1} | {
     f"{letter}{end}": base**power
     for power, letter in enumerate("kmgt", 1)
@@ -25,17 +24,7 @@ _UNITS = {"": 1, "b": 1} | {
 }
 """Units of bytes in lower case."""
 _BYTES = ("run_bytes", "result_bytes", "jobs_bytes")
-
-
-def default_cache_dir() -> Path:
-    """The user's cache folder for this system, ``…/logitscope``."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "logitscope"
+_FOLDERS = ("cache_dir", "data_dir")
 
 
 @dataclass(frozen=True)
@@ -56,8 +45,10 @@ class Settings:
     """Models that may be chosen, in the list's order; ``*`` as an entry allows any id of the hub."""
     local_models: tuple[str, ...] = ()
     """Folders with a config, a tokenizer and safetensors; each becomes ``local/<folder name>``."""
-    cache_dir: Path = field(default_factory=default_cache_dir)
-    """Where models and background jobs are kept."""
+    cache_dir: Path | None = None
+    """Where models and the log are; nothing: the user's cache folder (`dashboard.process.folders`)."""
+    data_dir: Path | None = None
+    """Where jobs and the commits of fetched models are; nothing: `cache_dir`, else the user's data folder."""
     ca_bundle: str = ""
     """File of certificates to trust when downloading; empty: the system's."""
     offline: bool = False
@@ -119,8 +110,9 @@ def _read_file(path: str) -> dict[str, object]:
         found = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingInvalid(setting="config", value=path, reason=str(error)) from error
-    for name in found.keys() - {f.name for f in fields(Settings)}:
-        raise SettingInvalid(setting=name, value=found[name], reason="there is no such setting")
+    known = [f.name for f in fields(Settings)]
+    for name in found.keys() - set(known):
+        raise SettingUnknown(setting=name, file=path, nearest=difflib.get_close_matches(name, known, 1, 0)[0])
     return found
 
 
@@ -135,22 +127,20 @@ def _setting(name: str, value: object, default: object) -> Any:
     try:
         converted = _convert(name, value, default)
         if name in _ALLOWED and not re.fullmatch(_ALLOWED[name][0], str(converted)):
-            raise ValueError(_ALLOWED[name][1])
-    except (TypeError, ValueError, OverflowError) as error:
-        raise SettingInvalid(setting=name, value=value, reason=str(error)) from error
+            raise ValueError(value)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise SettingInvalid(setting=name, value=value, reason=_possible(name, default)) from error
     return converted
 
 
 def _convert(name: str, value: object, default: object) -> Any:
-    """`value` as the kind of `default`."""
+    """`value` as the kind of `default`. Raises KeyError, TypeError, ValueError or OverflowError where it cannot be."""
     if isinstance(default, tuple):
         parts = value.split(",") if isinstance(value, str) else list(value)  # type: ignore[call-overload]
         return tuple(str(part).strip() for part in parts if str(part).strip())
     if isinstance(default, bool):
-        if str(value).strip().lower() not in _ANSWERS:
-            raise ValueError(f"{name} = " + " | ".join(filter(None, _ANSWERS)))
-        return _ANSWERS[str(value).strip().lower()]
-    if isinstance(default, Path):
+        return _SWITCH[str(value).strip().lower()]
+    if name in _FOLDERS:
         return Path(str(value)).expanduser()
     if isinstance(default, int | float):
         return _number(name, value, type(default))
@@ -158,11 +148,9 @@ def _convert(name: str, value: object, default: object) -> Any:
 
 
 def _number(name: str, value: object, kind: type[int] | type[float]) -> int | float:
-    if isinstance(value, bool) or (kind is int and isinstance(value, float)):
-        raise ValueError(f"{name} = 0 | 1 | 2 | …")
     converted = _nbytes(value) if name in _BYTES else kind(str(value))
     if not (math.isfinite(converted) and converted >= 0):
-        raise ValueError(f"{name} ≥ 0")
+        raise ValueError(value)
     return converted
 
 
@@ -170,16 +158,24 @@ def _nbytes(value: object) -> int:
     """Bytes, as a number or with a unit: ``4 GiB``, ``512 MB``, ``1.5g``."""
     found = re.fullmatch(r"([0-9][0-9_]*(?:\.[0-9]+)?)\s*([a-z]*)", str(value).strip().lower())
     if found is None or found[2] not in _UNITS or ("." in found[1] and _UNITS[found[2]] == 1):
-        raise ValueError("2147483648 | 2 GiB | 512 MB")
+        raise ValueError(value)
     return round(float(found[1]) * _UNITS[found[2]]) if "." in found[1] else int(found[1]) * _UNITS[found[2]]
 
 
+def _possible(name: str, default: object) -> str:
+    """What a setting can be, for people of any language."""
+    kinds = [(bool, " | ".join(filter(None, _SWITCH))), (int, "0 | 1 | 2 | …"), (float, "0 | 0.5 | 1 | …")]
+    by_kind = next((words for kind, words in kinds if isinstance(default, kind)), "[…, …]")
+    return f"{name} = " + _ALLOWED.get(name, ("", _SIZES if name in _BYTES else by_kind))[1]
+
+
+_SIZES = "2147483648 | 2 GiB | 512 MB"
 _ALLOWED = {
-    "max_models": (r"[1-9][0-9]*", "max_models ≥ 1"),
-    "run_bytes": (r"[1-9][0-9]*", "run_bytes > 0"),
-    "result_bytes": (r"[1-9][0-9]*", "result_bytes > 0"),
-    "language": (r"auto|en|es", "language = auto | en | es"),
-    "device": (r"auto|cpu|mps|(cuda|xpu)(:[0-9]+)?", "device = auto | cuda | cuda:1 | mps | xpu | cpu"),
-    "dtype": (r"auto|float32|bfloat16|float16", "dtype = float32 | bfloat16 | float16 | auto"),
+    "max_models": (r"[1-9][0-9]*", "1 | 2 | 3 | …"),
+    "run_bytes": (r"[1-9][0-9]*", _SIZES),
+    "result_bytes": (r"[1-9][0-9]*", _SIZES),
+    "language": (r"auto|en|es", "auto | en | es"),
+    "device": (r"auto|cpu|mps|(cuda|xpu)(:[0-9]+)?", "auto | cuda | cuda:1 | mps | xpu | cpu"),
+    "dtype": (r"auto|float32|bfloat16|float16", "float32 | bfloat16 | float16 | auto"),
 }
-"""What some settings can be, as a pattern and for people of any language."""
+"""What some settings can be: as a pattern, and for people."""

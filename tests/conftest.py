@@ -2,11 +2,19 @@
 
 import dataclasses
 import runpy
+import tempfile
+from pathlib import Path
 
+import hypothesis
 import pytest
 
 from dashboard.settings import BUNDLED, Settings
 from tests.made.tiny_model import save_tiny_model
+
+# the same values on every machine and in every run, and nothing kept between runs
+hypothesis.configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "hypothesis")
+hypothesis.settings.register_profile("same", derandomize=True, database=None, deadline=None, max_examples=200)
+hypothesis.settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")

@@ -59,7 +59,6 @@ STANDARD_LIBRARY_ONLY = [
     "dashboard/errors.py",
     "dashboard/launch/commands.py",
     "dashboard/launch/environment.py",
-    "dashboard/process/logs.py",
     "dashboard/process/collection.py",
     "dashboard/process/threads.py",
     "dashboard/parsing/strict_json.py",

@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dashboard.view_state import FIELDS, MAX_PROMPT_BYTES, check, pack_prompt, parse_ranges, unpack_prompt
 
@@ -13,6 +15,11 @@ NASTY = "<b>x</b> $x$ [x](javascript:1) %{y} 👩‍👩‍👧 \u202eabc\u200b\
 def test_a_prompt_comes_back_from_its_link_unchanged(prompt):
     params = pack_prompt(prompt)
     assert unpack_prompt(params) == prompt
+
+
+@given(st.text(), st.sampled_from([1, 400]))
+def test_any_prompt_comes_back_from_its_link(text, times):
+    assert unpack_prompt(pack_prompt(text * times)) == text * times
 
 
 def test_a_short_prompt_stays_readable_and_a_long_one_goes_compressed():
@@ -78,6 +85,27 @@ def test_a_value_that_cannot_be_read_is_named_with_its_reason(name, values, reas
 )
 def test_a_value_that_can_be_read_is_not_complained_about(name, values):
     assert check(name, values) is None
+
+
+@given(st.sampled_from([*FIELDS, "nonsense"]), st.lists(st.text(), max_size=3))
+def test_any_value_of_a_link_is_read_or_named(name, values):
+    problem = check(name, values)
+    assert problem is None or (problem.name, problem.value) == (name, ", ".join(values))
+
+
+@given(st.text("0123456789-, x"), st.integers(0, 30))
+def test_any_ranges_give_numbers_that_are_there_or_the_part_that_cannot_be_read(text, count):
+    try:
+        numbers = parse_ranges(text, count)
+    except ValueError as error:
+        assert str(error) in text
+    else:
+        assert list(numbers) == sorted({*numbers} & {*range(count)})
+
+
+@given(st.sets(st.integers(0, 99)))
+def test_ranges_as_they_are_written_name_the_same_numbers(numbers):
+    assert parse_ranges(",".join(map(str, numbers)), 100) == tuple(sorted(numbers) if numbers else range(100))
 
 
 def test_ranges_name_numbers_once_in_order():

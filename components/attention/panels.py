@@ -13,7 +13,7 @@ import streamlit as st
 
 from components.attention.map_picker import LINES_SIDE, MAP_SIDE, Detail
 from components.charts.attention import heatmap as charts
-from components.shell.messages import number, quiet, section
+from components.shell.messages import quiet, section
 from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import choice_picker
 from components.shell.view import View, run_facts
@@ -125,7 +125,7 @@ def mosaic(
 
 
 def _score(text: Catalogue, value: float) -> str:
-    return "–" if math.isnan(value) else number(text, value, 2)
+    return "–" if math.isnan(value) else text.number(value, 2)
 
 
 def row_sums(view: View, error: float) -> str:
@@ -134,7 +134,7 @@ def row_sums(view: View, error: float) -> str:
         return ""
     return view.text(
         "strip.rows_less" if error > 1e-3 else "strip.rows_sum",
-        error=f"{error:.0e}" if error < 1e-3 else number(view.text, error, 3),
+        error=f"{error:.0e}" if error < 1e-3 else view.text.number(error, 3),
     )
 
 
@@ -147,7 +147,7 @@ def headline(detail: Detail, metrics: pd.DataFrame) -> None:
         row = metrics[(metrics["layer"] == detail.layer) & (metrics["head"] == detail.head)].iloc[0]
         found = [name for name, least in FINDINGS if float(row[name]) >= least]
         if found:
-            score = number(text, float(row[found[0]]), 2)
+            score = text.number(float(row[found[0]]), 2)
             title += " — " + text(f"attention.finding_{_WORDS[found[0]]}", score=score)
     section(title)
 
@@ -167,7 +167,7 @@ def running_text(detail: Detail) -> None:
         special=[token.special for token in detail.tokens],
         weights=weights,
         selected=detail.token,
-        hover=[f"{i} · {number(text, float(w), 3)}" for i, w in enumerate(weights)],
+        hover=[f"{i} · {text.number(float(w), 3)}" for i, w in enumerate(weights)],
         lut=view.theme.lut(),
         dark=view.theme.mode == "dark",
         text=text,

@@ -12,7 +12,7 @@ import streamlit as st
 from components.charts.bias.benchmarks import benchmark_figure
 from components.jobs.panels import job_box, job_runner, other_run, start_button
 from components.shell import link
-from components.shell.messages import notice, number, quiet, section
+from components.shell.messages import notice, quiet, section
 from components.shell.panel import Panel, chart_panel
 from components.shell.view import View, error_frame
 from dashboard.benchmarks.files import BENCHMARKS, MAX_BYTES, Benchmark
@@ -248,7 +248,7 @@ def _strip(spec: JobSpec, status: JobStatus, done: int, origin: JobResults, view
         text("bias_jobs.items_of", done=done, items=status.items),
         text("bias_jobs.sha", sha=request["sha256"][:12]),
         text("bias_jobs.on", dtype=run["dtype"], device=run["device"]),
-        text("strip.seconds", seconds=number(text, status.seconds, 2)),
+        text("strip.seconds", seconds=text.number(status.seconds, 2)),
         text("strip.model", model=run["model"], revision=run["revision"][:12]),
         text("strip.run", run=origin.digest),
     ]

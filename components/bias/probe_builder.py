@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from components.shell import link
-from components.shell.messages import advice, literal_label, number, quiet
+from components.shell.messages import advice, literal_label, quiet
 from components.shell.view import View
 from dashboard.errors import DashboardError
 from dashboard.parsing.text_files import checked_size
@@ -275,7 +275,7 @@ def told(made: TokenizedProbe, view: View, seconds: float) -> None:
             neutral=len(made.prompts) - groups * templates,
             completions=completions,
             scores=len(made.prompts) * completions,
-            seconds=number(text, max(seconds, 0.1), 1),
+            seconds=text.number(max(seconds, 0.1), 1),
         )
     )
     with st.expander(text("bias.findings", count=len(made.findings))):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from components.bias.pairs import groups_picker
 from components.bias.probe_builder import MOST_SECONDS, scored, seconds_of
 from components.charts.bias.sampled import differences_figure, sampled_figure
-from components.shell.messages import advice, number, percent, quiet, section
+from components.shell.messages import advice, percent, quiet, section
 from components.shell.model_rules import acting_fact
 from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import integer_picker, number_picker, place_picker
@@ -177,8 +177,8 @@ def _told(of: Drawn) -> None:
         if of.counts.any():
             quiet(text("bias.no_independence"))
         return
-    v = "–" if np.isnan(found.cramers_v) else number(text, found.cramers_v, 3)
-    quiet(text("bias.independence", g=number(text, found.g, 1), p=number(text, found.p, 4), v=v))
+    v = "–" if np.isnan(found.cramers_v) else text.number(found.cramers_v, 3)
+    quiet(text("bias.independence", g=text.number(found.g, 1), p=text.number(found.p, 4), v=v))
 
 
 def _rate(row: Mapping[Any, Any], text: Catalogue) -> str:
@@ -204,7 +204,7 @@ def _exact_scores(of: Drawn) -> tuple[Pairs, NDArray[np.float64]] | None:
     pairs = Pairs.of(view.card.version, made.prompt_ids[own], rows, made.spec.boundary)
     seconds = seconds_of(pairs, view)
     if seconds > MOST_SECONDS:
-        quiet(view.text("bias.not_covered", seconds=number(view.text, seconds, 0)))
+        quiet(view.text("bias.not_covered", seconds=view.text.number(seconds, 0)))
         return None
     found = scored(pairs, view, view.text("work.scores", count=groups * len(made.completions)))
     return pairs, np.exp(found.total)

@@ -31,26 +31,16 @@ SMALL_GAP = 32
 """Above each of them, for its title [px]."""
 
 
-def decimal(text: Catalogue, value: float, digits: int) -> str:
-    """`value` with `digits` decimals and the language's decimal sign."""
-    return f"{value:.{digits}f}".replace(".", decimal_sign(text))
-
-
 def probability(text: Catalogue, value: float) -> str:
     """Four decimals; smaller ones with two significant digits."""
     if value >= 1e-3 or value == 0:
-        return decimal(text, value, 4)
-    return f"{value:.1e}".replace(".", decimal_sign(text))
-
-
-def decimal_sign(text: Catalogue) -> str:
-    """The language's decimal sign."""
-    return "." if text.language == "en" else ","
+        return text.number(value, 4)
+    return text.number(value, 1, "e")
 
 
 def separators(text: Catalogue) -> str:
     """Plotly's setting for the language: a decimal sign alone; a thousands sign would stand in positions as well."""
-    return decimal_sign(text)
+    return text.decimal_sign
 
 
 def first_hidden(count: int, text: Catalogue) -> str:
@@ -138,7 +128,7 @@ def _centre(begin: int, block: int) -> float:
 
 def _number(value: float, text: Catalogue) -> str:
     """As Plotly writes it on this axis: the key of ``labelalias``."""
-    return f"{value:g}".replace(".", decimal_sign(text)) if value != int(value) else str(int(value))
+    return f"{value:g}".replace(".", text.decimal_sign) if value != int(value) else str(int(value))
 
 
 def _cell_label(names: Sequence[str], start: int, begin: int, stop: int) -> str:

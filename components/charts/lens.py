@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from components.charts.axes import bar_figure, decimal, hover_token, probability, separators, thinned, tick_label
+from components.charts.axes import bar_figure, hover_token, probability, separators, thinned, tick_label
 from components.charts.theme import BAR_ROOM, MONO, ChartTheme, luminance, rgb
 from dashboard.i18n import Catalogue
 
@@ -149,11 +149,11 @@ def _hover(row: dict[Any, Any], value: str, text: Catalogue) -> str:
     where = text("charts.lens.where", step=step_label(row["layer"], row["part"], text), pos=row["pos"])
     lines = [f"{where} {hover_token(str(row['token']))}"]
     lines += [
-        f"{decimal(text, row[f'prob_{i}'], 4)}  {hover_token(str(row[f'token_{i}']))}"
+        f"{text.number(row[f'prob_{i}'], 4)}  {hover_token(str(row[f'token_{i}']))}"
         for i in range(1, 6)
         if f"prob_{i}" in row
     ]
-    entropy, kl = decimal(text, row["entropy_nats"], 3), decimal(text, row["kl_nats"], 3)
+    entropy, kl = text.number(row["entropy_nats"], 3), text.number(row["kl_nats"], 3)
     lines.append(text("charts.lens.spread", entropy=entropy, kl=kl))
     if value.startswith("followed"):
         rank = text("charts.rank", rank=row["followed_rank"])
@@ -290,5 +290,5 @@ def _moved(frame: pd.DataFrame, names: list[str], text: Catalogue, theme: ChartT
 
 def _signed(text: Catalogue, value: float) -> str:
     """Three decimals with their sign."""
-    shown = decimal(text, abs(value), 3)
+    shown = text.number(abs(value), 3)
     return f"−{shown}" if value < 0 else f"+{shown}"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import bar_figure, decimal, hover_token, notes_fitted, probability, tick_label
+from components.charts.axes import bar_figure, hover_token, notes_fitted, probability, tick_label
 from components.charts.theme import ChartTheme
 from dashboard.i18n import Catalogue
 
@@ -59,7 +59,7 @@ def candidates_figure(
 
 
 def _hover(row: dict[Any, Any], text: Catalogue) -> str:
-    facts = f"id {row['id']} · {text('charts.rank', rank=row['rank'])} · logit {decimal(text, row['logit'], 2)}"
+    facts = f"id {row['id']} · {text('charts.rank', rank=row['rank'])} · logit {text.number(row['logit'], 2)}"
     return f"{hover_token(str(row['token']))}<br>{facts}"
 
 
@@ -72,7 +72,7 @@ def _label(row: dict[Any, Any], place: int, text: Catalogue) -> str:
 def _note(row: dict[Any, Any], text: Catalogue, settings: bool) -> str:
     before = probability(text, row["prob"])
     if not settings:
-        return text("charts.candidate", prob=before, logit=decimal(text, row["logit"], 2))
+        return text("charts.candidate", prob=before, logit=text.number(row["logit"], 2))
     # the logit stands in the hover and in the table: three numbers are too long for a narrow screen
     after = text("charts.cut", setting=row["cut_by"]) if row["cut_by"] else f"q {probability(text, row['q'])}"
     return f"p {before} · {after}"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from components.shell.messages import advice, notice, number, quiet
+from components.shell.messages import advice, notice, quiet
 from components.shell.view import View, error_frame
 from components.shell.waiting import News
 from dashboard import cache
@@ -174,7 +174,7 @@ def parquet_name(name: str, status: JobStatus) -> str:
 
 def _remove(status: JobStatus, text: Catalogue, on_remove: Callable[[], None]) -> None:
     with st.popover(text("bias_jobs.remove"), icon=":material/delete:"):
-        quiet(text("bias_jobs.remove_note", size=f"{number(text, status.nbytes / 1e6, 1)} MB"))
+        quiet(text("bias_jobs.remove_note", megabytes=text.number(status.nbytes / 1e6, 1)))
         if st.button(text("bias_jobs.remove_yes"), key=f"remove_{status.kind}"):
             with error_frame(text):
                 job_runner().delete(status.id)

@@ -12,7 +12,7 @@ import streamlit as st
 
 from components.charts.lens import MOST_COLUMNS, heads_moved_figure, lens_figure, parts_figure, trajectories_figure
 from components.shell import link
-from components.shell.messages import advice, number, quiet, section
+from components.shell.messages import advice, quiet, section
 from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import choice_picker, integer_picker, switch
 from components.shell.view import View, run_facts
@@ -191,7 +191,7 @@ def _cost(view: View, positions: tuple[int, ...], *, half: bool) -> str:
 
     def seconds(of: tuple[int, ...]) -> str:
         found = view.engine.cost(LensRequest(view.key, of, half)).seconds
-        return "?" if math.isnan(found) else number(text, max(found, 0.1), 1)
+        return "?" if math.isnan(found) else text.number(max(found, 0.1), 1)
 
     return text(
         "lens.cost",
@@ -214,7 +214,7 @@ def moved(view: View, pos: int, followed: Token) -> None:
     found = view.answer(request, text("work.attribution"))
     parts = parts_frame(found)
     strip = [
-        text("lens.sum", total=number(text, found.logit + found.error, 4), logit=number(text, found.logit, 4)),
+        text("lens.sum", total=text.number(found.logit + found.error, 4), logit=text.number(found.logit, 4)),
         text("strip.difference", error=f"{abs(found.error):.0e}"),
         text("lens.fixed"),
         text("lens.uncapped") if view.card.stream.softcap else "",

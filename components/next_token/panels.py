@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from components.charts.axes import probability
 from components.charts.next_token import candidates_figure
 from components.shell import link
-from components.shell.messages import number, percent, quiet, section
+from components.shell.messages import percent, quiet, section
 from components.shell.model_rules import acting_fact, left_out_fact
 from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import choice_picker
@@ -93,8 +93,8 @@ def _predicted(row: dict[Any, Any], text: Catalogue) -> str:
         pos=row["pos"] + 1,
         prob=probability(text, row["next_prob"]),
         rank=row["next_rank"],
-        bits=number(text, row["surprisal_bits"], 2),
-        entropy=number(text, row["entropy_nats"], 2),
+        bits=text.number(row["surprisal_bits"], 2),
+        entropy=text.number(row["entropy_nats"], 2),
         instead=row["predicted_token"],
     )
 
@@ -106,8 +106,8 @@ def _score(view: View, table: PositionTable) -> str:
         return text("next_token.no_score")
     return text(
         "next_token.score",
-        perplexity=number(text, score.perplexity, 2),
-        bits=number(text, score.bits_per_byte, 3),
+        perplexity=text.number(score.perplexity, 2),
+        bits=text.number(score.bits_per_byte, 3),
         tokens=score.tokens,
         nbytes=score.nbytes,
     )
@@ -217,7 +217,7 @@ def candidates(view: View, bars: Bars) -> None:
                 _effective(settings) if settings != replace(DecodeSettings(), model_rules=settings.model_rules) else "",
                 acting_fact(rules, settings, text, idle=AT_ENDS),
                 left_out_fact(rules, text),
-                text("next_token.entropy", nats=number(text, found.entropy_nats, 3)),
+                text("next_token.entropy", nats=text.number(found.entropy_nats, 3)),
                 text("strip.self_check", error=f"{view.run.logits_error:.0e}"),
                 *run_facts(view),
             ],
@@ -240,9 +240,9 @@ def _effect(view: View, processed: Processed) -> str:
         kept=processed.kept,
         vocab=view.card.vocab,
         mass=percent(text, processed.kept_mass),
-        before=number(text, processed.entropy_before_nats, 3),
-        after=number(text, processed.entropy_after_nats, 3),
-        kl=number(text, abs(processed.kl_nats), 3),
+        before=text.number(processed.entropy_before_nats, 3),
+        after=text.number(processed.entropy_after_nats, 3),
+        kl=text.number(abs(processed.kl_nats), 3),
     )
 
 

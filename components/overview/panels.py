@@ -76,7 +76,12 @@ def _verification_table(result: Verification, text: Catalogue) -> str:
         fine = all(row is None or row.ok for row in deviations)
         errors = [_error(row, text) for row in deviations]
         rows.append(
-            [text(f"verify.quantity.{name}"), *errors, f"{bound:.2g}", text(f"verify.{'ok' if fine else 'off'}")]
+            [
+                text(f"verify.quantity.{name}"),
+                *errors,
+                text.number(bound, 2, "g"),
+                text(f"verify.{'ok' if fine else 'off'}"),
+            ]
         )
     lines = ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows]
     body = "".join(f"<tr>{line}</tr>" for line in lines[1:])
@@ -86,7 +91,7 @@ def _verification_table(result: Verification, text: Catalogue) -> str:
 def _error(row: Deviation | None, text: Catalogue) -> str:
     if row is None:
         return text("verify.missing")
-    return text("verify.refused") if row.refused else f"{row.error:.2g}"
+    return text("verify.refused") if row.refused else text.number(row.error, 2, "g")
 
 
 def first_steps(view: View) -> None:

@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from components.shell.messages import notice, number
+from components.shell.messages import notice
 from components.shell.view import View
 from components.shell.waiting import News
 from dashboard.engine.api.engine import Engine
@@ -285,4 +285,4 @@ def _told(work: Work, text: Catalogue) -> str:
     if not made or not work.share:
         return text("sampling.beginning")
     left = seconds * (1 - work.share) / work.share
-    return text("sampling.making", made=made, pace=number(text, made / seconds, 1), left=number(text, left, 0))
+    return text("sampling.making", made=made, pace=text.number(made / seconds, 1), left=text.number(left, 0))

@@ -12,7 +12,7 @@ from components.sampling.columns import GO
 from components.sampling.generation_task import Made
 from components.sampling.texts import Board, Columns
 from components.shell import link
-from components.shell.messages import notice, number, quiet, section
+from components.shell.messages import notice, quiet, section
 from components.shell.model_rules import texts_fact
 from components.shell.panel import File, Panel, chart_panel
 from components.shell.pickers import choice_picker
@@ -44,8 +44,8 @@ def made_texts(view: View, columns: Columns) -> Made | None:
     link.text_state(GO, "")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(text("sampling.run"), type="primary", key="sampling_run", on_click=_go, args=(name,))
-        seconds = "?" if math.isnan(cost.seconds) else number(text, max(cost.seconds, 0.1), 1)
-        told = text("sampling.cost", tokens=cost.tokens, seconds=seconds, megabytes=number(text, cost.nbytes / 1e6, 1))
+        seconds = "?" if math.isnan(cost.seconds) else text.number(max(cost.seconds, 0.1), 1)
+        told = text("sampling.cost", tokens=cost.tokens, seconds=seconds, megabytes=text.number(cost.nbytes / 1e6, 1))
         beams = any(spec.num_beams > 1 for spec in columns.specs)
         quiet(f"{told} {text('sampling.beams_later')}" if beams else told)
     link.text_written(GO, "")
@@ -183,7 +183,7 @@ def texts_strip(view: View, made: Made, columns: Sequence[Column]) -> list[str]:
     """What the texts of `columns` are: drawn, how, by which rules of the model, how fast."""
     text, found = view.text, made.generated
     count = sum(len(output.ids) for output in found.outputs)
-    pace = number(text, count / max(found.seconds, 1e-9), 1)
+    pace = text.number(count / max(found.seconds, 1e-9), 1)
     way = text(f"sampling.ways.{found.way}") if found.way else ""
     facts = model_facts(view, found.seconds)
     told = [text("sampling.exact_numbers"), text("sampling.noise"), texts_fact(view.card.rules, columns, text)]

@@ -18,7 +18,7 @@ from components.sampling.generation_task import Made
 from components.sampling.panels import texts_strip
 from components.sampling.texts import Columns
 from components.shell import link
-from components.shell.messages import advice, notice, number, quiet, section
+from components.shell.messages import advice, notice, quiet, section
 from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import choice_picker
 from components.shell.view import View
@@ -133,8 +133,8 @@ def sweep(view: View, columns: Columns) -> None:
     with run_at:
         st.button(text("sampling.run_sweep"), key="sampling_sweep_run", on_click=_go, args=(name,))
     link.text_written(SWEEP_GO, "")
-    seconds = number(text, max(cost.seconds, 0.1), 1)
-    quiet(text("sampling.cost", tokens=cost.tokens, seconds=seconds, megabytes=number(text, cost.nbytes / 1e6, 1)))
+    seconds = text.number(max(cost.seconds, 0.1), 1)
+    quiet(text("sampling.cost", tokens=cost.tokens, seconds=seconds, megabytes=text.number(cost.nbytes / 1e6, 1)))
     made, work = generation_task.follow(view, request, (), go=st.session_state[SWEEP_GO] == name, slot="sweep")
     if work is not None:
         generation_task.stop_button(work, text, "sweep")

@@ -18,6 +18,7 @@ from components.shell.messages import quiet
 from components.shell.view import View
 from components.web.written_texts import Alternative, WrittenRow, WrittenToken, written_texts
 from dashboard.engine.api.generation import FLOAT_NOISE, GenerateRequest, Output
+from dashboard.i18n import Catalogue
 from dashboard.run_key import RunKey
 from dashboard.sampling.columns import ColumnSpec, impossible
 from dashboard.sampling.forks import Fork
@@ -158,8 +159,8 @@ class _Writer:
             "sampling.token",
             step=step,
             id=str(token.id),
-            prob=_probability(output.log_p[step]),
-            q=_probability(output.log_q[step]),
+            prob=_probability(text, output.log_p[step]),
+            q=_probability(text, output.log_q[step]),
             rank=int(output.ranks[step]),
         )
         alternatives = tuple(self._alternatives(output, step)) if self.names is not None else ()
@@ -171,11 +172,11 @@ class _Writer:
         for place, token_id in enumerate(output.alternatives[step].tolist()):
             cut = int(output.alternative_cut_by[step, place])
             prob, q = (float(a[step, place]) for a in (output.alternative_log_p, output.alternative_log_q))
-            facts = f"p {_probability(prob)}"
+            facts = f"p {_probability(self.view.text, prob)}"
             if cut:
                 facts += " · " + self.view.text("charts.cut", setting=self.names[cut - 1])
             elif not math.isnan(q):
-                facts += f" · q {_probability(q)}"
+                facts += f" · q {_probability(self.view.text, q)}"
             chosen = token_id == int(output.ids[step])
             found.append(Alternative(visible(self.tokens[token_id]), facts, token_id, chosen, bool(cut)))
         return found
@@ -224,6 +225,6 @@ def token_colours(output: Output, colour: str) -> NDArray[np.float64]:
     return np.full(len(output.ids), np.nan)
 
 
-def _probability(log: float) -> str:
+def _probability(text: Catalogue, log: float) -> str:
     """A probability for people; "–" where there is none."""
-    return "–" if math.isnan(log) else f"{math.exp(log):.3g}"
+    return "–" if math.isnan(log) else text.number(math.exp(log), 3, "g")

@@ -1,4 +1,4 @@
-"""Lines of text on a page: headings, advice, notices, quiet lines, numbers in the person's language.
+"""Lines of text on a page: headings, advice, notices, quiet lines, percentages.
 
 Everything that may hold a visitor's or a tokenizer's text is escaped HTML, never Markdown.
 """
@@ -50,14 +50,8 @@ def section(title: str, more: str = "") -> None:
     st.html(f'<div class="ls-section"><h2>{html.escape(title)}</h2>{line}</div>')
 
 
-def number(text: Catalogue, value: float, digits: int) -> str:
-    """`value` with `digits` decimals and the language's decimal sign."""
-    shown = f"{value:.{digits}f}"
-    return shown if text.language == "en" else shown.replace(".", ",")
-
-
 def percent(text: Catalogue, share: float) -> str:
     """A share in [0, 1] as a percentage with one decimal, or two digits where that would be none."""
     digits = 2 - math.ceil(math.log10(100 * share)) if 0 < share < 5e-4 else 1
     sign = "%" if text.language == "en" else "\u00a0%"
-    return number(text, 100 * share, min(digits, 12)) + sign
+    return text.number(100 * share, min(digits, 12)) + sign

@@ -10,7 +10,7 @@ import streamlit as st
 
 from components.charts.theme import ChartTheme
 from components.shell import link
-from components.shell.messages import notice, number, quiet
+from components.shell.messages import notice, quiet
 from components.shell.view import View, current
 from components.shell.waiting import allow
 from components.web.copy_link import copy_link
@@ -43,7 +43,7 @@ def language_picker() -> Catalogue:
             label_visibility="collapsed",
             persist_state="session",
         )
-    return Catalogue(link.choice_written("lang", default))
+    return Catalogue(link.choice_written("lang", default), st.context.locale)
 
 
 def view_controls(text: Catalogue) -> None:
@@ -216,7 +216,7 @@ def _whole_link(view: View) -> dict[str, str]:
 def _cost(view: View) -> None:
     """What a run of this prompt costs; refuses one that is over the operator's limit."""
     cost = view.engine.cost(RunRequest(view.key))
-    seconds, megabytes = number(view.text, cost.seconds, 1), number(view.text, cost.nbytes / 1e6, 1)
+    seconds, megabytes = view.text.number(cost.seconds, 1), view.text.number(cost.nbytes / 1e6, 1)
     line = view.text("sidebar.cost", seconds=seconds, megabytes=megabytes)
     st.html(f'<p class="ls-count">{html.escape(line)}</p>')
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 import streamlit as st
 
 from components.charts.theme import ChartTheme
-from components.shell.messages import advice, notice, number
+from components.shell.messages import advice, notice
 from components.shell.waiting import allow, wait_for
 from dashboard.engine.api.engine import Engine, Tokenizer
 from dashboard.engine.api.model import CallControl, ModelCard, RunRequest, RunSummary, TokenizedPrompt
@@ -56,7 +56,7 @@ class View:
     def run(self) -> RunSummary:
         """This prompt's run; makes it (with progress and Stop) when it is not there."""
         cost = self.engine.cost(RunRequest(self.key))
-        label = self.text("work.running", tokens=cost.tokens, seconds=f"{max(cost.seconds, 0.1):.1f}")
+        label = self.text("work.running", tokens=cost.tokens, seconds=self.text.number(max(cost.seconds, 0.1), 1))
         return self.answer(RunRequest(self.key), label)
 
     @property
@@ -78,7 +78,7 @@ def model_facts(view: View, seconds: float | None, origin: Origin | None = None)
     text, card = view.text, view.card
     return [
         text("strip.kernel", kernel=card.kernel, dtype=card.dtype, device=card.device),
-        "" if seconds is None else text("strip.seconds", seconds=number(text, seconds, 2)),
+        "" if seconds is None else text("strip.seconds", seconds=text.number(seconds, 2)),
         text("strip.model", model=card.label, revision=card.revision[:12]),
         text("strip.run", run=(origin or view.key).digest),
     ]

@@ -3,6 +3,12 @@ function fill(template, facts) {
   return template.replace(/\{(\w+)\}/g, (whole, name) => (name in facts ? String(facts[name]) : whole));
 }
 
+// A number with thousands apart and the region's signs, as the page writes it.
+function numberText(value, locale, digits = 0) {
+  const decimals = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return value.toLocaleString(locale, { useGrouping: "always", ...decimals });
+}
+
 // The card lives in the browser's top layer, so neither a scroll box nor the sidebar cuts it off.
 function showCard(card, lines, at) {
   card.replaceChildren(

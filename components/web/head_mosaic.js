@@ -66,8 +66,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (picture.hide_first && key === 0 && picture.block === 1) return words.first_hidden;
     const { side, block } = picture;
     const share = picture.tiles[index * side * side + query * side + key] / 255;
-    const digits = { minimumFractionDigits: 3, maximumFractionDigits: 3 };
-    const weight = share.toLocaleString(words.language, digits);
+    const weight = numberText(share, words.locale, 3);
     return fill(block > 1 ? words.weight_pooled : words.weight, { weight, block });
   }
 

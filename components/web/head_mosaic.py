@@ -189,4 +189,4 @@ def _words(text: Catalogue, layers: int, heads: int, *, hide_first: bool) -> dic
     label = text("web.mosaic.label", layers=layers, heads=heads)
     if hide_first:
         label += " " + text("web.mosaic.label_without_first")
-    return words | {"label": label, "language": text.language}
+    return words | {"label": label, "locale": text.locale}

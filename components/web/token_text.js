@@ -54,7 +54,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = `more ${side}`;
-    button.textContent = fill(words[`more_${side}`], { count: count.toLocaleString(words.language) });
+    button.textContent = fill(words[`more_${side}`], { count: numberText(count, words.locale) });
     return button;
   }
 

@@ -86,4 +86,4 @@ def weight_steps(weights: ArrayLike) -> list[int]:
 
 def _words(text: Catalogue) -> dict[str, str]:
     words = {name: text(f"web.tokens.{name}") for name in ("label", "more_before", "more_after")}
-    return words | {"language": text.language}
+    return words | {"locale": text.locale}

@@ -91,7 +91,7 @@ function finishRow({ whole, name, end, more, ending, spans }, row, data) {
   const left = row.tokens.length - spans.length;
   setText(name, row.name);
   setText(ending, row.ending);
-  setText(more, fill(data.words.more_tokens, { count: left.toLocaleString(data.words.language) }));
+  setText(more, fill(data.words.more_tokens, { count: numberText(left, data.words.locale) }));
   ending.hidden = !row.ending;
   more.hidden = left <= 0;
   end.hidden = ending.hidden && more.hidden;

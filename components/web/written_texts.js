@@ -85,7 +85,7 @@ export default function ({ data: message, parentElement, setTriggerValue }) {
     if (left <= 0) return;
     const more = element("button", "more more-rows");
     more.type = "button";
-    more.textContent = fill(words.more_rows, { count: left.toLocaleString(words.language) });
+    more.textContent = fill(words.more_rows, { count: numberText(left, words.locale) });
     box.append(more);
   }
 

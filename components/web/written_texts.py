@@ -282,4 +282,4 @@ def _words(text: Catalogue) -> dict[str, object]:
     )  # fmt: skip
     words: dict[str, object] = {name: text(f"web.written.{name}") for name in names}
     marks = [text(f"web.written.mark_{name}") for name in MARKS]
-    return words | {"marks": marks, "language": text.language}
+    return words | {"marks": marks, "locale": text.locale}

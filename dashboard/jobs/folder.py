@@ -265,7 +265,11 @@ class JobFolder:
                 (self.path / _SPEC).unlink(missing_ok=True)  # from here on it is no job, whatever happens
                 shutil.rmtree(self.path, ignore_errors=True)
         finally:
-            with contextlib.suppress(OSError):  # while it is locked, where the system allows that
-                self._lock_path.unlink()
-            lock.release()
+            self.unlock(lock)
         return True
+
+    def unlock(self, lock: filelock.BaseFileLock) -> None:
+        """Give back a claim on a folder that is no longer a job, with the lock's file."""
+        with contextlib.suppress(OSError):  # while it is locked, where the system allows that
+            self._lock_path.unlink()
+        lock.release()

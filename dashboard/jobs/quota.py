@@ -49,7 +49,7 @@ def make_room(root: Path, keep: str, limit: int, most: int = MOST_JOBS, more: in
             surplus_bytes -= size[job.id]
             surplus_jobs -= 1
     if surplus_bytes > 0 or surplus_jobs > 0:
-        raise JobsFull(jobs=most, limit=f"{limit / 1e6:,.1f} MB")
+        raise JobsFull(jobs=most, limit=round(limit / 1e6, 1))
     return sum(_removed(job, keep) for job in chosen)
 
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from dashboard.errors import SettingInvalid
 from dashboard.i18n import LANGUAGES, Catalogue
 from dashboard.launch.environment import Environment, SetupFailed
-from dashboard.process.logs import log_file
 from dashboard.settings import Settings, unknown
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,7 +92,7 @@ def surroundings(options: argparse.Namespace | None = None) -> dict[str, str]:
 
 # -- start --------------------------------------------------------------------------------------------------------
 def _start(options: argparse.Namespace, text: Catalogue) -> int:
-    settings = Settings.load(surroundings(options))
+    Settings.load(surroundings(options))  # refused before anything is downloaded
     for name in unknown():
         print(text("launcher.unknown_setting", name=name))
     port = pick_port(options.host, options.port)
@@ -116,12 +115,12 @@ def _start(options: argparse.Namespace, text: Catalogue) -> int:
         # a service manager's stop must reach the server too
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         try:
-            return _serve(server, options, port, text, log_file(settings.cache_dir))
+            return _serve(server, options, port, text)
         finally:
             _end(server)
 
 
-def _serve(server: subprocess.Popen[bytes], options: argparse.Namespace, port: int, text: Catalogue, log: Path) -> int:
+def _serve(server: subprocess.Popen[bytes], options: argparse.Namespace, port: int, text: Catalogue) -> int:
     host = "localhost" if options.host in {"0.0.0.0", "::", ""} else options.host
     url = f"http://{host}:{port}"
     end = time.monotonic() + START_SECONDS
@@ -131,16 +130,9 @@ def _serve(server: subprocess.Popen[bytes], options: argparse.Namespace, port: i
             return 1
         time.sleep(0.1)
     print(text("launcher.running", url=url), flush=True)
-    print(text("launcher.log", path=log) if _writable(log) else text("launcher.no_log", path=log), flush=True)
     if not options.headless:
         webbrowser.open(url)
     return server.wait()
-
-
-def _writable(log: Path) -> bool:
-    """Whether the server can write its log there; else it goes to stderr."""
-    there = next(path for path in (log, *log.parents) if path.exists())
-    return os.access(there, os.W_OK)
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:

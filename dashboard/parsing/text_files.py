@@ -40,11 +40,7 @@ def checked_size(nbytes: int, limit: int) -> None:
         FileTooLarge: more than `limit` bytes.
     """
     if nbytes > limit:
-        raise FileTooLarge(size=_megabytes(nbytes), limit=_megabytes(limit))
-
-
-def _megabytes(nbytes: int) -> str:
-    return f"{nbytes / 1e6:,.1f} MB"
+        raise FileTooLarge(size=round(nbytes / 1e6, 1), limit=round(limit / 1e6, 1))
 
 
 def decoded(data: bytes) -> tuple[str, str]:

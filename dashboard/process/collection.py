@@ -14,6 +14,12 @@ EVERY_SECONDS = 15.0
 """Pages leave cycles with charts in them, which Python itself may not notice for minutes: few objects, many bytes."""
 
 
+def skip_libraries() -> None:
+    """Before the first model of a process loads: its collections need not walk through the libraries' objects."""
+    if not gc.get_freeze_count():
+        gc.freeze()
+
+
 def settle() -> None:
     """What stands now stands for good: later collections look only at what came since."""
     gc.collect()

@@ -1,4 +1,4 @@
-"""The log of a server: warnings and errors with their tracebacks, in a file in the cache folder. Standard library only.
+"""The log of a server: warnings and errors with their tracebacks, in a file in the cache folder.
 
 No text of a user goes there: of an exception that a page met, the frames and the type are written, not its message.
 """

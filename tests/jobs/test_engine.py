@@ -43,8 +43,8 @@ def test_numbers_of_a_job_are_those_of_the_engine(open_runner, tiny_engine):
         assert np.float32(prob) == best.probs[0]
 
 
-def test_the_server_has_one_runner_below_its_cache_folder(tmp_path, monkeypatch):
-    given = dataclasses.replace(cache.settings(), cache_dir=tmp_path, jobs_bytes=123)
+def test_the_server_has_one_runner_below_its_data_folder(tmp_path, monkeypatch):
+    given = dataclasses.replace(cache.settings(), cache_dir=tmp_path / "cache", data_dir=tmp_path, jobs_bytes=123)
     monkeypatch.setattr(cache, "settings", lambda: given)
     cache.jobs.clear()
     try:

@@ -88,7 +88,7 @@ def test_a_job_that_outgrows_the_bound_removes_others_then_stops_with_what_it_ha
     runner.start(large)
     failed = until(runner, large.id, "failed")
     assert isinstance(failed.error, JobsFull)
-    assert failed.error.facts["limit"] == "0.2 MB"
+    assert failed.error.facts["limit"] == 0.2
     assert kept(tmp_path) == {large.id}
     assert failed.removed == 1
     assert 8 <= failed.done <= 13

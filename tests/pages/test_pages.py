@@ -323,3 +323,8 @@ def test_the_overview_checks_the_model_against_transformers_on_request(open_page
     assert text("verify.quantity.weights") in words(at)
     at.run()  # what was found stays while the person looks elsewhere
     assert text("verify.all_ok") in words(at)
+
+
+@pytest.mark.parametrize(("locale", "shown"), [("es-ES", "de 4.096 tokens"), ("es-MX", "de 4,096 tokens")])
+def test_the_region_of_the_browser_decides_how_numbers_are_written(open_page, locale, shown):
+    assert shown in words(open_page("attention", locale=locale))

@@ -4,6 +4,8 @@ import itertools
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dashboard import errors
 from dashboard.i18n import Catalogue
@@ -175,3 +177,37 @@ def test_the_limits_hold_to_the_last_prompt_and_score():
         size(found, completions=MAX_SCORES // MAX_PROMPTS + 1)
     with pytest.raises(errors.ProbeTooLarge):
         size(probe([parsed("{a}", "x")], {"a": found.words[0]}), completions=1)
+
+
+WORD = st.text(st.characters(categories=["L", "N"], include_characters="_"), min_size=1, max_size=8)
+SLOTS = st.builds(lambda words, between: between.join(words), st.lists(WORD, min_size=1), st.sampled_from(" -"))
+PARTS = st.lists(st.tuples(st.text(), SLOTS), min_size=1)
+
+
+@given(PARTS, st.text(), st.data())
+def test_any_texts_around_slots_come_back_with_words_in_them(parts, end, data):
+    """Braces of a text are doubled; those of a word are not read again."""
+    words = {slot: data.draw(st.text()) for _, slot in parts}
+    doubled = [text.replace("{", "{{").replace("}", "}}") for text in (*(text for text, _ in parts), end)]
+    written = "".join(f"{text}{{{slot}}}" for text, (_, slot) in zip(doubled, parts, strict=False)) + doubled[-1]
+    template = parsed(written)
+    assert template.slots == tuple(words)
+    assert template.filled(words) == "".join(text + words[slot] for text, slot in parts) + end
+
+
+@given(st.text("{}ab _-\n"))
+def test_any_text_is_a_template_or_says_why_not(text):
+    try:
+        template = parsed(text, neutral=text.replace("{", "{{").replace("}", "}}"))
+    except errors.DashboardError as error:
+        assert all(language(error.message_id, **error.facts) for language in map(Catalogue, ("en", "es")))
+    else:
+        assert template.neutral in (text, "")
+        assert template.slots
+
+
+@given(st.lists(st.text()))
+def test_a_list_of_words_read_again_is_the_same(words):
+    read = words_of("\n".join(words))
+    assert words_of(", ".join(read)) == read
+    assert "" not in read

@@ -54,6 +54,23 @@ def test_what_stands_is_not_looked_at_again():
     assert len(gc.get_objects()) < gc.get_freeze_count() / 10
 
 
+def test_loading_the_first_model_does_not_look_at_the_libraries_and_later_loads_leave_no_garbage_behind():
+    gc.unfreeze()
+    seen = []
+
+    def load(name, control):
+        seen.append(len(gc.get_objects()))
+        return Knot()
+
+    pool = ModelPool(load, most=2)
+    everything = len(gc.get_objects())
+    with pool.lease("first", 1, CallControl()):
+        assert seen[0] < everything / 10
+    knot = weakref.ref(Knot())
+    with pool.lease("second", 1, CallControl()):
+        assert knot() is None
+
+
 def test_what_came_later_is_collected_now_and_then_but_not_after_every_run(monkeypatch):
     collection.settle()
     knot = weakref.ref(Knot())

@@ -1,10 +1,13 @@
 """Columns of settings: read and written without loss, refused with reasons, told apart."""
 
+import contextlib
 import json
 from dataclasses import asdict, replace
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dashboard.sampling.columns import (
     DEFAULT,
@@ -25,6 +28,7 @@ from dashboard.sampling.columns import (
 )
 from dashboard.sampling.ranges import LEAST_TEMPERATURE, one_left
 
+JSON = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text())
 ODD = ColumnSpec(name='"<b>ñ', temperature=0.30000000000000004, top_p=0.1, stop_strings=("\n", '"'), seed=2**64 - 1)
 
 
@@ -32,6 +36,33 @@ def test_a_link_and_a_file_give_back_the_same_columns():
     specs = (ODD, *DEFAULT)
     assert read(written(specs)) == specs
     assert read_file(file_of(specs)) == specs
+
+
+NUMBERS = {
+    name: st.integers(low, high) if isinstance(getattr(ColumnSpec(), name), int) else st.floats(low, high)
+    for name, (low, high) in RANGES.items()
+}
+SPECS = st.builds(
+    ColumnSpec,
+    name=st.text(max_size=20),
+    do_sample=st.booleans(),
+    model_rules=st.booleans(),
+    stop_strings=st.lists(st.text(min_size=1, max_size=5), max_size=3).map(tuple),
+    **NUMBERS,
+)
+
+
+@given(st.lists(SPECS, min_size=1, max_size=MOST).map(tuple))
+def test_any_columns_come_back_from_link_and_file(specs):
+    assert read(written(specs)) == specs
+    assert read_file(file_of(specs)) == specs
+
+
+@given(st.dictionaries(st.sampled_from([*RANGES, "name", "do_sample", "stop_strings", "x"]), JSON))
+def test_any_json_is_a_column_or_says_why_not(values):
+    with contextlib.suppress(Unreadable):
+        (spec,) = read(json.dumps([values]))
+        assert all(low <= getattr(spec, name) <= high for name, (low, high) in RANGES.items())
 
 
 def test_what_is_at_its_default_is_not_in_the_link_and_all_is_in_the_file():

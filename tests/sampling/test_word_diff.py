@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, Generated, GenerateRequest, Output
@@ -38,6 +40,19 @@ def test_forks_are_a_tree_in_the_link():
     assert written(FORKS) == "0.3.5.318,f0.7.4,2.0.0.49151"
     assert read(written(FORKS)) == FORKS
     assert read("") == ()
+
+
+LEFT = st.tuples(st.integers(0, 999), st.integers(0, 9999), st.integers(0, 99_999), st.integers())
+
+
+@given(st.lists(LEFT, max_size=MOST))
+def test_any_tree_of_forks_comes_back_from_its_link(drawn):
+    forks = []
+    for column, row, step, left in drawn:
+        parent = left % (len(forks) + 1) - 1
+        origin = forks[parent] if parent >= 0 else Fork(column, row, -1, 0, 0)
+        forks.append(Fork(origin.column, origin.row, parent, step, abs(left) % 10**7))
+    assert read(written(forks)) == tuple(forks)
 
 
 @pytest.mark.parametrize("text", ["f0.1.2", "1.2.3", "a.b.c.d", "0.3.5.-1", "0.3.5.318,", "1" * 50, "٣.3.5.3"])

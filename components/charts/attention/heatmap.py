@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from components.charts.attention.heads import metric_map_figure, query_rows_figure
 from components.charts.attention.lines import lines_figure
 from components.charts.attention.mosaic import mosaic_figure
-from components.charts.axes import bar_figure, decimal, first_hidden, full_label, separators, tick_label, token_axis
+from components.charts.axes import bar_figure, first_hidden, full_label, separators, tick_label, token_axis
 from components.charts.theme import BAR_ROOM, ChartTheme
 from dashboard.engine.api.arrays import Floats
 from dashboard.engine.api.attention import WeightMap
@@ -117,7 +117,7 @@ def _top_of_scale(weights: Floats) -> float:
 
 
 def _quantity(top: float, text: Catalogue) -> str:
-    return text("charts.axis.weight_own", largest=decimal(text, top, 4))
+    return text("charts.axis.weight_own", largest=text.number(top, 4))
 
 
 def _weight_words(text: Catalogue, block: int) -> str:
@@ -204,12 +204,12 @@ def _weight_bars(
     tokens, positions = shown[f"{side}_token"], shown[side]
     more = ""
     if len(rest):
-        largest, total = (decimal(text, float(number), 3) for number in (rest["weight"].max(), rest["weight"].sum()))
+        largest, total = (text.number(float(number), 3) for number in (rest["weight"].max(), rest["weight"].sum()))
         more = text(f"charts.more.{side}", count=len(rest), largest=largest, total=total)
     return bar_figure(
         [f"{tick_label(token)} ({pos})" for token, pos in zip(tokens, positions, strict=True)],
         [float(weight) for weight in shown["weight"]],
-        [decimal(text, float(weight), 3) for weight in shown["weight"]],
+        [text.number(float(weight), 3) for weight in shown["weight"]],
         [_bar_hover(row, text) for row in shown.to_dict("records")],
         axis_title=title,
         theme=theme,
@@ -222,5 +222,5 @@ def _weight_bars(
 def _bar_hover(row: Mapping[Any, Any], text: Catalogue) -> str:
     query = full_label(row["query_token"], row["query"])
     key = full_label(row["key_token"], row["key"])
-    weight = text("charts.hover.weight", weight=decimal(text, row["weight"], 4))
+    weight = text("charts.hover.weight", weight=text.number(row["weight"], 4))
     return f"{query} → {key}<br>{weight}"

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from components.charts.axes import decimal, full_label, separators, tick_label
+from components.charts.axes import full_label, separators, tick_label
 from components.charts.theme import MONO, ChartTheme
 from dashboard.engine.api.arrays import Floats
 from dashboard.engine.api.attention import WeightMap
@@ -132,6 +132,6 @@ def _line_axes(fig: go.Figure, labels: list[str], start: int, stop: int, text: C
             "showgrid": False,
             "showticklabels": False,
             "fixedrange": True,
-            "title": {"text": text("charts.lines_least", least=decimal(text, LEAST_LINE, 2))},
+            "title": {"text": text("charts.lines_least", least=text.number(LEAST_LINE, 2))},
         },
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import decimal, row_axis, separators
+from components.charts.axes import row_axis, separators
 from components.charts.bias.marks import interval, name_label, span
 from components.charts.series import LEGEND, hover_words, shift
 from components.charts.theme import ChartTheme
@@ -114,7 +114,7 @@ def _hover(row: Mapping[Any, Any], text: Catalogue) -> str:
     digits = 1 if row["metric"] in _PERCENT else 3
     name = text("charts.benchmark.all") if row["category"] == OVERALL else hover_words(str(row["category"]))
     lines = [
-        f"{name}: {decimal(text, row['value'], digits)}",
+        f"{name}: {text.number(row['value'], digits)}",
         span(text, row["low"], row["high"], digits),
         text("charts.benchmark.counted", n=int(row["n"]), ties=int(row["ties"]), left_out=int(row["left_out"])),
     ]

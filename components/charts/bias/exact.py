@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import decimal, decimal_sign, probability, row_axis, separators
+from components.charts.axes import probability, row_axis, separators
 from components.charts.bias.marks import (
     BAR_AT_LEFT,
     FOOT,
@@ -142,7 +142,7 @@ def _cell(row: Mapping[Any, Any], text: Catalogue, digits: int) -> str:
     if np.isnan(row["delta_nats"]):
         return ""
     if row["group"] == row["reference"]:
-        return decimal(text, 0, 0)
+        return text.number(0, 0)
     sure = row["agree"] == row["templates"]
     return ("" if sure else "~") + signed(text, row["delta_nats"], digits)
 
@@ -223,7 +223,7 @@ def _log_ticks(low: float, high: float, text: Catalogue) -> tuple[list[float], l
     fine = [digit * 10.0**power for power in range(int(np.floor(low)), int(np.ceil(high))) for digit in (1, 2, 3, 5, 7)]
     ticks = [tick for tick in fine if low <= np.log10(tick) <= high]
     ticks = ticks if len(ticks) > 1 else [10.0**low, 10.0**high]
-    return ticks, [f"{tick:.2g}".replace(".", decimal_sign(text)) for tick in ticks]
+    return ticks, [text.number(tick, 2, "g") for tick in ticks]
 
 
 def _pair_hover(row: Mapping[Any, Any], value: str, text: Catalogue) -> str:

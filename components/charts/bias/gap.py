@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import decimal, separators, thinned
+from components.charts.axes import separators, thinned
 from components.charts.bias.marks import BAR_AT_LEFT, TITLE_LENGTH, name_label, signed, zero_axis
 from components.charts.lens import step_label
 from components.charts.theme import BAR_ROOM, ChartTheme
@@ -130,6 +130,6 @@ def _ticks(count: int) -> dict[str, Any]:
 def _head_hover(row: Mapping[Any, Any], text: Catalogue) -> str:
     if np.isnan(row["difference"]):
         return ""
-    facts = {side: decimal(text, row[f"{side}_weight"], 4) for side in ("first", "second")}
+    facts = {side: text.number(row[f"{side}_weight"], 4) for side in ("first", "second")}
     head = text("charts.head_name", layer=int(row["layer"]), head=int(row["head"]))
     return f"{head}<br>{text('charts.head_gap.weights', **facts, difference=signed(text, row['difference'], 4))}"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import decimal, separators, wrapped
+from components.charts.axes import separators, wrapped
 from components.charts.bias.marks import BAR_AT_LEFT, KINDS, cell_labels, folded_label, marker_of, more_rows, name_label
 from components.charts.series import DASHES, LEGEND, column_look, hover_words
 from components.charts.theme import BAR_ROOM, ChartTheme
@@ -48,7 +48,7 @@ def lorenz_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme) ->
         apart = max(1, len(part) // _MARKS)
         # each curve has its marks at other points, so that equal curves do not hide one another's
         begin = place * apart // KINDS
-        name = f"{name_label(str(group))} · {decimal(text, part['gini'].iloc[0], 3)}"
+        name = f"{name_label(str(group))} · {text.number(part['gini'].iloc[0], 3)}"
         fig.add_scatter(
             x=part["completions"].tolist(),
             y=part["mass"].tolist(),
@@ -73,7 +73,7 @@ def lorenz_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme) ->
 
 
 def _lorenz_hover(row: Mapping[Any, Any], text: Catalogue) -> str:
-    facts = {"completions": decimal(text, row["completions"], 3), "mass": decimal(text, row["mass"], 3)}
+    facts = {"completions": text.number(row["completions"], 3), "mass": text.number(row["mass"], 3)}
     return f"{hover_words(str(row['group']))}<br>{text('charts.lorenz.point', **facts)}"
 
 
@@ -103,7 +103,7 @@ def distances_figure(
     top = largest if own_maximum and largest > 0 else _ENDS[value]
     quantity = text(f"charts.distances.{value}")
     if own_maximum:
-        quantity = text("charts.distances.own", quantity=quantity, largest=decimal(text, top, 3))
+        quantity = text("charts.distances.own", quantity=quantity, largest=text.number(top, 3))
     hovers = np.array([_distance_hover(row, value, text) for row in frame.to_dict("records")], object)
     scale = theme.sequential()
     fig = go.Figure(
@@ -122,7 +122,7 @@ def distances_figure(
     )
     few = len(groups) <= MOST_NUMBERS
     if few:
-        shown = [["" if np.isnan(one) else decimal(text, one, 3) for one in row] for row in values]
+        shown = [["" if np.isnan(one) else text.number(one, 3) for one in row] for row in values]
         fig.add_traces(cell_labels(np.array(shown, object).reshape(shape), values / top, scale, theme))
     labels = [folded_label(str(group), 8, 2) if few else name_label(str(group)) for group in groups]
     ticks = {"tickmode": "array", "tickvals": list(range(len(groups))), "ticktext": labels, "showgrid": False}
@@ -136,4 +136,4 @@ def distances_figure(
 
 def _distance_hover(row: Mapping[Any, Any], value: str, text: Catalogue) -> str:
     pair = f"{hover_words(str(row['first']))} – {hover_words(str(row['second']))}"
-    return f"{pair}<br>{text(f'charts.distances.{value}')}: {decimal(text, row[value], 4)}"
+    return f"{pair}<br>{text(f'charts.distances.{value}')}: {text.number(row[value], 4)}"

@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from components.charts.axes import decimal, tick_label, wrapped
+from components.charts.axes import tick_label, wrapped
 from components.charts.series import SYMBOLS, column_look, readable, whiskers
 from components.charts.theme import MONO, ChartTheme, luminance, rgb
 from dashboard.i18n import Catalogue
@@ -67,7 +67,7 @@ def signed(text: Catalogue, value: float, digits: int = 2) -> str:
         return "–"
     if np.isinf(value):
         return "+∞" if value > 0 else "−∞"
-    shown = decimal(text, abs(value), digits)
+    shown = text.number(abs(value), digits)
     if not shown.strip("0.,"):
         return shown
     return f"−{shown}" if value < 0 else f"+{shown}"
@@ -84,7 +84,7 @@ def span(text: Catalogue, low: float, high: float, digits: int = 3) -> str:
     """As `between`, of shares, which have no sign."""
     if np.isnan(low):
         return text("charts.bias.no_interval")
-    return text("charts.bias.interval", low=decimal(text, low, digits), high=decimal(text, high, digits))
+    return text("charts.bias.interval", low=text.number(low, digits), high=text.number(high, digits))
 
 
 def more_rows(text: Catalogue, hidden: int) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import decimal, row_axis, separators
+from components.charts.axes import row_axis, separators
 from components.charts.bias.marks import (
     FOOT,
     KINDS,
@@ -129,7 +129,7 @@ def _share_hover(row: Mapping[Any, Any], text: Catalogue) -> str:
         span(text, row["low"], row["high"]),
     ]
     if "exact_prob" in row:
-        lines.append(text("charts.sampled.exact_prob", prob=decimal(text, row["exact_prob"], 4)))
+        lines.append(text("charts.sampled.exact_prob", prob=text.number(row["exact_prob"], 4)))
     return "<br>".join(lines)
 
 
@@ -182,6 +182,6 @@ def _difference_hover(row: Mapping[Any, Any], text: Catalogue) -> str:
         lines.append(f"{hover_words(str(row[side]))}: {count}")
     lines.append(text("charts.differences.difference", value=signed(text, row["difference"], 3)))
     lines.append(between(text, row["low"], row["high"], 3))
-    facts = {name: decimal(text, row[name], 4) for name in ("p", "p_adjusted")}
+    facts = {name: text.number(row[name], 4) for name in ("p", "p_adjusted")}
     lines.append(text("charts.differences.p_values", **facts))
     return "<br>".join(lines)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import decimal, separators, wrapped
+from components.charts.axes import separators, wrapped
 from components.charts.bias.marks import interval, name_label, pair_title, span
 from components.charts.series import hover_words
 from components.charts.theme import ChartTheme
@@ -57,7 +57,7 @@ def against_world_figure(
         hovertemplate="%{hovertext}<extra></extra>",
     )
     fig.add_trace(_furthest(there, theme))
-    facts = {name: decimal(text, getattr(found, name), 3) for name in ("kendall", "spearman", "mse")}
+    facts = {name: text.number(getattr(found, name), 3) for name in ("kendall", "spearman", "mse")}
     told = text("charts.against_world.facts", n=found.n, within=found.within, left_out=found.left_out, **facts)
     told = told.replace(" · ", "\u00a0· ")  # no line begins with the sign
     fig.update_xaxes(
@@ -106,6 +106,6 @@ def _furthest(there: pd.DataFrame, theme: ChartTheme) -> go.Scatter:
 
 
 def _world_hover(row: Mapping[Any, Any], text: Catalogue) -> str:
-    facts = {"share": decimal(text, row["share"], 3), "world": decimal(text, row["world_share"], 3)}
+    facts = {"share": text.number(row["share"], 3), "world": text.number(row["world_share"], 3)}
     both = text("charts.against_world.both", **facts)
     return f"{hover_words(str(row['completion']))}<br>{both}<br>{span(text, row['share_low'], row['share_high'])}"

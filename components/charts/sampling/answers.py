@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import axis_name, decimal, row_axis, separators, stacked, tick_label, wrapped
+from components.charts.axes import axis_name, row_axis, separators, stacked, tick_label, wrapped
 from components.charts.series import (
     LEGEND,
     column_look,
@@ -116,7 +116,7 @@ def _answer_hover(row: dict[Any, Any], text: Catalogue) -> str:
     where = f"{hover_words(str(row['name']))}<br>{answer}<br>"
     if row["ranked"]:
         return where + text("charts.answers.place", place=row["first_row"])
-    ends = [decimal(text, row[end], 3) for end in ("low", "high")]
+    ends = [text.number(row[end], 3) for end in ("low", "high")]
     return where + text("charts.answers.count", count=row["count"], n=row["n"], low=ends[0], high=ends[1])
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import axis_name, decimal, decimal_sign, row_axis, separators, stacked, wrapped
+from components.charts.axes import axis_name, row_axis, separators, stacked, wrapped
 from components.charts.series import LEGEND, column_look, column_marker, column_name, hover_words, shift, whiskers
 from components.charts.theme import ChartTheme
 from dashboard.i18n import Catalogue
@@ -86,7 +86,7 @@ def _hover(row: dict[Any, Any], text: Catalogue) -> str:
 
 
 def _written(value: float, text: Catalogue) -> str:
-    return decimal(text, value, 3).replace("-", "−")
+    return text.number(value, 3).replace("-", "−")
 
 
 def _untold(frame: pd.DataFrame, text: Catalogue) -> str:
@@ -168,14 +168,10 @@ def sweep_figure(frame: pd.DataFrame, *, knob: str, text: Catalogue, theme: Char
         range=[-0.5, len(values) - 0.5],
         tickmode="array",
         tickvals=list(range(len(values))),
-        ticktext=[_knob(value, text) for value in values],
+        ticktext=[text.number(value, 6, "g") for value in values],
     )
     fig.update_layout(separators=separators(text))
     return theme.apply(fig)
-
-
-def _knob(value: float, text: Catalogue) -> str:
-    return f"{value:g}".replace(".", decimal_sign(text))
 
 
 def _sweep_line(part: pd.DataFrame, values: list[float], axis: str, text: Catalogue, theme: ChartTheme) -> go.Scatter:
@@ -188,6 +184,6 @@ def _sweep_line(part: pd.DataFrame, values: list[float], axis: str, text: Catalo
         line={"color": theme.accent, "width": 1.5},
         marker={"color": theme.accent, "size": 8, "line": {"color": theme.accent, "width": 1.5}, "symbol": symbols},
         error_y=whiskers(part, theme.accent),
-        hovertext=[f"{_knob(row['knob'], text)}<br>{_hover(row, text)}" for row in part.to_dict("records")],
+        hovertext=[f"{text.number(row['knob'], 6, 'g')}<br>{_hover(row, text)}" for row in part.to_dict("records")],
         hovertemplate="%{hovertext}<extra></extra>",
     )

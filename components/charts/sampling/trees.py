@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import decimal, hover_token, separators, tick_label, wrapped
+from components.charts.axes import hover_token, separators, tick_label, wrapped
 from components.charts.sampling.tree_layout import Layout, beam_layout
 from components.charts.theme import BAR_ROOM, MONO, ChartTheme, luminance, rgb
 from dashboard.i18n import Catalogue
@@ -135,7 +135,7 @@ def _nodes(
 
 
 def _beam_hover(row: dict[Any, Any], text: Catalogue) -> str:
-    score = decimal(text, row["score"], 3).replace("-", "−")
+    score = text.number(row["score"], 3).replace("-", "−")
     facts = text("charts.beam_tree.hover", id=str(row["id"]), step=row["step"], score=score)
     state = text(f"charts.beam_tree.{row['state']}")
     back = f" · {text('charts.beam_tree.returned')}" if row["returned"] else ""
@@ -255,7 +255,7 @@ def _ink(colour: str, theme: ChartTheme) -> str:
 
 def _small(prob: float, text: Catalogue) -> str:
     """Three decimals; smaller ones with two significant digits."""
-    return decimal(text, prob, 3) if prob >= 1e-2 else f"{prob:.1e}".replace(".", decimal(text, 0, 1)[1])
+    return text.number(prob, 3) if prob >= 1e-2 else text.number(prob, 1, "e")
 
 
 def _tile_hover(row: dict[Any, Any], text: Catalogue) -> str:

@@ -62,7 +62,7 @@ def pick_dtype(wanted: str, config: Any) -> Any:
     import torch
 
     if wanted not in DTYPES:
-        raise SettingInvalid(setting="dtype", value=wanted, reason="it can be " + ", ".join(DTYPES))
+        raise SettingInvalid(setting="dtype", value=wanted, reason="dtype = " + " | ".join(DTYPES))
     if wanted == "auto":
         stored = getattr(config, "dtype", None)
         return stored if isinstance(stored, torch.dtype) else torch.float32

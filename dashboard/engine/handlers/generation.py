@@ -18,7 +18,7 @@ from dashboard.engine.api.request import Cost
 from dashboard.engine.generation import batch, probability_tree, settings_comparison
 from dashboard.engine.generation.prompt_cache import SharedPrefix
 from dashboard.engine.generation.sampler import DRAW_BYTES, rows_at_once
-from dashboard.engine.handlers.handler import NOISE, Call, Handler, Handlers, always, megabytes
+from dashboard.engine.handlers.handler import NOISE, Call, Handler, Handlers, always
 from dashboard.engine.ready import ReadyModel
 from dashboard.errors import GenerationTooLarge, GenerationTooLong
 from dashboard.settings import Settings
@@ -45,8 +45,8 @@ def _generate_cost(request: GenerateRequest, ready: ReadyModel, settings: Settin
         raise GenerationTooLarge(
             tokens=tokens,
             limit=settings.max_generated,
-            needed=megabytes(nbytes),
-            allowed=megabytes(settings.run_bytes),
+            needed=round(nbytes / 1e6),
+            allowed=round(settings.run_bytes / 1e6),
         )
     together = sum(column.rows for column in request.columns if column.num_beams == 1)
     steps = [longest * ready.step_seconds(together)] if together else []

@@ -96,8 +96,3 @@ def same_model(version: ModelVersion, card: ModelCard) -> None:
     wanted, there = (version.revision, version.dtype, version.device), (card.revision, card.dtype, card.device)
     if wanted != there:
         raise ValueError(f"the request is of {wanted}, the model here is {there}")
-
-
-def megabytes(nbytes: float) -> str:
-    """`nbytes` for people."""
-    return f"{nbytes / 1e6:,.0f} MB"

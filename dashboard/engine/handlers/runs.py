@@ -10,7 +10,7 @@ from dashboard.engine.api.model import CallControl, RunRequest, RunSummary
 from dashboard.engine.api.request import Cost
 from dashboard.engine.capture.runs import Run, tensor_bytes, without_values
 from dashboard.engine.device.devices import synchronize
-from dashboard.engine.handlers.handler import Handler, Handlers, megabytes
+from dashboard.engine.handlers.handler import Handler, Handlers
 from dashboard.engine.models.loaded_model import numbers
 from dashboard.engine.ready import ReadyModel
 from dashboard.errors import ModelNotFinite, PromptTooLong, RunTooLarge
@@ -26,7 +26,7 @@ def cost(request: RunRequest, ready: ReadyModel, settings: Settings) -> Cost:
         raise PromptTooLong(tokens=count, limit=card.context, model=card.label)
     nbytes, limit = ready.footprint.nbytes(count), settings.run_bytes
     if nbytes > limit:
-        raise RunTooLarge(tokens=count, needed=megabytes(nbytes), limit=megabytes(limit))
+        raise RunTooLarge(tokens=count, needed=round(nbytes / 1e6), limit=round(limit / 1e6))
     return Cost(count, ready.pace.seconds(count), nbytes)
 
 

@@ -21,6 +21,7 @@ from dashboard.engine.api.bundled_package import PACKAGE
 from dashboard.engine.models.failures import loading_in_words
 from dashboard.errors import CacheUnwritable, DashboardError, ModelUnreachable
 from dashboard.i18n import Catalogue, pick_language
+from dashboard.process.folders import cache_folder
 from dashboard.process.logs import open_log
 from dashboard.settings import BUNDLED, Settings
 
@@ -76,7 +77,7 @@ def prepare(settings: Settings, progress: Progress = lambda _share: None) -> tup
         try:
             _convert_once(settings, progress)
         except OSError as error:
-            raise CacheUnwritable(folder=settings.cache_dir, reason=error.strerror or str(error)) from error
+            raise CacheUnwritable(folder=cache_folder(settings), reason=error.strerror or str(error)) from error
         found = _intact(settings)
     assert found is not None
     return found
@@ -123,7 +124,7 @@ def sha256(path: Path) -> str:
 
 
 def _folder(settings: Settings) -> Path:
-    return settings.cache_dir / "models" / f"{BUNDLED}-{FORMAT}"
+    return cache_folder(settings) / "models" / f"{BUNDLED}-{FORMAT}"
 
 
 def _convert(source: Path, folder: Path, progress: Progress) -> None:
@@ -176,7 +177,7 @@ def main() -> int:
             print(f"{BUNDLED}: {share:.0%}", flush=True)
 
     settings = Settings.load()
-    open_log(settings.cache_dir)
+    open_log(cache_folder(settings))
     try:
         with loading_in_words(BUNDLED):
             folder, revision = prepare(settings, tell)

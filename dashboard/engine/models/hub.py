@@ -13,6 +13,7 @@ from typing import Any
 from dashboard.engine.device.memory import first_line
 from dashboard.engine.models import model_folder
 from dashboard.errors import CacheUnwritable, DashboardError, ModelBroken, ModelUnknown, ModelUnreachable, ModelUnsafe
+from dashboard.process.folders import cache_folder, data_folder
 from dashboard.settings import Settings
 
 PINS = "pins.json"
@@ -109,7 +110,7 @@ def _trust(settings: Settings) -> None:
 
 def _cache(settings: Settings) -> Path | None:
     """``None``: where ``HF_HOME`` says."""
-    return None if os.environ.get("HF_HOME") else settings.cache_dir / "hub"
+    return None if os.environ.get("HF_HOME") else cache_folder(settings) / "hub"
 
 
 def pinned(model: str, settings: Settings) -> str | None:
@@ -119,8 +120,13 @@ def pinned(model: str, settings: Settings) -> str | None:
 
 
 def _pins(settings: Settings) -> dict[str, str]:
+    """Those of the data folder, and of the cache folder, where earlier versions had them."""
+    return _pins_in(cache_folder(settings)) | _pins_in(data_folder(settings))
+
+
+def _pins_in(folder: Path) -> dict[str, str]:
     try:
-        found = json.loads((settings.cache_dir / PINS).read_text(encoding="utf-8"))
+        found = json.loads((folder / PINS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -130,9 +136,10 @@ def pin(model: str, commit: str, settings: Settings) -> None:
     """Remember `commit`, so that the same id means the same weights ever after; atomic and safe between processes."""
     import filelock
 
-    settings.cache_dir.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(settings.cache_dir / f"{PINS}.lock"):
+    folder = data_folder(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(folder / f"{PINS}.lock"):
         pins = _pins(settings) | {model: commit}
-        with tempfile.NamedTemporaryFile("w", dir=settings.cache_dir, delete=False, encoding="utf-8") as file:
+        with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as file:
             json.dump(pins, file, indent=1)
-        Path(file.name).replace(settings.cache_dir / PINS)
+        Path(file.name).replace(folder / PINS)

@@ -99,7 +99,7 @@ def check_size(
     needed = HEADROOM * needed_bytes(tensors, width, quantization_of(config))
     free = torch.cuda.mem_get_info(device)[0] if device.startswith("cuda") else psutil.virtual_memory().available
     if needed > free:
-        raise ModelTooLarge(model=model, needed=f"{needed / 1e9:.1f} GB", available=f"{free / 1e9:.1f} GB")
+        raise ModelTooLarge(model=model, needed=round(needed / 1e9, 1), available=round(free / 1e9, 1))
 
 
 def needed_bytes(tensors: Mapping[str, StoredTensor], width: int, quantization: dict[str, Any] | None) -> int:

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from dashboard.engine.api.model import CallControl
 from dashboard.errors import Busy, Cancelled, ModelLoading
-from dashboard.process.collection import collect, settle
+from dashboard.process.collection import collect, settle, skip_libraries
 
 T = TypeVar("T")
 POLL_SECONDS = 0.1
@@ -100,6 +100,7 @@ class ModelPool(Generic[T]):
         return True
 
     def _filled(self, name: str, slot: _Slot[T], control: CallControl) -> _Slot[T]:
+        skip_libraries()
         try:
             slot.held = self._load(name, control)
         except BaseException:

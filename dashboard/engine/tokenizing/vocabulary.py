@@ -125,7 +125,7 @@ def _unknown(tokenizer: Any) -> set[int]:
 
 @cache
 def byte_alphabet() -> dict[str, int]:
-    """GPT-2's printable character -> byte: printable bytes stand for themselves, the others from U+0100 on."""
-    own = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [byte for byte in range(256) if byte not in own]
-    return {chr(byte): byte for byte in own} | {chr(256 + i): byte for i, byte in enumerate(others)}
+    """GPT-2's printable character -> byte."""
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+    return {character: byte for byte, character in bytes_to_unicode().items()}

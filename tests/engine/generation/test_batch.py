@@ -380,7 +380,7 @@ def test_the_cost_counts_logits_of_many_rows_and_the_scores_that_a_search_keeps(
     tight = dataclasses.replace(tiny_engine._settings, run_bytes=2000 * vocab * 4)
     with pytest.raises(GenerationTooLarge) as error:
         LocalEngine(tight).generate(key, many)
-    assert error.value.facts["needed"].endswith(" MB")
+    assert error.value.facts["allowed"] == round(2000 * vocab * 4 / 1e6)
 
 
 def test_rows_that_are_drawn_for_in_parts_draw_the_same(tiny_engine, monkeypatch):

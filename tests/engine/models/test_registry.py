@@ -150,7 +150,7 @@ def test_a_model_larger_than_the_free_memory_is_refused_before_it_is_loaded(tiny
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=1000))
     with pytest.raises(ModelTooLarge) as error:
         LocalEngine(tiny_settings).describe("local/tiny")
-    assert "GB" in str(error.value.facts["needed"])
+    assert (error.value.facts["needed"], error.value.facts["available"]) == (0.0, 0.0)  # GB
 
 
 def test_the_revision_of_a_folder_follows_its_files(tiny_settings, copy):
@@ -297,6 +297,16 @@ def test_no_network_and_no_such_model_are_told_apart(fake_hub, online):
     fake_hub.error = hub_errors.RepositoryNotFoundError("404", response=response)
     with pytest.raises(ModelUnknown):
         hub.fetch("gpt2", online)
+
+
+def test_commits_that_an_earlier_version_left_in_the_cache_folder_hold(fake_hub, tmp_path):
+    settings = Settings(models=("gpt2",), cache_dir=tmp_path / "cache", data_dir=tmp_path / "data")
+    settings.cache_dir.mkdir()
+    (settings.cache_dir / "pins.json").write_text(json.dumps({"gpt2": "e" * 40, "other": "f" * 40}))
+    assert hub.fetch("gpt2", settings)[1] == "e" * 40
+    assert json.loads((settings.data_dir / "pins.json").read_text()) == {"gpt2": "e" * 40, "other": "f" * 40}
+    (settings.data_dir / "pins.json").write_text(json.dumps({"gpt2": "d" * 40}))
+    assert hub.pinned("gpt2", settings) == "d" * 40
 
 
 def test_a_damaged_list_of_commits_is_made_again(fake_hub, online):

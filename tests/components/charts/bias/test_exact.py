@@ -113,7 +113,7 @@ def test_hover_says_how_many_templates_agree(look):
     frame = map_frame(probe_scores(), 1)
     row = frame.iloc[4]
     hover = bias_map_figure(frame, **look).data[0].hovertext[1][0]
-    assert f"{row['agree']} of 3 templates have this sign" in hover
+    assert f"{row['agree']} of 3 templates with this sign" in hover
     assert signed(look["text"], row["low_nats"]) in hover
 
 
