@@ -8,6 +8,7 @@ import pytest
 from dashboard.engine.api.lens import AttributionRequest, LensRequest
 from dashboard.engine.api.model import RunRequest
 from dashboard.engine.api.prediction import CandidatesRequest
+from dashboard.engine.api.verification import VerifyRequest
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.verify_command import table
 from dashboard.i18n import Catalogue
@@ -40,7 +41,8 @@ def engines(request, tmp_path_factory):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_number_is_within_its_bound(engines, dtype):
-    result = engines(dtype).verify("local/family")
+    engine = engines(dtype)
+    result = engine.answer(VerifyRequest(engine.describe("local/family").version))
     assert result.card.dtype == dtype
     assert result.ok, table(result, Catalogue("en"))
 

@@ -24,6 +24,10 @@ from tests.made.plain import metrics
 from tests.made.tiny_model import save_tiny_model
 
 
+def verified(engine, model):
+    return engine.answer(VerifyRequest(engine.describe(model).version))
+
+
 def names(rows):
     return {row.name for row in rows}
 
@@ -34,7 +38,7 @@ def plain(tiny_folder):
 
 
 def test_a_right_model_is_within_every_bound(tiny_engine):
-    result = tiny_engine.answer(VerifyRequest(tiny_engine.describe("local/tiny").version))
+    result = verified(tiny_engine, "local/tiny")
     assert result.ok
     assert names(result.rows) == BOUNDS.keys()
     assert {row.tokens for row in result.rows} == set(LENGTHS)
@@ -84,7 +88,7 @@ def test_families_of_every_kernel_are_within_their_bounds(name, tmp_path, tiny_s
     model = build(name, vocab_size=512)
     model.save_pretrained(folder)
     settings = dataclasses.replace(tiny_settings, local_models=(str(folder),))
-    result = LocalEngine(settings).verify("local/family")
+    result = verified(LocalEngine(settings), "local/family")
     assert result.ok, table(result, Catalogue("en"))
 
 
@@ -130,7 +134,7 @@ def test_the_command_prints_every_quantity_and_ends_with_what_it_found(tiny_fold
 
 def test_half_precision_has_bounds_of_its_own(tiny_settings):
     engine = LocalEngine(dataclasses.replace(tiny_settings, dtype="bfloat16"))
-    result = engine.answer(VerifyRequest(engine.describe("local/tiny").version))
+    result = verified(engine, "local/tiny")
     assert result.card.dtype == "bfloat16"
     assert result.ok, table(result, Catalogue("en"))
     assert torch.tensor([row.error for row in result.rows if row.name == "logits"]).max() > 0
@@ -152,7 +156,7 @@ def test_half_precision_has_bounds_of_its_own(tiny_settings):
 def test_what_a_generation_config_asks_for_is_no_deviation(config, tiny_settings, tmp_path):
     folder = save_tiny_model(tmp_path / "asking")
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": 0} | config))
-    result = LocalEngine(dataclasses.replace(tiny_settings, local_models=(str(folder),))).verify("local/asking")
+    result = verified(LocalEngine(dataclasses.replace(tiny_settings, local_models=(str(folder),))), "local/asking")
     assert result.ok, table(result, Catalogue("en"))
     assert not [row for row in result.rows if row.refused]
 
@@ -160,7 +164,7 @@ def test_what_a_generation_config_asks_for_is_no_deviation(config, tiny_settings
 @pytest.mark.parametrize("context", [8, 9, 12])
 def test_a_model_that_reads_few_tokens_is_compared_on_those(context, tiny_settings, tmp_path):
     folder = save_tiny_model(tmp_path / "short", context=context)
-    result = LocalEngine(dataclasses.replace(tiny_settings, local_models=(str(folder),))).verify("local/short")
+    result = verified(LocalEngine(dataclasses.replace(tiny_settings, local_models=(str(folder),))), "local/short")
     assert result.ok, table(result, Catalogue("en"))
 
 

@@ -300,7 +300,7 @@ def test_two_people_take_turns_step_by_step(tiny_engine):
     assert max(waited) == 1
     fresh = LocalEngine(tiny_engine._settings)
     for place in (0, 1):
-        alone = fresh.generate(key_of(fresh), requests[place]).outputs[0]
+        alone = fresh.answer(replace(requests[place], run=key_of(fresh))).outputs[0]
         np.testing.assert_array_equal(alone.ids, made[place].outputs[0].ids)
 
 
@@ -379,7 +379,7 @@ def test_the_cost_counts_logits_of_many_rows_and_the_scores_that_a_search_keeps(
     assert long - short >= 100 * 4 * 4 * vocab
     tight = dataclasses.replace(tiny_engine._settings, run_bytes=2000 * vocab * 4)
     with pytest.raises(GenerationTooLarge) as error:
-        LocalEngine(tight).generate(key, many)
+        LocalEngine(tight).answer(replace(many, run=key))
     assert error.value.facts["allowed"] == round(2000 * vocab * 4 / 1e6)
 
 
@@ -388,7 +388,7 @@ def test_rows_that_are_drawn_for_in_parts_draw_the_same(tiny_engine, monkeypatch
     request = GenerateRequest(key, columns(rows=7))
     together = tiny_engine.answer(request)
     monkeypatch.setattr(sampler, "AT_ONCE", 2 * tiny_engine.describe(MODEL).vocab)
-    parts = LocalEngine(tiny_engine._settings).generate(key, request)
+    parts = LocalEngine(tiny_engine._settings).answer(replace(request, run=key))
     for one, other in zip(together.outputs, parts.outputs, strict=True):
         assert one.ids.tolist() == other.ids.tolist()
         np.testing.assert_allclose(one.log_q, other.log_q, atol=1e-5)

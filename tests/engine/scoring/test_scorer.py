@@ -216,8 +216,8 @@ def plain_model(folder):
 
 def test_the_engine_scores_with_word_boundary_mass(tiny_engine, tiny_folder):
     plain, ends = plain_model(tiny_folder), list(tiny_engine.tokenizer(MODEL).word_ends())
-    request = ScoreRequest(RUN.version, prompts(9), COMPLETIONS, boundary=True)
-    found = tiny_engine.answer(replace(request, version=key_of(tiny_engine).version))
+    request = ScoreRequest(key_of(tiny_engine).version, prompts(9), COMPLETIONS, boundary=True)
+    found = tiny_engine.answer(request)
     pairs = [(prompt, completion) for prompt in request.prompts for completion in COMPLETIONS]
     again = tiny_engine.answer(
         SentenceRequest(
@@ -231,23 +231,21 @@ def test_the_engine_scores_with_word_boundary_mass(tiny_engine, tiny_folder):
         assert found.boundary_log_mass.flat[number] == pytest.approx(mass, abs=1e-5)
         assert again.boundary_log_mass[number] == pytest.approx(mass, abs=1e-5)
         assert again.log_p[number] == pytest.approx(found.log_p.flat[number], abs=1e-5)
-    assert (
-        tiny_engine.answer(
-            replace(dataclasses.replace(request, boundary=False), version=key_of(tiny_engine).version)
-        ).boundary_log_mass
-        is None
-    )
+    assert tiny_engine.answer(dataclasses.replace(request, boundary=False)).boundary_log_mass is None
 
 
 def test_the_order_of_prompts_and_completions_changes_nothing(tiny_engine):
     rng = np.random.default_rng(0)
-    request = ScoreRequest(RUN.version, prompts(9), COMPLETIONS, boundary=True)
-    found = tiny_engine.answer(replace(request, version=key_of(tiny_engine).version))
+    request = ScoreRequest(key_of(tiny_engine).version, prompts(9), COMPLETIONS, boundary=True)
+    found = tiny_engine.answer(request)
     rows, cols = rng.permutation(5), rng.permutation(7)
     other = ScoreRequest(
-        RUN.version, tuple(request.prompts[i] for i in rows), tuple(COMPLETIONS[i] for i in cols), boundary=True
+        key_of(tiny_engine).version,
+        tuple(request.prompts[i] for i in rows),
+        tuple(COMPLETIONS[i] for i in cols),
+        boundary=True,
     )
-    again = tiny_engine.answer(replace(other, version=key_of(tiny_engine).version))
+    again = tiny_engine.answer(other)
     np.testing.assert_array_equal(again.log_p, found.log_p[np.ix_(rows, cols)])
     np.testing.assert_array_equal(again.boundary_log_mass, found.boundary_log_mass[np.ix_(rows, cols)])
     alone = tiny_engine.answer(ScoreRequest(key_of(tiny_engine).version, request.prompts[2:3], COMPLETIONS[3:4]))
@@ -255,10 +253,10 @@ def test_the_order_of_prompts_and_completions_changes_nothing(tiny_engine):
 
 
 def test_scores_are_kept_and_read_only(tiny_engine):
-    request = ScoreRequest(RUN.version, prompts(5), COMPLETIONS, boundary=True)
-    assert tiny_engine.kept(replace(request, version=key_of(tiny_engine).version)) is None
-    found = tiny_engine.answer(replace(request, version=key_of(tiny_engine).version))
-    assert tiny_engine.kept(replace(request, version=key_of(tiny_engine).version)) is found
+    request = ScoreRequest(key_of(tiny_engine).version, prompts(5), COMPLETIONS, boundary=True)
+    assert tiny_engine.kept(request) is None
+    found = tiny_engine.answer(request)
+    assert tiny_engine.kept(request) is found
     of_a_prompt = tiny_engine.describe(MODEL).run_key(tiny_engine.tokenizer(MODEL).read("zebra", chat=False))
     assert (
         tiny_engine.answer(replace(request, version=of_a_prompt.version)) is found
@@ -279,7 +277,7 @@ def test_the_cost_is_told_before_and_is_what_was_computed(tiny_engine):
         assert 0 < cost.seconds < 60
     with tiny_engine._leased(MODEL) as ready:
         ready.scorer._reach = 0
-    request = ScoreRequest(RUN.version, prompts(LONG - 1), COMPLETIONS)
+    request = ScoreRequest(key.version, prompts(LONG - 1), COMPLETIONS)
     assert tiny_engine.cost(request).tokens == tiny_engine.answer(request).tokens
 
 
@@ -297,9 +295,9 @@ def test_what_cannot_be_scored_is_refused_with_the_reason(tiny_engine, tiny_sett
         tiny_engine.answer(SentenceRequest(key.version, ((3, 4),), (0,)))
     small = LocalEngine(dataclasses.replace(tiny_settings, max_scored=39))
     with pytest.raises(ScoresTooLarge, match="limit=39"):
-        small.score(key, ScoreRequest(RUN.version, prompts(9), COMPLETIONS))
+        small.answer(ScoreRequest(key.version, prompts(9), COMPLETIONS))
     with pytest.raises(ScoresTooLarge, match="limit=39"):
-        small.score_sentences(key, SentenceRequest(RUN.version, prompts(60), (59,) * 5))
+        small.answer(SentenceRequest(key.version, prompts(60), (59,) * 5))
     with tiny_engine._leased(MODEL) as ready:
         ready.scorer.word_ends = ()
     with pytest.raises(WordsNotMarked):
@@ -317,16 +315,16 @@ def test_cancel_stops_between_blocks_and_leaves_the_model_usable(tiny_engine, re
     with tiny_engine._leased(MODEL) as ready:
         ready.scorer._reach *= reach
     many = tuple(tuple(3 + (i * 31 + j * j) % 300 for i in range(30)) for j in range(40))
-    request, told = ScoreRequest(RUN.version, many, COMPLETIONS), []
+    request, told = ScoreRequest(key_of(tiny_engine).version, many, COMPLETIONS), []
     control = CallControl()
     control = CallControl(
         cancel=control.cancel, progress=lambda share: (told.append(share), len(told) == 2 and control.cancel.set())
     )
     with pytest.raises(Cancelled):
-        tiny_engine.answer(replace(request, version=key_of(tiny_engine).version), control)
+        tiny_engine.answer(request, control)
     assert len(told) == 2
     told.clear()
-    found = tiny_engine.answer(replace(request, version=key_of(tiny_engine).version), CallControl(progress=told.append))
+    found = tiny_engine.answer(request, CallControl(progress=told.append))
     assert np.isfinite(found.log_p).all()
     assert told == sorted(told)
     assert told[-1] == 1
