@@ -16,7 +16,7 @@ from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, GenerateRequest
 from dashboard.engine.api.lens import LensRequest
 from dashboard.engine.api.prediction import ProcessedRequest
-from dashboard.engine.api.request import LONG, RunQuestion
+from dashboard.engine.api.request import LONG, ModelQuestion, RunQuestion
 from dashboard.engine.api.scoring import ScoreRequest
 from dashboard.export import Export, csv_bytes, file_stem, html_bytes, jsonl_bytes
 from dashboard.job_kinds.keys import JobResults
@@ -94,6 +94,9 @@ def test_a_change_of_any_part_of_a_request_is_another_request(request_):
     ours = [names(one) for one in (request_, *changed)]
     for face in ours[0]:
         assert len({one[face] for one in ours}) == len(ours), face
+    same = [one for one in changed if one.facts()["run"] == request_.facts()["run"] or isinstance(one, ModelQuestion)]
+    texts = {one.text() for one in (request_, *same) if one.version == RUN.version}
+    assert len(texts) == 1 + sum(one.version == RUN.version for one in same), "what was asked for can be read"
 
 
 def test_requests_of_two_types_with_the_same_fields_are_two():

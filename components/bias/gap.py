@@ -12,7 +12,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from components.bias.pairs import groups_picker, is_turned
-from components.bias.sampled import prompt_key, template_picker
+from components.bias.sampled import prompt_run, template_picker
 from components.charts.bias.gap import gap_figure, head_gap_figure
 from components.charts.bias.marks import signed
 from components.shell.messages import advice, quiet, section
@@ -106,7 +106,7 @@ def panels(view: View, made: TokenizedProbe) -> None:
     prompts, prompt_ids = [made.prompts[place] for place in places], [made.prompt_ids[place] for place in places]
     article, both = sides(prompts, prompt_ids, made.texts[completion], tokeniser(view.engine, view.model))
     keys = [
-        replace(prompt_key(view, made, place), token_ids=side.given) for place, side in zip(places, both, strict=True)
+        replace(prompt_run(view, made, place), token_ids=side.given) for place, side in zip(places, both, strict=True)
     ]
     prompt, token = prompts[0] + article, both[0].token
     told |= {"token": ISOLATE.format(visible(view.tokenizer.tokens((token,))[0]))}

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from components.bias.sampled import prompt_key, template_picker
+from components.bias.sampled import prompt_run, template_picker
 from components.shell.messages import quiet, section
 from components.shell.model_rules import texts_fact
 from components.shell.panel import Panel, chart_panel
@@ -55,7 +55,7 @@ def panels(view: View, made: TokenizedProbe) -> None:
     if not st.toggle(text("bias.call"), key="bias_call", help=text("bias.call_help"), bind="query-params"):
         quiet(text("bias.call_size", calls=groups * SEEDS, groups=groups))
         return
-    requests = [_requests(prompt_key(view, made, template * groups + group)) for group in range(groups)]
+    requests = [_requests(prompt_run(view, made, template * groups + group)) for group in range(groups)]
     asked: list[Origin] = [*(call for calls, _ in requests for call in calls), *(tree for _, tree in requests)]
     answers = view.wait(
         lambda control: [_called(view, *own, (at, groups), control) for at, own in enumerate(requests)],

@@ -77,7 +77,7 @@ class Drawn:
         return counts
 
 
-def prompt_key(view: View, made: TokenizedProbe, place: int) -> RunKey:
+def prompt_run(view: View, made: TokenizedProbe, place: int) -> RunKey:
     """The run of one of the probe's prompts."""
     return replace(view.key, template="raw", token_ids=made.prompt_ids[place])
 
@@ -92,7 +92,7 @@ def panels(view: View, made: TokenizedProbe) -> None:
     if not st.toggle(text("bias.draw"), key="bias_draw", help=text("bias.draw_help"), bind="query-params"):
         quiet(text("bias.draw_size", texts=groups * column.rows, tokens=groups * column.rows * column.max_new_tokens))
         return
-    runs = [prompt_key(view, made, template * groups + group) for group in range(groups)]
+    runs = [prompt_run(view, made, template * groups + group) for group in range(groups)]
     requests = tuple(GenerateRequest(run, (column,), first_row=at * column.rows) for at, run in enumerate(runs))
     texts, seconds = view.wait(
         lambda control: _drawn(view, requests, control),
