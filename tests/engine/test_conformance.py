@@ -144,7 +144,7 @@ def test_every_type_of_request_is_tried_here():
 @pytest.mark.parametrize("kind", request_types(), ids=lambda kind: kind.__name__)
 def test_every_type_of_request_has_a_handler_a_script_and_a_place_in_the_docs(kind):
     from dashboard.engine.handlers.table import HANDLERS
-    from tests.made.recorded_engine import ANSWERS
+    from tests.made.recorded_answers import ANSWERS
 
     handler = HANDLERS[kind]
     assert callable(handler.answer)
