@@ -11,6 +11,7 @@ from components.bias.gap import differing_spans, sides
 from components.bias.notebook import SEEDS
 from components.bias.pairs import probe_scores
 from components.shell.messages import percent
+from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.i18n import Catalogue
 from dashboard.probes.presets import presets
 from dashboard.probes.spec import OWN, ProbeSpec, read
@@ -268,10 +269,13 @@ def test_draws_of_a_probe_that_is_slow_to_score_stand_without_exact_probabilitie
 def test_what_needs_no_scores_does_not_wait_for_them(open_page, monkeypatch, asked):
     from dashboard.engine.local import LocalEngine
 
-    def refused(*_):
-        raise AssertionError("scored")
+    answer = LocalEngine.answer
 
-    monkeypatch.setattr(LocalEngine, "score", refused)
+    def refused(engine, request, *rest):
+        assert not isinstance(request, ScoreRequest | SentenceRequest)
+        return answer(engine, request, *rest)
+
+    monkeypatch.setattr(LocalEngine, "answer", refused)
     assert not open_page("bias", link(**asked)).exception
 
 

@@ -93,7 +93,7 @@ def tiny(tiny_settings):
 def tokens(tiny):
     """Id -> token of the whole vocabulary."""
     every = range(tiny[1].vocab)
-    return dict(zip(every, tiny[0].token(MODEL, tuple(every)), strict=True))
+    return dict(zip(every, tiny[0].tokenizer(MODEL).tokens(tuple(every)), strict=True))
 
 
 SCRIPTS = {
@@ -167,11 +167,11 @@ FORKS = "0.1.4.7,f0.9.12,0.2.0.5,2.0.3.11,7.0.2.9,0.9.1.5,0.0.19.3,0.0.40.3,f5.2
 
 def test_forks_are_written_as_the_page_writes_them(tiny, run):
     engine, card, key, _ = tiny
-    request = GenerateRequest(RUN, (*REQUEST.columns[:3], *REQUEST.columns[4:9]))
+    request = GenerateRequest(key, (*REQUEST.columns[:3], *REQUEST.columns[4:9]))
     forks = forking.read(FORKS)
     numbers = run(scripts.texts_script(card, key, request, forks=forks))["numbers"]
     work = generation_task.Work("forks")
-    made = generation_task.make(engine, key, request, forks, work)
+    made = generation_task.make(engine, request, forks, work)
     assert sorted(made.forks) == [0, 1, 2, 3, 6, 9]
     found = made.with_forks().outputs
     assert numbers["row"].tolist() == [output.row for output in found]
