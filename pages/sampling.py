@@ -10,7 +10,7 @@ view = loaded_view()
 text = view.text
 
 specs = settings.columns_state()
-columns = Columns(specs, settings.names_of(specs))
+columns = Columns(specs, settings.names_of(specs), view.key)
 settings.cards(columns.specs, columns.names, view)
 settings.editor(columns.specs, columns.names, view)
 made = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from components.bias.pairs import Pair, is_transposed, pair_picker, probe_scores, transposed
+from components.bias.probe_builder import scored
 from components.charts.bias.exact import bias_map_figure, dumbbell_figure
 from components.charts.bias.groups import distances_figure, lorenz_figure
 from components.charts.bias.marks import TITLE_LENGTH, name_label, signed
@@ -23,6 +24,7 @@ from components.shell.messages import percent, quiet, section
 from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import choice_picker
 from components.shell.view import View, model_facts
+from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.frames.bias import (
     ProbeScores,
     completion_frame,
@@ -33,12 +35,10 @@ from dashboard.frames.bias import (
     score_frame,
 )
 from dashboard.frames.bias_groups import distance_frame, group_frame, lorenz_frame
-from dashboard.job_kinds.keys import raw_key
 from dashboard.probes.lexicon import occupations
 from dashboard.probes.pair_scores import Pairs
 from dashboard.probes.spec import OWN
 from dashboard.probes.tokenized_probe import TokenizedProbe
-from dashboard.run_key import RunKey, result_key
 from dashboard.scripts.bias import scores_script
 from dashboard.stats.agreement import agreement
 
@@ -59,9 +59,11 @@ class ProbeResult:
     """As in `dashboard.engine.api.scoring.Scores`; empty likewise."""
 
     @cached_property
-    def key(self) -> RunKey:
-        """The run that these scores are of."""
-        return probe_key(self.view, self.made)
+    def request(self) -> ScoreRequest | SentenceRequest:
+        """What these scores answer."""
+        request = Pairs.of_probe(self.view.card.version, self.made).request
+        assert request is not None, "a probe has completions that can be scored"
+        return request
 
     def strip(self, *more: str) -> list[str]:
         """Facts for the honesty strip."""
@@ -73,26 +75,14 @@ class ProbeResult:
             text("bias.templates_count", count=templates),
             *more,
             text(f"bias.ways.{self.way}") if self.way else text("bias.by_job"),
-            *model_facts(self.view, self.seconds, self.key),
+            *model_facts(self.view, self.seconds, self.request),
         ]
-
-
-def probe_key(view: View, made: TokenizedProbe) -> RunKey:
-    """What stands for a probe's scores: all tokens in their prompts and completions, and all of its words."""
-    ids = tuple(token for sequence in (*made.prompt_ids, *made.completion_ids) for token in sequence)
-    run = replace(raw_key(view.key), token_ids=ids)
-    request = Pairs.of_probe(made).request
-    return result_key(run, "probe", *([request] if request else []), {"probe": made.spec.facts()})
 
 
 def exact(view: View, made: TokenizedProbe) -> ProbeResult:
     """Score the probe, with progress on the page. Raises DashboardError, Cancelled."""
-    pairs = Pairs.of_probe(made)
-    found = view.wait(
-        lambda job: pairs.scores(view.engine, view.key, job),
-        view.text("work.scores", count=len(made.prompts) * len(made.completions)),
-        probe_key(view, made).digest,
-    )
+    pairs = Pairs.of_probe(view.card.version, made)
+    found = scored(pairs, view, view.text("work.scores", count=len(made.prompts) * len(made.completions)))
     return ProbeResult(view, made, probe_scores(made, found.total), found.seconds, found.way)
 
 
@@ -125,12 +115,12 @@ def _panel(
     chart_panel(
         Panel(
             name=name,
-            key=of.key,
-            asked=(asked,),
+            origins=[of.request],
+            options={"probe": of.made.spec.facts(), **asked},
             text=view.text,
             figure=lambda: figure(text=view.text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda key: scores_script(view.card, key, of.made),
+            script=lambda origin: scores_script(view.card, origin, of.made),
             strip=of.strip(),
             alt=alt,
         )
@@ -244,12 +234,12 @@ def _table(of: ProbeResult, name: str, frame: pd.DataFrame) -> None:
     chart_panel(
         Panel(
             name=name,
-            key=of.key,
-            asked=(),
+            origins=[of.request],
+            options={"probe": of.made.spec.facts()},
             text=view.text,
             figure=None,
             frame=lambda: frame,
-            script=lambda key: scores_script(view.card, key, of.made),
+            script=lambda origin: scores_script(view.card, origin, of.made),
             strip=of.strip(),
         )
     )

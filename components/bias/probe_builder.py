@@ -18,7 +18,7 @@ from dashboard.parsing.text_files import checked_size
 from dashboard.parsing.unreadable import Unreadable
 from dashboard.probes import spec as specs
 from dashboard.probes.own_lists import MAX_BYTES, from_file, to_lines
-from dashboard.probes.pair_scores import Pairs, tokeniser
+from dashboard.probes.pair_scores import Pairs, PairScores, tokeniser
 from dashboard.probes.presets import preset, presets
 from dashboard.probes.spec import LEXICONS, OWN, ProbeSpec
 from dashboard.probes.templates import parsed
@@ -247,15 +247,20 @@ def tokenised(spec: ProbeSpec, view: View) -> TokenizedProbe:
 
 def seconds(made: TokenizedProbe, view: View) -> float:
     """About how long its scores take; 0 where they are kept. Raises DashboardError."""
-    return seconds_of(Pairs.of_probe(made), view)
+    return seconds_of(Pairs.of_probe(view.card.version, made), view)
 
 
 def seconds_of(pairs: Pairs, view: View) -> float:
     """About how long the scores of `pairs` take; 0 where they are kept. Raises DashboardError."""
+    cost = pairs.cost(view.engine)
+    return 0.0 if math.isnan(cost.seconds) or cost.kept else cost.seconds
+
+
+def scored(pairs: Pairs, view: View, label: str) -> PairScores:
+    """The scores of `pairs`, with progress on the page. Raises DashboardError, Cancelled."""
     if pairs.request is None:
-        return 0.0
-    found = pairs.cost(view.engine, view.key).seconds
-    return 0.0 if math.isnan(found) or view.engine.scored(view.key, pairs.request) is not None else found
+        return pairs.scores(view.engine)
+    return view.wait(lambda control: pairs.scores(view.engine, control), label, pairs.request.digest)
 
 
 def told(made: TokenizedProbe, view: View, seconds: float) -> None:

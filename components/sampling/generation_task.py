@@ -22,7 +22,6 @@ from dashboard.engine.api.generation import Column, Generated, GenerateRequest, 
 from dashboard.engine.api.model import CallControl
 from dashboard.errors import Busy, Cancelled
 from dashboard.i18n import Catalogue
-from dashboard.run_key import RunKey
 from dashboard.sampling.forks import Fork, fork_request, left_by, written
 
 POLL_SECONDS = 0.4
@@ -146,11 +145,11 @@ def page_turned(slug: str) -> None:
     st.session_state[_PAGE] = slug
 
 
-def name_of(key: RunKey, request: GenerateRequest) -> str:
+def name_in_link(request: GenerateRequest) -> str:
     """Twelve hex digits that stand for the texts of a request, on any server: no versions in them."""
-    columns = ", ".join(map(_column_in_link, request.columns)) + "," * (len(request.columns) == 1)
+    run, columns = request.run, ", ".join(map(_column_in_link, request.columns)) + "," * (len(request.columns) == 1)
     texts = f"columns=({columns}), forced={request.forced}, first_row={request.first_row}"
-    named = f"{key.model} {key.template} {key.token_ids} GenerateRequest({texts})"
+    named = f"{run.version.model} {run.template} {run.token_ids} GenerateRequest({texts})"
     return hashlib.sha256(named.encode()).hexdigest()[:12]
 
 
@@ -163,16 +162,16 @@ def _column_in_link(column: Column) -> str:
     return f"Column(settings=DecodeSettings({settings}), {rest})"
 
 
-def make(engine: Engine, key: RunKey, request: GenerateRequest, forks: Sequence[Fork], work: Work) -> Made:
+def make(engine: Engine, request: GenerateRequest, forks: Sequence[Fork], work: Work) -> Made:
     """All texts, the forks one after the other; what is kept already is not made again."""
-    made = engine.generate(key, request, work.job, work.steps.append)
+    made = engine.answer(request, work.job, work.steps.append)
     texts: dict[int, Output] = {}
     unfinished = made.unfinished
     for place, wanted in _fork_requests(request, forks, made, texts):
         if unfinished or work.job.cancel.is_set():
             break
         try:
-            fork = engine.generate(key, wanted, work.job)
+            fork = engine.answer(wanted, work.job)
         except Busy:
             unfinished = "busy"
             break
@@ -181,14 +180,14 @@ def make(engine: Engine, key: RunKey, request: GenerateRequest, forks: Sequence[
     return Made(made, texts, unfinished or ("cancelled" if work.job.cancel.is_set() else ""))
 
 
-def kept(engine: Engine, key: RunKey, request: GenerateRequest, forks: Sequence[Fork]) -> Made | None:
+def kept(engine: Engine, request: GenerateRequest, forks: Sequence[Fork]) -> Made | None:
     """All texts, if the engine still has them."""
-    made = engine.generated(key, request)
+    made = engine.kept(request)
     if made is None:
         return None
     texts: dict[int, Output] = {}
     for place, wanted in _fork_requests(request, forks, made, texts):
-        found = engine.generated(key, wanted)
+        found = engine.kept(wanted)
         if found is None:
             return None
         texts[place] = replace(found.outputs[0], column=forks[place].column)
@@ -221,11 +220,11 @@ def follow(
     Raises:
         DashboardError: the engine's.
     """
-    name = name_of(view.key, request) + written(forks)
+    name = request.digest + written(forks)
     work: Work | None = st.session_state.get(_WORK + slot)
     if work is not None:
         work.shown = work.name == name
-    found = kept(view.engine, view.key, request, forks)
+    found = kept(view.engine, request, forks)
     if found is not None:
         return found, None
     if work is None or work.name != name:
@@ -233,9 +232,9 @@ def follow(
             return None, None
         if work is not None:
             work.job.cancel.set()
-        engine, key = view.engine, view.key
+        engine = view.engine
         work = st.session_state[_WORK + slot] = Work(name, _connection())
-        work.start(lambda own: make(engine, key, request, forks, own))
+        work.start(lambda own: make(engine, request, forks, own))
     work.thread.join(QUIET_SECONDS)
     if work.running:
         return None, work

@@ -19,6 +19,7 @@ from components.shell.view import View
 from components.web.generated_texts.generated_texts import Alternative, GeneratedRow, GeneratedToken, generated_texts
 from dashboard.engine.api.generation import FLOAT_NOISE, GenerateRequest, Output
 from dashboard.i18n import Catalogue
+from dashboard.run_key import RunKey
 from dashboard.sampling.columns import ColumnSpec, impossible
 from dashboard.sampling.forks import Fork
 from dashboard.sampling.word_diff import differing, first_difference
@@ -36,11 +37,13 @@ class Columns:
 
     specs: tuple[ColumnSpec, ...]
     names: tuple[str, ...]
+    run: RunKey
+    """Of the prompt that texts go on from."""
 
     @cached_property
     def request(self) -> GenerateRequest:
         """Of all columns."""
-        return GenerateRequest(tuple(spec.column() for spec in self.specs))
+        return GenerateRequest(self.run, tuple(spec.column() for spec in self.specs))
 
     @property
     def possible(self) -> bool:
@@ -129,7 +132,7 @@ class Board:
         arrays = [output.ids for output in outputs]
         arrays += [output.alternatives.ravel() for output in outputs] if alternatives else []
         ids = tuple(np.unique(np.concatenate(arrays)).tolist()) if arrays else ()
-        return dict(zip(ids, self.view.engine.token(self.view.model, ids), strict=True))
+        return dict(zip(ids, self.view.tokenizer.tokens(ids), strict=True))
 
 
 @dataclass(frozen=True)

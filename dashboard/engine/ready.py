@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from dashboard.engine.api.model import CallControl, ModelCard
 from dashboard.engine.capture.capture import Capturer, Recording, record_head_values
@@ -17,12 +18,14 @@ from dashboard.engine.capture.footprint import Footprint
 from dashboard.engine.capture.head import CHECK_TOKENS, Head, ResidualHook, exact_head
 from dashboard.engine.capture.limits import Proof
 from dashboard.engine.capture.residual_stream import ResidualStream, find_residual_stream
-from dashboard.engine.capture.runs import tensor_bytes, without_values
-from dashboard.engine.device.devices import device_name, synchronize
+from dashboard.engine.capture.runs import Run, tensor_bytes, without_values
+from dashboard.engine.device.devices import device_name, pick_device, synchronize
 from dashboard.engine.device.pace import Pace
+from dashboard.engine.device.threads import Threads
 from dashboard.engine.generation.cache_choice import limit_prompt_cache, pick_prompt_cache
 from dashboard.engine.generation.text_generator import TextGenerator
 from dashboard.engine.models import anatomy, registry
+from dashboard.engine.models.failures import explain_loading_errors
 from dashboard.engine.models.generation_config import read_rules
 from dashboard.engine.scoring.scorer import Scorer
 from dashboard.engine.tokenizing.prompt_reader import PromptReader
@@ -65,12 +68,39 @@ class ReadyModel:
         measured = self.step_pace.seconds(rows)
         return self.pace.seconds(rows) if math.isnan(measured) else measured
 
+    def logits(self, run: Run, start: int, stop: int) -> Tensor:
+        """(P, vocab) raw logits of positions [start, stop) of a run."""
+        if run.logits is not None:
+            return run.logits[start:stop]
+        assert self.head is not None
+        return self.head.logits(run.residual[start:stop])
+
     def pass_of(self, ids: tuple[int, ...], control: CallControl) -> tuple[Any, Recording]:
         """One forward pass with capture, with the logits of every position only where they must be kept."""
         # not every family's forward takes the argument; those that do not give all logits anyway
         takes = "logits_to_keep" in inspect.signature(self.capturer.model.forward).parameters
         whole = {"logits_to_keep": 0} if self.head is None and takes else {}
         return self.capturer.forward(ids, control, **whole)
+
+
+def check_model(model: str, settings: Settings, control: CallControl) -> None:
+    """Whatever can fail without loading fails here, before room is made for the model. Raises the ``Model…`` errors."""
+    with explain_loading_errors(model):
+        spec = registry.find(model, settings)
+        folder, _ = registry.fetch(spec, settings, control.progress)
+        registry.check(folder, spec, settings, pick_device(settings.device))
+
+
+def load_model(model: str, settings: Settings, control: CallControl, threads: Threads) -> ReadyModel:
+    """Load a model and set it up; its passes then have `threads` by their tokens. Raises the ``Model…`` errors."""
+    with explain_loading_errors(model):
+        spec = registry.find(model, settings)
+        device = pick_device(settings.device)
+        loaded = registry.load(spec, settings, device, control.progress)
+        with threads.long_work():
+            ready = make_ready(loaded, device, settings)
+        threads.adjust_by_pass(loaded.model)
+        return ready
 
 
 def make_ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> ReadyModel:

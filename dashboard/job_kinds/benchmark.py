@@ -16,15 +16,16 @@ from dashboard.benchmarks.items import Item, PronounPair, SentencePair, Sentence
 from dashboard.benchmarks.pronouns import women_first
 from dashboard.engine.api.engine import Engine
 from dashboard.engine.api.model import CallControl
-from dashboard.engine.api.scoring import ScoreCost, SentenceRequest
+from dashboard.engine.api.request import Cost
+from dashboard.engine.api.scoring import SentenceRequest
 from dashboard.errors import BenchmarkEmpty
 from dashboard.frames import bias_benchmarks as frames
-from dashboard.job_kinds.keys import sampled_cost, scoring_key
+from dashboard.job_kinds.keys import sampled_cost, version_of
 from dashboard.jobs.spec import JobSpec, run_facts
 from dashboard.parsing.text_files import decoded
 from dashboard.probes.continuations import Continuation
 from dashboard.probes.lexicon import occupations
-from dashboard.run_key import RunKey
+from dashboard.run_key import ModelVersion
 from dashboard.stats.benchmarks import Scored, total_effect
 from dashboard.tokens import Token
 
@@ -92,12 +93,12 @@ def texts_of(item: Item) -> tuple[tuple[str, str], ...]:
 
 
 # -- the job -------------------------------------------------------------------------------------------------------
-def benchmark_spec(file: BenchmarkFile, key: RunKey, prefix: Token) -> JobSpec:
+def benchmark_spec(file: BenchmarkFile, version: ModelVersion, prefix: Token) -> JobSpec:
     """The job that scores a file.
 
     Args:
         file: as read.
-        key: a raw key of the model, whatever its tokens.
+        version: of the model that scores it.
         prefix: the token behind which every text begins.
     """
     request = {
@@ -108,7 +109,7 @@ def benchmark_spec(file: BenchmarkFile, key: RunKey, prefix: Token) -> JobSpec:
         "prefix": prefix.piece,
     }
     items = [{"place": number, **asdict(item)} for number, item in enumerate(file.items)]
-    return JobSpec(BENCHMARK, run_facts(key), request, items, CHUNK)
+    return JobSpec(BENCHMARK, run_facts(version), request, items, CHUNK)
 
 
 def item_of(spec: JobSpec, plain: Mapping[str, Any]) -> Item:
@@ -118,12 +119,12 @@ def item_of(spec: JobSpec, plain: Mapping[str, Any]) -> Item:
     return KINDS[spec.request["benchmark"]](**facts)
 
 
-def benchmark_cost(engine: Engine, spec: JobSpec) -> ScoreCost:
+def benchmark_cost(engine: Engine, spec: JobSpec) -> Cost:
     """What the job would cost, from some of its chunks. Raises DashboardError."""
 
-    def cost(plain: Sequence[Mapping[str, Any]]) -> ScoreCost:
+    def cost(plain: Sequence[Mapping[str, Any]]) -> Cost:
         texts = [text for text in _tokens(engine, spec, plain) if text is not None]
-        return engine.score_cost(scoring_key(spec), _request(texts)) if texts else ScoreCost(0, 0.0)
+        return engine.cost(_request(spec, texts)) if texts else Cost(0, 0.0)
 
     return sampled_cost(spec, cost)
 
@@ -140,10 +141,9 @@ def run_benchmark(
     scored = [at for at, text in enumerate(tokens) if text is not None]
     sums, counts = np.full(len(tokens), math.nan), np.zeros(len(tokens), np.int64)
     if scored:
-        request = _request([text for text in tokens if text is not None])
-        found = engine.score_sentences(scoring_key(spec), request, job)
-        sums[scored] = [row.sum(dtype=np.float64) for row in found.token_log_p]
-        counts[scored] = found.lengths
+        scores = engine.answer(_request(spec, [text for text in tokens if text is not None]), job)
+        sums[scored] = [row.sum(dtype=np.float64) for row in scores.token_log_p]
+        counts[scored] = scores.lengths
     rows, at = [], 0
     for facts in plain:
         item = item_of(spec, facts)
@@ -165,8 +165,8 @@ def _tokens(engine: Engine, spec: JobSpec, plain: Sequence[Mapping[str, Any]]) -
     model, prefix = spec.run["model"], spec.request["prefix_id"]
     card = engine.describe(model)
     texts = [text for facts in plain for text in texts_of(item_of(spec, facts))]
-    givens = engine.token_ids(model, tuple(given for given, _ in texts), alone=True)
-    wholes = engine.token_ids(model, tuple(given + text for given, text in texts), alone=True)
+    givens = engine.tokenizer(model).ids(tuple(given for given, _ in texts), alone=True)
+    wholes = engine.tokenizer(model).ids(tuple(given + text for given, text in texts), alone=True)
     continuations = [
         Continuation.of((prefix, *given), (prefix, *whole)) for given, whole in zip(givens, wholes, strict=True)
     ]
@@ -178,8 +178,8 @@ def _tokens(engine: Engine, spec: JobSpec, plain: Sequence[Mapping[str, Any]]) -
     ]
 
 
-def _request(tokens: Sequence[Tokens]) -> SentenceRequest:
-    return SentenceRequest(tuple(ids for ids, _ in tokens), tuple(given for _, given in tokens))
+def _request(spec: JobSpec, tokens: Sequence[Tokens]) -> SentenceRequest:
+    return SentenceRequest(version_of(spec), tuple(ids for ids, _ in tokens), tuple(given for _, given in tokens))
 
 
 # -- the result -----------------------------------------------------------------------------------------------------

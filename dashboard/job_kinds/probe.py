@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from dashboard.engine.api.engine import Engine
 from dashboard.engine.api.model import CallControl
-from dashboard.engine.api.scoring import ScoreCost
-from dashboard.job_kinds.keys import sampled_cost, scoring_key
+from dashboard.engine.api.request import Cost
+from dashboard.job_kinds.keys import sampled_cost, version_of
 from dashboard.jobs.runner import JobRunner
 from dashboard.jobs.spec import JobSpec, run_facts
 from dashboard.probes.continuations import continuations
 from dashboard.probes.pair_scores import Pairs, tokeniser
 from dashboard.probes.tokenized_probe import TokenizedProbe
-from dashboard.run_key import RunKey
+from dashboard.run_key import ModelVersion
 
 PROBE = "probe"
 """The kind of these jobs."""
@@ -29,12 +29,12 @@ CHUNK_SCORES = 20_000
 _BOUNDARY = "boundary_log_mass_nats"
 
 
-def probe_spec(probe: TokenizedProbe, key: RunKey) -> JobSpec:
+def probe_spec(probe: TokenizedProbe, version: ModelVersion) -> JobSpec:
     """The job that scores a probe.
 
     Args:
         probe: as tokens.
-        key: a raw key of the model, whatever its tokens.
+        version: of the model that scores it.
     """
     written = probe.spec.probe
     places: list[tuple[str, str | None]] = [
@@ -47,12 +47,12 @@ def probe_spec(probe: TokenizedProbe, key: RunKey) -> JobSpec:
     ]
     request = {"probe": probe.spec.facts(), "completions": list(probe.texts), "boundary": probe.spec.boundary}
     chunk = max(1, min(CHUNK, CHUNK_SCORES // len(probe.texts)))
-    return JobSpec(PROBE, run_facts(key), request, items, chunk)
+    return JobSpec(PROBE, run_facts(version), request, items, chunk)
 
 
-def probe_cost(engine: Engine, spec: JobSpec) -> ScoreCost:
+def probe_cost(engine: Engine, spec: JobSpec) -> Cost:
     """What the job would cost, from some of its chunks. Raises DashboardError."""
-    return sampled_cost(spec, lambda items: _pairs(engine, spec, items).cost(engine, scoring_key(spec)))
+    return sampled_cost(spec, lambda items: _pairs(engine, spec, items).cost(engine))
 
 
 def _pairs(engine: Engine, spec: JobSpec, items: Sequence[Mapping[str, Any]]) -> Pairs:
@@ -60,7 +60,7 @@ def _pairs(engine: Engine, spec: JobSpec, items: Sequence[Mapping[str, Any]]) ->
     prompts = [item["prompt"] for item in items]
     prompt_ids = tokenise(prompts, False)
     rows = continuations(prompt_ids, prompts, spec.request["completions"], tokenise)
-    return Pairs.of(prompt_ids, rows, spec.request["boundary"])
+    return Pairs.of(version_of(spec), prompt_ids, rows, spec.request["boundary"])
 
 
 def run_probe(engine: Engine, spec: JobSpec, items: Sequence[Mapping[str, Any]], job: CallControl) -> pd.DataFrame:
@@ -71,7 +71,7 @@ def run_probe(engine: Engine, spec: JobSpec, items: Sequence[Mapping[str, Any]],
         completion, L [nats] and the tokens scored; NaN and 0 where the two have no probability; `group` is empty behind
         a neutral prompt. Where the end of the word counts also ``boundary_log_mass_nats``, to be added.
     """
-    scores = _pairs(engine, spec, items).scores(engine, scoring_key(spec), job)
+    scores = _pairs(engine, spec, items).scores(engine, job)
     completions = spec.request["completions"]
     each: dict[str, Any] = {
         "item": [item["place"] for item in items],

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 import dashboard
-from dashboard.run_key import RunKey
+from dashboard.run_key import ModelVersion
 
 FORMAT = 1
 """Raise it when what is written to disk changes its form: older jobs are then other jobs."""
@@ -101,7 +101,9 @@ class JobSpec:
         }
 
 
-def run_facts(key: RunKey) -> dict[str, str]:
-    """What a job has in common with the run of one prompt: model, revision, dtype, device, template, versions."""
-    names = ("model", "revision", "dtype", "device", "template", "transformers", "torch")
-    return {name: getattr(key, name) for name in names} | {"dashboard": dashboard.__version__}
+def run_facts(version: ModelVersion) -> dict[str, str]:
+    """What a job has in common with the run of one prompt: model, revision, dtype, device, versions.
+
+    The template is ``raw``: a job's texts stand in no chat template.
+    """
+    return {**version.facts("raw"), "dashboard": dashboard.__version__}

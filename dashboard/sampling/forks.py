@@ -78,7 +78,7 @@ def fork_request(request: GenerateRequest, fork: Fork, left: Output) -> Generate
     if column.num_beams > 1 or not fork.step < len(left.ids):
         raise ValueError(f"no step {fork.step} to leave")
     forced = (*(int(token) for token in left.ids[: fork.step]), fork.token)
-    return GenerateRequest((replace(column, num_return_sequences=1),), forced=forced, first_row=fork.row)
+    return replace(request, columns=(replace(column, num_return_sequences=1),), forced=forced, first_row=fork.row)
 
 
 def left_by(fork: Fork, generated: Generated, texts: Mapping[int, Output]) -> Output | None:

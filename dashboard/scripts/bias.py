@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dashboard.engine.api.generation import GenerateRequest
 from dashboard.engine.api.model import ModelCard
 from dashboard.probes.tokenized_probe import TokenizedProbe
-from dashboard.run_key import RunKey
+from dashboard.run_key import Origin
 from dashboard.scripts.build import Span, chart_script, stream_constants
 from dashboard.scripts.sampling import ONE_BY_ONE, WRITE, column_constants
 from dashboard.tokens import without_surrogates
@@ -30,14 +30,14 @@ EXAMPLE = {
 _NAMES = ("first", "second")
 
 
-def scores_script(card: ModelCard, key: RunKey, probe: TokenizedProbe) -> str:
+def scores_script(card: ModelCard, origin: Origin, probe: TokenizedProbe) -> str:
     """Every completion's exact log-probability behind every group's prompt; neutral prompts are left out.
 
     The chart is the difference of each group to the mean of all groups, mean over templates.
 
     Args:
         card: the model.
-        key: the run; of its tokens nothing is read.
+        origin: what the chart shows; of its tokens nothing is read.
         probe: to be scored.
     """
     places = _places(probe)
@@ -50,12 +50,12 @@ def scores_script(card: ModelCard, key: RunKey, probe: TokenizedProbe) -> str:
         ],
     }
     parts = ["ids_of", "likelihoods", *(["word", "word_ends"] if probe.spec.boundary else []), "scores"]
-    return chart_script(card, key, constants, parts, prompts=())
+    return chart_script(card, origin, constants, parts, prompts=())
 
 
 def sampled_script(
     card: ModelCard,
-    key: RunKey,
+    origin: Origin,
     probe: TokenizedProbe,
     request: GenerateRequest,
     template: int,
@@ -69,7 +69,7 @@ def sampled_script(
 
     Args:
         card: the model.
-        key: the run; of its tokens nothing is read.
+        origin: what the chart shows; of its tokens nothing is read.
         probe: to be scored.
         request: one column without beams.
         template: its place in the probe.
@@ -94,12 +94,12 @@ def sampled_script(
         "FIRST_ROWS": rows,
     }
     parts = ["ids_of", *WRITE, "word", "wilson", "sampled"]
-    return chart_script(card, key, constants, parts, notes=ONE_BY_ONE, prompts=())
+    return chart_script(card, origin, constants, parts, notes=ONE_BY_ONE, prompts=())
 
 
 def gap_script(
     card: ModelCard,
-    key: RunKey,
+    origin: Origin,
     prompts: tuple[Sequence[int], Sequence[int]],
     completion_id: int,
     *,
@@ -110,7 +110,7 @@ def gap_script(
 
     Args:
         card: the model.
-        key: the run; of its tokens nothing is read.
+        origin: what the chart shows; of its tokens nothing is read.
         prompts: token ids of the first and of the second.
         completion_id: the token after each; of a longer completion its first.
         names: of the two.
@@ -119,12 +119,12 @@ def gap_script(
     constants = {"TOKEN": int(completion_id), "NAMES": [without_surrogates(name) for name in names]}
     lens = {"POSITIONS": [-1], "HALF_STEPS": half_steps}
     parts = ["stream", "lens", "gap"]
-    return chart_script(card, key, stream_constants(card) | constants | lens, parts, prompts=prompts)
+    return chart_script(card, origin, stream_constants(card) | constants | lens, parts, prompts=prompts)
 
 
 def head_gap_script(
     card: ModelCard,
-    key: RunKey,
+    origin: Origin,
     prompts: tuple[Sequence[int], Sequence[int]],
     spans: tuple[Span, Span],
     *,
@@ -134,7 +134,7 @@ def head_gap_script(
 
     Args:
         card: the model.
-        key: the run; of its tokens nothing is read.
+        origin: what the chart shows; of its tokens nothing is read.
         prompts: token ids of the first and of the second.
         spans: the word's tokens [start, stop) in each.
         names: of the two.
@@ -145,10 +145,10 @@ def head_gap_script(
         "SPANS": [(int(start), int(stop)) for start, stop in spans],
         "NAMES": [without_surrogates(name) for name in names],
     }
-    return chart_script(card, key, constants, ["maps", "head_map", "head_gap"], attention=True, prompts=prompts)
+    return chart_script(card, origin, constants, ["maps", "head_map", "head_gap"], attention=True, prompts=prompts)
 
 
-def benchmark_script(card: ModelCard, key: RunKey, slug: str, file_name: str, prefix_id: int) -> str:
+def benchmark_script(card: ModelCard, origin: Origin, slug: str, file_name: str, prefix_id: int) -> str:
     """A published benchmark on the person's own file, by sums of ln p and by means of a token.
 
     CrowS-Pairs and StereoSet (intrasentence) are read from the published file beside the script, in UTF-8; intervals of
@@ -157,7 +157,7 @@ def benchmark_script(card: ModelCard, key: RunKey, slug: str, file_name: str, pr
 
     Args:
         card: the model.
-        key: the run; of its tokens nothing is read.
+        origin: what the chart shows; of its tokens nothing is read.
         slug: of FROM_FILES or FROM_PAIRS.
         file_name: as it was uploaded; folders are left out.
         prefix_id: the token behind which every text is scored.
@@ -172,13 +172,13 @@ def benchmark_script(card: ModelCard, key: RunKey, slug: str, file_name: str, pr
     if slug in FROM_PAIRS:
         constants["PAIRS"] = [dict(EXAMPLE)]
         notes = ["Its pairs are typed in: put those of the benchmark into PAIRS. They are not read from a file."]
-        return chart_script(card, key, constants, [*parts, "total_effect"], notes=notes, prompts=())
+        return chart_script(card, origin, constants, [*parts, "total_effect"], notes=notes, prompts=())
     constants["FILE_NAME"] = re.split(r"[/\\]", without_surrogates(file_name))[-1]
     notes = ["It reads the benchmark's file, which you bring: set FILE_NAME to where it lies on your machine."]
     if slug == "stereoset":
         notes.append("Intervals that come of resampling are left out.")
     wilson = ["wilson"] if slug == "crows_pairs" else []
-    return chart_script(card, key, constants, [*parts, *wilson, "benchmark", slug], notes=notes, prompts=())
+    return chart_script(card, origin, constants, [*parts, *wilson, "benchmark", slug], notes=notes, prompts=())
 
 
 def _probe(probe: TokenizedProbe) -> dict[str, object]:

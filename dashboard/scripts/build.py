@@ -15,7 +15,7 @@ from pathlib import Path
 from dashboard.engine.api import bundled_package as bundled
 from dashboard.engine.api.decoding import RuleValue
 from dashboard.engine.api.model import ModelCard
-from dashboard.run_key import RunKey
+from dashboard.run_key import Origin
 
 _FOLDER = Path(__file__).parent / "templates"
 _BUNDLED = {"PACKAGE": bundled.MODULE, "GGUF_FILE": bundled.GGUF}
@@ -39,7 +39,7 @@ _CLASSES = ("AutoModelForCausalLM", "AutoTokenizer", "GenerationConfig", "Logits
 
 def chart_script(
     card: ModelCard,
-    key: RunKey,
+    origin: Origin,
     constants: Mapping[str, object],
     parts: Sequence[str],
     *,
@@ -51,7 +51,7 @@ def chart_script(
 
     Args:
         card: the model.
-        key: the run.
+        origin: what the chart shows.
         constants: name -> literal, beside those that say which model and tokens.
         parts: files of ``templates/``, in order, behind those that load the model and name tokens.
         attention: it computes all weights.
@@ -61,21 +61,21 @@ def chart_script(
     """
     reads = ["forward"] if prompts is None or prompts else []
     body = "\n\n".join(_part(name) for name in (f"load_{card.source}", "names", *reads, *parts))
-    model = _model_constants(card, key)
+    model = _model_constants(card, origin)
     if prompts is None:
-        model["TOKEN_IDS"] = _ids(key.token_ids)
+        model["TOKEN_IDS"] = _ids(origin.token_ids)
     elif prompts:
         model["PROMPTS"] = [_ids(prompt) for prompt in prompts]
     if attention:
         missing = {layer for layer, _ in card.without_attention}
         model["ATTENTION_LAYERS"] = [layer for layer in range(card.layers) if layer not in missing]
-        longest = max(map(len, prompts or [key.token_ids]))
+        longest = max(map(len, prompts or [origin.token_ids]))
         megabytes = longest**2 * card.layers * card.heads * 4 / 1e6
         notes = [*notes, f"It computes the weights of all heads at once, in about {megabytes:,.0f} MB of memory."]
     lines = [_constant(name, value) for name, value in {**model, **constants}.items()]
     return "\n".join(
         [
-            _header(card, key, notes, bleu="bleu." in body),
+            _header(card, origin, notes, bleu="bleu." in body),
             _imports(body),
             "",
             *lines,
@@ -89,8 +89,9 @@ def chart_script(
     )
 
 
-def _header(card: ModelCard, key: RunKey, notes: Sequence[str], *, bleu: bool) -> str:
-    install = f"pip install torch=={_version(key.torch)} transformers=={_version(key.transformers)} plotly pandas"
+def _header(card: ModelCard, origin: Origin, notes: Sequence[str], *, bleu: bool) -> str:
+    torch, transformers = map(_version, (origin.version.torch, origin.version.transformers))
+    install = f"pip install torch=={torch} transformers=={transformers} plotly pandas"
     lines = [
         '"""Makes a chart of Logitscope again, with plain transformers and Plotly.',
         "",
@@ -119,16 +120,16 @@ def _imports(body: str) -> str:
     return "\n".join([*standard, "", *packages] if standard else packages)
 
 
-def _model_constants(card: ModelCard, key: RunKey) -> dict[str, object]:
+def _model_constants(card: ModelCard, origin: Origin) -> dict[str, object]:
     """How the model is found, and where the numbers come from. A server's folder is never named, only its last part."""
-    constants: dict[str, object] = {"PROVENANCE": key.provenance()}
+    constants: dict[str, object] = {"PROVENANCE": origin.provenance()}
     if card.source == "bundled":
-        constants |= _BUNDLED | {"REVISION": key.revision}
+        constants |= _BUNDLED | {"REVISION": origin.version.revision}
     elif card.source == "local":
-        constants["MODEL_FOLDER"] = re.split(r"[/\\]", key.model.rstrip("/\\"))[-1]
+        constants["MODEL_FOLDER"] = re.split(r"[/\\]", origin.version.model.rstrip("/\\"))[-1]
     else:
-        constants |= {"MODEL": key.model, "REVISION": key.revision}
-    return constants | {"DTYPE": key.dtype, "DEVICE": key.device}
+        constants |= {"MODEL": origin.version.model, "REVISION": origin.version.revision}
+    return constants | {"DTYPE": origin.version.dtype, "DEVICE": origin.version.device}
 
 
 def _ids(tokens: Sequence[int]) -> list[int]:

@@ -47,7 +47,7 @@ def _step(made: Any, key: Any, seed: int) -> float:
     from dashboard.engine.api.decoding import DecodeSettings
     from dashboard.engine.api.generation import Column, GenerateRequest
 
-    texts = made.generate(key, GenerateRequest((Column(DecodeSettings(), ROWS, NEW, seed=seed),)))
+    texts = made.answer(GenerateRequest(key, (Column(DecodeSettings(), ROWS, NEW, seed=seed),)))
     return float((texts.seconds - texts.prompt_seconds) / max(len(output.ids) for output in texts.outputs))
 
 

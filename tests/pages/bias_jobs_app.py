@@ -24,5 +24,5 @@ view = current()
 view.load(cache.engine())
 benchmarks(view)
 with error_frame(view.text):
-    made = tokenize_probe(PROBE, lambda texts, alone: view.engine.token_ids(view.model, tuple(texts), alone=alone))
+    made = tokenize_probe(PROBE, lambda texts, alone: view.engine.tokenizer(view.model).ids(tuple(texts), alone=alone))
     st.session_state["found"] = probe_job(view, made)

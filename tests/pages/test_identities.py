@@ -13,11 +13,11 @@ from dashboard.export import csv_bytes, figure_json, html_bytes
 from dashboard.jobs.folder import JobState
 from dashboard.jobs.status import job_status
 from dashboard.probes.spec import OWN, ProbeSpec
-from dashboard.run_key import RunKey
 from dashboard.sampling.columns import ColumnSpec, written
+from tests.made import samples
 from tests.pages.test_sampling import has_texts, waited
 
-ANYWHERE = RunKey("m", "r", "float32", "cpu", "raw", (1,), "5", "2")
+ANYWHERE = samples.run_key(model="m", token_ids=(1,))
 """Written into every table and script, so that they differ in what they show alone."""
 PROMPT = "zebra lamp river zebra lamp"
 SPEC = ProbeSpec(

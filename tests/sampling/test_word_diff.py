@@ -9,6 +9,7 @@ from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, Generated, GenerateRequest, Output, TokenFacts
 from dashboard.sampling.forks import MOST, Fork, fork_request, left_by, read, written
 from dashboard.sampling.word_diff import differing, first_difference
+from tests.made.samples import RUN
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def output(column, row, ids):
 
 def test_a_fork_begins_as_its_text_and_keeps_its_rows_noise():
     request = GenerateRequest(
-        (Column(DecodeSettings(top_k=5), num_return_sequences=4, seed=9), Column(DecodeSettings(), num_beams=2))
+        RUN, (Column(DecodeSettings(top_k=5), num_return_sequences=4, seed=9), Column(DecodeSettings(), num_beams=2))
     )
     made = Generated((output(0, 3, [10, 11, 12]), output(1, 0, [1])), ((), ()), (None, None), (0, 0), 1, 1, "shared")
     first = Fork(0, 3, -1, 2, 99)
@@ -88,7 +89,7 @@ def test_a_fork_begins_as_its_text_and_keeps_its_rows_noise():
 
 
 def test_a_fork_of_a_text_that_is_gone_asks_for_nothing():
-    request = GenerateRequest((Column(DecodeSettings()), Column(DecodeSettings(), num_beams=2)))
+    request = GenerateRequest(RUN, (Column(DecodeSettings()), Column(DecodeSettings(), num_beams=2)))
     made = Generated((output(0, 0, [1]), output(1, 0, [1, 2])), ((), ()), (None, None), (0, 0), 1, 1, "shared")
     assert left_by(Fork(0, 5, -1, 0, 1), made, {}) is None
     assert left_by(Fork(0, 0, 0, 0, 1), made, {}) is None

@@ -3,14 +3,23 @@
 import ast
 import dataclasses
 import sys
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from dashboard.engine.api.attention import METRICS, CombineRequest, HeadRequest, RolloutRequest
+from dashboard.engine.api.attention import (
+    METRICS,
+    CombineRequest,
+    HeadRequest,
+    QueryRowsRequest,
+    RolloutRequest,
+    TilesRequest,
+)
 from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.lens import AttributionRequest, LensRequest
+from dashboard.engine.api.prediction import CandidatesRequest, PositionTableRequest, ProcessedRequest
 from dashboard.frames.attention import metric_frame, query_rows_frame, row_frame, weight_table
 from dashboard.frames.lens import heads_frame, lens_frame, parts_frame, trajectory_frame
 from dashboard.frames.next_token import candidates_frame, position_frame
@@ -20,6 +29,7 @@ from dashboard.tokens import visible
 from tests.made import samples
 from tests.made.plain import metrics as plain_metrics
 from tests.made.plain import rollout as plain_rollout
+from tests.made.samples import RUN
 
 MODEL = "local/tiny"
 PROMPT = "zebra lamp river zebra lamp $x$ <b> 👩‍👩‍👧"
@@ -31,8 +41,8 @@ def tiny(tiny_settings):
     from dashboard.engine.local import LocalEngine
 
     engine = LocalEngine(tiny_settings)
-    prompt = engine.tokenize(MODEL, PROMPT, chat=False)
-    return engine, engine.describe(MODEL), engine.run_key(MODEL, prompt), prompt.tokens
+    prompt = engine.tokenizer(MODEL).read(PROMPT, chat=False)
+    return engine, engine.describe(MODEL), engine.describe(MODEL).run_key(prompt), prompt.tokens
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +71,9 @@ SCRIPTS = {
     "metric": lambda card, key: attention.metric_script(card, key, "induction"),
     "candidates": lambda card, key: prediction.candidates_script(card, key, 3, 5),
     "positions": prediction.position_script,
-    "lens": lambda card, key: prediction.lens_script(card, key, LensRequest((1, 4), half_steps=True, pins=(7,))),
+    "lens": lambda card, key: prediction.lens_script(card, key, LensRequest(RUN, (1, 4), half_steps=True, pins=(7,))),
     "trajectories": lambda card, key: prediction.lens_script(
-        card, key, LensRequest((4,), pins=(7,)), chart="trajectories"
+        card, key, LensRequest(RUN, (4,), pins=(7,)), chart="trajectories"
     ),
     "parts": lambda card, key: prediction.attribution_script(card, key, 4, 7),
     "heads_moved": lambda card, key: prediction.attribution_script(card, key, 4, 7, layer=1),
@@ -149,10 +159,10 @@ def test_candidates_and_positions_are_the_models_own(tiny, plain, run):
 
 def test_the_induction_score_never_counts_the_token_itself(tiny, run):
     engine, card, _, _ = tiny
-    key = engine.run_key(MODEL, engine.tokenize(MODEL, "aaaa lamp lamp", chat=False))
+    key = engine.describe(MODEL).run_key(engine.tokenizer(MODEL).read("aaaa lamp lamp", chat=False))
     assert any(one == other for one, other in pairwise(key.token_ids))
     scores = run(attention.metric_script(card, key, "induction"))["numbers"]
-    np.testing.assert_allclose(scores, metric_frame(engine.tiles(key)), atol=1e-5)
+    np.testing.assert_allclose(scores, metric_frame(engine.answer(TilesRequest(key))), atol=1e-5)
 
 
 def same_tiles(drawn, tiles):
@@ -165,24 +175,21 @@ def same_tiles(drawn, tiles):
 def compare(engine, card, key, tokens, run, *, atol):
     """Every script against the engine's own results."""
     count, layer, head = len(tokens), card.layers // 2, card.heads - 1
-    shown = weight_table(engine.weights(key, HeadRequest(layer, head)), tokens, digits=7)
+    shown = weight_table(engine.answer(HeadRequest(key, layer, head)), tokens, digits=7)
     np.testing.assert_allclose(run(attention.head_script(card, key, layer, head))["numbers"], shown, atol=atol)
     pairs, part = [(0, 0), (layer, head)], {"rows": (1, count), "cols": (0, 3)}
     requests = [
-        (CombineRequest(tuple(pairs), "mean"), attention.combine_script(card, key, pairs, "mean")),
-        (
-            CombineRequest(tuple(pairs), "max", **part),
-            attention.combine_script(card, key, pairs, "max", **part),
-        ),
-        (RolloutRequest(), attention.rollout_script(card, key)),
+        (CombineRequest(RUN, tuple(pairs), "mean"), attention.combine_script(card, key, pairs, "mean")),
+        (CombineRequest(RUN, tuple(pairs), "max", **part), attention.combine_script(card, key, pairs, "max", **part)),
+        (RolloutRequest(RUN), attention.rollout_script(card, key)),
     ]
     for request, source in requests:
-        np.testing.assert_allclose(run(source)["numbers"], engine.weights(key, request).weights, atol=atol)
-    tiles = engine.tiles(key)
+        np.testing.assert_allclose(run(source)["numbers"], engine.answer(replace(request, run=key)).weights, atol=atol)
+    tiles = engine.answer(TilesRequest(key))
     same_tiles(run(attention.mosaic_script(card, key))["numbers"], tiles.tiles)
     scores = run(attention.metric_script(card, key))["numbers"]
     np.testing.assert_allclose(scores, metric_frame(tiles), atol=10 * atol)
-    rows = engine.query_rows(key, count - 1)
+    rows = engine.answer(QueryRowsRequest(key, count - 1))
     most = run(attention.query_rows_script(card, key, count - 1))["numbers"]
     np.testing.assert_allclose(most["weight"], query_rows_frame(rows, tokens)["weight"], atol=atol)
     row = run(attention.head_script(card, key, layer, head, rows=(count - 1, count)))["numbers"]
@@ -191,7 +198,7 @@ def compare(engine, card, key, tokens, run, *, atol):
     same_candidates(engine, card, key, run, DecodeSettings(temperature=0.6, top_k=40, top_p=0.8, min_p=0.01))
     same_candidates(engine, card, key, run, DecodeSettings(do_sample=False, repetition_penalty=1.3))
     same_lens(engine, card, key, tokens, run)
-    table = position_frame(engine.position_table(key), tokens)
+    table = position_frame(engine.answer(PositionTableRequest(key)), tokens)
     again = run(prediction.position_script(card, key))["numbers"]
     assert list(again.columns) == list(table.columns)
     assert again["predicted_id"].tolist() == table["predicted_id"].tolist()
@@ -199,16 +206,16 @@ def compare(engine, card, key, tokens, run, *, atol):
 
 
 def same_lens(engine, card, key, tokens, run):
-    request = LensRequest((0, 3, len(tokens) - 1), half_steps=True, pins=(7,))
-    found = engine.lens(key, request)
+    request = LensRequest(key, (0, 3, len(tokens) - 1), half_steps=True, pins=(7,))
+    found = engine.answer(request)
     ids = np.unique(found.top_ids).tolist()
-    names = dict(zip(ids, engine.token(card.model, tuple(ids)), strict=True))
-    shown = lens_frame(found, tokens, names, engine.token(card.model, (7,))[0])
+    names = dict(zip(ids, engine.tokenizer(card.model).tokens(tuple(ids)), strict=True))
+    shown = lens_frame(found, tokens, names, engine.tokenizer(card.model).tokens((7,))[0])
     same_table(run(prediction.lens_script(card, key, request))["numbers"], shown.drop(columns="settled"))
-    one = LensRequest((3,), pins=(7, 11))
-    lines = trajectory_frame(engine.lens(key, one), engine.token(card.model, one.pins))
+    one = LensRequest(key, (3,), pins=(7, 11))
+    lines = trajectory_frame(engine.answer(one), engine.tokenizer(card.model).tokens(one.pins))
     same_table(run(prediction.lens_script(card, key, one, chart="trajectories"))["numbers"], lines)
-    moved = engine.attribution(key, AttributionRequest(3, 7))
+    moved = engine.answer(AttributionRequest(key, 3, 7))
     same_table(run(prediction.attribution_script(card, key, 3, 7))["numbers"], parts_frame(moved))
     heads = run(prediction.attribution_script(card, key, 3, 7, layer=1))["numbers"]
     same_table(heads, heads_frame(moved, 1))
@@ -226,8 +233,8 @@ def same_table(again, shown):
 
 def same_candidates(engine, card, key, run, settings):
     pos, pins = len(key.token_ids) - 1, (7, 300)
-    found = engine.next_token(key, pos, 5, pins)
-    shown = candidates_frame(found, engine.processed(key, pos, tuple(found.ids.tolist()), settings))
+    found = engine.answer(CandidatesRequest(key, pos, 5, pins))
+    shown = candidates_frame(found, engine.answer(ProcessedRequest(key, pos, tuple(found.ids.tolist()), settings)))
     again = run(prediction.candidates_script(card, key, pos, 5, pins=pins, settings=settings))["numbers"]
     assert list(again.columns) == list(shown.columns)
     for name in ("rank", "id", "cut_by"):
@@ -242,8 +249,8 @@ def test_scripts_give_what_the_dashboard_shows(tiny, run):
 
 def test_a_pooled_mosaic_is_the_same_too(tiny, run):
     engine, card, _, _ = tiny
-    key = engine.run_key(MODEL, engine.tokenize(MODEL, "zebra lamp river " * 40, chat=False))
-    tiles = engine.tiles(key)
+    key = engine.describe(MODEL).run_key(engine.tokenizer(MODEL).read("zebra lamp river " * 40, chat=False))
+    tiles = engine.answer(TilesRequest(key))
     assert tiles.block > 1
     same_tiles(run(attention.mosaic_script(card, key))["numbers"], tiles.tiles)
 
@@ -251,21 +258,23 @@ def test_a_pooled_mosaic_is_the_same_too(tiny, run):
 @pytest.mark.parametrize("prompt", ["a", "zebra lamp"])
 def test_short_prompts_without_repeats_run_too(tiny, run, prompt):
     engine, card, _, _ = tiny
-    key = engine.run_key(MODEL, engine.tokenize(MODEL, prompt, chat=False))
+    key = engine.describe(MODEL).run_key(engine.tokenizer(MODEL).read(prompt, chat=False))
     scores = run(attention.metric_script(card, key, "entropy_nats"))["numbers"]
-    np.testing.assert_allclose(scores, metric_frame(engine.tiles(key)), atol=1e-5)
+    np.testing.assert_allclose(scores, metric_frame(engine.answer(TilesRequest(key))), atol=1e-5)
     assert run(attention.mosaic_script(card, key))["numbers"].shape[-1] == len(key.token_ids)
 
 
 @pytest.mark.model
 def test_scripts_of_the_bundled_model_give_what_the_dashboard_shows(bundled_engine, run):
-    prompt = bundled_engine.tokenize(BUNDLED, "When Mary and John went to the store, John gave a drink to", chat=False)
-    card, key = bundled_engine.describe(BUNDLED), bundled_engine.run_key(BUNDLED, prompt)
+    prompt = bundled_engine.tokenizer(BUNDLED).read(
+        "When Mary and John went to the store, John gave a drink to", chat=False
+    )
+    card, key = bundled_engine.describe(BUNDLED), bundled_engine.describe(BUNDLED).run_key(prompt)
     head = run(attention.head_script(card, key, 17, 5))["numbers"]
-    shown = bundled_engine.weights(key, HeadRequest(17, 5)).weights
+    shown = bundled_engine.answer(HeadRequest(key, 17, 5)).weights
     np.testing.assert_allclose(head, shown, atol=1e-5)
     found = run(prediction.candidates_script(card, key, len(prompt.tokens) - 1, 10))["numbers"]
-    top = bundled_engine.next_token(key, len(prompt.tokens) - 1, 10)
+    top = bundled_engine.answer(CandidatesRequest(key, len(prompt.tokens) - 1, 10))
     assert found["id"].tolist() == top.ids.tolist()
     assert found["token"].tolist() == [visible(token) for token in top.tokens]
     np.testing.assert_allclose(found["prob"], top.probs, atol=1e-5)

@@ -13,6 +13,7 @@ import numpy as np
 
 from dashboard.engine.api.arrays import Floats, Ints, read_only
 from dashboard.engine.api.decoding import PURE, DecodeSettings
+from dashboard.engine.api.request import RunQuestion
 from dashboard.errors import TextsUnfinished
 
 ALTERNATIVES = 10
@@ -43,26 +44,18 @@ class Column:
 
 
 @dataclass(frozen=True)
-class GenerateRequest:
-    """Texts to make from one prompt: the rows of all columns without beams advance together."""
+class GenerateRequest(RunQuestion["Generated"]):
+    """Texts to make from one prompt: the rows of all columns without beams advance together.
+
+    Cancelled, or without the device for too long, after the first token, the answer is what came. Raises
+    GenerationTooLong, GenerationTooLarge, NothingLeft.
+    """
 
     columns: tuple[Column, ...]
     forced: tuple[int, ...] = ()
     """Tokens that every text begins with: given, not drawn, but told like the others. Not with beams."""
     first_row: int = 0
     """Number of the first row: its noise is that of this row."""
-
-
-@dataclass(frozen=True)
-class GenerationCost:
-    """What texts would cost, before they are made."""
-
-    tokens: int
-    """At most, over all rows."""
-    seconds: float
-    """From the last passes and steps; NaN before the first."""
-    nbytes: int
-    """Memory of keys, values, logits and what a draw works in meanwhile [bytes]."""
 
 
 IntArray = TypeVar("IntArray")
@@ -197,8 +190,11 @@ def assembled(steps: Iterable[Step], request: GenerateRequest, *, unfinished: st
 
 # -- settings compared without drawing -----------------------------------------------------------------------------
 @dataclass(frozen=True)
-class CompareRequest:
-    """Decode settings to be compared exactly at the positions of a run."""
+class CompareRequest(RunQuestion["SettingsComparison"]):
+    """Decode settings to be compared exactly at the positions of a run. Raises NothingLeft.
+
+    Each position is the end of a prompt that the model's rules count from.
+    """
 
     settings: tuple[DecodeSettings, ...]
     positions: tuple[int, int]
@@ -225,8 +221,11 @@ class SettingsComparison:
 
 # -- what the model would say, without drawing ---------------------------------------------------------------------
 @dataclass(frozen=True)
-class TreeRequest:
-    """Exact continuations of a prompt, likeliest first, until finished ones hold `mass` or there are `nodes`."""
+class TreeRequest(RunQuestion["ProbabilityTree"]):
+    """Exact continuations of a prompt, likeliest first, until finished ones hold `mass` or there are `nodes`.
+
+    Raises GenerationTooLong, NothingLeft.
+    """
 
     settings: DecodeSettings = PURE
     """Probabilities are q of these; the default leaves p."""

@@ -13,7 +13,6 @@ from dashboard.engine.api.attention import (
     AttentionRequest,
     CombineRequest,
     HeadRequest,
-    KeyColumn,
     QueryRows,
     RolloutRequest,
     WeightMap,
@@ -206,15 +205,3 @@ def query_rows(layers: Layers, reasons: Reasons, query: int, heads: int) -> Quer
             if layer is not None:
                 rows[i, : layer.heads] = layer.weights(None, (query, query + 1))[:, 0, : query + 1].cpu().numpy()
     return QueryRows(query, read_only(rows))
-
-
-def key_column(layers: Layers, reasons: Reasons, layer: int, head: int, key: int) -> KeyColumn:
-    """The weights of one key in one head, by query."""
-    source = _layer_with_head(layers, layer, head, reasons)
-    _require_index(key, source.tokens, "key")
-    column = np.full(source.tokens, np.nan, np.float32)
-    with torch.inference_mode():
-        for start in range(key, source.tokens, ROWS):
-            stop = min(start + ROWS, source.tokens)
-            column[start:stop] = source.weights([head], (start, stop))[0, :, key].cpu().numpy()
-    return KeyColumn(layer, head, key, read_only(column))

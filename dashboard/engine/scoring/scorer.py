@@ -12,7 +12,8 @@ import torch
 
 from dashboard.engine.api.arrays import Floats, read_only
 from dashboard.engine.api.model import CallControl
-from dashboard.engine.api.scoring import ScoreCost, ScoreRequest, Scores, SentenceRequest, SentenceScores
+from dashboard.engine.api.request import Cost
+from dashboard.engine.api.scoring import ScoreRequest, Scores, SentenceRequest, SentenceScores
 from dashboard.engine.capture.capture import Capturer, controlled_by
 from dashboard.engine.device.pace import Pace
 from dashboard.engine.generation.text_generator import DeviceTurn, TextGenerator
@@ -82,7 +83,7 @@ class Scorer:
         return word_ends(self._reader.token(i) for i in range(count))
 
     # -- what it costs --------------------------------------------------------------------------------------------
-    def cost(self, request: Request, context: int, limit: int, passes: Pace) -> ScoreCost:
+    def cost(self, request: Request, context: int, limit: int, passes: Pace) -> Cost:
         """What `score` or `score_sentences` would cost.
 
         Args:
@@ -111,7 +112,7 @@ class Scorer:
         if tokens > limit:
             raise ScoresTooLarge(tokens=tokens, limit=limit)
         seconds = self.pace.seconds(tokens)
-        return ScoreCost(tokens, tokens / BLOCK * passes.seconds(BLOCK) if np.isnan(seconds) else seconds)
+        return Cost(tokens, tokens / BLOCK * passes.seconds(BLOCK) if np.isnan(seconds) else seconds)
 
     def _plan(self, request: Request) -> _Plan:
         """The request as a plan; texts that cross a length at which the family changes share no nodes.

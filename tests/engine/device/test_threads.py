@@ -91,11 +91,11 @@ def test_every_step_of_a_text_and_every_small_look_has_the_same_threads_however_
         key = key_of(engine)
         with engine._leased(MODEL) as ready:
             ready.generator.model.register_forward_pre_hook(lambda *_: seen.append(torch.get_num_threads()))
-        made = engine.generate(
-            key, GenerateRequest((Column(DecodeSettings(), num_return_sequences=3, max_new_tokens=9),))
+        made = engine.answer(
+            GenerateRequest(key, (Column(DecodeSettings(), num_return_sequences=3, max_new_tokens=9),))
         )
         texts.append([output.ids.tolist() for output in made.outputs])
-        engine.lens(key, LensRequest(positions=(3,)))
+        engine.answer(LensRequest(key, positions=(3,)))
         assert torch.get_num_threads() == 2
     assert set(seen) == {2}
     assert texts[0] == texts[1]

@@ -22,6 +22,7 @@ from dashboard.engine.generation.text_generator import DeviceTurn, TextGenerator
 from dashboard.engine.scoring.scorer import Scorer
 from tests.engine.capture.test_limits import LONGROPE, WINDOWED, longrope, text_ids, windowed
 from tests.made.families import build
+from tests.made.samples import RUN
 
 AT = 24
 """The limit of the models here: texts cross it. Small enough to cross, larger than the copy's."""
@@ -103,7 +104,7 @@ def test_rows_have_the_logits_of_a_whole_pass_at_every_step(kind, tokens):
 def test_a_greedy_text_is_that_of_whole_passes_and_its_ln_p_those_of_one(kind, tokens, turn):
     _, plain, generator, _ = kind
     ids = text_ids(tokens)
-    request = GenerateRequest((Column(DecodeSettings(do_sample=False), max_new_tokens=10),))
+    request = GenerateRequest(RUN, (Column(DecodeSettings(do_sample=False), max_new_tokens=10),))
     output = generate(generator, ids, request, turn, lambda _: None)[0].outputs[0]
     expected = list(ids)
     for _ in range(10):
@@ -122,7 +123,7 @@ def test_scores_are_those_of_one_pass_over_each_text(kind, boundary, turn):
     ids = text_ids(AT + 9)
     prompts = ids[:4], ids[: AT - 3], ids[: AT - 2], ids
     completions = (40,), (40, 41), (40, 41, 42, 43, 44, 45), (50, 51, 52)
-    scores = scorer.score(ScoreRequest(prompts, completions, boundary), turn)
+    scores = scorer.score(ScoreRequest(RUN.version, prompts, completions, boundary), turn)
     for i, prompt in enumerate(prompts):
         for j, completion in enumerate(completions):
             own = log_p(plain, [*prompt, *completion], len(completion))
@@ -137,7 +138,7 @@ def test_sentences_are_scored_as_one_pass_over_each(kind, turn):
     _, plain, _, scorer = kind
     ids = text_ids(AT + 9)
     sentences, given = (ids[:8], ids[:AT], ids[: AT + 1], ids, ids), (1, 1, 5, 5, AT + 2)
-    scores = scorer.score_sentences(SentenceRequest(sentences, given), turn)
+    scores = scorer.score_sentences(SentenceRequest(RUN.version, sentences, given), turn)
     for sentence, before, row in zip(sentences, given, scores.token_log_p, strict=True):
         np.testing.assert_allclose(row, log_p(plain, sentence, len(sentence) - before), rtol=0, atol=1e-3)
 
@@ -187,7 +188,7 @@ def test_a_switch_is_known_whatever_way_was_found(kind_of_way, copied, turn):
     scorer.tree_up_to = 0
     ids = text_ids(AT - 4)
     completions = (5, 9), (5, 9, 33, 21, 8, 91, 44)
-    scores = scorer.score(ScoreRequest((ids,), completions), turn)
+    scores = scorer.score(ScoreRequest(RUN.version, (ids,), completions), turn)
     for j, completion in enumerate(completions):
         own = log_p(plain, [*ids, *completion], len(completion))
         np.testing.assert_allclose(scores.token_log_p[0, j, : len(own)], own, rtol=0, atol=1e-3)
@@ -211,7 +212,7 @@ def test_beams_across_a_switch_are_those_without_a_cache(turn):
     plain, generator, _ = ready(lambda: longrope(AT))
     ids = text_ids(AT - 4)
     column = Column(DecodeSettings(do_sample=False), num_return_sequences=2, num_beams=3, max_new_tokens=10)
-    outputs = generate(generator, ids, GenerateRequest((column,)), turn, lambda _: None)[0].outputs
+    outputs = generate(generator, ids, GenerateRequest(RUN, (column,)), turn, lambda _: None)[0].outputs
     options = {"num_beams": 3, "num_return_sequences": 2, "do_sample": False, "max_new_tokens": 10, "use_cache": False}
     own = plain.generate(torch.tensor([ids]), pad_token_id=0, eos_token_id=None, **options)[:, len(ids) :]
     assert [output.ids.tolist() for output in outputs] == own.tolist()

@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from dashboard.engine import ready
-from dashboard.engine.api.attention import CombineRequest, HeadRequest, RolloutRequest
+from dashboard.engine.api.attention import CombineRequest, HeadRequest, QueryRowsRequest, RolloutRequest, TilesRequest
 from dashboard.engine.api.lens import LensRequest
+from dashboard.engine.api.model import RunRequest
+from dashboard.engine.api.prediction import CandidatesRequest, PositionTableRequest
 from dashboard.engine.device.memory import first_line, is_memory
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.models import model_checks, model_folder, registry
@@ -166,25 +168,25 @@ def test_the_first_line_of_an_error_says_something(text, line):
 
 # -- computing ----------------------------------------------------------------------------------------------------
 CALLS = {
-    "run": lambda engine, key: engine.run(key),
-    "one head": lambda engine, key: engine.weights(key, HeadRequest(1, 1)).weights,
-    "several heads": lambda engine, key: engine.weights(key, CombineRequest(((0, 0), (2, 3)), "mean")).weights,
-    "rollout": lambda engine, key: engine.weights(key, RolloutRequest()).weights,
-    "a query's rows": lambda engine, key: engine.query_rows(key, 2).weights,
-    "tiles": lambda engine, key: engine.tiles(key),
-    "next token": lambda engine, key: engine.next_token(key, 1, 5).probs,
-    "positions": lambda engine, key: engine.position_table(key),
-    "lens": lambda engine, key: engine.lens(key, LensRequest((0, 1))),
+    "run": lambda engine, key: engine.answer(RunRequest(key)),
+    "one head": lambda engine, key: engine.answer(HeadRequest(key, 1, 1)).weights,
+    "several heads": lambda engine, key: engine.answer(CombineRequest(key, ((0, 0), (2, 3)), "mean")).weights,
+    "rollout": lambda engine, key: engine.answer(RolloutRequest(key)).weights,
+    "a query's rows": lambda engine, key: engine.answer(QueryRowsRequest(key, 2)).weights,
+    "tiles": lambda engine, key: engine.answer(TilesRequest(key)),
+    "next token": lambda engine, key: engine.answer(CandidatesRequest(key, 1, 5)).probs,
+    "positions": lambda engine, key: engine.answer(PositionTableRequest(key)),
+    "lens": lambda engine, key: engine.answer(LensRequest(key, (0, 1))),
 }
 
 
 @pytest.mark.parametrize("what", CALLS)
 def test_a_failed_allocation_in_any_computation_is_advice_and_the_engine_stays_whole(tiny_settings, monkeypatch, what):
     engine = LocalEngine(tiny_settings)
-    key = engine.run_key(MODEL, engine.tokenize(MODEL, "zebra lamp", chat=False))
+    key = engine.describe(MODEL).run_key(engine.tokenizer(MODEL).read("zebra lamp", chat=False))
     before = engine.health()["forward_passes"]
     if what != "run":
-        engine.run(key)
+        engine.answer(RunRequest(key))
 
     def fail(*_args, **_kwargs):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 34359738368 bytes.")

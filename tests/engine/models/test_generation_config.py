@@ -31,6 +31,7 @@ from dashboard.engine.models.generation_config import (
 from dashboard.engine.prediction.decoding import process, processors
 from dashboard.errors import NothingLeft
 from tests.engine.generation.test_batch import as_transformers_draws, generator, turn  # noqa: F401 - fixtures
+from tests.made.samples import RUN
 
 IDS = [7, 20, 7, 33, 50]
 ALONE = [7]
@@ -125,7 +126,7 @@ def ruled(generator, greedy):  # noqa: F811
 def ours(generator, ids, column, turn):  # noqa: F811
     torch.manual_seed(5)
     pick = as_transformers_draws(generator.model)
-    return generate(generator, ids, GenerateRequest((column,)), turn, lambda _: None, override=pick)[0]
+    return generate(generator, ids, GenerateRequest(RUN, (column,)), turn, lambda _: None, pick=pick)[0]
 
 
 def theirs(generator, ids, column):  # noqa: F811
@@ -214,8 +215,10 @@ def test_comparison_and_tree_obey_the_rules_that_the_bars_obey(ruled, greedy, tu
     with torch.inference_mode():
         logits = own.model(torch.tensor([IDS])).logits[0].float()
         # a sum of rounded numbers may come to 1 before the last of them
-        tree = probability_tree(own, IDS, TreeRequest(settings, 1, 1.1, 500), turn)
-    found = compare(lambda pos: logits[pos], IDS, CompareRequest((settings, PURE), (0, len(IDS))), CallControl(), own)
+        tree = probability_tree(own, IDS, TreeRequest(RUN, settings, 1, 1.1, 500), turn)
+    found = compare(
+        lambda pos: logits[pos], IDS, CompareRequest(RUN, (settings, PURE), (0, len(IDS))), CallControl(), own
+    )
     for pos in range(len(IDS)):
         before = IDS[: pos + 1]
         bars = process(logits[pos], before, settings, range(logits.shape[-1]), own.origin(torch.tensor(before)))
@@ -229,7 +232,7 @@ def test_comparison_and_tree_obey_the_rules_that_the_bars_obey(ruled, greedy, tu
 
 def test_a_tree_forces_the_end_where_its_column_would(ruled, turn):  # noqa: F811
     own = ruled({"forced_eos_token_id": 5})
-    request = TreeRequest(DecodeSettings(top_k=2), depth=3, mass=1.0, nodes=100, limit=2)
+    request = TreeRequest(RUN, DecodeSettings(top_k=2), depth=3, mass=1.0, nodes=100, limit=2)
     for limit, forced in ((2, {5}), (0, None)):
         tree = probability_tree(own, IDS, replace(request, limit=limit), turn)
         second = set(tree.ids[tree.depths == 2].tolist())
@@ -399,7 +402,7 @@ def test_rules_that_cut_every_token_are_an_error_with_their_names(ruled, generat
         with pytest.raises(NothingLeft):
             process(torch.zeros(vocab), IDS, column.settings, (), own.origin(torch.tensor(IDS)))
     with pytest.raises(NothingLeft):
-        probability_tree(own, IDS, TreeRequest(SAMPLED), turn)
+        probability_tree(own, IDS, TreeRequest(RUN, SAMPLED), turn)
 
 
 def test_rules_that_break_transformers_together_are_an_error_with_their_names(ruled, turn):  # noqa: F811

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from dashboard import errors
+from dashboard.engine.api.prediction import CandidatesRequest
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.models import bundled, registry
 from dashboard.i18n import LANGUAGES, Catalogue
@@ -32,8 +33,8 @@ def settings_for(*folders, **values):
 def probabilities(folder, **values):
     """(5,) of the likeliest next tokens, through a fresh engine."""
     engine, name = LocalEngine(settings_for(folder, **values)), f"local/{folder.name}"
-    key = engine.run_key(name, engine.tokenize(name, PROMPT, chat=False))
-    return engine.next_token(key, len(key.token_ids) - 1, 5).probs.tolist()
+    key = engine.describe(name).run_key(engine.tokenizer(name).read(PROMPT, chat=False))
+    return engine.answer(CandidatesRequest(key, len(key.token_ids) - 1, 5)).probs.tolist()
 
 
 @pytest.fixture(scope="module")

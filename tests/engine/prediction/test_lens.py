@@ -21,6 +21,7 @@ from dashboard.engine.prediction import attribution as attributions
 from dashboard.engine.prediction import lens as lenses
 from dashboard.errors import Cancelled
 from tests.made.families import FAMILIES, build
+from tests.made.samples import RUN
 
 IDS = tuple(3 + (i * 37) % 290 for i in range(20))
 PARALLEL = {"gpt_neox", "phi", "cohere", "cohere-scaled", "cohere2", "falcon-alibi", "falcon-rope", "gptj", "codegen"}
@@ -61,7 +62,7 @@ class Opened:
             return lenses.lens(request, rows, self.stream.final_modules, own, CallControl()), rows
 
     def attribution(self, **request):
-        request = AttributionRequest(**request)
+        request = AttributionRequest(RUN, **request)
         return attributions.attribution(request, self.stream, self.residual, self.values, self.capturer.heads)
 
 
@@ -72,7 +73,7 @@ def opened(name):
 @pytest.mark.parametrize("family", ALL)
 def test_every_row_of_the_lens_is_what_the_model_would_say_if_it_ended_there(family):
     one = opened(family)
-    found, rows = one.lens(LensRequest(tuple(range(len(IDS)))))
+    found, rows = one.lens(LensRequest(RUN, tuple(range(len(IDS)))))
     assert found.error < 1e-4 * one.scale
     shorter_model = ALL[family]()
     blocks = decoder_blocks(shorter_model)
@@ -120,7 +121,7 @@ def test_a_scaled_residual_is_found():
 @pytest.mark.parametrize(("family", "norm"), [("llama", "post_attention_layernorm"), ("gpt2", "ln_2")])
 def test_a_half_step_is_what_the_mlps_norm_is_given(family, norm):
     one = opened(family)
-    _, rows = one.lens(LensRequest((3, 19), half_steps=True))
+    _, rows = one.lens(LensRequest(RUN, (3, 19), half_steps=True))
     given = []
     for block in decoder_blocks(one.model):
         getattr(block, norm).register_forward_pre_hook(lambda _m, args: given.append(args[0][0]))
@@ -159,7 +160,7 @@ class Given:
 
 def by_hand(rows, **request):
     rows = [torch.tensor(row).log() for row in rows]
-    asked = LensRequest(tuple(range(len(rows[0]))), **request)
+    asked = LensRequest(RUN, tuple(range(len(rows[0]))), **request)
     return lenses.lens(asked, rows, FinalModules((), Given()), rows[-1][-1], CallControl())
 
 
@@ -207,7 +208,7 @@ def test_the_lens_stops_when_cancelled():
     control = CallControl()
     control.cancel.set()
     with pytest.raises(Cancelled):
-        lenses.lens(LensRequest((0,)), [torch.zeros(1, 4)], FinalModules((), Given()), torch.zeros(4), control)
+        lenses.lens(LensRequest(RUN, (0,)), [torch.zeros(1, 4)], FinalModules((), Given()), torch.zeros(4), control)
 
 
 def test_the_heads_values_keep_no_kernel_inputs_and_no_stream(monkeypatch):
