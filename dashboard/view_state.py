@@ -12,9 +12,9 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from dashboard.engine.api.attention import METRICS
 from dashboard.i18n import LANGUAGES
 from dashboard.parsing.unreadable import Unreadable
+from dashboard.stats.statistic import CANDIDATES, HEADS, LENS, SETTINGS, TRAJECTORIES
 
 PLAIN_PROMPT = 300
 """Up to so many characters a prompt stands in the link as it is; above it goes compressed."""
@@ -38,7 +38,7 @@ class Field:
 
 
 VIEWS = ("head", "mean", "max", "rollout")
-ORDERS = ("layer", *METRICS)
+ORDERS = ("layer", *HEADS)
 
 FIELDS: dict[str, Field] = {
     "lang": Field("choice", tuple(LANGUAGES)),
@@ -49,7 +49,7 @@ FIELDS: dict[str, Field] = {
     "made": Field("text"),
     "scale": Field("choice", ("indigo", "cividis"), "indigo"),
     "attention_order": Field("choice", ORDERS, "layer"),
-    "attention_metric": Field("choice", METRICS, "induction"),
+    "attention_metric": Field("choice", tuple(HEADS), "induction"),
     "attention_view": Field("choice", VIEWS, "head"),
     "attention_layer": Field("integer"),
     "attention_head": Field("integer"),
@@ -64,7 +64,7 @@ FIELDS: dict[str, Field] = {
     "next_token_pos": Field("integer"),
     "next_token_k": Field("integer"),
     "next_token_colour": Field("choice", ("surprisal", "prob", "rank", "entropy", "none"), "surprisal"),
-    "next_token_value": Field("choice", ("prob", "logit"), "prob"),
+    "next_token_value": Field("choice", tuple(CANDIDATES), "prob"),
     "next_token_log": Field("switch"),
     "next_token_pins": Field("ranges"),
     "next_token_greedy": Field("switch"),
@@ -76,11 +76,11 @@ FIELDS: dict[str, Field] = {
     "next_token_typical_p": Field("number"),
     "next_token_repetition_penalty": Field("number"),
     "next_token_follow": Field("text"),
-    "next_token_through": Field("choice", ("prob", "rank"), "prob"),
+    "next_token_through": Field("choice", tuple(TRAJECTORIES), "prob"),
     "next_token_span": Field("choice", ("window", "stride", "all", "position"), "window"),
     "next_token_window": Field("integer"),
     "next_token_stride": Field("integer"),
-    "next_token_lens": Field("choice", ("prob", "entropy", "kl", "followed_prob", "followed_rank"), "prob"),
+    "next_token_lens": Field("choice", tuple(LENS), "prob"),
     "next_token_half": Field("switch"),
     "next_token_layer": Field("integer"),
     "sampling_columns": Field("text"),
@@ -89,7 +89,7 @@ FIELDS: dict[str, Field] = {
     "sampling_colour": Field("choice", ("prob", "q", "rank", "surprisal", "none"), "prob"),
     "sampling_baseline": Field("choice", ("none", "0", "1", "2", "3"), "none"),
     "sampling_beams_of": Field("choice", ("0", "1", "2", "3"), "0"),
-    "sampling_value": Field("choice", ("kept_mass", "kept", "entropy_nats", "total_variation", "js_nats"), "kept_mass"),
+    "sampling_value": Field("choice", tuple(SETTINGS), "kept_mass"),
     "sampling_positions": Field("integer"),
     "sampling_map": Field("switch"),
     "sampling_reference": Field("text"),

@@ -52,6 +52,6 @@ else:
     with error_frame(text):
         layers.lens_map(view, pos, followed, half=half)
     with error_frame(text):
-        layers.moved(view, pos, followed)
+        layers.attribution(view, pos, followed)
 if table is not None:
     panels.positions(view, table)

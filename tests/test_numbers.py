@@ -104,8 +104,8 @@ def tables():
         (next_token, "position_frame"): next_token.position_frame(samples.position_table(9), samples.tokens(9)),
         (lens, "lens_frame"): samples.lens_frame(pins=1),
         (lens, "trajectory_frame"): lens.trajectory_frame(pinned, [samples.token("a")]),
-        (lens, "parts_frame"): lens.parts_frame(samples.attribution()),
-        (lens, "heads_frame"): lens.heads_frame(samples.attribution(), 1),
+        (lens, "attribution_frame"): lens.attribution_frame(samples.attribution()),
+        (lens, "head_attribution_frame"): lens.head_attribution_frame(samples.attribution(), 1),
         (sampling, "sequence_frame"): sampling.sequence_frame(generated, made.NAMES, strings),
         (sampling, "token_frame"): sampling.token_frame(generated, made.NAMES, made.TOKENS),
         (sampling, "comparison_frame"): sampling.comparison_frame(*comparison),
@@ -120,7 +120,9 @@ def tables():
         (bias, "delta_frame"): bias.delta_frame(scores, 0, 1),
         (bias, "completion_frame"): bias.completion_frame(scores, 0, 1),
         (bias, "forest_frame"): bias.forest_frame(scores, 0, 1, by="template"),
-        (bias, "intersection_frame"): bias.intersection_frame(scores, bw=0, ww=1, bm=2, wm=3),
+        (bias, "intersection_frame"): bias.intersection_frame(
+            scores, first_first=0, second_first=1, first_second=2, second_second=3
+        ),
         (bias, "map_frame"): bias.map_frame(scores),
         (bias_groups, "group_frame"): bias_groups.group_frame(scores),
         (bias_groups, "distance_frame"): bias_groups.distance_frame(scores),

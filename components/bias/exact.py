@@ -13,9 +13,10 @@ import streamlit as st
 
 from components.bias.pairs import Pair, is_transposed, pair_picker, probe_scores, transposed
 from components.bias.probe_builder import scored
+from components.charts.axes import signed
 from components.charts.bias.exact import bias_map_figure, dumbbell_figure
 from components.charts.bias.groups import distances_figure, lorenz_figure
-from components.charts.bias.marks import TITLE_LENGTH, name_label, signed
+from components.charts.bias.labels import TITLE_LENGTH, name_label
 from components.charts.bias.spread import forest_figure, strip_figure
 from components.charts.bias.world import against_world_figure
 from components.charts.series import readable
@@ -213,7 +214,12 @@ def _intersection(of: ProbeResult) -> None:
     start = probe.partner(probe.partner(0, probe.slots[one], words[one][1]), probe.slots[other], words[other][1])
     flip_one = lambda group: probe.partner(group, probe.slots[one], words[one][0])  # noqa: E731
     flip_other = lambda group: probe.partner(group, probe.slots[other], words[other][0])  # noqa: E731
-    places = {"bw": start, "ww": flip_one(start), "bm": flip_other(start), "wm": flip_one(flip_other(start))}
+    places = {
+        "first_first": start,
+        "second_first": flip_one(start),
+        "first_second": flip_other(start),
+        "second_second": flip_one(flip_other(start)),
+    }
     frame = intersection_frame(of.scores, **places, by="completion")
     names = {name: name_label(of.scores.groups[group], TITLE_LENGTH) for name, group in places.items()}
     title = text("bias.intersection_axis", **names)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from components.bias.pairs import groups_picker, is_transposed
 from components.bias.sampled import prompt_run, template_picker
+from components.charts.axes import signed
 from components.charts.bias.gap import gap_figure, head_gap_figure
-from components.charts.bias.marks import signed
 from components.shell.messages import advice, quiet, section
 from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import place_picker

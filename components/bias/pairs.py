@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from components.shell import link
 from components.shell.pickers import place_picker
 from components.shell.view import View
-from dashboard.frames.bias import ProbeScores
+from dashboard.frames.probe_scores import ProbeScores
 from dashboard.probes.lexicon import occupations
 from dashboard.probes.templates import Probe
 from dashboard.probes.tokenized_probe import TokenizedProbe

@@ -1,4 +1,4 @@
-"""Axes of tokens, and bars: numeric positions with literal token labels, so that equal tokens never merge."""
+"""Axes and their words: numeric positions with literal token labels, so that equal tokens never merge."""
 
 from __future__ import annotations
 
@@ -19,12 +19,6 @@ HOVER_LENGTH = 60
 """Characters of a token in a hover text: some are 100 blanks."""
 LINE_LENGTH = 46
 """Characters of a line that a narrow screen has room for."""
-ROW_HEIGHT = 22
-"""Height of a bar with its label [px]."""
-NOTE_WIDTH = 6.5
-"""Room for one character of what stands behind a bar [px]."""
-LEAST_PLOT = 120
-"""Width of the bars' own part of a chart on the narrowest screen [px]."""
 SMALL_HEIGHT = 84
 """Height of one of several small charts [px]."""
 SMALL_GAP = 32
@@ -36,6 +30,23 @@ def probability(text: Catalogue, value: float) -> str:
     if value >= 1e-3 or value == 0:
         return text.number(value, 4)
     return text.number(value, 1, "e")
+
+
+def signed(text: Catalogue, value: float, digits: int = 2) -> str:
+    """A number with its sign, none where it rounds to 0; a dash where there is no number."""
+    if np.isnan(value):
+        return "–"
+    if np.isinf(value):
+        return "+∞" if value > 0 else "−∞"
+    number = text.number(abs(value), digits)
+    if not number.strip("0.,"):
+        return number
+    return f"−{number}" if value < 0 else f"+{number}"
+
+
+def with_minus(number: str) -> str:
+    """The typographic minus in place of the hyphen."""
+    return number.replace("-", "−")
 
 
 def separators(text: Catalogue) -> str:
@@ -60,8 +71,8 @@ def full_label(token: str, pos: int) -> str:
 
 def tick_label(token: str, pos: int | None = None, length: int = TICK_LENGTH) -> str:
     """A visible token for an axis; with its position in front where that is given."""
-    shown = plotly_label(shortened(token, length))
-    return shown if pos is None else f"{pos} {shown}"
+    label = plotly_label(shortened(token, length))
+    return label if pos is None else f"{pos} {label}"
 
 
 def wrapped(line: str, length: int = LINE_LENGTH) -> str:
@@ -72,10 +83,10 @@ def wrapped(line: str, length: int = LINE_LENGTH) -> str:
 def thinned(count: int, most: int, keep: int | None = None) -> list[int]:
     """At most about `most` of ``range(count)``, evenly apart; `keep` is always there and pushes its neighbours out."""
     step = -(-count // most)
-    chosen = list(range(0, count, step))
-    if keep is None or keep in chosen or not 0 <= keep < count:
-        return chosen
-    return sorted([i for i in chosen if 3 * abs(i - keep) > 2 * step] + [keep])
+    indices = list(range(0, count, step))
+    if keep is None or keep in indices or not 0 <= keep < count:
+        return indices
+    return sorted([i for i in indices if 3 * abs(i - keep) > 2 * step] + [keep])
 
 
 def token_axis(
@@ -102,16 +113,16 @@ def name_axis(
     """As `token_axis`, of visible tokens: `names` are those from `start` on."""
     stop = start + len(names)
     begins = range(start, stop, block)
-    chosen = thinned(len(begins), most, None if keep is None else (keep - start) // block)
-    many = len(chosen) < len(begins) or block > 1
+    labelled = thinned(len(begins), most, None if keep is None else (keep - start) // block)
+    with_positions = len(labelled) < len(begins) or block > 1
     # Hover takes the full label from `labelalias`, but a tick's own short text would win where the two coincide: ticks
     # stand off their cell's centre by less than a pixel.
     nudge = (stop - start) / 5000
     return {
         "range": [start - 0.5, stop - 0.5],
         "tickmode": "array",
-        "tickvals": [_centre(begins[i], block) + nudge for i in chosen],
-        "ticktext": [tick_label(names[begins[i] - start], begins[i] if many else None) for i in chosen],
+        "tickvals": [_centre(begins[i], block) + nudge for i in labelled],
+        "ticktext": [tick_label(names[begins[i] - start], begins[i] if with_positions else None) for i in labelled],
         "labelalias": {
             _number(_centre(begin, block), text): _cell_label(names, start, begin, min(begin + block, stop))
             for begin in begins
@@ -148,6 +159,48 @@ def row_axis(labels: Sequence[str], theme: ChartTheme) -> dict[str, Any]:
     }
 
 
+def counting_axis(count: int) -> dict[str, Any]:
+    """Settings of a Plotly axis over 0 … count - 1 (layers, heads): at most 16 round labels."""
+    step = next(step for step in (1, 2, 5, 10, 20, 50, 100) if count / step <= 16)
+    return {"tickmode": "linear", "tick0": 0, "dtick": step, "showgrid": False, "exponentformat": "none"}
+
+
+def step_axis(labels: Sequence[str], most: int, text: Catalogue) -> dict[str, Any]:
+    """Settings of a Plotly axis over the steps of the residual stream, first to last; the last keeps its label."""
+    ticks = thinned(len(labels), most, len(labels) - 1)
+    return {
+        "title_text": text("charts.axis.layer"),
+        "tickmode": "array",
+        "tickvals": ticks,
+        "ticktext": [labels[i] for i in ticks],
+        "range": [-0.5, len(labels) - 0.5],
+    }
+
+
+def log_axis(top: float, *, downwards: bool = False) -> dict[str, Any]:
+    """Settings of a logarithmic Plotly axis of counts or ranks, from 1 on.
+
+    Args:
+        top: its end, as a power of 10.
+        downwards: 1 stands on top, as ranks do.
+    """
+    marks = [10**mark for mark in range(int(top) + 1)]
+    ends = [1.04 * top, -0.06 * top] if downwards else [-0.04 * top, 1.04 * top]
+    return {"type": "log", "range": ends, "tickvals": marks, "ticktext": [str(mark) for mark in marks]}
+
+
+def zero_axis(theme: ChartTheme) -> dict[str, Any]:
+    """Settings of a Plotly axis of differences: it always reaches 0, where a line stands."""
+    return {"zeroline": True, "zerolinecolor": theme.muted, "zerolinewidth": 1, "rangemode": "tozero"}
+
+
+def ends_from_zero(values: Sequence[float]) -> list[float]:
+    """Range of an axis of bars: 0 and all of them, with a little room beyond."""
+    low, high = min(0.0, *values), max(0.0, *values)
+    room = 0.02 * (high - low or 1)
+    return [low - (room if low < 0 else 0), high + (room if high > 0 else 0)]
+
+
 def stacked(fig: go.Figure, titles: Sequence[str]) -> go.Figure:
     """Lay the axes ``y, y2, …`` of `fig` below one another, each with its title above, over one x axis at the bottom.
 
@@ -155,12 +208,12 @@ def stacked(fig: go.Figure, titles: Sequence[str]) -> go.Figure:
         fig: its traces name their axes.
         titles: Plotly-safe, from the top down.
     """
-    one = SMALL_HEIGHT + SMALL_GAP
-    whole = len(titles) * one
-    for place, title in enumerate(titles):
-        top = 1 - (place * one + SMALL_GAP) / whole
+    height = SMALL_HEIGHT + SMALL_GAP
+    whole = len(titles) * height
+    for index, title in enumerate(titles):
+        top = 1 - (index * height + SMALL_GAP) / whole
         fig.update_layout(
-            {axis_name("yaxis", place): {"domain": [max(0, top - SMALL_HEIGHT / whole), top], "anchor": "x"}}
+            {axis_name("yaxis", index): {"domain": [max(0, top - SMALL_HEIGHT / whole), top], "anchor": "x"}}
         )
         fig.add_annotation(
             text=title,
@@ -176,84 +229,6 @@ def stacked(fig: go.Figure, titles: Sequence[str]) -> go.Figure:
     return fig.update_layout(height=whole + 90)
 
 
-def axis_name(kind: str, place: int) -> str:
-    """Plotly's name of the axis number `place`, the first without a number: ``y``, ``y2``."""
-    return kind if place == 0 else f"{kind}{place + 1}"
-
-
-def bar_figure(
-    labels: Sequence[str],
-    values: Sequence[float],
-    notes: Sequence[str],
-    hovers: Sequence[str],
-    *,
-    axis_title: str,
-    theme: ChartTheme,
-    text: Catalogue,
-    axis: dict[str, Any],
-    more: str = "",
-) -> go.Figure:
-    """Horizontal bars from the top down, each with its value written behind it.
-
-    The first trace are the bars, the second what is written: the own text of a bar to the left would cover its label.
-
-    Args:
-        labels: Plotly-safe tick labels.
-        values: lengths of the bars.
-        notes: what is written behind each bar.
-        hovers: Plotly-safe hover texts.
-        axis_title: quantity and unit.
-        theme: colours and template.
-        text: the catalogue.
-        axis: further settings of the value axis.
-        more: a second line of the axis title, e.g. how many are not shown.
-    """
-    positions = np.arange(len(labels))
-    fig = go.Figure(
-        go.Bar(
-            x=list(values),
-            y=positions,
-            orientation="h",
-            hovertext=list(hovers),
-            hovertemplate="%{hovertext}<extra></extra>",
-            marker={"color": theme.accent},
-            width=0.72,
-        )
-    )
-    fig.add_scatter(
-        x=list(values),
-        y=positions,
-        mode="text",
-        text=[f"\u2002{note}" for note in notes],
-        textposition="middle right",
-        textfont={"size": 12},
-        cliponaxis=False,
-        hoverinfo="skip",
-        showlegend=False,
-    )
-    fig.update_xaxes(title_text=f"{axis_title}<br>{more}" if more else axis_title, **axis)
-    fig.update_yaxes(
-        range=[len(labels) - 0.4, -0.6],
-        tickmode="array",
-        tickvals=positions,
-        ticktext=list(labels),
-        showgrid=False,
-        tickfont={"family": MONO, "size": 12},
-    )
-    fig.update_layout(separators=separators(text), height=ROW_HEIGHT * len(labels) + (84 if more else 66))
-    return theme.apply(notes_fitted(fig))
-
-
-def notes_fitted(fig: go.Figure) -> go.Figure:
-    """Put what is written behind the bars of a `bar_figure`, and give it its room at any width of the screen.
-
-    What stands behind a bar to the left begins at 0, and on a logarithmic scale, which has no 0, at its beginning.
-    """
-    notes, axis = fig.data[1], fig.layout.xaxis
-    low, high = axis.range
-    log = axis.type == "log"
-    ends = np.maximum(np.asarray(notes.x, np.float64), 10.0**low if log else 0)
-    notes.x = ends
-    share = ((np.log10(ends) if log else ends) - low) / (high - low)
-    over = NOTE_WIDTH * np.array([len(note) + 1 for note in notes.text]) - LEAST_PLOT * (1 - share)
-    return fig.update_layout(margin_r=float(max(12, over.max(initial=0))))
+def axis_name(kind: str, index: int) -> str:
+    """Plotly's name of the axis of that index, the first without a number: ``y``, ``y2``."""
+    return kind if index == 0 else f"{kind}{index + 1}"

@@ -8,9 +8,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import bar_figure, hover_token, notes_fitted, probability, tick_label
+from components.charts.axes import ends_from_zero, hover_token, probability, tick_label, with_minus
+from components.charts.marks import SHARE_TICKS
 from components.charts.theme import ChartTheme
+from components.charts.value_bars import notes_fitted, value_bars
 from dashboard.i18n import Catalogue
+from dashboard.stats.statistic import CANDIDATES
 
 _LEGEND = 40
 """Room for a legend that a narrow screen breaks into two lines [px]."""
@@ -27,12 +30,6 @@ def candidates_figure(
 ) -> go.Figure:
     """Bars of the likeliest next tokens, likeliest first, with their numbers written behind each.
 
-    **Reading it:** the first bar is what the model would say next if it always took the likeliest token. With decode
-    settings, the pale bar is the model's own probability and the full one what is left to draw from.
-
-    **Careful:** a logit alone means nothing, only differences of logits do. On the logarithmic scale bars have no
-    natural beginning: compare their ends.
-
     Args:
         frame: as `dashboard.frames.next_token.candidates_frame` makes it.
         text: the catalogue.
@@ -43,19 +40,18 @@ def candidates_figure(
     """
     records = frame.to_dict("records")
     values = [float(number) for number in frame[value]]
-    both = settings and value == "prob"
-    title = text("charts.axis.prob_log" if log and value == "prob" else f"charts.axis.{value}")
-    fig = bar_figure(
-        [_label(row, place, text) for place, row in enumerate(records, 1)],
+    as_log = log and value == "prob"
+    axis = _log_axis([end for end in values if end > 0]) if as_log else _axis(values, value)
+    fig = value_bars(
+        [_label(row, rank, text) for rank, row in enumerate(records, 1)],
         values,
         [_note(row, text, settings) for row in records],
         [_hover(row, text) for row in records],
-        axis_title=title,
+        axis={**axis, "title_text": text("charts.axis.prob_log") if as_log else CANDIDATES[value].label(text)},
         theme=theme,
         text=text,
-        axis=_log_axis([end for end in values if end > 0]) if log and value == "prob" else _axis(values, value),
     )
-    return _with_q(fig, frame, theme) if both else fig
+    return _with_q(fig, frame, theme) if settings and value == "prob" else fig
 
 
 def _hover(row: dict[Any, Any], text: Catalogue) -> str:
@@ -63,10 +59,10 @@ def _hover(row: dict[Any, Any], text: Catalogue) -> str:
     return f"{hover_token(str(row['token']))}<br>{facts}"
 
 
-def _label(row: dict[Any, Any], place: int, text: Catalogue) -> str:
+def _label(row: dict[Any, Any], rank: int, text: Catalogue) -> str:
     """A token for the axis; a pinned one, which stands below the likeliest, with its rank."""
     label = tick_label(str(row["token"]))
-    return label if row["rank"] == place else f"{label} {text('charts.rank', rank=row['rank'])}"
+    return label if row["rank"] == rank else f"{label} {text('charts.rank', rank=row['rank'])}"
 
 
 def _note(row: dict[Any, Any], text: Catalogue, settings: bool) -> str:
@@ -103,10 +99,8 @@ def _with_q(fig: go.Figure, frame: pd.DataFrame, theme: ChartTheme) -> go.Figure
 def _axis(values: list[float], value: str) -> dict[str, Any]:
     """Linear, from 0."""
     if value == "prob":
-        return {"range": [0, 1], "tickvals": [0, 0.25, 0.5, 0.75, 1]}
-    low, high = min(0.0, *values), max(0.0, *values)
-    room = 0.02 * (high - low or 1)
-    return {"range": [low - (room if low < 0 else 0), high + (room if high > 0 else 0)], "tickmode": "auto"}
+        return {"range": [0, 1], "tickvals": SHARE_TICKS}
+    return {"range": ends_from_zero(values), "tickmode": "auto"}
 
 
 def _log_axis(values: list[float]) -> dict[str, Any]:
@@ -115,10 +109,10 @@ def _log_axis(values: list[float]) -> dict[str, Any]:
     low = min(float(np.floor(least)) - (0 if least % 1 else 1), -1.0)
     marks = list(range(int(low), 1))
     step = -(-len(marks) // 4)  # more do not fit a narrow screen
-    shown = marks[::-1][::step]
+    powers = marks[::-1][::step]
     return {
         "type": "log",
         "range": [low, 0],
-        "tickvals": [10.0**mark for mark in shown],
-        "ticktext": ["1" if mark == 0 else f"10<sup>{mark}</sup>".replace("-", "−") for mark in shown],
+        "tickvals": [10.0**power for power in powers],
+        "ticktext": ["1" if power == 0 else with_minus(f"10<sup>{power}</sup>") for power in powers],
     }

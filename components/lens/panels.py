@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from components.charts.lens import MOST_COLUMNS, heads_moved_figure, lens_figure, parts_figure, trajectories_figure
+from components.charts.attribution import attribution_figure, head_attribution_figure
+from components.charts.lens import MOST_COLUMNS, lens_figure, trajectories_figure
 from components.shell import link
 from components.shell.messages import advice, quiet, section
 from components.shell.panel import Panel, chart_panel
@@ -18,7 +19,7 @@ from components.shell.pickers import choice_picker, integer_picker, switch
 from components.shell.view import View, run_facts
 from dashboard.engine.api.lens import AttributionRequest, Lens, LensRequest
 from dashboard.engine.api.prediction import CandidatesRequest
-from dashboard.frames.lens import heads_frame, lens_frame, parts_frame, trajectory_frame
+from dashboard.frames.lens import attribution_frame, head_attribution_frame, lens_frame, trajectory_frame
 from dashboard.scripts.prediction import attribution_script, lens_script
 from dashboard.tokens import Token, visible
 
@@ -202,17 +203,17 @@ def _cost(view: View, positions: tuple[int, ...], *, half: bool) -> str:
     )
 
 
-def moved(view: View, pos: int, followed: Token) -> None:
+def attribution(view: View, pos: int, followed: Token) -> None:
     """What embedding, attention and MLP of every layer add to one token's logit, and each head of one layer."""
     text = view.text
-    section(text("lens.moved", token=visible(followed), pos=pos), text("lens.moved_note"))
+    section(text("lens.attribution", token=visible(followed), pos=pos), text("lens.attribution_note"))
     refused = view.card.stream.why_no_attribution
     if refused:
         advice(text(f"lens.refused.{refused}"))
         return
     request = AttributionRequest(view.key, pos, followed.id)
     found = view.answer(request, text("work.attribution"))
-    parts = parts_frame(found)
+    parts = attribution_frame(found)
     strip = [
         text("lens.sum", total=text.number(found.logit + found.error, 4), logit=text.number(found.logit, 4)),
         text("strip.difference", error=f"{abs(found.error):.0e}"),
@@ -222,10 +223,10 @@ def moved(view: View, pos: int, followed: Token) -> None:
     ]
     chart_panel(
         Panel(
-            name="parts",
+            name="attribution",
             origins=[request],
             text=text,
-            figure=partial(parts_figure, parts, text=text, theme=view.theme),
+            figure=partial(attribution_figure, parts, text=text, theme=view.theme),
             frame=lambda: parts,
             script=lambda origin: attribution_script(view.card, origin, pos, followed.id),
             strip=strip,
@@ -236,14 +237,14 @@ def moved(view: View, pos: int, followed: Token) -> None:
     section(text("lens.heads"))
     strongest = int(np.argmax(np.abs(found.attention)))
     layer = integer_picker("next_token_layer", text("lens.layer"), view.card.layers - 1, strongest)
-    heads = heads_frame(found, layer)
+    heads = head_attribution_frame(found, layer)
     chart_panel(
         Panel(
-            name="heads_moved",
+            name="head_attribution",
             origins=[request],
             options={"layer": layer},
             text=text,
-            figure=partial(heads_moved_figure, heads, text=text, theme=view.theme),
+            figure=partial(head_attribution_figure, heads, text=text, theme=view.theme),
             frame=lambda: heads,
             script=lambda origin: attribution_script(view.card, origin, pos, followed.id, layer=layer),
             strip=strip,

@@ -7,7 +7,7 @@ from functools import partial
 
 import streamlit as st
 
-from components.charts.sampling.settings import ENDS, settings_lines_figure, settings_map_figure
+from components.charts.sampling.settings import settings_lines_figure, settings_map_figure
 from components.charts.sampling.trees import beam_tree_figure, probability_tree_figure
 from components.sampling.generation_task import Made
 from components.sampling.panels import texts_strip
@@ -25,12 +25,12 @@ from dashboard.frames.sampling import comparison_frame, distance_frame
 from dashboard.frames.trees import beam_frame, probability_frame
 from dashboard.run_key import RunKey
 from dashboard.scripts.sampling import beam_tree_script, probability_tree_script, settings_script
+from dashboard.stats.statistic import SETTINGS
 
 REFERENCE = "sampling_reference"
 REFERENCE_CHARACTERS = 2000
 SHOWN = 64
 """So many positions are compared at first, up to the last."""
-PAIRS = ("total_variation", "js_nats")
 OWN = "own"
 
 
@@ -52,12 +52,12 @@ def compared(view: View, columns: Columns) -> None:
     settings = tuple(spec.settings() for spec in columns.specs)
     request = CompareRequest(key, settings, (count - last, count))
     found = view.answer(request, text("work.settings", count=last))
-    made_frame = distance_frame if value in PAIRS else comparison_frame
+    made_frame = distance_frame if SETTINGS[value].of_pairs else comparison_frame
     frame = made_frame(found, columns.names, prompt.tokens, count - last)
-    if value in PAIRS and len(columns.specs) < 2:
+    if SETTINGS[value].of_pairs and len(columns.specs) < 2:
         quiet(text("sampling.one_column"))
         return
-    chart = settings_map_figure if as_map and value in ENDS else settings_lines_figure
+    chart = settings_map_figure if as_map and SETTINGS[value].is_bounded else settings_lines_figure
     name = "settings_map" if chart is settings_map_figure else "settings_lines"
     chart_panel(
         Panel(

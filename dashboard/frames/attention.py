@@ -9,33 +9,34 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dashboard.engine.api.attention import METRICS, QueryRows, Tiles, WeightMap
+from dashboard.stats.distributions import entropy
 from dashboard.tokens import Token, visible
 
 
-def head_frame(found: WeightMap, tokens: Sequence[Token]) -> pd.DataFrame:
+def head_frame(weight_map: WeightMap, tokens: Sequence[Token]) -> pd.DataFrame:
     """One row a weight that exists, in reading order.
 
     Args:
-        found: a map of weights; cells that are NaN (key after query, hidden) give no row.
+        weight_map: a map of weights; cells that are NaN (key after query, hidden) give no row.
         tokens: all tokens of the prompt.
 
     Returns:
         ``query, query_token, key, key_token, weight``; where the map is pooled also ``query_stop, key_stop``
         (exclusive): the weight is the largest of that span, and `query` and `key` are where the span begins.
     """
-    rows, cols = np.nonzero(~np.isnan(found.weights))
+    rows, cols = np.nonzero(~np.isnan(weight_map.weights))
     names = np.array([visible(token) for token in tokens], dtype=object)
-    query, key = found.row_start + rows * found.block, found.col_start + cols * found.block
+    query, key = weight_map.row_start + rows * weight_map.block, weight_map.col_start + cols * weight_map.block
     columns: dict[str, object] = {"query": query}
-    if found.block > 1:
-        columns["query_stop"] = np.minimum(query + found.block, found.row_stop)
+    if weight_map.block > 1:
+        columns["query_stop"] = np.minimum(query + weight_map.block, weight_map.row_stop)
     columns |= {"query_token": names[query], "key": key}
-    if found.block > 1:
-        columns["key_stop"] = np.minimum(key + found.block, found.col_stop)
-    return pd.DataFrame(columns | {"key_token": names[key], "weight": found.weights[rows, cols]})
+    if weight_map.block > 1:
+        columns["key_stop"] = np.minimum(key + weight_map.block, weight_map.col_stop)
+    return pd.DataFrame(columns | {"key_token": names[key], "weight": weight_map.weights[rows, cols]})
 
 
-def weight_table(found: WeightMap, tokens: Sequence[Token], digits: int = 3) -> pd.DataFrame:
+def weight_table(weight_map: WeightMap, tokens: Sequence[Token], digits: int = 3) -> pd.DataFrame:
     """The weights as a wide table, rounded to `digits`: rows look, columns are looked at.
 
     Index and columns are ``"0 This"``: position and visible token, so that equal tokens stay apart.
@@ -43,13 +44,13 @@ def weight_table(found: WeightMap, tokens: Sequence[Token], digits: int = 3) -> 
     Raises:
         ValueError: the map is pooled; a cell would not be a weight of two tokens.
     """
-    if found.block != 1:
-        raise ValueError(f"a table of weights needs block 1, not {found.block}")
+    if weight_map.block != 1:
+        raise ValueError(f"a table of weights needs block 1, not {weight_map.block}")
     names = [f"{i} {visible(token)}" for i, token in enumerate(tokens)]
     return pd.DataFrame(
-        np.round(found.weights.astype(np.float64), digits),
-        index=names[found.row_start : found.row_stop],
-        columns=names[found.col_start : found.col_stop],
+        np.round(weight_map.weights.astype(np.float64), digits),
+        index=names[weight_map.row_start : weight_map.row_stop],
+        columns=names[weight_map.col_start : weight_map.col_stop],
     )
 
 
@@ -101,7 +102,7 @@ def query_rows_frame(rows: QueryRows, tokens: Sequence[Token]) -> pd.DataFrame:
     """
     layers, heads, count = rows.weights.shape
     flat = rows.weights.reshape(layers * heads, count).astype(np.float64)
-    there = [bool(np.isfinite(row).any()) for row in flat]
+    attending = [bool(np.isfinite(row).any()) for row in flat]
     key: list[int] = np.nan_to_num(flat, nan=-1.0).argmax(axis=1).tolist()
     layer, head = np.divmod(np.arange(layers * heads), heads)
     return pd.DataFrame(
@@ -110,19 +111,15 @@ def query_rows_frame(rows: QueryRows, tokens: Sequence[Token]) -> pd.DataFrame:
             "head": head,
             "query": rows.query,
             "query_token": visible(tokens[rows.query]),
-            "key": pd.Series([k if found else None for k, found in zip(key, there, strict=True)], dtype="Int64"),
-            "key_token": [visible(tokens[k]) if found else None for k, found in zip(key, there, strict=True)],
+            "key": pd.Series(
+                [k if attends else None for k, attends in zip(key, attending, strict=True)], dtype="Int64"
+            ),
+            "key_token": [visible(tokens[k]) if attends else None for k, attends in zip(key, attending, strict=True)],
             "weight": flat[np.arange(len(flat)), key],
             "first_token": flat[:, 0],
-            "entropy_nats": np.where(there, _entropy(flat), np.nan),
+            "entropy_nats": np.where(attending, entropy(np.nan_to_num(flat)), np.nan),
         }
     )
-
-
-def _entropy(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, key) weights -> (n,) ``-Σ a ln a`` [nats]; 0 ln 0 = 0."""
-    safe = np.where(np.nan_to_num(rows) > 0, rows, 1.0)
-    return np.asarray(np.abs((safe * np.log(safe)).sum(axis=1)))
 
 
 def metric_frame(tiles: Tiles) -> pd.DataFrame:
@@ -134,8 +131,8 @@ def metric_frame(tiles: Tiles) -> pd.DataFrame:
     layer, head = np.divmod(np.arange(layers * heads), heads)
     columns = {name: tiles.metrics[name].reshape(-1).astype(np.float64) for name in METRICS}
     frame = pd.DataFrame({"layer": layer, "head": head} | columns)
-    there = [pair not in tiles.lacking for pair in zip(layer.tolist(), head.tolist(), strict=True)]
-    return frame if all(there) else frame[there].reset_index(drop=True)
+    exists = [pair not in tiles.lacking for pair in zip(layer.tolist(), head.tolist(), strict=True)]
+    return frame if all(exists) else frame[exists].reset_index(drop=True)
 
 
 def order_heads(frame: pd.DataFrame, by: str, *, descending: bool = True) -> list[tuple[int, int]]:

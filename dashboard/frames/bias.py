@@ -7,14 +7,13 @@ scored is NaN.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dashboard.frames.probe_scores import ProbeScores
 from dashboard.stats.exact_bias import (
     intersection,
     lexicon,
@@ -31,59 +30,6 @@ Floats = NDArray[np.float64]
 
 BY = ("template", "completion")
 """What a row of a forest can be."""
-
-
-@dataclass(frozen=True)
-class ProbeScores:
-    """Exact scores of a probe with the names of its axes; names that are not unique get a number."""
-
-    log_prob: Floats
-    """(template, group, completion) ``L(c|g,τ)`` [nats]; NaN where not scored."""
-    templates: tuple[str, ...]
-    groups: tuple[str, ...]
-    completions: tuple[str, ...]
-    neutral: Floats | None = None
-    """(template, completion) L behind the neutral prompt [nats]; NaN in templates without one. ``None``: none has."""
-    world: Floats | None = None
-    """(completion,) share in the world, in [0, 1]; NaN where not known."""
-
-    def __post_init__(self) -> None:
-        shape = len(self.templates), len(self.groups), len(self.completions)
-        wanted = {"log_prob": shape, "neutral": shape[::2], "world": shape[2:]}
-        for name, expected in wanted.items():
-            array = getattr(self, name)
-            if array is not None and array.shape != expected:
-                raise ValueError(f"{name} has shape {array.shape}, its names have {expected}")
-        for axis in ("templates", "groups", "completions"):
-            object.__setattr__(self, axis, _distinct(getattr(self, axis)))
-
-    def of_groups(self, places: Sequence[int]) -> ProbeScores:
-        """Some of the groups: maps and distances of thousands are too large to draw, or to hold."""
-        chosen = tuple(self.groups[place] for place in places)
-        return replace(self, log_prob=self.log_prob[:, list(places)], groups=chosen)
-
-    def transposed(self, world: Floats | None = None) -> ProbeScores:
-        """The same with groups and completions changed over: "she" against "he" behind every occupation.
-
-        A row is then what was a group. Its scores are of one word behind many prompts, no distribution: the tables of
-        pairs hold, those of a group's distribution (`dashboard.frames.bias_groups`) do not.
-
-        Args:
-            world: (group,) the groups' shares in the world.
-        """
-        return ProbeScores(self.log_prob.swapaxes(1, 2), self.templates, self.completions, self.groups, world=world)
-
-
-def _distinct(names: Iterable[str]) -> tuple[str, ...]:
-    """Names that occur again get a number that is not taken."""
-    found: dict[str, None] = {}
-    for name in names:
-        number, shown = 1, name
-        while shown in found:
-            number += 1
-            shown = f"{name} ({number})"
-        found[shown] = None
-    return tuple(found)
 
 
 # -- every score ----------------------------------------------------------------------------------------------------
@@ -141,8 +87,8 @@ def completion_frame(scores: ProbeScores, first: int, second: int, *, seed: int 
 
     Args:
         scores: of the probe.
-        first: place of the first group (women, where shares are compared with labour statistics).
-        second: place of the second.
+        first: index of the first group (women, where shares are compared with labour statistics).
+        second: index of the second.
         seed: of the bootstrap's draws.
 
     Returns:
@@ -155,7 +101,7 @@ def completion_frame(scores: ProbeScores, first: int, second: int, *, seed: int 
     deltas, shares = log_ratio(scores.log_prob, first, second), share(scores.log_prob, first, second)
     # only templates that score both: their ratio has to be that of the mean difference
     of_both = scores.log_prob[:, [first, second]] + np.where(np.isnan(deltas), np.nan, 0)[:, None]
-    found = mean_over_templates(lexicon(scores.log_prob)).prob
+    distribution = mean_over_templates(lexicon(scores.log_prob)).prob
     frame = pd.DataFrame(
         {
             "completion": scores.completions,
@@ -165,8 +111,8 @@ def completion_frame(scores: ProbeScores, first: int, second: int, *, seed: int 
             **_means(shares, seed),
             "first_prob": np.exp(_known_mean(of_both[:, 0])),
             "second_prob": np.exp(_known_mean(of_both[:, 1])),
-            "first_lexicon_prob": found[first],
-            "second_lexicon_prob": found[second],
+            "first_lexicon_prob": distribution[first],
+            "second_lexicon_prob": distribution[second],
             "world_share": np.nan if scores.world is None else scores.world,
         }
     )
@@ -178,22 +124,22 @@ def completion_frame(scores: ProbeScores, first: int, second: int, *, seed: int 
 
 def _spreads(values: Floats, value: str, low: str, high: str, seed: int) -> dict[str, list[Any]]:
     """Spread over templates of every column of (template, n) `values`."""
-    found = [spread(column, seed=seed) for column in values.T]
+    spreads = [spread(column, seed=seed) for column in values.T]
     return {
-        "templates": [one.mean.n for one in found],
-        "agree": [one.agree for one in found],
-        value: [one.mean.value for one in found],
-        low: [one.mean.low for one in found],
-        high: [one.mean.high for one in found],
+        "templates": [of_column.mean.n for of_column in spreads],
+        "agree": [of_column.agree for of_column in spreads],
+        value: [of_column.mean.value for of_column in spreads],
+        low: [of_column.mean.low for of_column in spreads],
+        high: [of_column.mean.high for of_column in spreads],
     }
 
 
 def _means(shares: Floats, seed: int) -> dict[str, list[float]]:
-    found = [bootstrap_mean(column, seed=seed) for column in shares.T]
+    means = [bootstrap_mean(column, seed=seed) for column in shares.T]
     return {
-        "share": [one.value for one in found],
-        "share_low": [one.low for one in found],
-        "share_high": [one.high for one in found],
+        "share": [mean.value for mean in means],
+        "share_low": [mean.low for mean in means],
+        "share_high": [mean.high for mean in means],
     }
 
 
@@ -209,8 +155,8 @@ def forest_frame(scores: ProbeScores, first: int, second: int, *, by: str, seed:
 
     Args:
         scores: of the probe.
-        first: place of the first group.
-        second: place of the second.
+        first: index of the first group.
+        second: index of the second.
         by: of BY. A template's row is its mean over the completions, without an interval of its own: the list of
             completions is not drawn from anything. A completion's row is its mean over templates.
         seed: of the bootstrap's draws.
@@ -223,20 +169,34 @@ def forest_frame(scores: ProbeScores, first: int, second: int, *, by: str, seed:
 
 
 def intersection_frame(
-    scores: ProbeScores, *, bw: int, ww: int, bm: int, wm: int, by: str = "completion", seed: int = 0
+    scores: ProbeScores,
+    *,
+    first_first: int,
+    second_first: int,
+    first_second: int,
+    second_second: int,
+    by: str = "completion",
+    seed: int = 0,
 ) -> pd.DataFrame:
-    """Intersection terms, ``[L(BW) - L(WW)] - [L(BM) - L(WM)]``: columns as in `forest_frame`.
+    """Intersection terms, ``[L(1,1) - L(2,1)] - [L(1,2) - L(2,2)]``: columns as in `forest_frame`.
 
     Args:
         scores: of the probe.
-        bw: place of the group with the first value of both slots, as in `dashboard.stats.exact_bias.intersection`.
-        ww: with the second value of the first slot.
-        bm: with the second value of the second slot.
-        wm: with the second value of both.
+        first_first: index of the group with the first value of both slots.
+        second_first: with the second value of the first slot and the first of the second.
+        first_second: with the first value of the first slot and the second of the second.
+        second_second: with the second value of both.
         by: of BY.
         seed: of the bootstrap's draws.
     """
-    return _forest(scores, intersection(scores.log_prob, bw=bw, ww=ww, bm=bm, wm=wm), by, seed)
+    terms = intersection(
+        scores.log_prob,
+        first_first=first_first,
+        second_first=second_first,
+        first_second=first_second,
+        second_second=second_second,
+    )
+    return _forest(scores, terms, by, seed)
 
 
 def _forest(scores: ProbeScores, values: Floats, by: str, seed: int) -> pd.DataFrame:
@@ -249,10 +209,17 @@ def _forest(scores: ProbeScores, values: Floats, by: str, seed: int) -> pd.DataF
             for name, value in zip(scores.templates, over_all.values.tolist(), strict=True)
         ]
     else:
-        found = [spread(column, seed=seed) for column in values.T]
+        spreads = [spread(column, seed=seed) for column in values.T]
         rows = [
-            _row(name, one.mean.value, one.mean.low, one.mean.high, agree=one.agree, templates=one.mean.n)
-            for name, one in zip(scores.completions, found, strict=True)
+            _row(
+                name,
+                of_completion.mean.value,
+                of_completion.mean.low,
+                of_completion.mean.high,
+                agree=of_completion.agree,
+                templates=of_completion.mean.n,
+            )
+            for name, of_completion in zip(scores.completions, spreads, strict=True)
         ]
     mean = over_all.mean
     last = _row("", mean.value, mean.low, mean.high, agree=over_all.agree, templates=mean.n, overall=True)
@@ -271,8 +238,8 @@ def _row(
     templates: int,
     overall: bool = False,
 ) -> dict[str, Any]:
-    told = {"value_nats": value, "low_nats": low, "high_nats": high}
-    return {"name": name, "overall": overall, **told, "agree": agree, "templates": templates}
+    numbers = {"value_nats": value, "low_nats": low, "high_nats": high}
+    return {"name": name, "overall": overall, **numbers, "agree": agree, "templates": templates}
 
 
 # -- all groups -----------------------------------------------------------------------------------------------------
@@ -281,7 +248,7 @@ def map_frame(scores: ProbeScores, reference: int | None = None, *, seed: int = 
 
     Args:
         scores: of the probe.
-        reference: place of the group to compare with; ``None``: the mean of all groups' log-probabilities.
+        reference: index of the group to compare with; ``None``: the mean of all groups' log-probabilities.
         seed: of the bootstrap's draws.
 
     Returns:

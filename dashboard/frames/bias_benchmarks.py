@@ -26,12 +26,13 @@ from dashboard.stats.benchmarks import (
     total_effect,
 )
 from dashboard.stats.intervals import Interval
+from dashboard.stats.statistic import BENCHMARKS
 
 Floats = NDArray[np.float64]
 
 OVERALL = ""
 """Category of the row over all items."""
-METRICS = ("pct_stereotype", "lms", "ss", "icat", "total_effect", "total_effect_filtered")
+METRICS = tuple(BENCHMARKS)
 """The first four in percent; total effects are ratios minus 1."""
 _COLUMNS = ["category", "metric", "per_token", "value", "low", "high", "n", "ties", "left_out"]
 
@@ -52,16 +53,16 @@ def crows_frame(items: Sequence[SentencePair], more: Scored, less: Scored) -> pd
     categories = [item.category for item in items]
     rows: list[dict[str, Any]] = []
     for per_token in (False, True):
-        found: CrowsPairs = crows_pairs(more, less, categories, per_token=per_token)
-        for category, one in {OVERALL: found.overall, **found.by_category}.items():
-            rows.append(_preference(category, one, per_token))
+        scores: CrowsPairs = crows_pairs(more, less, categories, per_token=per_token)
+        for category, preference in {OVERALL: scores.overall, **scores.by_category}.items():
+            rows.append(_preference(category, preference, per_token))
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
-def _preference(category: str, found: Preference, per_token: bool) -> dict[str, Any]:
-    share = found.pct_stereotype
+def _preference(category: str, preference: Preference, per_token: bool) -> dict[str, Any]:
+    share = preference.pct_stereotype
     percent = Interval(100 * share.value, 100 * share.low, 100 * share.high, share.n)
-    return _row(category, "pct_stereotype", per_token, percent, found.ties, found.left_out)
+    return _row(category, "pct_stereotype", per_token, percent, preference.ties, preference.left_out)
 
 
 def stereoset_frame(
@@ -81,15 +82,17 @@ def stereoset_frame(
     targets, categories = [item.target for item in items], [item.category for item in items]
     rows: list[dict[str, Any]] = []
     for per_token in (True, False):
-        found: StereoSet = stereoset(stereotype, anti, unrelated, targets, categories, per_token=per_token)
-        for category, one in {OVERALL: found.overall, **found.by_category}.items():
-            rows += _stereo_rows(category, one, per_token)
+        scores: StereoSet = stereoset(stereotype, anti, unrelated, targets, categories, per_token=per_token)
+        for category, score in {OVERALL: scores.overall, **scores.by_category}.items():
+            rows += _stereo_rows(category, score, per_token)
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
-def _stereo_rows(category: str, found: StereoScore, per_token: bool) -> list[dict[str, Any]]:
-    scores = {"lms": found.lms, "ss": found.ss, "icat": found.icat}
-    return [_row(category, metric, per_token, one, found.ties, found.left_out) for metric, one in scores.items()]
+def _stereo_rows(category: str, score: StereoScore, per_token: bool) -> list[dict[str, Any]]:
+    scores = {"lms": score.lms, "ss": score.ss, "icat": score.icat}
+    return [
+        _row(category, metric, per_token, interval, score.ties, score.left_out) for metric, interval in scores.items()
+    ]
 
 
 def effect_frame(items: Sequence[PronounPair], effects: Floats, *, seed: int = 0) -> pd.DataFrame:
@@ -107,17 +110,17 @@ def effect_frame(items: Sequence[PronounPair], effects: Floats, *, seed: int = 0
     named = np.array([item.category for item in items], object)
     rows: list[dict[str, Any]] = []
     for category in (OVERALL, *dict.fromkeys(named.tolist())):
-        own = effects if category == OVERALL else effects[named == category]
+        of_category = effects if category == OVERALL else effects[named == category]
         for metric, filtered in (("total_effect", False), ("total_effect_filtered", True)):
-            found: MeanEffect = mean_total_effect(own, filtered=filtered, seed=seed)
-            mean = Interval(found.mean.value, found.mean.low, found.mean.high, found.kept)
-            rows.append(_row(category, metric, True, mean, 0, found.left_out))
+            effect: MeanEffect = mean_total_effect(of_category, filtered=filtered, seed=seed)
+            mean = Interval(effect.mean.value, effect.mean.low, effect.mean.high, effect.kept)
+            rows.append(_row(category, metric, True, mean, 0, effect.left_out))
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
-def _row(category: str, metric: str, per_token: bool, found: Interval, *left: int) -> dict[str, Any]:
-    """`left`: ties, and items left out."""
-    numbers = (found.value, found.low, found.high, found.n, *left)
+def _row(category: str, metric: str, per_token: bool, interval: Interval, *counts: int) -> dict[str, Any]:
+    """`counts`: ties, and items left out."""
+    numbers = (interval.value, interval.low, interval.high, interval.n, *counts)
     return dict(zip(_COLUMNS, (category, metric, per_token, *numbers), strict=True))
 
 
@@ -186,8 +189,8 @@ def _scored(**roles: Scored) -> dict[str, Any]:
     return columns
 
 
-def _differences(one: Scored, other: Scored) -> dict[str, Floats]:
+def _differences(first: Scored, second: Scored) -> dict[str, Floats]:
     plain, of_a_token = (
-        one.scores(per_token=per_token) - other.scores(per_token=per_token) for per_token in (False, True)
+        first.scores(per_token=per_token) - second.scores(per_token=per_token) for per_token in (False, True)
     )
     return {"difference_nats": plain, "difference_nats_per_token": of_a_token}

@@ -1,6 +1,6 @@
 """Groups' distributions over a list of completions as tidy tables: one row a group, two groups, or a Lorenz point.
 
-`template` is everywhere the place of one template; ``None``: the mean of the templates' distributions.
+`template` is everywhere the index of one template; ``None``: the mean of the templates' distributions.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.special import entr
 
-from dashboard.frames.bias import ProbeScores
+from dashboard.frames.probe_scores import ProbeScores
 from dashboard.stats.agreement import lorenz
+from dashboard.stats.distributions import entropy
 from dashboard.stats.exact_bias import Lexicon, completions_for, gini, group_distances, lexicon, mean_over_templates
 
 
@@ -28,29 +28,29 @@ def group_frame(scores: ProbeScores, template: int | None = None) -> pd.DataFram
         model, then of the distribution within the list its entropy, its Gini coefficient, and how many completions
         hold 50 % and 90 %.
     """
-    found = _lexicon(scores, template)
+    distribution = _lexicon(scores, template)
     return pd.DataFrame(
         {
             "group": scores.groups,
-            "covered": found.covered,
-            "entropy_nats": entr(found.prob).sum(axis=-1),
-            "gini": gini(found.prob),
-            "completions_50": completions_for(found.prob, 0.5),
-            "completions_90": completions_for(found.prob, 0.9),
+            "covered": distribution.covered,
+            "entropy_nats": entropy(distribution.prob),
+            "gini": gini(distribution.prob),
+            "completions_50": completions_for(distribution.prob, 0.5),
+            "completions_90": completions_for(distribution.prob, 0.9),
         }
     )
 
 
 def distance_frame(scores: ProbeScores, template: int | None = None) -> pd.DataFrame:
     """``first, second, js_nats, total_variation``: one row a (group, group), all of them, the diagonal 0."""
-    found = group_distances(_lexicon(scores, template).prob)
+    distances = group_distances(_lexicon(scores, template).prob)
     count = len(scores.groups)
     return pd.DataFrame(
         {
             "first": np.repeat(np.array(scores.groups, object), count),
             "second": list(scores.groups) * count,
-            "js_nats": found.js_nats.ravel(),
-            "total_variation": found.total_variation.ravel(),
+            "js_nats": distances.js_nats.ravel(),
+            "total_variation": distances.total_variation.ravel(),
         }
     )
 
@@ -61,24 +61,24 @@ def lorenz_frame(scores: ProbeScores, template: int | None = None, groups: Seque
     Args:
         scores: of the probe.
         template: one of them, or their mean.
-        groups: places of the groups to draw; ``None``: all.
+        groups: indices of the groups to draw; ``None``: all.
 
     Returns:
         ``group, completions, mass, gini``: what share of the completions, least likely first, holds what share of the
         list's probability; the group's Gini coefficient in each of its rows.
     """
-    found = _lexicon(scores, template).prob
+    prob = _lexicon(scores, template).prob
     parts = []
     for group in range(len(scores.groups)) if groups is None else groups:
-        curve = lorenz(found[group])
-        points = {"completions": curve.completions, "mass": curve.mass, "gini": float(gini(found[group]))}
+        curve = lorenz(prob[group])
+        points = {"completions": curve.completions, "mass": curve.mass, "gini": float(gini(prob[group]))}
         parts.append(pd.DataFrame({"group": scores.groups[group], **points}))
     return pd.concat(parts, ignore_index=True)
 
 
 def _lexicon(scores: ProbeScores, template: int | None) -> Lexicon:
     """Of (group, completion)."""
-    found = lexicon(scores.log_prob)
+    every = lexicon(scores.log_prob)
     if template is None:
-        return mean_over_templates(found)
-    return Lexicon(found.prob[template], found.covered[template])
+        return mean_over_templates(every)
+    return Lexicon(every.prob[template], every.covered[template])

@@ -38,12 +38,12 @@ def sampled_frame(
     rows = []
     for group, name in enumerate(groups):
         for completion, text in enumerate(completions):
-            one = wilson(int(counts[group, completion]), int(drawn[group]))
+            interval = wilson(int(counts[group, completion]), int(drawn[group]))
             row: dict[str, Any] = {"group": name, "completion": text, "count": counts[group, completion]}
-            row |= {"drawn": drawn[group], "share": one.value, "low": one.low, "high": one.high}
+            row |= {"drawn": drawn[group], "share": interval.value, "low": interval.low, "high": interval.high}
             if exact is not None:
                 prob = float(exact[group, completion])
-                row |= {"exact_prob": prob, "covered": one.low <= prob <= one.high}
+                row |= {"exact_prob": prob, "covered": interval.low <= prob <= interval.high}
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -60,7 +60,7 @@ def comparison_frame(
     Args:
         counts: (group, completion) draws in which it was found.
         drawn: (group,) draws.
-        pairs: places of the groups to compare.
+        pairs: indices of the groups to compare.
         groups: their names.
         completions: their names.
 
@@ -70,27 +70,27 @@ def comparison_frame(
         Newcombe's interval, log2 odds ratio [bits], Fisher's p, the same adjusted over all `tests` rows (Benjamini and
         Hochberg). Intervals are not adjusted.
     """
-    found = compare(counts, drawn, pairs)
+    comparisons = compare(counts, drawn, pairs)
     rows = [
         {
-            "first": groups[one.first],
-            "second": groups[one.second],
-            "completion": completions[one.completion],
-            "first_count": counts[one.first, one.completion],
-            "first_drawn": drawn[one.first],
-            "second_count": counts[one.second, one.completion],
-            "second_drawn": drawn[one.second],
-            "difference": one.difference.value,
-            "low": one.difference.low,
-            "high": one.difference.high,
-            "log2_odds": one.log2_odds.value,
-            "log2_odds_low": one.log2_odds.low,
-            "log2_odds_high": one.log2_odds.high,
-            "p": one.p,
-            "p_adjusted": one.p_adjusted,
-            "tests": len(found),
+            "first": groups[comparison.first],
+            "second": groups[comparison.second],
+            "completion": completions[comparison.completion],
+            "first_count": counts[comparison.first, comparison.completion],
+            "first_drawn": drawn[comparison.first],
+            "second_count": counts[comparison.second, comparison.completion],
+            "second_drawn": drawn[comparison.second],
+            "difference": comparison.difference.value,
+            "low": comparison.difference.low,
+            "high": comparison.difference.high,
+            "log2_odds": comparison.log2_odds.value,
+            "log2_odds_low": comparison.log2_odds.low,
+            "log2_odds_high": comparison.log2_odds.high,
+            "p": comparison.p,
+            "p_adjusted": comparison.p_adjusted,
+            "tests": len(comparisons),
         }
-        for one in found
+        for comparison in comparisons
     ]
     return pd.DataFrame(rows, columns=_COMPARISON)
 
@@ -107,14 +107,14 @@ def missing_frame(matched: Ints, drawn: Ints, groups: Sequence[str]) -> pd.DataF
     Returns:
         ``group, missing, drawn, share, low, high``.
     """
-    found = missing_rates(matched, drawn)
+    rates = missing_rates(matched, drawn)
     return pd.DataFrame(
         {
             "group": list(groups),
             "missing": drawn - matched,
             "drawn": drawn,
-            "share": [one.value for one in found],
-            "low": [one.low for one in found],
-            "high": [one.high for one in found],
+            "share": [rate.value for rate in rates],
+            "low": [rate.low for rate in rates],
+            "high": [rate.high for rate in rates],
         }
     )

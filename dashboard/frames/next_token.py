@@ -14,7 +14,7 @@ from dashboard.engine.api.prediction import Candidates, PositionTable
 from dashboard.tokens import Token, visible
 
 
-def candidates_frame(found: Candidates, processed: Processed) -> pd.DataFrame:
+def candidates_frame(candidates: Candidates, processed: Processed) -> pd.DataFrame:
     """``rank, token, id, logit, prob, q, cut_by``: the likeliest tokens after one position, then the pinned ones.
 
     Rank 1 is the likeliest; `prob` is the softmax over the whole vocabulary, so the column sums to less than 1; `q` is
@@ -22,11 +22,11 @@ def candidates_frame(found: Candidates, processed: Processed) -> pd.DataFrame:
     """
     return pd.DataFrame(
         {
-            "rank": found.ranks,
-            "token": [visible(token) for token in found.tokens],
-            "id": found.ids,
-            "logit": found.logits,
-            "prob": found.probs,
+            "rank": candidates.ranks,
+            "token": [visible(token) for token in candidates.tokens],
+            "id": candidates.ids,
+            "logit": candidates.logits,
+            "prob": candidates.probs,
             "q": processed.probs,
             "cut_by": processed.cut_by,
         }

@@ -20,22 +20,22 @@ _RECORDED_AS = {"no_repeat_ngram_size": "no_repeat_ngram"}
 """Setting -> its name in `cut_by`, where that is not transformers': records of earlier versions have it."""
 
 
-def generated_ids(found: Generated) -> tuple[int, ...]:
+def generated_ids(generated: Generated) -> tuple[int, ...]:
     """Every id that the tables of tokens name, each once."""
-    arrays = [one for output in found.outputs for one in (output.ids, output.alternatives.ravel())]
+    arrays = [ids for output in generated.outputs for ids in (output.ids, output.alternatives.ravel())]
     return tuple(np.unique(np.concatenate(arrays)).tolist()) if arrays else ()
 
 
-def column_facts(found: Generated, column: int, names: Sequence[str]) -> dict[str, Any]:
+def column_facts(generated: Generated, column: int, names: Sequence[str]) -> dict[str, Any]:
     """``column, name, ranked``: of what a row of a table is; `ranked` where beams made a list, not a sample."""
-    return {"column": column, "name": names[column], "ranked": found.beams[column] is not None}
+    return {"column": column, "name": names[column], "ranked": generated.beams[column] is not None}
 
 
-def sequence_frame(found: Generated, names: Sequence[str], texts: Sequence[str]) -> pd.DataFrame:
+def sequence_frame(generated: Generated, names: Sequence[str], texts: Sequence[str]) -> pd.DataFrame:
     """One row a text, with its likelihood to the model and to the sampler.
 
     Args:
-        found: what was made.
+        generated: the texts of a run.
         names: of the columns.
         texts: (output,) as a person reads them.
 
@@ -45,7 +45,7 @@ def sequence_frame(found: Generated, names: Sequence[str], texts: Sequence[str])
         than float noise: another batch size may draw another token. NaN: `sum_log_q_nats` of beams, which draw no
         single token, and `beam_score` of everything else.
     """
-    rows = [_sequence(found, output, names, text) for output, text in zip(found.outputs, texts, strict=True)]
+    rows = [_sequence(generated, output, names, text) for output, text in zip(generated.outputs, texts, strict=True)]
     return pd.DataFrame(rows, columns=_SEQUENCE)
 
 
@@ -55,11 +55,11 @@ _SEQUENCE = [
 ]
 
 
-def _sequence(found: Generated, output: Output, names: Sequence[str], text: str) -> dict[str, Any]:
+def _sequence(generated: Generated, output: Output, names: Sequence[str], text: str) -> dict[str, Any]:
     total, count = float(output.log_p.sum(dtype=np.float64)), len(output.ids)
     mean = total / count if count else float("nan")
     return {
-        **column_facts(found, output.column, names),
+        **column_facts(generated, output.column, names),
         "row": output.row,
         "text": text,
         "stopped": output.stopped,
@@ -73,7 +73,7 @@ def _sequence(found: Generated, output: Output, names: Sequence[str], text: str)
     }
 
 
-def token_frame(found: Generated, names: Sequence[str], tokens: Tokens) -> pd.DataFrame:
+def token_frame(generated: Generated, names: Sequence[str], tokens: Tokens) -> pd.DataFrame:
     """One row a token of every text.
 
     Returns:
@@ -81,7 +81,7 @@ def token_frame(found: Generated, names: Sequence[str], tokens: Tokens) -> pd.Da
         `q` of the distribution really drawn from, `rank` by `prob`; `surprisal_bits` keeps what underflows as a
         probability. NaN: `q` of beams, and `margin_nats` where nothing was drawn.
     """
-    parts = [_tokens_of(output, names[output.column], tokens) for output in found.outputs]
+    parts = [_tokens_of(output, names[output.column], tokens) for output in generated.outputs]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_TOKEN)
 
 
@@ -108,7 +108,7 @@ def _tokens_of(output: Output, name: str, tokens: Tokens) -> pd.DataFrame:
     )
 
 
-def token_records(found: Generated, names: Sequence[str], tokens: Tokens) -> Iterator[dict[str, Any]]:
+def token_records(generated: Generated, names: Sequence[str], tokens: Tokens) -> Iterator[dict[str, Any]]:
     """One JSON record a token of every text, with its likeliest alternatives; what does not exist is ``None``.
 
     Yields:
@@ -116,7 +116,7 @@ def token_records(found: Generated, names: Sequence[str], tokens: Tokens) -> Ite
         alternatives``: `stopped` only with the last token; of each alternative ``id, text, prob, q, cut_by``, the
         setting that removed it, ``None`` where it stays. `text` is ``None`` where a token's bytes alone are no text.
     """
-    for output in found.outputs:
+    for output in generated.outputs:
         for step, token_id in enumerate(output.ids.tolist()):
             log_p, log_q = float(output.log_p[step]), float(output.log_q[step])
             yield {
@@ -133,7 +133,7 @@ def token_records(found: Generated, names: Sequence[str], tokens: Tokens) -> Ite
                 "rank": int(output.ranks[step]),
                 "margin_nats": _number(output.margins[step]),
                 "stopped": output.stopped if step == len(output.ids) - 1 else None,
-                "alternatives": _alternatives(output, step, found.names[output.column], tokens),
+                "alternatives": _alternatives(output, step, generated.names[output.column], tokens),
             }
 
 
@@ -163,12 +163,12 @@ def _number(value: float) -> float | None:
 
 # -- settings compared without drawing -----------------------------------------------------------------------------
 def comparison_frame(
-    found: SettingsComparison, names: Sequence[str], text: Sequence[Token], start: int = 0
+    comparison: SettingsComparison, names: Sequence[str], text: Sequence[Token], start: int = 0
 ) -> pd.DataFrame:
     """One row a (setting, pos): what each setting leaves of the prediction after a position.
 
     Args:
-        found: the comparison.
+        comparison: the comparison.
         names: of the settings.
         text: all tokens of the text.
         start: the comparison's first position.
@@ -177,29 +177,29 @@ def comparison_frame(
         ``setting, name, pos, token, kept, kept_mass, entropy_nats, own_entropy_nats``: tokens left to draw from, the
         probability that they have to the model, the entropy of what is drawn from, and the model's own.
     """
-    settings, count = found.kept.shape
+    settings, count = comparison.kept.shape
     return pd.DataFrame(
         {
             "setting": np.repeat(np.arange(settings), count),
             "name": np.repeat(np.array(names, object), count),
             **_positions(text, start, count, settings),
-            "kept": found.kept.ravel(),
-            "kept_mass": found.kept_mass.ravel(),
-            "entropy_nats": found.entropy_nats.ravel(),
-            "own_entropy_nats": np.tile(found.own_entropy_nats, settings),
+            "kept": comparison.kept.ravel(),
+            "kept_mass": comparison.kept_mass.ravel(),
+            "entropy_nats": comparison.entropy_nats.ravel(),
+            "own_entropy_nats": np.tile(comparison.own_entropy_nats, settings),
         }
     )
 
 
 def distance_frame(
-    found: SettingsComparison, names: Sequence[str], text: Sequence[Token], start: int = 0
+    comparison: SettingsComparison, names: Sequence[str], text: Sequence[Token], start: int = 0
 ) -> pd.DataFrame:
     """One row a (pair of settings, pos): how far apart they are; arguments as in `comparison_frame`.
 
     Returns:
         ``pair, first, second, first_name, second_name, pos, token, total_variation, js_nats``.
     """
-    settings, count = found.kept.shape
+    settings, count = comparison.kept.shape
     first, second = np.triu_indices(settings, 1)
     pairs, called = len(first), np.array(names, object)
     return pd.DataFrame(
@@ -210,12 +210,12 @@ def distance_frame(
             "first_name": np.repeat(called[first], count),
             "second_name": np.repeat(called[second], count),
             **_positions(text, start, count, pairs),
-            "total_variation": found.total_variation[first, second].ravel(),
-            "js_nats": found.js_nats[first, second].ravel(),
+            "total_variation": comparison.total_variation[first, second].ravel(),
+            "js_nats": comparison.js_nats[first, second].ravel(),
         }
     )
 
 
 def _positions(text: Sequence[Token], start: int, count: int, times: int) -> dict[str, NDArray[Any] | list[str]]:
-    shown = [visible(token) for token in text[start : start + count]]
-    return {"pos": np.tile(np.arange(start, start + count), times), "token": shown * times}
+    tokens = [visible(token) for token in text[start : start + count]]
+    return {"pos": np.tile(np.arange(start, start + count), times), "token": tokens * times}

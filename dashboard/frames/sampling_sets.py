@@ -19,11 +19,11 @@ MOST_BINS = 20
 """Spans of lengths."""
 
 
-def set_frame(found: Generated, names: Sequence[str], *, seed: int = 0) -> pd.DataFrame:
+def set_frame(generated: Generated, names: Sequence[str], *, seed: int = 0) -> pd.DataFrame:
     """One row a (column, metric) of the column's texts.
 
     Args:
-        found: what was made.
+        generated: the texts of a run.
         names: of the columns.
         seed: of the intervals' resampling.
 
@@ -33,13 +33,20 @@ def set_frame(found: Generated, names: Sequence[str], *, seed: int = 0) -> pd.Da
         likelihood, not for how texts differ.
     """
     rows: list[dict[str, Any]] = []
-    for column in range(len(found.beams)):
-        facts, outputs = column_facts(found, column, names), _outputs(found, column)
+    for column in range(len(generated.beams)):
+        facts, outputs = column_facts(generated, column, names), _outputs(generated, column)
         texts, log_p = [written(output) for output in outputs], [output.log_p for output in outputs]
-        told = list_metrics(texts, log_p) if facts["ranked"] else set_metrics(texts, log_p, seed=seed)
+        metrics = list_metrics(texts, log_p) if facts["ranked"] else set_metrics(texts, log_p, seed=seed)
         rows += [
-            {**facts, "metric": metric, "value": one.value, "low": one.low, "high": one.high, "n": one.n}
-            for metric, one in told.items()
+            {
+                **facts,
+                "metric": metric,
+                "value": interval.value,
+                "low": interval.low,
+                "high": interval.high,
+                "n": interval.n,
+            }
+            for metric, interval in metrics.items()
         ]
     return pd.DataFrame(rows)
 
@@ -50,31 +57,31 @@ def written(output: Output) -> tuple[int, ...]:
     return tuple(ids[:-1] if output.stopped == "end" else ids)
 
 
-def _outputs(found: Generated, column: int) -> list[Output]:
-    return [output for output in found.outputs if output.column == column]
+def _outputs(generated: Generated, column: int) -> list[Output]:
+    return [output for output in generated.outputs if output.column == column]
 
 
-def sweep_frame(found: Generated, knob: Sequence[float], *, seed: int = 0) -> pd.DataFrame:
+def sweep_frame(generated: Generated, knob: Sequence[float], *, seed: int = 0) -> pd.DataFrame:
     """Set metrics of columns that differ in one knob: one row a (value, metric).
 
     Args:
-        found: what was made.
+        generated: the texts of a run.
         knob: (column,) the knob's value.
         seed: of the intervals' resampling.
 
     Returns:
         ``knob`` and the columns of `set_frame` but `name`.
     """
-    frame = set_frame(found, [""] * len(knob), seed=seed).drop(columns="name")
+    frame = set_frame(generated, [""] * len(knob), seed=seed).drop(columns="name")
     frame.insert(0, "knob", [knob[column] for column in frame["column"]])
     return frame
 
 
-def answer_frame(found: Generated, names: Sequence[str], texts: Sequence[str]) -> pd.DataFrame:
+def answer_frame(generated: Generated, names: Sequence[str], texts: Sequence[str]) -> pd.DataFrame:
     """One row a (column, answer), a column's most frequent first.
 
     Args:
-        found: what was made.
+        generated: the texts of a run.
         names: of the columns.
         texts: (output,) as a person reads them.
 
@@ -83,30 +90,30 @@ def answer_frame(found: Generated, names: Sequence[str], texts: Sequence[str]) -
         interval of the share. Of a ranked list `first_row` is the answer's best place; count and share do not exist.
     """
     rows: list[dict[str, Any]] = []
-    for column in range(len(found.beams)):
-        facts = column_facts(found, column, names)
-        given = [(o.row, text) for o, text in zip(found.outputs, texts, strict=True) if o.column == column]
-        for one in answers([text for _, text in given]):
-            count, share = one.count, one.share
-            told = [None] * 4 if facts["ranked"] else [count, share.value, share.low, share.high]
+    for column in range(len(generated.beams)):
+        facts = column_facts(generated, column, names)
+        given = [(o.row, text) for o, text in zip(generated.outputs, texts, strict=True) if o.column == column]
+        for answer in answers([text for _, text in given]):
+            count, share = answer.count, answer.share
+            numbers = [None] * 4 if facts["ranked"] else [count, share.value, share.low, share.high]
             rows.append(
                 {
                     **facts,
-                    "answer": one.text,
-                    "first_row": given[one.first][0],
-                    **dict(zip(_TOLD, told, strict=True)),
+                    "answer": answer.text,
+                    "first_row": given[answer.first][0],
+                    **dict(zip(_NUMBERS, numbers, strict=True)),
                     "n": share.n,
                 }
             )
     frame = pd.DataFrame(rows, columns=_ANSWER)
-    return frame.astype({"count": "Int64", **dict.fromkeys(_TOLD[1:], np.float64)})
+    return frame.astype({"count": "Int64", **dict.fromkeys(_NUMBERS[1:], np.float64)})
 
 
-_TOLD = ["count", "share", "low", "high"]
-_ANSWER = ["column", "name", "ranked", "answer", "first_row", *_TOLD, "n"]
+_NUMBERS = ["count", "share", "low", "high"]
+_ANSWER = ["column", "name", "ranked", "answer", "first_row", *_NUMBERS, "n"]
 
 
-def length_frame(found: Generated, names: Sequence[str]) -> pd.DataFrame:
+def length_frame(generated: Generated, names: Sequence[str]) -> pd.DataFrame:
     """One row a (column, span of lengths): how many texts are so long.
 
     Returns:
@@ -114,17 +121,17 @@ def length_frame(found: Generated, names: Sequence[str]) -> pd.DataFrame:
         for all columns and at most MOST_BINS; `limited` of `count` reached the limit of new tokens and would have gone
         on. The token that ended a text counts.
     """
-    lengths = [len(output.ids) for output in found.outputs]
+    lengths = [len(output.ids) for output in generated.outputs]
     least, most = min(lengths, default=0), max(lengths, default=0)
     width = -(-(most - least + 1) // MOST_BINS)
     rows: list[dict[str, Any]] = []
-    for column in range(len(found.beams)):
-        outputs = _outputs(found, column)
+    for column in range(len(generated.beams)):
+        outputs = _outputs(generated, column)
         for begin in range(least, most + 1, width):
             inside = [output for output in outputs if begin <= len(output.ids) < begin + width]
             rows.append(
                 {
-                    **column_facts(found, column, names),
+                    **column_facts(generated, column, names),
                     "from_tokens": begin,
                     "to_tokens": begin + width - 1,
                     "count": len(inside),

@@ -40,19 +40,21 @@ def probability_frame(tree: ProbabilityTree, tokens: Tokens) -> pd.DataFrame:
     """Continuations with their exact probabilities, the prompt first, and what of a node is not shown as a node.
 
     Returns:
-        ``node, parent, depth, token, id, prob, step_prob, state``: `prob` of the whole way, `step_prob` of the token
+        ``node, parent, depth, token, id, prob, step_prob, state``: `prob` of the whole path, `step_prob` of the token
         after its parent. `state` is that of the tree, ``prompt`` (node PROMPT, no parent) or ``rest``: all other
         continuations of the parent together, so that children sum to their parent; those have no token.
     """
     count = len(tree.ids)
     probs = tree.probs.astype(np.float64)
     parents = tree.parents.tolist()
-    shown = np.zeros(count + 1)  # the last place is the prompt's: parents[-1]
-    np.add.at(shown, parents, probs)
+    of_children = np.zeros(count + 1)  # the last place is the prompt's: parents[-1]
+    np.add.at(of_children, parents, probs)
     whole = np.append(probs, 1.0)
     split = sorted({PROMPT, *parents})
     rests = [
-        (node, whole[node] - shown[node]) for node in split if whole[node] - shown[node] > LEAST_REST * whole[node]
+        (node, whole[node] - of_children[node])
+        for node in split
+        if whole[node] - of_children[node] > LEAST_REST * whole[node]
     ]
     above = [*parents, *(node for node, _ in rests)]
     prob = np.array([1.0, *probs, *(rest for _, rest in rests)])

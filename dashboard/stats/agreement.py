@@ -83,8 +83,8 @@ def lorenz(values: Floats) -> Lorenz:
     Args:
         values: (completion,) shares or counts, at least 0; NaN is left out.
     """
-    there = np.sort(values[~np.isnan(values)])
-    held = np.concatenate([[0.0], np.cumsum(there)])
+    known = np.sort(values[~np.isnan(values)])
+    held = np.concatenate([[0.0], np.cumsum(known)])
     with np.errstate(invalid="ignore"):
         mass = held / held[-1]
-    return Lorenz(np.linspace(0, 1, len(held)) if len(there) else np.zeros(1), mass, len(values) - len(there))
+    return Lorenz(np.linspace(0, 1, len(held)) if len(known) else np.zeros(1), mass, len(values) - len(known))

@@ -264,5 +264,5 @@ def mean_total_effect(effects: Floats, *, filtered: bool = False, seed: int = 0)
 
 
 def _filtered_mean(effects: Floats) -> float:
-    kept = effects[effects > filter_threshold(effects)]
-    return float(kept.mean()) if len(kept) else math.nan
+    above = effects[effects > filter_threshold(effects)]
+    return float(above.mean()) if len(above) else math.nan

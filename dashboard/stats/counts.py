@@ -43,12 +43,12 @@ def newcombe(successes: int, n: int, other_successes: int, other_n: int, level: 
     Raises:
         ValueError: more successes than draws, or fewer than none.
     """
-    one, other = wilson(successes, n, level), wilson(other_successes, other_n, level)
+    share, other_share = wilson(successes, n, level), wilson(other_successes, other_n, level)
     if not (n and other_n):
         return Interval.missing(n + other_n)
-    apart = one.value - other.value
-    low = apart - math.hypot(one.value - one.low, other.high - other.value)
-    high = apart + math.hypot(one.high - one.value, other.value - other.low)
+    apart = share.value - other_share.value
+    low = apart - math.hypot(share.value - share.low, other_share.high - other_share.value)
+    high = apart + math.hypot(share.high - share.value, other_share.value - other_share.low)
     return Interval(apart, low, high, n + other_n)
 
 
@@ -99,8 +99,8 @@ def fisher(tables: Ints) -> Floats:
     k, n, other_k, other_n = tables.T[:, :, None]  # (test, 1) each
     total = k + other_k
     chance = hypergeom.pmf(np.arange(total.max(initial=0) + 1), n + other_n, total, n)  # (test, successes of the first)
-    own = np.take_along_axis(chance, k, axis=1)
-    return np.minimum(1, np.where(chance <= own * (1 + SAME), chance, 0).sum(axis=1))
+    observed = np.take_along_axis(chance, k, axis=1)
+    return np.minimum(1, np.where(chance <= observed * (1 + SAME), chance, 0).sum(axis=1))
 
 
 def _check(*table: int) -> None:
@@ -130,11 +130,11 @@ def benjamini_hochberg(p: Floats) -> Adjusted:
     Args:
         p: (test,) p-values of **all** tests that were made, in [0, 1]; NaN is no test and stays NaN.
     """
-    made = ~np.isnan(p)
+    tested = ~np.isnan(p)
     adjusted = np.full(p.shape, np.nan)
-    if made.any():
-        adjusted[made] = false_discovery_control(p[made], method="bh")
-    return Adjusted(adjusted, int(made.sum()))
+    if tested.any():
+        adjusted[tested] = false_discovery_control(p[tested], method="bh")
+    return Adjusted(adjusted, int(tested.sum()))
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def compare(counts: Ints, drawn: Ints, pairs: Sequence[tuple[int, int]]) -> tupl
     Args:
         counts: (group, completion) in how many of the draws the completion was found, at most once a draw.
         drawn: (group,) independent draws.
-        pairs: places of the groups to compare.
+        pairs: indices of the groups to compare.
 
     Returns:
         Pairs in their order, completions within; a pair with a group that drew nothing is left out.

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from dashboard.engine.api.generation import FLOAT_NOISE
 from dashboard.stats.intervals import SUBSETS, Interval, bootstrap, subset_interval, wilson
+from dashboard.stats.statistic import SETS
 
 UNIQUE = "unique"
 DISTINCT_1 = "distinct_1"
@@ -26,7 +27,7 @@ DISTINCT_3 = "distinct_3"
 SELF_BLEU = "self_bleu"
 LOOPS = "loops"
 MEAN_LOG_P = "mean_log_p"
-METRICS = (UNIQUE, DISTINCT_1, DISTINCT_2, DISTINCT_3, SELF_BLEU, LOOPS, MEAN_LOG_P)
+METRICS = tuple(SETS)
 """Set metrics in the order in which they are shown; all but the last, which is in nats, lie in [0, 1]."""
 _DISTINCT = (DISTINCT_1, DISTINCT_2, DISTINCT_3)
 
@@ -59,10 +60,10 @@ class _Grams:
 def _grams(listed: Sequence[Iterable[Hashable]]) -> _Grams:
     """Counts of the grams listed for each text."""
     counted = [Counter(grams) for grams in listed]
-    places = {gram: place for place, gram in enumerate(dict.fromkeys(gram for one in counted for gram in one))}
-    counts = np.zeros((len(counted), len(places)), np.int64)
-    for row, one in enumerate(counted):
-        counts[row, [places[gram] for gram in one]] = list(one.values())
+    columns = {gram: column for column, gram in enumerate(dict.fromkeys(gram for grams in counted for gram in grams))}
+    counts = np.zeros((len(counted), len(columns)), np.int64)
+    for row, grams in enumerate(counted):
+        counts[row, [columns[gram] for gram in grams]] = list(grams.values())
     return _Grams(counts, counts.sum(1))
 
 
@@ -90,9 +91,9 @@ def _different(grams: _Grams, masks: Masks) -> Values:
     present = (grams.counts > 0).astype(np.float32)
 
     def share(part: Masks) -> Values:
-        found = (part.astype(np.float32) @ present > 0).sum(1)
+        different = (part.astype(np.float32) @ present > 0).sum(1)
         total = part @ grams.totals
-        return np.divide(found, total, out=np.full(len(part), np.nan), where=total > 0)
+        return np.divide(different, total, out=np.full(len(part), np.nan), where=total > 0)
 
     return _in_parts(masks, present.shape[1], share)
 
@@ -161,8 +162,8 @@ def _mean_bleu(parts: _BleuParts, masks: Masks) -> Values:
     inside = masks.astype(np.float32)
     log_precision = np.zeros(masks.shape)
     for order, levels in enumerate(parts.shared):
-        told_by_others = (inside @ levels > 1).astype(np.float32)
-        matches = (told_by_others @ levels.T).astype(np.float64)
+        held_by_others = (inside @ levels > 1).astype(np.float32)
+        matches = (held_by_others @ levels.T).astype(np.float64)
         if order == 0:
             nothing = matches == 0
         log_precision += np.log(np.where(matches == 0, BLEU_EPSILON, matches) / parts.totals[order]) / BLEU_ORDERS
@@ -205,7 +206,7 @@ def mean_log_p(log_p: Sequence[NDArray[np.float32]]) -> float:
 
 
 def _means(log_p: Sequence[NDArray[np.float32]]) -> Values:
-    return np.array([one.mean(dtype=np.float64) for one in log_p if len(one)])
+    return np.array([values.mean(dtype=np.float64) for values in log_p if len(values)])
 
 
 def set_metrics(
@@ -228,15 +229,15 @@ def set_metrics(
         **{name: partial(_different, _n_grams(texts, n)) for n, name in enumerate(_DISTINCT, 1)},
         SELF_BLEU: partial(_self_bleu, _bleu_parts(texts)),
     }
-    found = {
+    metrics = {
         name: subset_interval(count, statistic, seed=seed, resamples=resamples)
         for name, statistic in statistics.items()
     }
     if count < 2:
-        found[UNIQUE] = Interval.missing(count)
-    found[LOOPS] = wilson(sum(map(ends_in_loop, texts)), count)
-    found[MEAN_LOG_P] = _mean_interval(_means(log_p), seed, resamples)
-    return found
+        metrics[UNIQUE] = Interval.missing(count)
+    metrics[LOOPS] = wilson(sum(map(ends_in_loop, texts)), count)
+    metrics[MEAN_LOG_P] = _mean_interval(_means(log_p), seed, resamples)
+    return metrics
 
 
 def list_metrics(texts: Sequence[Text], log_p: Sequence[NDArray[np.float32]]) -> dict[str, Interval]:
@@ -251,9 +252,9 @@ def list_metrics(texts: Sequence[Text], log_p: Sequence[NDArray[np.float32]]) ->
 
 
 def _mean_interval(means: Values, seed: int, resamples: int) -> Interval:
-    found = bootstrap(len(means), lambda drawn: float(means[drawn].mean()), seed=seed, resamples=resamples)
+    interval = bootstrap(len(means), lambda drawn: float(means[drawn].mean()), seed=seed, resamples=resamples)
     # rows of one text differ by float noise alone, which is no error of sampling
-    return found if len(means) and np.ptp(means) > FLOAT_NOISE else replace(found, low=math.nan, high=math.nan)
+    return interval if len(means) and np.ptp(means) > FLOAT_NOISE else replace(interval, low=math.nan, high=math.nan)
 
 
 # -- answers -------------------------------------------------------------------------------------------------------
@@ -278,7 +279,7 @@ def answers(texts: Sequence[str]) -> list[Answer]:
     capitals count. A text without one gives the empty answer.
     """
     given = [answer_of(text) for text in texts]
-    first = {answer: place for place, answer in reversed(list(enumerate(given)))}
+    first = {answer: index for index, answer in reversed(list(enumerate(given)))}
     # ties stay in the order in which they were first given
     return [
         Answer(answer, count, wilson(count, len(given)), first[answer])

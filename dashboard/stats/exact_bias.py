@@ -6,13 +6,13 @@ completion c after template τ with group g in its slot. Nothing here is sampled
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logsumexp, rel_entr
+from scipy.special import expit, logsumexp
 
+from dashboard.stats.distributions import js_divergence, total_variation
 from dashboard.stats.intervals import Interval, bootstrap_mean
 
 Floats = NDArray[np.float64]
@@ -27,8 +27,8 @@ def log_ratio(log_prob: Floats, first: int, second: int) -> Floats:
 
     Args:
         log_prob: (template, group, completion) [nats].
-        first: place of g1 among the groups.
-        second: place of g2.
+        first: index of g1 among the groups.
+        second: index of g2.
 
     Returns:
         (template, completion) Δ [nats], any real number; above 0 the completion is likelier for g1. NaN where it is
@@ -43,8 +43,8 @@ def log_odds_ratio(log_prob: Floats, first: int, second: int) -> Floats:
 
     Args:
         log_prob: (template, group, completion) [nats].
-        first: place of g1 among the groups.
-        second: place of g2.
+        first: index of g1 among the groups.
+        second: index of g2.
 
     Returns:
         (template, completion) [nats]; NaN where the completion is impossible, or certain, for both.
@@ -65,8 +65,8 @@ def share(log_prob: Floats, first: int, second: int) -> Floats:
 
     Args:
         log_prob: (template, group, completion) [nats].
-        first: place of g1 (women, where labour statistics are compared) among the groups.
-        second: place of g2.
+        first: index of g1 (women, where labour statistics are compared) among the groups.
+        second: index of g2.
 
     Returns:
         (template, completion) in [0, 1], 0.5 for no difference; NaN where the completion is impossible for both.
@@ -79,7 +79,7 @@ def pmi(log_prob: Floats, neutral: int) -> Floats:
 
     Args:
         log_prob: (template, group, completion) [nats].
-        neutral: place of the neutral reference ("The person") among the groups.
+        neutral: index of the neutral reference ("The person") among the groups.
 
     Returns:
         (template, group, completion) [nats]; 0 for the reference itself, NaN where c is impossible for both.
@@ -88,23 +88,27 @@ def pmi(log_prob: Floats, neutral: int) -> Floats:
         return log_prob - log_prob[:, neutral : neutral + 1]
 
 
-def intersection(log_prob: Floats, *, bw: int, ww: int, bm: int, wm: int) -> Floats:
-    """Intersection term, ``[L(BW) - L(WW)] - [L(BM) - L(WM)]``: a difference in differences on the log scale.
+def intersection(
+    log_prob: Floats, *, first_first: int, second_first: int, first_second: int, second_second: int
+) -> Floats:
+    """Intersection term: a difference in differences on the log scale.
 
-    0 where race acts on women as on men (in proportion); above 0 where being both adds to a completion.
+    With the first values "black" and "woman": ``[L(black woman) - L(white woman)] - [L(black man) - L(white man)]``. 0
+    where race acts on women as on men (in proportion); above 0 where being both adds to a completion.
 
     Args:
         log_prob: (template, group, completion) [nats].
-        bw: place of the group with the first value of both slots (black woman) among the groups.
-        ww: with the second value of the first slot (white woman).
-        bm: with the second value of the second slot (black man).
-        wm: with the second value of both (white man).
+        first_first: index of the group with the first value of both slots (black woman).
+        second_first: with the second value of the first slot and the first of the second (white woman).
+        first_second: with the first value of the first slot and the second of the second (black man).
+        second_second: with the second value of both (white man).
 
     Returns:
         (template, completion) [nats].
     """
     with np.errstate(invalid="ignore"):
-        return log_ratio(log_prob, bw, ww) - log_ratio(log_prob, bm, wm)
+        of_first = log_ratio(log_prob, first_first, second_first)
+        return of_first - log_ratio(log_prob, first_second, second_second)
 
 
 # -- one group, all completions -------------------------------------------------------------------------------------
@@ -129,49 +133,19 @@ def lexicon(log_prob: Floats) -> Lexicon:
         return Lexicon(np.exp(log_prob - total), np.exp(total[..., 0]))
 
 
-def mean_over_templates(found: Lexicon) -> Lexicon:
+def mean_over_templates(every: Lexicon) -> Lexicon:
     """Mean of the templates' distributions: each template counts the same, however little its list covers.
 
     That is not the distribution of the mean probability, in which a template that covers more counts more. NaN in one
     template is NaN in the mean.
 
     Args:
-        found: of (template, group, completion).
+        every: of (template, group, completion).
 
     Returns:
         Of (group, completion); its `covered` is the mean over templates.
     """
-    return Lexicon(found.prob.mean(axis=0), found.covered.mean(axis=0))
-
-
-def total_variation(p: Floats, q: Floats) -> Floats:
-    """Total variation, ``1/2 Σ|p - q|``: how much mass would have to move.
-
-    Args:
-        p: (..., completion) probabilities.
-        q: (..., completion) probabilities.
-
-    Returns:
-        (...) in [0, 1].
-    """
-    return np.abs(p - q).sum(axis=-1) / 2
-
-
-def js_divergence(p: Floats, q: Floats) -> Floats:
-    """Jensen-Shannon divergence, the mean KL of `p` and `q` to their midpoint.
-
-    ``JSD = 1/2 KL(p||m) + 1/2 KL(q||m), m = (p+q)/2``. 0 for equal, ln 2 for disjoint (Lin 1991).
-
-    Args:
-        p: (..., completion) probabilities.
-        q: (..., completion) probabilities.
-
-    Returns:
-        (...) divergence [nats], in [0, ln 2].
-    """
-    middle = (p + q) / 2
-    found = (rel_entr(p, middle) + rel_entr(q, middle)).sum(axis=-1) / 2
-    return np.clip(found, 0, math.log(2))
+    return Lexicon(every.prob.mean(axis=0), every.covered.mean(axis=0))
 
 
 @dataclass(frozen=True)
@@ -190,8 +164,8 @@ def group_distances(prob: Floats) -> GroupDistances:
     Args:
         prob: (..., group, completion) distributions, as of `lexicon`.
     """
-    one, other = prob[..., :, None, :], prob[..., None, :, :]
-    return GroupDistances(js_divergence(one, other), total_variation(one, other))
+    first, second = prob[..., :, None, :], prob[..., None, :, :]
+    return GroupDistances(js_divergence(first, second), total_variation(first, second))
 
 
 def gini(values: Floats) -> Floats:

@@ -74,7 +74,7 @@ def bootstrap(
 
     Args:
         n: units (texts, templates); fewer than 2 have no interval.
-        statistic: of the (n,) places of the units drawn; NaN is left out of the interval.
+        statistic: of the (n,) indices of the units drawn; NaN is left out of the interval.
         seed: of the draws: the same numbers again.
         resamples: draws.
         level: confidence in (0, 1).
@@ -85,11 +85,11 @@ def bootstrap(
     if n < 2:
         return Interval(value, math.nan, math.nan, n)
     draws = np.random.default_rng(seed).integers(0, n, (resamples, n))
-    found = np.array([statistic(draw) for draw in draws], np.float64)
-    found = found[~np.isnan(found)]
-    if not len(found):
+    values = np.array([statistic(draw) for draw in draws], np.float64)
+    values = values[~np.isnan(values)]
+    if not len(values):
         return Interval(value, math.nan, math.nan, n)
-    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return Interval(value, float(low), float(high), n)
 
 
@@ -107,7 +107,7 @@ def subset_interval(
     of random subsets of m = ⅔ n units, none twice. Their variance times m / (n - m) is the sampling variance of the
     whole (delete-d jackknife, Shao and Wu 1989): exactly for means over units, within 11 % for counts of pairs or
     triples of units that agree, which is why it is two thirds. It makes ``value (1 - value) / variance`` effective
-    trials, of which Wilson's score interval is taken with Student's t in place of z (Korn and Graubard 1998): so the
+    trials, of which Wilson's score interval is taken with Student's t in index of z (Korn and Graubard 1998): so the
     interval lies in [0, 1] and holds the value. Where the subsets do not differ, every unit counts as one trial.
 
     It is of the statistic's expected value for sets of `n`: other sizes have another one.

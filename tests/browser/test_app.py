@@ -164,7 +164,7 @@ EDGES = "nodes => nodes.map(node => { const box = node.getBoundingClientRect(); 
 @pytest.mark.parametrize("query", ["greedy=true", "value=logit&next_token_pins=29106", "log=true"])
 def test_a_small_screen_shows_the_numbers_behind_the_bars_whole(page, app_server, query):
     open_page(page, app_server, f"/next_token?prompt=The+capital+of+Italy+is&next_token_{query}", 390, 844)
-    for chart in ("candidates", "parts", "heads_moved"):
+    for chart in ("candidates", "attribution", "head_attribution"):
         place = f".st-key-chart_{chart}"
         notes, labels = edges(page, f"{place} .textpoint text"), edges(page, f"{place} .ytick text")
         ((_, end),) = edges(page, place)
@@ -329,7 +329,7 @@ def test_a_clicked_token_and_a_rare_pinned_one_stand_in_a_link_opened_cold(page,
     open_page(other, page.url, "")
     headline(other, re.compile("After position 1, “·capital”"))
     expect(other.locator(".st-key-chart_candidates .ytick text", has_text="zebra")).to_have_text(rare.text_content())
-    for chart in ("candidates", "trajectories", "parts", "heads_moved"):
+    for chart in ("candidates", "trajectories", "attribution", "head_attribution"):
         place = f".st-key-chart_{chart} .ytick text"
         expect(other.locator(place).first).to_be_visible(timeout=60_000)
         assert other.locator(place).all_text_contents() == page.locator(place).all_text_contents()

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from dashboard.frames.bias import (
-    ProbeScores,
     completion_frame,
     delta_frame,
     forest_frame,
@@ -14,6 +13,7 @@ from dashboard.frames.bias import (
     map_frame,
     score_frame,
 )
+from dashboard.frames.probe_scores import ProbeScores
 from dashboard.stats.intervals import bootstrap_mean
 from tests.made.probed import probe_scores
 
@@ -132,7 +132,7 @@ def test_a_forest_of_completions_has_an_interval_in_each_row():
 def test_an_intersection_is_a_difference_of_differences():
     log_prob = np.log([[[0.08], [0.01], [0.02], [0.01]]])
     scores = ProbeScores(log_prob, ("t",), ("bw", "ww", "bm", "wm"), ("maid",))
-    frame = intersection_frame(scores, bw=0, ww=1, bm=2, wm=3)
+    frame = intersection_frame(scores, first_first=0, second_first=1, first_second=2, second_second=3)
     assert frame["value_nats"][0] == pytest.approx(math.log(8) - math.log(2))
     assert math.isnan(frame["low_nats"][0])
 
@@ -152,7 +152,7 @@ def test_a_map_measures_from_a_group_or_from_the_mean_of_all():
     assert from_man["agree"].tolist()[:2] == [2, 3]
 
 
-def test_turned_scores_compare_one_word_behind_every_group():
+def test_transposed_scores_compare_one_word_behind_every_group():
     transposed = BY_HAND.transposed(np.array([0.5, 0.4]))
     frame = completion_frame(transposed, 0, 1)
     assert frame["completion"].tolist() == ["woman", "man"]

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from dashboard.frames.bias import ProbeScores
 from dashboard.frames.bias_groups import distance_frame, group_frame, lorenz_frame
+from dashboard.frames.probe_scores import ProbeScores
 from tests.made.probed import GROUPS, probe_scores
 
 PROB = np.array([[[0.07, 0.03], [0.02, 0.08]], [[0.10, 0.10], [0.30, 0.10]]])

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from dashboard.frames.lens import heads_frame, lens_frame, parts_frame, trajectory_frame
+from dashboard.frames.lens import attribution_frame, head_attribution_frame, lens_frame, trajectory_frame
 from tests.made import samples
 
 
@@ -45,7 +45,7 @@ def test_trajectories_have_one_row_a_token_and_step():
 
 def test_parts_come_in_their_order_and_sum_to_the_logit():
     found = samples.attribution(layers=3, heads=2)
-    frame = parts_frame(found)
+    frame = attribution_frame(found)
     assert frame["part"].tolist() == ["embedding", *["attention", "mlp"] * 3, "constant"]
     assert frame["layer"].tolist()[1:-1] == [0, 0, 1, 1, 2, 2]
     assert pd.isna(frame["layer"].iloc[0])
@@ -54,7 +54,7 @@ def test_parts_come_in_their_order_and_sum_to_the_logit():
 
 def test_heads_of_a_layer_sum_to_its_attention():
     found = samples.attribution(layers=3, heads=2)
-    frame = heads_frame(found, 1)
+    frame = head_attribution_frame(found, 1)
     assert frame["head"].tolist()[:2] == [0, 1]
     assert pd.isna(frame["head"].iloc[2])
     np.testing.assert_allclose(frame["logit"].sum(), found.attention[1], atol=1e-5)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dashboard.frames.bias import ProbeScores
+from dashboard.frames.probe_scores import ProbeScores
 
 TEMPLATES = ("The {race} {gender} worked as", "<b>The</b> {gender} <a href='x'>works</a> as", "%{x} $x$ \u202e{gender}")
 GROUPS = ("woman", "<b>man</b>", "$x$ %{y}", "\u202eperson")

@@ -21,7 +21,7 @@ from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.lens import AttributionRequest, LensRequest
 from dashboard.engine.api.prediction import CandidatesRequest, PositionTableRequest, ProcessedRequest
 from dashboard.frames.attention import metric_frame, query_rows_frame, row_frame, weight_table
-from dashboard.frames.lens import heads_frame, lens_frame, parts_frame, trajectory_frame
+from dashboard.frames.lens import attribution_frame, head_attribution_frame, lens_frame, trajectory_frame
 from dashboard.frames.next_token import candidates_frame, position_frame
 from dashboard.scripts import attention, prediction
 from dashboard.settings import BUNDLED
@@ -75,8 +75,8 @@ SCRIPTS = {
     "trajectories": lambda card, key: prediction.lens_script(
         card, key, LensRequest(RUN, (4,), pins=(7,)), chart="trajectories"
     ),
-    "parts": lambda card, key: prediction.attribution_script(card, key, 4, 7),
-    "heads_moved": lambda card, key: prediction.attribution_script(card, key, 4, 7, layer=1),
+    "attribution": lambda card, key: prediction.attribution_script(card, key, 4, 7),
+    "head_attribution": lambda card, key: prediction.attribution_script(card, key, 4, 7, layer=1),
 }
 
 
@@ -216,9 +216,9 @@ def same_lens(engine, card, key, tokens, run):
     lines = trajectory_frame(engine.answer(one), engine.tokenizer(card.model).tokens(one.pins))
     same_table(run(prediction.lens_script(card, key, one, chart="trajectories"))["numbers"], lines)
     moved = engine.answer(AttributionRequest(key, 3, 7))
-    same_table(run(prediction.attribution_script(card, key, 3, 7))["numbers"], parts_frame(moved))
+    same_table(run(prediction.attribution_script(card, key, 3, 7))["numbers"], attribution_frame(moved))
     heads = run(prediction.attribution_script(card, key, 3, 7, layer=1))["numbers"]
-    same_table(heads, heads_frame(moved, 1))
+    same_table(heads, head_attribution_frame(moved, 1))
 
 
 def same_table(again, shown):

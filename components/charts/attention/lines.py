@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from components.charts.axes import full_label, separators, tick_label
+from components.charts.marks import HOVERTEXT
 from components.charts.theme import MONO, ChartTheme
 from dashboard.engine.api.arrays import Floats
 from dashboard.engine.api.attention import WeightMap
@@ -22,18 +23,13 @@ LEAST_LINE = 0.02
 
 
 def lines_figure(
-    found: WeightMap, tokens: Sequence[Token], *, text: Catalogue, theme: ChartTheme, chosen: int | None = None
+    weight_map: WeightMap, tokens: Sequence[Token], *, text: Catalogue, theme: ChartTheme, chosen: int | None = None
 ) -> go.Figure:
     """Lines from each token (left) to the tokens that it looks at (right); a stronger line is a larger weight.
 
-    **Reading it:** follow the lines from a token on the left to where it reads on the right. The chosen token's lines
-    stand out.
-
-    **Careful:** lines hide each other, and small weights are left out: for numbers use the heatmap.
-
     Args:
-        found: exact weights (``block`` 1) with equal spans of queries and keys; of more than 64 tokens a window of 64
-            around `chosen` is shown.
+        weight_map: exact weights (``block`` 1) with equal spans of queries and keys; of more than 64 tokens a window
+            of 64 around `chosen` is shown.
         tokens: all tokens of the prompt.
         text: the catalogue.
         theme: colours and template.
@@ -42,11 +38,13 @@ def lines_figure(
     Raises:
         ValueError: the map is pooled or its spans differ.
     """
-    if found.block != 1 or (found.row_start, found.row_stop) != (found.col_start, found.col_stop):
-        raise ValueError(f"lines need exact weights of one span, not block {found.block}, {found.weights.shape}")
-    start, stop = _window(found.row_start, found.row_stop, chosen)
-    inside = slice(start - found.row_start, stop - found.row_start)
-    weights = found.weights[inside, inside]
+    rows, cols = (weight_map.row_start, weight_map.row_stop), (weight_map.col_start, weight_map.col_stop)
+    if weight_map.block != 1 or rows != cols:
+        shape = weight_map.weights.shape
+        raise ValueError(f"lines need exact weights of one span, not block {weight_map.block}, {shape}")
+    start, stop = _window(*rows, chosen)
+    inside = slice(start - weight_map.row_start, stop - weight_map.row_start)
+    weights = weight_map.weights[inside, inside]
     fig = go.Figure(_line_traces(weights, start, chosen, theme))
     labels = [tick_label(visible(token), pos) for pos, token in enumerate(tokens[start:stop], start)]
     for x, yaxis in ((0, "y"), (1, "y2")):
@@ -69,14 +67,14 @@ def _line_traces(weights: Floats, start: int, chosen: int | None, theme: ChartTh
     """One trace for every tenth of weight, the chosen token's apart: a trace has one opacity."""
     query, key = np.nonzero(np.nan_to_num(weights) >= LEAST_LINE)
     tenth = np.minimum((weights[query, key] * 10).astype(int), 9)
-    own = query + start == (-1 if chosen is None else chosen)
+    from_chosen = query + start == (-1 if chosen is None else chosen)
     traces = []
-    for is_own in (False, True):
+    for of_chosen in (False, True):
         for level in range(10):
-            there = (tenth == level) & (own == is_own)
-            if there.any():
-                loud = is_own or chosen is None
-                traces.append(_line_trace(query[there] + start, key[there] + start, level, theme, loud=loud))
+            pairs = (tenth == level) & (from_chosen == of_chosen)
+            if pairs.any():
+                loud = of_chosen or chosen is None
+                traces.append(_line_trace(query[pairs] + start, key[pairs] + start, level, theme, loud=loud))
     return traces
 
 
@@ -109,7 +107,7 @@ def _line_ends(
         cliponaxis=False,
         customdata=[[pos] for pos in positions],
         hovertext=[full_label(visible(token), pos) for token, pos in zip(tokens, positions, strict=True)],
-        hovertemplate="%{hovertext}<extra></extra>",
+        hovertemplate=HOVERTEXT,
     )
 
 

@@ -11,10 +11,12 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from components.charts.axes import first_hidden, separators
+from components.charts.marks import HOVERTEXT, colour_bar
 from components.charts.theme import BAR_ROOM, ChartTheme
 from dashboard.engine.api.arrays import Bytes
 from dashboard.engine.api.attention import Tiles
 from dashboard.i18n import Catalogue
+from dashboard.stats.statistic import WEIGHT
 
 MOST_CELLS = 1_300_000
 """A mosaic has at most so many cells (1.75 MB as JSON); larger ones are pooled further, and that is said."""
@@ -72,12 +74,6 @@ def mosaic_figure(
 ) -> go.Figure:
     """Every head of every layer in one picture.
 
-    **Reading it:** every square is one head: rows are the tokens that look, columns the tokens looked at. A diagonal
-    looks a fixed distance back, a vertical line rests on one token.
-
-    **Careful:** a long prompt is pooled: a cell is the largest weight of its span, so a thin line keeps its strength
-    but looks wider than it is.
-
     Args:
         tiles: of every head.
         order: (layer, head) pairs to draw.
@@ -97,7 +93,8 @@ def mosaic_figure(
     edge = 64 if flows else int(np.clip(1400 // (slots[:, 1].max() + 1), 24, 64))
     plan = _Plan(slots, drawn.shape[-1], edge, flows)
     names = [text("charts.head_name", layer=layer, head=head) for layer, head in order]
-    fig = go.Figure([_image(drawn, plan, theme), _hover(names, captions, plan, theme), _bar(text, theme)])
+    bar = colour_bar(WEIGHT.label(text), theme)
+    fig = go.Figure([_image(drawn, plan, theme), _hover(names, captions, plan, theme), bar])
     fig.add_trace(_frames(plan, theme))
     if flows:
         fig.add_trace(_captions(order, captions, plan))
@@ -162,19 +159,12 @@ def _hover(names: Sequence[str], captions: Sequence[str], plan: _Plan, theme: Ch
         x=plan.centres(plan.cols, plan.pitch_x),
         y=plan.centres(plan.rows, plan.pitch_y),
         hovertext=labels.tolist(),
-        hovertemplate="%{hovertext}<extra></extra>",
+        hovertemplate=HOVERTEXT,
         hoverongaps=False,
         opacity=0,
         showscale=False,
         colorscale=theme.sequential(),
     )
-
-
-def _bar(text: Catalogue, theme: ChartTheme) -> go.Scatter:
-    """The colour bar alone: it speaks of weights, the picture's own levels are shifted by one."""
-    marker = {"color": [0], "cmin": 0, "cmax": 1, "colorscale": theme.sequential(), "showscale": True}
-    marker["colorbar"] = {"title": {"text": text("charts.axis.weight")}}
-    return go.Scatter(x=[None], y=[None], mode="markers", marker=marker, hoverinfo="skip")
 
 
 def _frames(plan: _Plan, theme: ChartTheme) -> go.Scatter:

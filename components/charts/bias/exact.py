@@ -9,32 +9,28 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import probability, row_axis, separators
-from components.charts.bias.marks import (
-    BAR_AT_LEFT,
+from components.charts.axes import probability, row_axis, separators, signed
+from components.charts.bias.labels import (
     FOOT,
     MOST_ROWS,
     ROW,
     between,
-    cell_labels,
     folded_label,
-    marker_of,
     more_rows,
     name_label,
     narrow,
-    signed,
 )
-from components.charts.series import LEGEND, hover_words
+from components.charts.marks import HOVERTEXT, cell_labels, colours_at, signed_heatmap
+from components.charts.series import LEGEND, hover_words, series_marker
 from components.charts.theme import BAR_ROOM, ChartTheme
 from dashboard.i18n import Catalogue
+from dashboard.stats.statistic import DIFFERENCE, DUMBBELL
 
-LIMIT = 3.0
-"""Ends of the map's colours [nats]: 20 times as likely, or a 20th."""
+LIMIT = DIFFERENCE.limit or 3.0
+"""Ends of the map's colours [nats]."""
 MOST_COLUMNS = 40
 MOST_NUMBERS = 8
 """Up to so many columns each cell shows its number."""
-VALUES = ("prob", "lexicon_prob")
-"""What the dumbbell can compare."""
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _GROUP_LENGTH = 8
 _GROUP_LINES = 2
@@ -46,12 +42,6 @@ def bias_map_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme, 
 
     Many groups with fewer completions stand below one another, where their names have room.
 
-    **Reading it:** orange is likelier than for the reference, blue less likely; the numbers are differences of
-    log-probability, +0.7 is twice as likely.
-
-    **Careful:** with ~ in front templates disagree about the sign, so the cell is no finding. Compare groups on one
-    completion; colours of two completions say nothing about which is likelier.
-
     Args:
         frame: as `dashboard.frames.bias.map_frame` makes it.
         text: the catalogue.
@@ -60,49 +50,55 @@ def bias_map_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme, 
     """
     frame, down, across = _map_sides(frame)
     rows, columns = frame[down].drop_duplicates().tolist(), frame[across].drop_duplicates().tolist()
-    shown, beside = rows[:MOST_ROWS], columns[:MOST_COLUMNS]
-    frame = frame[frame[down].isin(shown) & frame[across].isin(beside)]
-    shape = (len(shown), len(beside))
-    values = frame["delta_nats"].to_numpy(np.float64)
-    hovers = np.array([_map_hover(row, text) for row in frame.to_dict("records")], object)
-    scale = theme.diverging()
-    # beyond the largest float there is no colour
-    drawn = np.clip(values, -10 * limit, 10 * limit).reshape(shape)
-    fig = go.Figure(
-        go.Heatmap(
-            z=drawn.astype(np.float32),
-            zmin=-limit,
-            zmid=0,
-            zmax=limit,
-            colorscale=scale,
-            colorbar=_map_bar(str(frame["reference"].iloc[0]), limit, text),
-            hoverongaps=False,
-            hovertext=hovers.reshape(shape).tolist(),
-            hovertemplate="%{hovertext}<extra></extra>",
-            xgap=1,
-            ygap=1,
-        )
-    )
-    few = len(beside) <= MOST_NUMBERS
-    if few:
-        labels = [_cell(row, text, 2 if len(beside) <= 4 else 1) for row in frame.to_dict("records")]
-        fig.add_traces(cell_labels(np.array(labels, object).reshape(shape), 0.5 + drawn / limit / 2, scale, theme))
-    fig.update_xaxes(title={"text": text(f"charts.bias_map.{across}s"), "standoff": 2}, **_map_columns(beside, few=few))
-    fig.update_yaxes(**{**row_axis([name_label(name) for name in shown], theme), "minor": None})
-    hidden = {down: len(rows) - len(shown), across: len(columns) - len(beside)}
+    rows_drawn, columns_drawn = rows[:MOST_ROWS], columns[:MOST_COLUMNS]
+    frame = frame[frame[down].isin(rows_drawn) & frame[across].isin(columns_drawn)]
+    shape = (len(rows_drawn), len(columns_drawn))
+    few = len(columns_drawn) <= MOST_NUMBERS
+    fig = go.Figure(_map_traces(frame, shape, text, theme, limit=limit, numbers=few))
+    title = {"text": text(f"charts.bias_map.{across}s"), "standoff": 2}
+    fig.update_xaxes(title=title, **_map_columns(columns_drawn, few=few))
+    fig.update_yaxes(**{**row_axis([name_label(name) for name in rows_drawn], theme), "minor": None})
+    hidden = {down: len(rows) - len(rows_drawn), across: len(columns) - len(columns_drawn)}
     if any(hidden.values()):
         left = text("charts.bias_map.more", rows=hidden["completion"], groups=hidden["group"])
-        fig.add_annotation(
-            text=narrow(left), x=0, y=0, xref="paper", yref="paper", xanchor="left", yanchor="top", showarrow=False
-        )
+        corner = {"x": 0, "y": 0, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "top"}
+        fig.add_annotation(text=narrow(left), showarrow=False, **corner)
     head = BAR_ROOM + (60 if few else 150)
     foot = 40 if any(hidden.values()) else 12
     fig.update_layout(
-        height=ROW * len(shown) + head + foot,
+        height=ROW * len(rows_drawn) + head + foot,
         margin={"t": head, "b": foot},
         separators=separators(text),
     )
     return theme.apply(fig)
+
+
+def _map_traces(
+    frame: pd.DataFrame, shape: tuple[int, int], text: Catalogue, theme: ChartTheme, *, limit: float, numbers: bool
+) -> list[Any]:
+    """The cells and, where there is room, their numbers."""
+    records = frame.to_dict("records")
+    # beyond the largest float there is no colour
+    values = np.clip(frame["delta_nats"].to_numpy(np.float64), -10 * limit, 10 * limit).reshape(shape)
+    low, high = (signed(text, end, 0 if limit == round(limit) else 1) for end in (-limit, limit))
+    cells = signed_heatmap(
+        values,
+        limit,
+        _map_title(str(frame["reference"].iloc[0]), text),
+        (f"≤ {low}", f"≥ {high}"),
+        theme=theme,
+        hovertext=np.array([_map_hover(row, text) for row in records], object).reshape(shape).tolist(),
+        hovertemplate=HOVERTEXT,
+    )
+    if not numbers:
+        return [cells]
+    digits = 2 if shape[1] <= 4 else 1
+    labels = np.array([_cell(row, text, digits) for row in records], object).reshape(shape)
+    return [cells, *cell_labels(labels, colours_at(0.5 + values / limit / 2, theme.diverging()), theme)]
+
+
+def _map_title(reference: str, text: Catalogue) -> str:
+    return text("charts.bias_map.to", name=name_label(reference)) if reference else text("charts.bias_map.to_mean")
 
 
 def _map_sides(frame: pd.DataFrame) -> tuple[pd.DataFrame, str, str]:
@@ -127,24 +123,13 @@ def _map_columns(names: Sequence[str], *, few: bool) -> dict[str, Any]:
     }
 
 
-def _map_bar(reference: str, limit: float, text: Catalogue) -> dict[str, Any]:
-    title = text("charts.bias_map.to", name=name_label(reference)) if reference else text("charts.bias_map.to_mean")
-    ends = [signed(text, end, 0 if limit == round(limit) else 1) for end in (-limit, limit)]
-    return {
-        "title": {"text": title},
-        "tickvals": [-limit, 0, limit],
-        "ticktext": [f"≤ {ends[0]}", "0", f"≥ {ends[1]}"],
-        **BAR_AT_LEFT,
-    }
-
-
 def _cell(row: Mapping[Any, Any], text: Catalogue, digits: int) -> str:
     if np.isnan(row["delta_nats"]):
         return ""
     if row["group"] == row["reference"]:
         return text.number(0, 0)
-    sure = row["agree"] == row["templates"]
-    return ("" if sure else "~") + signed(text, row["delta_nats"], digits)
+    agree = row["agree"] == row["templates"]
+    return ("" if agree else "~") + signed(text, row["delta_nats"], digits)
 
 
 def _map_hover(row: Mapping[Any, Any], text: Catalogue) -> str:
@@ -161,53 +146,40 @@ def _map_hover(row: Mapping[Any, Any], text: Catalogue) -> str:
 def dumbbell_figure(frame: pd.DataFrame, *, value: str, text: Catalogue, theme: ChartTheme) -> go.Figure:
     """Each completion's probability in two groups, the completions that lean most to the first group on top.
 
-    **Reading it:** the longer the line between two marks, the more the group changes the completion; the mark on the
-    right is the group that makes it likelier.
-
-    **Careful:** the scale is logarithmic: equal lengths are equal ratios, not equal probabilities. These are means over
-    templates; single templates may lie the other way round.
-
     Args:
         frame: as `dashboard.frames.bias.completion_frame` makes it.
-        value: of VALUES.
+        value: of DUMBBELL of `dashboard.stats.statistic`.
         text: the catalogue.
         theme: colours and template.
     """
     sides = {side: f"{side}_{value}" for side in ("first", "second")}
-    there = frame[(frame[list(sides.values())] > 0).all(axis=1)]
-    lean = np.diff(np.log(there[list(sides.values())].to_numpy(np.float64)[:, ::-1]), axis=1)[:, 0]
+    known = frame[(frame[list(sides.values())] > 0).all(axis=1)]
+    lean = np.diff(np.log(known[list(sides.values())].to_numpy(np.float64)[:, ::-1]), axis=1)[:, 0]
     most = np.argsort(-np.abs(lean), kind="stable")[:MOST_ROWS]
-    ordered = there.iloc[most[np.argsort(-lean[most], kind="stable")]]
+    ordered = known.iloc[most[np.argsort(-lean[most], kind="stable")]]
     heights = list(range(len(ordered)))
     hovers = [_pair_hover(row, value, text) for row in ordered.to_dict("records")]
     fig = go.Figure()
     x = [end for pair in zip(*(ordered[column] for column in sides.values()), strict=True) for end in (*pair, None)]
     y = [end for row in heights for end in (row, row, None)]
     fig.add_scatter(x=x, y=y, mode="lines", line={"color": theme.muted, "width": 2}, hoverinfo="skip", showlegend=False)
-    for place, (side, column) in enumerate(sides.items()):
+    for index, (side, column) in enumerate(sides.items()):
         fig.add_scatter(
             x=ordered[column].tolist(),
             y=heights,
             mode="markers",
             name=name_label(str(frame[side].iloc[0])),
-            marker=marker_of(place, theme),
+            marker=series_marker(index, theme),
             hovertext=hovers,
-            hovertemplate="%{hovertext}<extra></extra>",
+            hovertemplate=HOVERTEXT,
         )
     ends = np.log10(ordered[list(sides.values())].to_numpy(np.float64))
     low, high = (float(ends.min()), float(ends.max())) if len(ordered) else (-3.0, 0.0)
     room = max(0.15, 0.05 * (high - low))  # half a mark
     low, high = low - room, high + room
     ticks, words = _log_ticks(low, high, text)
-    title = narrow(text(f"charts.dumbbell.{value}")) + more_rows(text, len(frame) - len(ordered))
-    fig.update_xaxes(
-        type="log",
-        title_text=title,
-        range=[low, high],
-        tickvals=ticks,
-        ticktext=words,
-        tickangle=0,
-    )
+    title = narrow(DUMBBELL[value].label(text)) + more_rows(text, len(frame) - len(ordered))
+    fig.update_xaxes(type="log", title_text=title, range=[low, high], tickvals=ticks, ticktext=words, tickangle=0)
     fig.update_yaxes(**row_axis([name_label(name) for name in ordered["completion"]], theme))
     height = ROW * max(4, len(ordered)) + FOOT + 40
     fig.update_layout(height=height, showlegend=True, legend=LEGEND, margin_t=40, separators=separators(text))

@@ -9,25 +9,23 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import row_axis, separators
-from components.charts.bias.marks import (
+from components.charts.axes import row_axis, separators, signed, zero_axis
+from components.charts.bias.labels import (
     FOOT,
     KINDS,
     ROW,
     between,
-    interval,
-    marker_of,
     more_rows,
     name_label,
     narrow,
     pair_title,
-    signed,
     span,
-    zero_axis,
 )
-from components.charts.series import LEGEND, column_look, hover_words, shift
+from components.charts.marks import interval_row, pale_bars, upright_marks
+from components.charts.series import LEGEND, hover_words, series_marker, shift
 from components.charts.theme import ChartTheme
 from dashboard.i18n import Catalogue
+from dashboard.stats.statistic import SAMPLED, SAMPLED_DIFFERENCE
 
 MOST_COMPLETIONS = 12
 MOST_TESTS = 40
@@ -38,12 +36,6 @@ LEVEL = 0.05
 def sampled_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme) -> go.Figure:
     """How often each group drew a completion, the most drawn first, with Wilson's intervals.
 
-    **Reading it:** a bar is the share of a group's draws in which the completion was found; its whiskers hold the true
-    share 95 times of 100. An upright line is the exact probability, where it is known.
-
-    **Careful:** only independent draws have frequencies, a beam search has none. Of many intervals some miss: one of 20
-    by chance alone. What is not in the list is not counted; see the missing rate of each group.
-
     Args:
         frame: as `dashboard.frames.bias_sampled.sampled_frame` makes it; of more than KINDS groups the first are drawn.
         text: the catalogue.
@@ -52,74 +44,49 @@ def sampled_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme) -
     every = frame["group"].drop_duplicates().tolist()
     groups = every[:KINDS]
     most = frame.groupby("completion", sort=False)["share"].max().fillna(0).sort_values(ascending=False, kind="stable")
-    shown = most.index[most.to_numpy() > 0][:MOST_COMPLETIONS].tolist()
-    rows = {completion: row for row, completion in enumerate(shown)}
+    completions = most.index[most.to_numpy() > 0][:MOST_COMPLETIONS].tolist()
+    rows = {completion: row for row, completion in enumerate(completions)}
+    drawn = frame[frame["completion"].isin(completions)]
     fig = go.Figure()
-    for place, group in enumerate(groups):
-        part = frame[(frame["group"] == group) & frame["completion"].isin(shown)]
-        heights = [rows[completion] + shift(place, len(groups), 0.8) for completion in part["completion"]]
-        fig.add_traces(_share_traces(part, heights, place, 0.8 / len(groups), text=text, theme=theme))
-    if "exact_prob" in frame and shown:
-        fig.add_trace(_exact_marks(frame, groups, rows, text, theme))
-    title = narrow(text("charts.sampled.share")) + more_rows(text, int((most > 0).sum()) - len(shown))
+    for index, group in enumerate(groups):
+        part = drawn[drawn["group"] == group]
+        heights = [rows[completion] + shift(index, len(groups), 0.8) for completion in part["completion"]]
+        fig.add_traces(_share_traces(part, heights, index, 0.8 / len(groups), text=text, theme=theme))
+    if "exact_prob" in frame and completions:
+        fig.add_trace(_exact_marks(drawn, groups, rows, text, theme))
+    title = narrow(SAMPLED.label(text)) + more_rows(text, int((most > 0).sum()) - len(completions))
     if len(every) > len(groups):
         title += "<br>" + narrow(text("charts.sampled.more_groups", count=len(every) - len(groups)))
-    highest = float(frame.loc[frame["completion"].isin(shown), "high"].max())
-    top = highest if highest > 0 else 1.0
+    highest = float(drawn["high"].max())
+    end = highest if highest > 0 else 1.0
     # room for a mark at 0 beside the labels
-    fig.update_xaxes(title_text=title, range=[-0.04 * top, 1.04 * top], nticks=8)
-    fig.update_yaxes(**row_axis([name_label(str(completion)) for completion in shown], theme))
-    height = (13 * len(groups) + 12) * max(2, len(shown)) + FOOT + 60
+    fig.update_xaxes(title_text=title, range=[-0.04 * end, 1.04 * end], nticks=8)
+    fig.update_yaxes(**row_axis([name_label(str(completion)) for completion in completions], theme))
+    height = (13 * len(groups) + 12) * max(2, len(completions)) + FOOT + 60
     fig.update_layout(height=height, showlegend=True, legend=LEGEND, barmode="overlay", separators=separators(text))
     return theme.apply(fig)
 
 
 def _share_traces(
-    part: pd.DataFrame, heights: list[float], place: int, width: float, *, text: Catalogue, theme: ChartTheme
+    part: pd.DataFrame, heights: list[float], index: int, width: float, *, text: Catalogue, theme: ChartTheme
 ) -> list[Any]:
     """A group's bars and, at their ends, its marks with whiskers."""
-    colour = column_look(place, theme).colour
+    marker = series_marker(index, theme, size=7)
+    hovers = [_share_hover(row, text) for row in part.to_dict("records")]
     name = name_label(str(part["group"].iloc[0])) if len(part) else ""
-    bars = go.Bar(
-        x=part["share"].tolist(),
-        y=heights,
-        orientation="h",
-        width=0.9 * width,
-        opacity=0.35,
-        marker={"color": colour},
-        showlegend=False,
-        hoverinfo="skip",
-    )
-    marks = go.Scatter(
-        x=part["share"].tolist(),
-        y=heights,
-        mode="markers",
-        name=name,
-        marker=marker_of(place, theme, size=7),
-        error_x=interval(part, ("share", "low", "high"), colour),
-        hovertext=[_share_hover(row, text) for row in part.to_dict("records")],
-        hovertemplate="%{hovertext}<extra></extra>",
-        cliponaxis=False,
-    )
-    return [bars, marks]
+    marks = interval_row(part, heights, marker, hovers, ("share", "low", "high"), name=name, cliponaxis=False)
+    return [pale_bars(part["share"], heights, marker["color"], width), marks]
 
 
 def _exact_marks(
     frame: pd.DataFrame, groups: list[str], rows: Mapping[str, int], text: Catalogue, theme: ChartTheme
 ) -> go.Scatter:
-    part = frame[frame["group"].isin(groups) & frame["completion"].isin(rows)]
+    part = frame[frame["group"].isin(groups)]
     heights = [
         rows[completion] + shift(groups.index(group), len(groups), 0.8)
         for group, completion in zip(part["group"], part["completion"], strict=True)
     ]
-    return go.Scatter(
-        x=part["exact_prob"].tolist(),
-        y=heights,
-        mode="markers",
-        name=text("charts.sampled.exact"),
-        marker={"symbol": "line-ns", "size": 12, "line": {"color": theme.text, "width": 2}},
-        hoverinfo="skip",
-    )
+    return upright_marks(part["exact_prob"], heights, text("charts.sampled.exact"), theme=theme, size=12)
 
 
 def _share_hover(row: Mapping[Any, Any], text: Catalogue) -> str:
@@ -136,12 +103,6 @@ def _share_hover(row: Mapping[Any, Any], text: Catalogue) -> str:
 def differences_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme) -> go.Figure:
     """How much oftener one of two groups drew each completion, with Newcombe's intervals, the surest first.
 
-    **Reading it:** a filled diamond is a difference that holds after all tests are counted (adjusted p below 0.05);
-    a hollow circle is none that the draws could show.
-
-    **Careful:** hollow does not mean equal: few draws show only large differences. Whiskers are of one test each and
-    not adjusted, so one may miss zero where the mark is hollow. Frequencies are of these settings and this template.
-
     Args:
         frame: rows of one pair of groups, as `dashboard.frames.bias_sampled.comparison_frame` makes it.
         text: the catalogue.
@@ -149,28 +110,22 @@ def differences_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartThem
     """
     drawn = frame[(frame["first_count"] > 0) | (frame["second_count"] > 0)]
     by = np.lexsort((-drawn["difference"].abs().to_numpy(), drawn["p"].to_numpy()))
-    shown = drawn.iloc[by[:MOST_TESTS]].reset_index(drop=True)
+    rows = drawn.iloc[by[:MOST_TESTS]].reset_index(drop=True)
     fig = go.Figure()
-    holds = shown["p_adjusted"] < LEVEL
+    holds = rows["p_adjusted"] < LEVEL
     for kind, chosen in {"holds": holds, "open": ~holds}.items():
-        part = shown[chosen]
+        part = rows[chosen]
         colour = theme.accent if kind == "holds" else theme.muted
         symbol = "diamond" if kind == "holds" else "circle-open"
-        fig.add_scatter(
-            x=part["difference"].tolist(),
-            y=part.index.tolist(),
-            mode="markers",
-            name=text(f"charts.differences.{kind}"),
-            marker={"symbol": symbol, "size": 10, "color": colour, "line": {"color": colour, "width": 1.5}},
-            error_x=interval(part, ("difference", "low", "high"), colour),
-            hovertext=[_difference_hover(row, text) for row in part.to_dict("records")],
-            hovertemplate="%{hovertext}<extra></extra>",
-        )
+        marker = {"symbol": symbol, "size": 10, "color": colour, "line": {"color": colour, "width": 1.5}}
+        hovers = [_difference_hover(row, text) for row in part.to_dict("records")]
+        name = text(f"charts.differences.{kind}")
+        fig.add_trace(interval_row(part, part.index.tolist(), marker, hovers, ("difference", "low", "high"), name=name))
     tests = narrow(text("charts.differences.tests", tests=int(frame["tests"].iloc[0]) if len(frame) else 0))
-    title = pair_title(text, "charts.differences.axis", frame) if len(frame) else ""
-    fig.update_xaxes(title_text=f"{title}<br>{tests}{more_rows(text, len(drawn) - len(shown))}", **zero_axis(theme))
-    fig.update_yaxes(**row_axis([name_label(str(name)) for name in shown["completion"]], theme))
-    height = ROW * max(4, len(shown)) + FOOT + 80
+    title = pair_title(text, SAMPLED_DIFFERENCE.words, frame) if len(frame) else ""
+    fig.update_xaxes(title_text=f"{title}<br>{tests}{more_rows(text, len(drawn) - len(rows))}", **zero_axis(theme))
+    fig.update_yaxes(**row_axis([name_label(str(name)) for name in rows["completion"]], theme))
+    height = ROW * max(4, len(rows)) + FOOT + 80
     fig.update_layout(height=height, showlegend=True, legend=LEGEND, margin_t=44, separators=separators(text))
     return theme.apply(fig)
 

@@ -9,26 +9,24 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import row_axis, separators
-from components.charts.bias.marks import (
+from components.charts.axes import row_axis, separators, signed, zero_axis
+from components.charts.bias.labels import (
     FOOT,
     KINDS,
     MOST_ROWS,
     ROW,
     between,
     folded_label,
-    interval,
-    marker_of,
     more_rows,
     name_label,
     narrow,
     pair_title,
-    signed,
-    zero_axis,
 )
-from components.charts.series import LEGEND, hover_words
+from components.charts.marks import HOVERTEXT, interval_row, upright_marks
+from components.charts.series import LEGEND, hover_words, series_marker
 from components.charts.theme import ChartTheme
 from dashboard.i18n import Catalogue
+from dashboard.stats.statistic import DIFFERENCE
 
 MOST_POINTS = 4000
 """More points of a strip are not drawn."""
@@ -39,14 +37,6 @@ _LEGEND_ROOM = 70
 def forest_figure(frame: pd.DataFrame, *, title: str, text: Catalogue, theme: ChartTheme) -> go.Figure:
     """Differences of two groups, one row a template or a completion, with the mean over all below.
 
-    **Reading it:** a mark right of the line leans to the first group; completions are ordered by it. The diamond is the
-    mean over all templates, its whiskers hold what other templates like these would give 95 times of 100. Hollow marks:
-    templates disagree about the sign, or this template has the other sign than the mean.
-
-    **Careful:** one template can turn the sign, so a mean over few of them proves little; with fewer than ten the
-    whiskers are too short. A template's own mean has no interval, because the list of completions is not drawn by
-    chance.
-
     Args:
         frame: as `dashboard.frames.bias.forest_frame` or `intersection_frame` makes it.
         title: the difference, for the axis, Plotly-safe.
@@ -54,11 +44,11 @@ def forest_figure(frame: pd.DataFrame, *, title: str, text: Catalogue, theme: Ch
         theme: colours and template.
     """
     of_templates = frame["by"].iloc[0] == "template"
-    own = frame[~frame["overall"]]
-    shown = own.iloc[np.sort(np.argsort(-own["value_nats"].abs().to_numpy(), kind="stable")[:MOST_ROWS])]
+    single = frame[~frame["overall"]]
+    drawn = single.iloc[np.sort(np.argsort(-single["value_nats"].abs().to_numpy(), kind="stable")[:MOST_ROWS])]
     if not of_templates:
-        shown = shown.sort_values("value_nats", ascending=False, kind="stable")
-    rows = pd.concat([shown, frame[frame["overall"]]], ignore_index=True)
+        drawn = drawn.sort_values("value_nats", ascending=False, kind="stable")
+    rows = pd.concat([drawn, frame[frame["overall"]]], ignore_index=True)
     same = ~rows["overall"] & (rows["agree"] == rows["templates"])
     other = ~rows["overall"] & ~same
     words = ("agree_one", "disagree_one") if of_templates else ("agree", "disagree")
@@ -71,13 +61,13 @@ def forest_figure(frame: pd.DataFrame, *, title: str, text: Catalogue, theme: Ch
     )
     # the numbers on the right are the labels of a second axis: a margin of their own at any width
     fig.data[-1].update(yaxis="y2")
-    labels = [folded_label(str(name), lines=3 if of_templates else 1) for name in shown["name"]]
+    labels = [folded_label(str(name), lines=3 if of_templates else 1) for name in drawn["name"]]
     axis = row_axis([*labels, text("charts.forest.overall")], theme)
     notes = [_note(row, text, of_templates) for row in rows.to_dict("records")]
     right = {**axis, "ticktext": notes, "overlaying": "y", "side": "right", "minor": None, "matches": "y"}
     right["ticklabelstandoff"] = 6
     fig.update_layout(yaxis=axis, yaxis2=right)
-    fig.update_xaxes(title_text=title + more_rows(text, len(own) - len(shown)), **zero_axis(theme))
+    fig.update_xaxes(title_text=title + more_rows(text, len(single) - len(drawn)), **zero_axis(theme))
     height = (_TEMPLATE_ROW if of_templates else ROW) * len(rows) + FOOT + _LEGEND_ROOM
     fig.update_layout(height=height, showlegend=True, legend=LEGEND, separators=separators(text))
     return theme.apply(fig)
@@ -85,17 +75,10 @@ def forest_figure(frame: pd.DataFrame, *, title: str, text: Catalogue, theme: Ch
 
 def _forest_marks(part: pd.DataFrame, symbol: str, colour: str, name: str, text: Catalogue) -> go.Scatter:
     size = 13 if symbol == "diamond" else 9
-    return go.Scatter(
-        x=part["value_nats"].tolist(),
-        y=part.index.tolist(),
-        mode="markers",
-        name=name,
-        showlegend=bool(len(part)),
-        marker={"symbol": symbol, "color": colour, "size": size, "line": {"color": colour, "width": 1.5}},
-        error_x=interval(part, ("value_nats", "low_nats", "high_nats"), colour),
-        hovertext=[_forest_hover(row, text) for row in part.to_dict("records")],
-        hovertemplate="%{hovertext}<extra></extra>",
-    )
+    marker = {"symbol": symbol, "color": colour, "size": size, "line": {"color": colour, "width": 1.5}}
+    hovers = [_forest_hover(row, text) for row in part.to_dict("records")]
+    columns = ("value_nats", "low_nats", "high_nats")
+    return interval_row(part, part.index.tolist(), marker, hovers, columns, name=name, showlegend=bool(len(part)))
 
 
 def _note(row: Mapping[Any, Any], text: Catalogue, of_templates: bool) -> str:
@@ -118,12 +101,6 @@ def _forest_hover(row: Mapping[Any, Any], text: Catalogue) -> str:
 def strip_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme) -> go.Figure:
     """Every template's own difference of two groups in each completion, with the mean as an upright line.
 
-    **Reading it:** marks on both sides of the zero line mean that the answer depends on the template. Completions are
-    ordered by their mean.
-
-    **Careful:** templates were chosen by a person, not drawn at random: how far they spread says how fragile the answer
-    is, not how sure.
-
     Args:
         frame: as `dashboard.frames.bias.delta_frame` makes it.
         text: the catalogue.
@@ -136,29 +113,22 @@ def strip_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme) -> 
     ordered = largest.sort_values(ascending=False, kind="stable")
     rows = {completion: row for row, completion in enumerate(ordered.index)}
     fig = go.Figure()
-    fig.add_scatter(
-        x=ordered.tolist(),
-        y=list(range(len(ordered))),
-        mode="markers",
-        name=text("charts.strip.mean"),
-        marker={"symbol": "line-ns", "size": 15, "line": {"color": theme.text, "width": 2}},
-        hoverinfo="skip",
-    )
-    told = len(templates) <= KINDS
-    for place, template in enumerate(templates):
+    fig.add_trace(upright_marks(ordered.tolist(), range(len(ordered)), text("charts.strip.mean"), theme=theme, size=15))
+    named = len(templates) <= KINDS
+    for index, template in enumerate(templates):
         part = frame[(frame["template"] == template) & frame["completion"].isin(rows)]
-        marker = marker_of(place, theme, size=8) if told else {"color": theme.accent, "size": 7}
+        marker = series_marker(index, theme, size=8) if named else {"color": theme.accent, "size": 7}
         fig.add_scatter(
             x=part["delta_nats"].tolist(),
             y=[rows[completion] for completion in part["completion"]],
             mode="markers",
-            name=name_label(str(template), 40) if told else narrow(text("charts.strip.one_template")),
-            showlegend=told or place == 0,
+            name=name_label(str(template), 40) if named else narrow(text("charts.strip.one_template")),
+            showlegend=named or index == 0,
             marker={**marker, "opacity": 0.8},
             hovertext=[_strip_hover(row, text) for row in part.to_dict("records")],
-            hovertemplate="%{hovertext}<extra></extra>",
+            hovertemplate=HOVERTEXT,
         )
-    title = pair_title(text, "charts.bias.axis", frame) + more_rows(text, len(means) - len(ordered))
+    title = pair_title(text, DIFFERENCE.words, frame) + more_rows(text, len(means) - len(ordered))
     fig.update_xaxes(title_text=title, **zero_axis(theme))
     fig.update_yaxes(**row_axis([name_label(str(name)) for name in ordered.index], theme))
     legend_room = 24 * (1 + min(len(templates), KINDS))

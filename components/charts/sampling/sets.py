@@ -10,13 +10,21 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import axis_name, row_axis, separators, stacked, wrapped
-from components.charts.series import LEGEND, column_look, column_marker, column_name, hover_words, shift, whiskers
+from components.charts.axes import (
+    axis_name,
+    row_axis,
+    separators,
+    stacked,
+    with_minus,
+    wrapped,
+)
+from components.charts.marks import HOVERTEXT, SHARE_TICKS, interval_row, whiskers
+from components.charts.series import LEGEND, column_name, hover_words, series_marker, shift
 from components.charts.theme import ChartTheme
 from dashboard.i18n import Catalogue
 from dashboard.stats.diversity import BLEU_LEAST_TOKENS, DISTINCT_2, MEAN_LOG_P, METRICS, SELF_BLEU
+from dashboard.stats.statistic import SETS
 
-_SHARES = [0, 0.25, 0.5, 0.75, 1]
 _BETWEEN = 62
 """Room between two small charts, for an axis and its title [px]."""
 
@@ -24,93 +32,76 @@ _BETWEEN = 62
 def sets_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme) -> go.Figure:
     """One row a metric: each column's value with its 95 % interval.
 
-    **Reading it:** where the whiskers of two columns do not overlap, their settings differ in that metric.
-
-    **Careful:** distinct-n falls and Self-BLEU rises as texts grow more or longer: compare columns of equal size. A
-    hollow mark is a ranked list: its texts differ because a search returns no text twice.
-
     Args:
         frame: as `dashboard.frames.sampling_sets.set_frame` makes it.
         text: the catalogue.
         theme: colours and template.
     """
-    there = set(frame["metric"][frame["value"].notna()])
-    groups = [[metric for metric in METRICS if metric in there and metric != MEAN_LOG_P], [MEAN_LOG_P]]
+    known = set(frame["metric"][frame["value"].notna()])
+    groups = [[metric for metric in METRICS if metric in known and SETS[metric].is_share], [MEAN_LOG_P]]
     columns = frame["column"].unique().tolist()
     sizes = [(13 * len(columns) + 16) * max(1, len(group)) for group in groups]
     whole = sum(sizes) + _BETWEEN
     domains = [[1 - sizes[0] / whole, 1], [0, sizes[1] / whole]]
-    titles = [wrapped(text("charts.sets.shares")) + _untold(frame, text), _metric(MEAN_LOG_P, text)]
+    titles = [wrapped(text("charts.sets.shares")) + _why_no_bleu(frame, text), _with_unit(MEAN_LOG_P, text)]
     fig = go.Figure()
     for below, (group, domain, title) in enumerate(zip(groups, domains, titles, strict=True)):
         x, y = axis_name("x", below), axis_name("y", below)
-        for place, column in enumerate(columns):
+        for index, column in enumerate(columns):
             part = frame[frame["column"] == column].set_index("metric").loc[group].reset_index()
-            away = shift(place, len(columns), 0.72)
-            marks = _points(part, int(column), text, theme)
-            marks.update(y=[row + away for row in range(len(group))], xaxis=x, yaxis=y, showlegend=below == 0)
-            fig.add_trace(marks)
-        rows = row_axis([text(f"charts.metric.{metric}") for metric in group], theme)
+            heights = [row + shift(index, len(columns), 0.72) for row in range(len(group))]
+            marks = _points(part, heights, int(column), text, theme)
+            fig.add_trace(marks.update(xaxis=x, yaxis=y, showlegend=below == 0))
+        rows = row_axis([SETS[metric].label(text) for metric in group], theme)
         fig.update_layout({axis_name("yaxis", below): {"domain": domain, **rows}})
         fig.update_layout({axis_name("xaxis", below): {"anchor": y, "title": {"text": title}}})
-    fig.update_layout(xaxis={"range": [-0.02, 1.02], "tickvals": _SHARES})
+    fig.update_layout(xaxis={"range": [-0.02, 1.02], "tickvals": SHARE_TICKS})
     fig.update_layout(height=whole + 120, showlegend=True, legend=LEGEND, separators=separators(text))
     return theme.apply(fig)
 
 
-def _points(part: pd.DataFrame, column: int, text: Catalogue, theme: ChartTheme) -> go.Scatter:
-    """Values of one column with their whiskers; their heights are given later."""
+def _points(part: pd.DataFrame, heights: list[float], column: int, text: Catalogue, theme: ChartTheme) -> go.Scatter:
+    """Values of one column with their whiskers."""
     ranked = bool(part["ranked"].any())
     name = str(part["name"].iloc[0]) if len(part) else ""
-    return go.Scatter(
-        x=part["value"].tolist(),
-        mode="markers",
-        name=column_name(name, text, ranked=ranked),
-        legendgroup=str(column),
-        marker=column_marker(column, theme, ranked=ranked),
-        error_x=whiskers(part, column_look(column, theme).colour),
-        hovertext=[_hover(row, text) for row in part.to_dict("records")],
-        hovertemplate="%{hovertext}<extra></extra>",
-    )
+    marker = series_marker(column, theme, ranked=ranked)
+    hovers = [_hover(row, text) for row in part.to_dict("records")]
+    name = column_name(name, text, ranked=ranked)
+    return interval_row(part, heights, marker, hovers, name=name, legendgroup=str(column))
 
 
 def _hover(row: dict[Any, Any], text: Catalogue) -> str:
-    name = text(f"charts.metric.{row['metric']}")
-    facts = {"metric": name, "value": _written(row["value"], text), "n": int(row["n"])}
+    name = SETS[row["metric"]].label(text)
+    facts = {"metric": name, "value": _number(row["value"], text), "n": int(row["n"])}
     if "name" in row:
         facts["metric"] = f"{hover_words(str(row['name']))}<br>{name}"
     if pd.isna(row["low"]):
         return text("charts.sets.without", **facts)
-    ends = {"low": _written(row["low"], text), "high": _written(row["high"], text)}
+    ends = {"low": _number(row["low"], text), "high": _number(row["high"], text)}
     return text("charts.sets.with_interval", **facts, **ends)
 
 
-def _written(value: float, text: Catalogue) -> str:
-    return text.number(value, 3).replace("-", "−")
+def _number(value: float, text: Catalogue) -> str:
+    return with_minus(text.number(value, 3))
 
 
-def _untold(frame: pd.DataFrame, text: Catalogue) -> str:
+def _why_no_bleu(frame: pd.DataFrame, text: Catalogue) -> str:
     """Says why a column has no Self-BLEU."""
     bleu = frame[frame["metric"] == SELF_BLEU]
     short = ((bleu["n"] > 1) & bleu["value"].isna()).any()
     return "<br>" + wrapped(text("charts.sets.short", least=BLEU_LEAST_TOKENS)) if short else ""
 
 
-def _metric(metric: str, text: Catalogue) -> str:
+def _with_unit(metric: str, text: Catalogue) -> str:
     """A metric's name for an axis, with its unit."""
-    name = text(f"charts.metric.{metric}")
-    return f"{name} {text('charts.metric.unit')}" if metric == MEAN_LOG_P else name
+    name = SETS[metric].label(text)
+    return f"{name} {text('charts.metric.unit')}" if SETS[metric].unit else name
 
 
 def quality_diversity_figure(
     frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme, diversity: str = DISTINCT_2
 ) -> go.Figure:
     """One point a column: how likely its texts are to the model, and how much they differ.
-
-    **Reading it:** to the right texts are likelier to the model, upwards they differ more; settings trade one for the
-    other.
-
-    **Careful:** likelier is not better: text that loops is very likely. A hollow mark is a ranked list, not a sample.
 
     Args:
         frame: as `dashboard.frames.sampling_sets.set_frame` makes it.
@@ -121,21 +112,22 @@ def quality_diversity_figure(
     fig = go.Figure()
     for column, part in frame.groupby("column", sort=True):
         across, up = (part[part["metric"] == metric] for metric in (MEAN_LOG_P, diversity))
-        ranked, number = bool(part["ranked"].iloc[0]), int(str(column))
+        ranked = bool(part["ranked"].iloc[0])
+        marker = series_marker(int(str(column)), theme, ranked=ranked, size=12)
         both = pd.concat([across, up]).to_dict("records")
         fig.add_scatter(
             x=across["value"].tolist(),
             y=up["value"].tolist(),
             mode="markers",
             name=column_name(part["name"].iloc[0], text, ranked=ranked),
-            marker=column_marker(number, theme, ranked=ranked, size=12),
-            error_x=whiskers(across, column_look(number, theme).colour),
-            error_y=whiskers(up, column_look(number, theme).colour),
+            marker=marker,
+            error_x=whiskers(across, marker["color"]),
+            error_y=whiskers(up, marker["color"]),
             hovertext=["<br>".join([_hover(both[0], text), _hover({**both[1], "name": ""}, text)])],
-            hovertemplate="%{hovertext}<extra></extra>",
+            hovertemplate=HOVERTEXT,
         )
-    fig.update_xaxes(title_text=_metric(MEAN_LOG_P, text))
-    fig.update_yaxes(title_text=_metric(diversity, text), range=[-0.03, 1.03], tickvals=_SHARES)
+    fig.update_xaxes(title_text=_with_unit(MEAN_LOG_P, text))
+    fig.update_yaxes(title_text=_with_unit(diversity, text), range=[-0.03, 1.03], tickvals=SHARE_TICKS)
     fig.update_layout(height=420, showlegend=True, legend=LEGEND, separators=separators(text))
     return theme.apply(fig)
 
@@ -143,28 +135,24 @@ def quality_diversity_figure(
 def sweep_figure(frame: pd.DataFrame, *, knob: str, text: Catalogue, theme: ChartTheme) -> go.Figure:
     """Small charts, one a metric: how it changes with one knob, with 95 % intervals.
 
-    **Reading it:** follow a line from left to right to see what turning the knob does.
-
-    **Careful:** values stand evenly apart, whatever lies between them; steps within the whiskers may be chance.
-
     Args:
         frame: as `dashboard.frames.sampling_sets.sweep_frame` makes it.
         knob: the knob's name for the axis, our own words.
         text: the catalogue.
         theme: colours and template.
     """
-    there = set(frame["metric"][frame["value"].notna()])
-    metrics = [metric for metric in METRICS if metric in there]
+    known = set(frame["metric"][frame["value"].notna()])
+    metrics = [metric for metric in METRICS if metric in known]
     values = frame["knob"].drop_duplicates().tolist()
     fig = go.Figure()
-    for place, metric in enumerate(metrics):
+    for index, metric in enumerate(metrics):
         part = frame[frame["metric"] == metric]
-        fig.add_trace(_sweep_line(part, values, axis_name("y", place), text, theme))
-        share = {} if metric == MEAN_LOG_P else {"range": [-0.05, 1.05], "tickvals": [0, 0.5, 1]}
-        fig.update_layout({axis_name("yaxis", place): {"nticks": 4, **share}})
-    stacked(fig, [_metric(metric, text) for metric in metrics])
+        fig.add_trace(_sweep_line(part, values, axis_name("y", index), text, theme))
+        share = {"range": [-0.05, 1.05], "tickvals": [0, 0.5, 1]} if SETS[metric].is_share else {}
+        fig.update_layout({axis_name("yaxis", index): {"nticks": 4, **share}})
+    stacked(fig, [_with_unit(metric, text) for metric in metrics])
     fig.update_xaxes(
-        title_text="<br>".join([knob, wrapped(text("charts.sweep.apart")) + _untold(frame, text)]),
+        title_text="<br>".join([knob, wrapped(text("charts.sweep.apart")) + _why_no_bleu(frame, text)]),
         range=[-0.5, len(values) - 0.5],
         tickmode="array",
         tickvals=list(range(len(values))),
@@ -185,5 +173,5 @@ def _sweep_line(part: pd.DataFrame, values: list[float], axis: str, text: Catalo
         marker={"color": theme.accent, "size": 8, "line": {"color": theme.accent, "width": 1.5}, "symbol": symbols},
         error_y=whiskers(part, theme.accent),
         hovertext=[f"{text.number(row['knob'], 6, 'g')}<br>{_hover(row, text)}" for row in part.to_dict("records")],
-        hovertemplate="%{hovertext}<extra></extra>",
+        hovertemplate=HOVERTEXT,
     )

@@ -14,7 +14,7 @@ BAND = 7
 """Steps side by side; the next ones stand in a band below, as lines of a text do."""
 MOST_STEPS = 21
 MOST_SLOTS = 16
-"""Candidates of a step; of more those let go are left out, the worst first."""
+"""Candidates of a step; of more the pruned ones are left out, the worst first."""
 _BETWEEN = 1.6
 """Between two bands [slots]."""
 
@@ -61,7 +61,7 @@ def beam_layout(frame: pd.DataFrame, first: int = 0) -> Layout:
     stop = min(first + MOST_STEPS, int(frame["step"].max()) + 1)
     columns = _ordered(frame, stop)
     nodes = np.array([node for column in columns[first:] for node in column], np.int64)
-    place = {int(node): i for i, node in enumerate(nodes)}
+    index = {int(node): i for i, node in enumerate(nodes)}
     parents = frame["parent"].to_numpy()
     x, y = np.zeros(len(nodes)), np.zeros(len(nodes))
     from_x, from_y = np.zeros(len(nodes)), np.zeros(len(nodes))
@@ -74,17 +74,17 @@ def beam_layout(frame: pd.DataFrame, first: int = 0) -> Layout:
         before = [-1] if begin == 0 else [node for node in columns[begin - 1] if node in set(parents[band[0]])]
         slots = max(len(before), *(len(column) for column in band))
         start = {node: (0.0, top + _slot(i, len(before), slots)) for i, node in enumerate(before)}
-        again_x += [one[0] for one in start.values()]
-        again_y += [one[1] for one in start.values()]
+        again_x += [x for x, _ in start.values()]
+        again_y += [y for _, y in start.values()]
         again_token += [str(frame["token"].iloc[node]) if node >= 0 else None for node in before]
         for across, column in enumerate(band, 1):
             number_x.append(float(across))
             number_y.append(top - 0.95)
             for i, node in enumerate(column):
-                here = place[node]
+                here = index[node]
                 x[here], y[here] = across, top + _slot(i, len(column), slots)
                 parent = int(parents[node])
-                from_x[here], from_y[here] = start[parent] if across == 1 else (x[place[parent]], y[place[parent]])
+                from_x[here], from_y[here] = start[parent] if across == 1 else (x[index[parent]], y[index[parent]])
         top += slots + _BETWEEN
     return Layout(
         nodes,
@@ -124,7 +124,7 @@ def _ordered(frame: pd.DataFrame, stop: int) -> list[list[int]]:
 
 
 def _fitting(nodes: list[int], scores: NDArray[np.float32], needed: set[int]) -> list[int]:
-    """At most MOST_SLOTS of `nodes`; those that a line goes on from, or that came back, stay whatever their number."""
+    """At most MOST_SLOTS of `nodes`; those with a line to the next step, and those returned, stay in any case."""
     loose = sorted((node for node in nodes if node not in needed), key=lambda node: -scores[node])
     room = max(0, MOST_SLOTS - (len(nodes) - len(loose)))
     left = set(loose[room:])

@@ -8,10 +8,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import hover_token, separators, tick_label, wrapped
+from components.charts.axes import hover_token, separators, tick_label, with_minus, wrapped
+from components.charts.marks import HOVERTEXT, colour_bar, ink
 from components.charts.sampling.tree_layout import Layout, beam_layout
+from components.charts.series import LEGEND
 from components.charts.theme import BAR_ROOM, MONO, ChartTheme, luminance, rgb
 from dashboard.i18n import Catalogue
+from dashboard.stats.statistic import STEP_PROB
 
 BEAM_LABEL = 8
 """Characters of a token in the beam tree."""
@@ -30,13 +33,7 @@ _STYLES = {
 
 
 def beam_tree_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme, first: int = 0) -> go.Figure:
-    """A beam search from left to right: candidates of every step, which went on, which were let go, which returned.
-
-    **Reading it:** from each token lines lead to the tokens tried after it. Thick lines are the texts that came back,
-    crosses were let go, rings ended a text. The best of a parent stands on top.
-
-    **Careful:** candidates are the best of all, not all there are: a text that is not here was never near. Scores are
-    no probabilities, and a text that was let go may have been the likelier one in the end.
+    """A beam search from left to right: candidates of every step, kept, pruned or returned.
 
     Args:
         frame: as `dashboard.frames.trees.beam_frame` makes it.
@@ -64,14 +61,13 @@ def beam_tree_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme,
         title = wrapped(f"{title} · {text('charts.beam_tree.cut', **facts)}")
     fig.update_xaxes(title_text=title, range=[-0.5, layout.width + 0.7], showgrid=False, showticklabels=False)
     fig.update_yaxes(range=[layout.height, -1.2], showgrid=False, showticklabels=False)
-    legend = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"}
     height = int(_SLOT * (layout.height + 1.2)) + 110
-    fig.update_layout(height=height, showlegend=True, legend=legend, separators=separators(text))
+    fig.update_layout(height=height, showlegend=True, legend=LEGEND, separators=separators(text))
     return theme.apply(fig)
 
 
 def _edges(rows: pd.DataFrame, layout: Layout, theme: ChartTheme) -> list[go.Scatter]:
-    """Lines from parents, one trace a look: of those let go, of those that went on, of the texts that came back."""
+    """Lines from parents, one trace a look: pruned candidates, kept ones, returned texts."""
     returned, pruned = rows["returned"].to_numpy(), (rows["state"] == "pruned").to_numpy()
     looks = [
         (pruned & ~returned, {"color": theme.grid, "width": 1}),
@@ -103,8 +99,8 @@ def _begins(layout: Layout, text: Catalogue, theme: ChartTheme) -> go.Scatter:
         textposition="top center",
         textfont={**_FONT, "color": theme.muted, "shadow": _halo(theme)},
         marker={
-            "symbol": ["square" if one else "circle" for one in prompt],
-            "size": [9 if one else 5 for one in prompt],
+            "symbol": ["square" if is_prompt else "circle" for is_prompt in prompt],
+            "size": [9 if is_prompt else 5 for is_prompt in prompt],
             "color": theme.muted,
         },
         hoverinfo="skip",
@@ -129,13 +125,13 @@ def _nodes(
         name=text(f"charts.beam_tree.{kind}"),
         marker={**_STYLES[kind], "color": colour, "line": {"color": colour, "width": 2 if kind == "finished" else 1}},
         hovertext=[_beam_hover(row, text) for row in rows[chosen].to_dict("records")],
-        hovertemplate="%{hovertext}<extra></extra>",
+        hovertemplate=HOVERTEXT,
         cliponaxis=False,
     )
 
 
 def _beam_hover(row: dict[Any, Any], text: Catalogue) -> str:
-    score = text.number(row["score"], 3).replace("-", "−")
+    score = with_minus(text.number(row["score"], 3))
     facts = text("charts.beam_tree.hover", id=str(row["id"]), step=row["step"], score=score)
     state = text(f"charts.beam_tree.{row['state']}")
     back = f" · {text('charts.beam_tree.returned')}" if row["returned"] else ""
@@ -171,13 +167,7 @@ def _step_numbers(layout: Layout, first: int, theme: ChartTheme) -> go.Scatter:
 
 
 def probability_tree_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme) -> go.Figure:
-    """Continuations as an icicle: the height of a tile is the probability of the whole way to it.
-
-    **Reading it:** read from left to right; the tiles behind a tile share its probability out. Colour is how sure the
-    model was of that one token. Hatched tiles are all other continuations together.
-
-    **Careful:** a way is followed only while it is likely: a hatched tile can be larger than all that is shown. Texts
-    of different lengths do not compare.
+    """Continuations as an icicle: the height of a tile is the probability of the whole path to it.
 
     Args:
         frame: as `dashboard.frames.trees.probability_frame` makes it.
@@ -202,7 +192,7 @@ def probability_tree_figure(frame: pd.DataFrame, *, text: Catalogue, theme: Char
                 "colors": colours,
                 "line": {"color": theme.grid, "width": 1},
                 "pattern": {
-                    "shape": ["/" if one else "" for one in rest],
+                    "shape": ["/" if is_rest else "" for is_rest in rest],
                     "fgcolor": theme.muted,
                     "bgcolor": theme.paper,
                     "size": 5,
@@ -211,14 +201,14 @@ def probability_tree_figure(frame: pd.DataFrame, *, text: Catalogue, theme: Char
             },
             textinfo="label",
             leaf={"opacity": 1},
-            textfont={"family": MONO, "size": 12, "color": [_ink(colour, theme) for colour in colours]},
+            textfont={"family": MONO, "size": 12, "color": _inks(colours, theme)},
             hovertext=[_tile_hover(row, text) for row in rows],
-            hovertemplate="%{hovertext}<extra></extra>",
+            hovertemplate=HOVERTEXT,
             pathbar={"thickness": 20, "textfont": {"family": MONO, "size": 12, "color": theme.text}},
             root={"color": theme.grid},
         )
     )
-    fig.add_trace(_step_scale(text, theme))
+    fig.add_trace(colour_bar(STEP_PROB.label(text), theme, showlegend=False))
     hidden = {"visible": False, "fixedrange": True}
     fig.update_layout(xaxis=hidden, yaxis=hidden, height=560, margin_t=BAR_ROOM)
     fig.update_layout(uniformtext={"minsize": 10, "mode": "hide"}, separators=separators(text))
@@ -246,11 +236,10 @@ def _tile_colours(frame: pd.DataFrame, theme: ChartTheme) -> list[str]:
     ]
 
 
-def _ink(colour: str, theme: ChartTheme) -> str:
-    """Text or paper, whichever is read better on `colour` (WCAG 2)."""
-    here, text, paper = (float(luminance(rgb(one))) for one in (colour, theme.text, theme.paper))
-    contrast = [(max(here, ink) + 0.05) / (min(here, ink) + 0.05) for ink in (text, paper)]
-    return theme.text if contrast[0] >= contrast[1] else theme.paper
+def _inks(colours: list[str], theme: ChartTheme) -> list[str]:
+    """Text or paper, whichever is read better on each of `colours`."""
+    cells = luminance(np.array([rgb(colour) for colour in colours]))
+    return [(theme.text, theme.paper)[which] for which in ink(cells, theme)]
 
 
 def _small(prob: float, text: Catalogue) -> str:
@@ -267,16 +256,3 @@ def _tile_hover(row: dict[Any, Any], text: Catalogue) -> str:
         return f"{text('charts.trees.others')}<br>{step}<br>{way}"
     what = f"{hover_token(str(row['token']))} · id {row['id']}<br>{step}<br>{way}"
     return f"{what}<br>{text('charts.trees.' + row['state'])}" if row["state"] != "inner" else what
-
-
-def _step_scale(text: Catalogue, theme: ChartTheme) -> go.Scatter:
-    """Nothing but the colour bar."""
-    marker = {
-        "color": [0],
-        "cmin": 0,
-        "cmax": 1,
-        "colorscale": theme.sequential(),
-        "showscale": True,
-        "colorbar": {"title": {"text": text("charts.trees.scale")}},
-    }
-    return go.Scatter(x=[None], y=[None], mode="markers", marker=marker, hoverinfo="skip", showlegend=False)

@@ -5,16 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from components.charts.lens import (
-    MOST_BARS,
-    heads_moved_figure,
-    lens_figure,
-    parts_figure,
-    step_label,
-    trajectories_figure,
-)
+from components.charts.attribution import MOST_BARS, attribution_figure, head_attribution_figure
+from components.charts.lens import lens_figure, step_label, trajectories_figure
 from components.charts.theme import ChartTheme, luminance, rgb
-from dashboard.frames.lens import heads_frame, parts_frame, trajectory_frame
+from dashboard.frames.lens import attribution_frame, head_attribution_frame, trajectory_frame
 from dashboard.i18n import Catalogue
 from tests.made import samples
 
@@ -112,8 +106,8 @@ def test_each_token_has_a_line_of_its_own_look(look):
 
 def test_bars_are_sorted_by_size_with_their_sign_and_the_rest_is_summed(look):
     found = samples.attribution(layers=15, heads=2)
-    frame = parts_frame(found)
-    fig = parts_figure(frame, **look)
+    frame = attribution_frame(found)
+    fig = attribution_figure(frame, **look)
     values = np.abs(fig.data[0].x)
     assert len(values) == MOST_BARS
     assert (np.diff(values) <= 0).all()
@@ -129,5 +123,5 @@ def test_bars_are_sorted_by_size_with_their_sign_and_the_rest_is_summed(look):
 
 
 def test_heads_and_what_is_beside_them_are_named(look):
-    fig = heads_moved_figure(heads_frame(samples.attribution(layers=2, heads=2), 1), **look)
+    fig = head_attribution_figure(head_attribution_frame(samples.attribution(layers=2, heads=2), 1), **look)
     assert set(fig.layout.yaxis.ticktext) == {"head 0", "head 1", "biases of attention"}

@@ -5,7 +5,7 @@ import pytest
 from components.charts.sampling.answers import answers_figure, lengths_figure
 from components.charts.sampling.sets import quality_diversity_figure, sets_figure
 from components.charts.sampling.settings import settings_lines_figure
-from components.charts.series import column_look, column_marker, column_name
+from components.charts.series import column_name, series_look, series_marker
 from components.charts.theme import ChartTheme
 from dashboard.frames.sampling import comparison_frame
 from dashboard.frames.sampling_sets import answer_frame, length_frame, set_frame
@@ -16,7 +16,7 @@ MADE = trees.generated()
 
 
 def test_eight_columns_have_eight_colours_and_eight_markers():
-    looks = [column_look(column, ChartTheme()) for column in range(8)]
+    looks = [series_look(column, ChartTheme()) for column in range(8)]
     assert len({look.colour for look in looks}) == len({look.symbol for look in looks}) == 8
     assert len({look.dash for look in looks[:4]}) == 4
 
@@ -41,7 +41,7 @@ def test_a_column_keeps_its_colour_and_marker_in_every_chart(column, look):
             comparison_frame(trees.comparison(), trees.NAMES[:3], samples.tokens(15)), value="kept", **look
         ),
     ]
-    own = column_marker(column, look["theme"], ranked=False)
+    own = series_marker(column, look["theme"], ranked=False)
     for figure in figures:
         marks = [trace.marker for trace in figure.data if trace.type == "scatter" and trace.marker.symbol]
         of_column = [mark for mark in marks if mark.symbol == own["symbol"]]

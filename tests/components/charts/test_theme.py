@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 import plotly.io as pio
 import pytest
 
-from components.charts.bias.marks import BAR_AT_LEFT
+from components.charts.marks import BAR_AT_LEFT
 from components.charts.theme import BAR_ROOM, MODES, SCALES, ChartTheme, oklab
 
 ALL = [ChartTheme(mode, scale) for mode in MODES for scale in SCALES]

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from components.charts.axes import signed
 from components.charts.bias.exact import LIMIT, MOST_COLUMNS, bias_map_figure, dumbbell_figure
-from components.charts.bias.marks import MOST_ROWS, signed
+from components.charts.bias.labels import MOST_ROWS
 from components.charts.bias.world import MOST_LABELLED, against_world_figure
 from components.charts.theme import MODES, ChartTheme, luminance, rgb
 from dashboard.frames.bias import completion_frame, map_frame

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from components.charts.bias.groups import MOST_GROUPS, distances_figure, lorenz_figure
-from components.charts.bias.marks import KINDS
+from components.charts.bias.labels import KINDS
 from dashboard.frames.bias_groups import distance_frame, lorenz_frame
 from tests.made.probed import probe_scores
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from components.charts.bias.marks import KINDS, MOST_ROWS, signed
+from components.charts.axes import signed
+from components.charts.bias.labels import KINDS, MOST_ROWS
 from components.charts.bias.spread import MOST_POINTS, forest_figure, strip_figure
 from dashboard.frames.bias import delta_frame, forest_frame
 from tests.made.probed import probe_scores

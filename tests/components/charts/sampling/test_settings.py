@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from components.charts.sampling.settings import LINES, MOST_MARKED, settings_lines_figure, settings_map_figure
+from components.charts.sampling.settings import MOST_MARKED, settings_lines_figure, settings_map_figure
 from dashboard.frames.sampling import comparison_frame, distance_frame
+from dashboard.stats.statistic import SETTINGS
 from tests.made import samples, trees
 
 NAMES = trees.NAMES[:3]
@@ -20,7 +21,7 @@ def pairs(count=9):
     return distance_frame(trees.comparison(3, count), NAMES, samples.tokens(count + 2), start=2)
 
 
-@pytest.mark.parametrize("value", LINES)
+@pytest.mark.parametrize("value", SETTINGS)
 def test_lines_are_the_tables_values_at_their_positions(value, look):
     frame = lines() if value in lines() else pairs()
     figure = settings_lines_figure(frame, value=value, **look)

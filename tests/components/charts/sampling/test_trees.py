@@ -108,19 +108,19 @@ def test_a_small_search_is_drawn_whole_without_a_word_on_cuts(look):
 def test_kinds_of_candidates_differ_in_their_marker_not_in_colour_alone(look):
     drawn = beam_tree_figure(beams(3, 5), **look).data
     marks = {trace.name: trace.marker.symbol for trace in drawn if trace.mode == "markers"}
-    assert list(marks) == ["came back", "went on", "ended", "let go"]
+    assert list(marks) == ["returned", "kept", "ended", "pruned"]
     assert len(set(marks.values())) == 3
-    assert marks["came back"] == marks["went on"]  # these two differ by their lines' width as well
+    assert marks["returned"] == marks["kept"]  # these two differ by their lines' width as well
     assert [trace.line.width for trace in drawn if trace.mode == "lines"] == [1, 1, 3]
 
 
 def test_hover_tells_id_step_score_and_fate(look):
     frame = beams(3, 5)
     figure = beam_tree_figure(frame, **look)
-    back = next(trace for trace in figure.data if trace.name == "came back")
+    back = next(trace for trace in figure.data if trace.name == "returned")
     row = frame[frame["returned"]].iloc[0]
     facts = f"id {row['id']} · step 0 · score {row['score']:.3f}, not yet divided by length".replace("-", "−")
-    assert back.hovertext[0].split("<br>")[1:] == [facts, "went on · came back"]
+    assert back.hovertext[0].split("<br>")[1:] == [facts, "kept · returned"]
 
 
 def areas(figure):
@@ -155,7 +155,7 @@ def test_rests_are_hatched_and_tokens_literal(look):
     assert labels["1"] == "\u2068&#36;x&#36;\u2069 0.250"
     assert labels["-1"] == "prompt"
     hovers = dict(zip(tile.ids, tile.hovertext, strict=True))
-    assert hovers["2"].split("<br>")[1:] == ["this step: 0.500", "whole way: 0.250"]
+    assert hovers["2"].split("<br>")[1:] == ["this step: 0.500", "whole path: 0.250"]
     assert hovers["3"].endswith("the text ends here")
     assert "all other continuations together" in hovers["5"]
 

@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from components.charts.bias.marks import NAME_LENGTH, between, folded_label, name_label, signed, span
+from components.charts.axes import signed
+from components.charts.bias.labels import NAME_LENGTH, between, folded_label, name_label, span
 from dashboard.i18n import Catalogue
 
 EN, ES = Catalogue("en"), Catalogue("es")
