@@ -50,9 +50,9 @@ def engine() -> Future[Engine]:
 
 def listed_models() -> tuple[ModelSpec, ...]:
     """The models that a person can choose from, in the operator's order."""
-    from dashboard.engine.models.registry import listed
+    from dashboard.engine.models.registry import available_models
 
-    return listed(settings())
+    return available_models(settings())
 
 
 def find_model(model: str) -> ModelSpec:

@@ -1,4 +1,4 @@
-"""Exports: a chart and its numbers as bytes, each with the run that they come from. No prompt text in a file's name."""
+"""Exports: a chart and its numbers as bytes, each with what it comes from. No prompt text in a file's name."""
 
 from __future__ import annotations
 
@@ -6,20 +6,96 @@ import csv
 import html
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.run_key import RunKey
+from dashboard.engine.api.request import LONG, LONG_IN_ROWS, Request, short, text_of
+from dashboard.run_key import ModelVersion, Origin, digest_of, written_as_json
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 
-def file_stem(key: RunKey, chart: str, suffix: str = "") -> str:
+class Exported(Origin, Protocol):
+    """An origin whose numbers stand in a table: a run, or an `Export`."""
+
+    def columns(self) -> dict[str, str]:
+        """What every row of the table says about where it comes from."""
+
+
+# -- what is exported ----------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Export:
+    """The identity of a chart and its files: what was asked of an engine, the chart, and the choices that it shows.
+
+    Digest, provenance and file name come from here. Two exports that differ in anything differ in all of them; equal
+    ones agree.
+    """
+
+    origins: tuple[Origin, ...]
+    """Requests, runs or jobs; the first says what `run` is."""
+    chart: str
+    """The chart's name."""
+    options: tuple[tuple[str, str], ...] = ()
+    """(name, value as JSON) of what changes the chart, its table or its files beside the requests."""
+
+    @classmethod
+    def of(cls, origins: Sequence[Origin], chart: str, options: Mapping[str, object] | None = None) -> Export:
+        """The identity of a chart, its options as plain values."""
+        return cls(tuple(origins), chart, tuple((name, written_as_json(v)) for name, v in (options or {}).items()))
+
+    @property
+    def version(self) -> ModelVersion:
+        """Of the first origin."""
+        return self.origins[0].version
+
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        """Of the first origin."""
+        return self.origins[0].token_ids
+
+    @cached_property
+    def digest(self) -> str:
+        """Sixteen hex digits that stand for this export."""
+        origins = [(type(origin).__name__, origin.digest, origin.provenance()) for origin in self.origins]
+        return digest_of([origins, self.chart, self.options])
+
+    def request(self, longest: int = LONG) -> str:
+        """What was asked for, with commas between; values above `longest` [characters] as their checksum."""
+        requests = [origin for origin in self.origins if isinstance(origin, Request)]
+        asked = [text_of(requests, longest)] if requests else []
+        return ", ".join([*asked, *(f"{name}={short(value, longest)}" for name, value in self.options)])
+
+    def provenance(self) -> dict[str, str | int]:
+        """As of the first origin's run; with the chart, what was asked for, and `result`."""
+        first = self.origins[0]
+        facts = first.facts() if isinstance(first, Request) else first.provenance()
+        return {**facts, "chart": self.chart, "request": self.request(), "result": self.digest}
+
+    def columns(self) -> dict[str, str]:
+        """What every row of an exported table says: model, revision, run, result, and what was asked for."""
+        facts = self.provenance()
+        own = {name: str(facts[name]) for name in ("model", "revision")}
+        return {**own, "run": self.run, "result": self.digest, "request": self.request(LONG_IN_ROWS)}
+
+    @property
+    def run(self) -> str:
+        """Sixteen hex digits that stand for what was computed: those of the first origin's run, or of itself."""
+        first = self.origins[0]
+        return str(first.facts()["run"]) if isinstance(first, Request) else first.digest
+
+
+# -- files ---------------------------------------------------------------------------------------------------------
+
+
+def file_stem(origin: Origin, chart: str, suffix: str = "") -> str:
     """A file name without its ending, safe on every system: ``logitscope-head-L9H0-<digest>``."""
     parts = (re.sub(r"[^A-Za-z0-9_]+", "-", part).strip("-")[:40] for part in (chart, suffix))
-    return "-".join(["logitscope", *(part for part in parts if part), key.digest])
+    return "-".join(["logitscope", *(part for part in parts if part), origin.digest])
 
 
 def caption(provenance: Mapping[str, object]) -> str:
@@ -27,22 +103,22 @@ def caption(provenance: Mapping[str, object]) -> str:
     return " · ".join(f"{name} {value}" for name, value in provenance.items())
 
 
-def csv_bytes(frame: pd.DataFrame, key: RunKey) -> bytes:
-    """The table as CSV (RFC 4180) in UTF-8, with the columns of `key` behind: ``model, revision, run``, and its result.
+def csv_bytes(frame: pd.DataFrame, origin: Exported) -> bytes:
+    """The table as CSV (RFC 4180) in UTF-8, with where it comes from behind: ``model, revision, run``, and its result.
 
     With a byte order mark, by which spreadsheets know UTF-8. Every text stands in quotes, the token ``NA`` as well;
     missing values are empty. Texts that a spreadsheet would run as a formula get a ``'`` in front, and so do those that
     look like one with it, so that both can be told apart; a single sign (the token ``-``) stays.
     """
-    safe = frame.assign(**{name: pd.Categorical([value] * len(frame)) for name, value in key.columns().items()})
+    safe = frame.assign(**{name: pd.Categorical([value] * len(frame)) for name, value in origin.columns().items()})
     text = safe.apply(_without_formulas).to_csv(index=False, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC)
     return text.encode("utf-8-sig", "replace")
 
 
-def jsonl_bytes(records: Iterable[Mapping[str, object]], key: RunKey) -> bytes:
-    """One JSON object a line (JSON Lines, UTF-8), each with the columns of `key`."""
-    origin = key.columns()
-    lines = (json.dumps({**record, **origin}, ensure_ascii=False, allow_nan=False) for record in records)
+def jsonl_bytes(records: Iterable[Mapping[str, object]], origin: Exported) -> bytes:
+    """One JSON object a line (JSON Lines, UTF-8), each with the columns of `origin`."""
+    columns = origin.columns()
+    lines = (json.dumps({**record, **columns}, ensure_ascii=False, allow_nan=False) for record in records)
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")
 
 

@@ -11,6 +11,7 @@ import numbers
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +21,14 @@ _SIGNS = {"en": (".", ","), "es": (",", "."), "es-MX": (".", ",")}
 _AS_IN_MEXICO = {"419", "BR", "BZ", "CU", "DO", "GT", "HN", "MX", "NI", "PA", "PE", "PR", "SV", "US"}
 """Regions whose Spanish writes 1,234.5 (CLDR); the others write 1.234,5."""
 _FOLDER = Path(__file__).parent / "locale"
+
+
+@dataclass(frozen=True)
+class Message:
+    """A text that is not said yet: as a fact of another one it is said in that one's language."""
+
+    id: str
+    facts: Mapping[str, object] = field(default_factory=dict)
 
 
 class Catalogue:
@@ -67,6 +76,9 @@ class Catalogue:
         return shown.translate(self._signs)
 
     def _write(self, value: object) -> str:
+        """Numbers with the region's signs, messages in this language; everything else as it is."""
+        if isinstance(value, Message):
+            return self(value.id, **value.facts)
         if isinstance(value, numbers.Integral | float) and not isinstance(value, bool):
             return self.number(value)  # type: ignore[arg-type]
         return str(value)

@@ -1,4 +1,4 @@
-"""PAGES: every page, in the menu's order, with the question that it answers."""
+"""PAGES: every page in the menu's order, with its address and icon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RunKey: everything that changes a run's numbers, and nothing else. ResultKey: what one chart or file shows of it."""
+"""ModelVersion and RunKey: everything that changes a run's numbers, and nothing else; and digests of plain data."""
 
 from __future__ import annotations
 
@@ -6,21 +6,32 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Protocol
 
-LONG = 2000
-"""A value of a request longer than this [characters] stands in a provenance as its checksum."""
-LONG_IN_ROWS = 200
-"""The same in a table, where every row repeats it."""
+
+class Origin(Protocol):
+    """Where numbers come from: a run, a request to an engine, a job, or what an export makes of them."""
+
+    @property
+    def version(self) -> ModelVersion:
+        """Whose numbers they are."""
+
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        """What the model reads; empty where there are texts of their own."""
+
+    @property
+    def digest(self) -> str:
+        """Sixteen hex digits that stand for it."""
+
+    def provenance(self) -> dict[str, str | int]:
+        """What an export says about where its numbers come from."""
 
 
 @dataclass(frozen=True)
-class RunKey:
-    """The full specification of one forward pass: cache key, provenance and file name at once.
-
-    Two runs with equal keys give equal numbers (up to the device's own float noise); looking at a run (a layer, a
-    slider, a page) never changes its key.
-    """
+class ModelVersion:
+    """One model as it computes here: the same version gives the same numbers, up to the device's own float noise."""
 
     model: str
     """Registry id, as in the link."""
@@ -30,96 +41,63 @@ class RunKey:
     """Of weights and activations, e.g. ``float32``."""
     device: str
     """``cpu``, ``cuda``, …"""
+    transformers: str
+    torch: str
+
+    def facts(self, template: str) -> dict[str, str]:
+        """What an export says of the model, by name; `template` among it, as in a `RunKey`."""
+        own = {name: getattr(self, name) for name in ("model", "revision", "dtype", "device")}
+        return {**own, "template": template, "transformers": self.transformers, "torch": self.torch}
+
+
+@dataclass(frozen=True)
+class RunKey:
+    """The full specification of one forward pass.
+
+    Two runs with equal keys give equal numbers; looking at a run (a layer, a slider, a page) never changes its key.
+    """
+
+    version: ModelVersion
     template: str
     """``raw``: the prompt as typed; ``chat``: inside the model's chat template."""
     token_ids: tuple[int, ...] = field(repr=False)
     """What the model reads, special tokens included."""
-    transformers: str
-    torch: str
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Sixteen hex digits that stand for this key."""
-        return _digest(asdict(self))
+        version = asdict(self.version)
+        packages = {name: version.pop(name) for name in ("transformers", "torch")}
+        return digest_of({**version, "template": self.template, "token_ids": self.token_ids, **packages})
 
     def provenance(self) -> dict[str, str | int]:
         """What an export says about where its numbers come from (the ids are in the script, not here)."""
-        facts = asdict(self)
-        ids = facts.pop("token_ids")
-        return {**facts, "tokens": len(ids), "run": self.digest}
+        return {**self.version.facts(self.template), "tokens": len(self.token_ids), "run": self.digest}
 
     def columns(self) -> dict[str, str]:
         """What every row of an exported table says about where it comes from."""
-        return {"model": self.model, "revision": self.revision, "run": self.digest}
+        return {"model": self.version.model, "revision": self.version.revision, "run": self.digest}
 
 
-@dataclass(frozen=True)
-class ResultKey(RunKey):
-    """The identity of what is exported: a run, the chart that shows it, and all else that was asked for.
-
-    Digest, provenance, file name and stop name come from here. Two results that differ in any field differ in all of
-    them; equal ones agree.
-    """
-
-    origin: RunKey
-    """What is shown: the run of a prompt, a job, or the scores of a probe."""
-    chart: str
-    """The chart's or the computation's name."""
-    asked: tuple[tuple[str, str], ...]
-    """(name, value as JSON) of everything that was asked for beside the run."""
-
-    @property
-    def digest(self) -> str:
-        """Sixteen hex digits that stand for this result."""
-        return _digest([self.origin.provenance(), self.chart, self.asked])
-
-    def request(self, longest: int = LONG) -> str:
-        """What was asked for, as ``name=value`` with commas between; values above `longest` as their checksum."""
-        return ", ".join(f"{name}={_short(value, longest)}" for name, value in self.asked)
-
-    def provenance(self) -> dict[str, str | int]:
-        """As of a run; with the chart, what was asked for, and `result`."""
-        facts = self.origin.provenance()
-        request = ", ".join(part for part in (str(facts.get("request", "")), self.request()) if part)
-        run = facts.get("result", facts["run"])
-        return {**facts, "run": run, "chart": self.chart, "request": request, "result": self.digest}
-
-    def columns(self) -> dict[str, str]:
-        """As of a run; with what was asked for, and `result`."""
-        return {**self.origin.columns(), "run": self.origin.digest} | {
-            "result": self.digest,
-            "request": self.request(LONG_IN_ROWS),
-        }
+# -- plain data, in one form ---------------------------------------------------------------------------------------
+def digest_of(value: object) -> str:
+    """Sixteen hex digits that stand for `value`: equal values have equal ones."""
+    return hashlib.sha256(json.dumps(_plain(value)).encode()).hexdigest()[:16]
 
 
-def result_key(origin: RunKey, chart: str, *asked: object) -> ResultKey:
-    """The identity of a result.
-
-    Args:
-        origin: what is shown.
-        chart: its name.
-        asked: requests (dataclasses) and mappings of names to plain values.
-    """
-    facts = [(name, _json(value)) for part in asked for name, value in _named(part).items()]
-    return ResultKey(
-        **{entry.name: getattr(origin, entry.name) for entry in fields(RunKey)},
-        origin=origin,
-        chart=chart,
-        asked=tuple(facts),
-    )
+def written_as_json(value: object) -> str:
+    """`value` as JSON for people: equal values are written equally."""
+    return json.dumps(_plain(value), ensure_ascii=False)
 
 
-def _named(part: Any) -> Mapping[str, object]:
-    return {entry.name: getattr(part, entry.name) for entry in fields(part)} if is_dataclass(part) else part
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=asdict)
-
-
-def _short(value: str, longest: int) -> str:
-    return value if len(value) <= longest else f"sha256:{_digest(value)}"
-
-
-def _digest(facts: object) -> str:
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+def _plain(value: Any) -> object:
+    """`value` as JSON has it: dataclasses by their fields, whole floats as integers, NumPy's numbers as Python's."""
+    if is_dataclass(value):
+        return {entry.name: _plain(getattr(value, entry.name)) for entry in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if value is None or isinstance(value, str | bool | int | float) else _plain(value.item())

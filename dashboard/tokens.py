@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 _GLYPHS = {" ": "·", "\n": "⏎", "\t": "⇥", "\r": "␍"}
 _HIDDEN_CATEGORIES = {"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp", "Zs"}
+NO_CHARACTER = "\ufffd"
+"""Stands for bytes that are no character."""
 ISOLATE = "\u2068{}\u2069"
 
 
@@ -27,6 +29,20 @@ class Token:
     """In a prompt the bytes of the typed text that it stands for: those of all tokens join to it, and a token that the
     tokenizer adds has none. By itself those of its piece."""
     special: bool
+
+
+def without_surrogates(text: str) -> str:
+    """`text` with the replacement character for lone surrogates, which no tokenizer and no UTF-8 file can hold."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def continues_word(character: str) -> bool:
+    """Whether a word may go on with it: a letter, digit, mark, joiner, or a piece of a broken character.
+
+    Marks are accents and vowel signs. The Code tab's scripts say the same in ``templates/word.py.txt``.
+    """
+    category = unicodedata.category(character)
+    return category[0] in "LNM" or category == "Cf" or character == NO_CHARACTER
 
 
 def visible(token: Token) -> str:

@@ -1,18 +1,19 @@
-"""ViewState: what a link restores. One entry of FIELDS a query parameter; nothing here changes a number of a run.
+"""What a link restores: the query parameters, one entry of FIELDS each, and how their texts are read.
 
-A parameter that cannot be read gives a reason (a message id and its facts), never a crash and never a silent default.
+Nothing here changes a number of a run. A parameter that cannot be read gives a reason (a message id and its facts),
+never a crash and never a silent default.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from dashboard.i18n import LANGUAGES
+from dashboard.parsing.unreadable import Unreadable
 from dashboard.stats.statistic import CANDIDATES, HEADS, LENS, SETTINGS, TRAJECTORIES
 
 PLAIN_PROMPT = 300
@@ -21,6 +22,8 @@ LINK_CHARACTERS = 60_000
 """Longest compressed prompt in a link; browsers and servers stop reading at about 100,000 characters."""
 MAX_PROMPT_BYTES = 4 << 20
 """What a compressed prompt may unpack to: a small link must not fill the memory."""
+MAX_RANGES = 2000
+"""Longest text of ranges [characters]."""
 
 
 @dataclass(frozen=True)
@@ -142,9 +145,9 @@ class Dropped:
 def check(name: str, values: list[str]) -> Dropped | None:
     """Why the texts of one query parameter cannot be read; the model's own limits are checked where it is known."""
     field = FIELDS.get(name)
-    shown = ", ".join(values)
+    text = ", ".join(values)
     if field is None:
-        return Dropped(name, shown, "unknown")
+        return Dropped(name, text, "unknown")
     readers = {
         "integer": _is_integer,
         "number": _is_number,
@@ -153,12 +156,12 @@ def check(name: str, values: list[str]) -> Dropped | None:
     }
     wanted = 2 if field.kind == "span" else 1
     if len(values) != wanted:
-        return Dropped(name, shown, "count", (("wanted", wanted),))
+        return Dropped(name, text, "count", (("wanted", wanted),))
     if field.kind == "choice" and values[0] not in field.choices:
-        return Dropped(name, shown, "choice", (("choices", ", ".join(field.choices)),))
+        return Dropped(name, text, "choice", (("choices", ", ".join(field.choices)),))
     read = readers.get("integer" if field.kind == "span" else field.kind)
     if read and not all(read(value) for value in values):
-        return Dropped(name, shown, field.kind)
+        return Dropped(name, text, field.kind)
     return None
 
 
@@ -173,7 +176,7 @@ def _is_number(text: str) -> bool:
 
 def _is_ranges(text: str) -> bool:
     try:
-        parse_ranges(text, 1 << 30)
+        list(_spans(text))
     except ValueError:
         return False
     return True
@@ -185,19 +188,24 @@ def parse_ranges(text: str, count: int) -> tuple[int, ...]:
     Raises:
         ValueError: the part that cannot be read or lies outside, as the exception's text.
     """
-    if len(text) > 2000:
-        raise ValueError(text[:20] + "…")
-    if not text.strip():
-        return tuple(range(count)) if count < 1 << 20 else ()
     chosen: set[int] = set()
-    for part in text.split(","):
-        first, _, last = part.strip().partition("-")
+    for first, last in _spans(text):
+        if last >= count:
+            raise ValueError(f"{first}" if first == last else f"{first}-{last}")
+        chosen.update(range(first, last + 1))
+    return tuple(sorted(chosen)) if text.strip() else tuple(range(count))
+
+
+def _spans(text: str) -> Iterator[tuple[int, int]]:
+    """(first, last) of each part of a text like ``0-5, 7``, however large; none of an empty one. Raises ValueError."""
+    if len(text) > MAX_RANGES:
+        raise ValueError(text[:20] + "…")
+    for part in map(str.strip, text.split(",") if text.strip() else []):
+        first, _, last = (end.strip() for end in part.partition("-"))
         last = last or first
-        if not (_is_integer(first.strip()) and _is_integer(last.strip())) or not int(first) <= int(last) < count:
-            raise ValueError(part.strip()[:20])
-        if count < 1 << 20:
-            chosen.update(range(int(first), int(last) + 1))
-    return tuple(sorted(chosen))
+        if not (_is_integer(first) and _is_integer(last)) or int(first) > int(last):
+            raise ValueError(part[:20])
+        yield int(first), int(last)
 
 
 def pack(text: str) -> str:
@@ -209,17 +217,17 @@ def unpack(packed: str) -> str:
     """The text that `pack` packed.
 
     Raises:
-        ValueError: it is damaged or unpacks to more than 4 MB.
+        Unreadable: it is damaged or unpacks to more than MAX_PROMPT_BYTES.
     """
     try:
         data = base64.b64decode(packed + "=" * (-len(packed) % 4), altchars=b"-_", validate=True)
         inflater = zlib.decompressobj()
-        text = inflater.decompress(data, MAX_PROMPT_BYTES)
-        if inflater.unconsumed_tail or inflater.unused_data or not inflater.eof:
-            raise ValueError("too long, cut off or followed by something else")
-        return text.decode()
-    except (binascii.Error, zlib.error, UnicodeDecodeError) as error:
-        raise ValueError(str(error)) from error
+        text = inflater.decompress(data, MAX_PROMPT_BYTES).decode()
+    except (ValueError, zlib.error) as error:  # binascii's and Unicode's errors are ValueErrors
+        raise Unreadable("link.packed") from error
+    if inflater.unconsumed_tail or inflater.unused_data or not inflater.eof:
+        raise Unreadable("link.packed")
+    return text
 
 
 def pack_prompt(prompt: str) -> dict[str, str]:
@@ -234,7 +242,7 @@ def unpack_prompt(params: Mapping[str, str]) -> str | None:
     """The prompt that a link carries; ``None`` when it carries none.
 
     Raises:
-        ValueError: the compressed prompt is damaged or unpacks to more than 4 MB.
+        Unreadable: as `unpack`.
     """
     if "pz" not in params:
         return params.get("prompt")

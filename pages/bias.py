@@ -32,6 +32,6 @@ else:
         elif block == "jobs" or seconds > builder.MOST_SECONDS or not made.whole:
             log_p = jobs.probe_job(view, made)
             if log_p is not None:
-                exact.panels(exact.Exact(view, made, pairs.probe_scores(made, log_p), None, ""))
+                exact.panels(exact.ProbeResult(view, made, pairs.probe_scores(made, log_p), None, ""))
         else:
             exact.panels(exact.exact(view, made))

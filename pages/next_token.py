@@ -36,8 +36,8 @@ bars = panels.Bars(pos, k, pins, settings, value, log)
 with error_frame(text):
     panels.candidates(view, bars)
 
-if view.card.stream.lens_refused:
-    advice(text(f"lens.refused.{view.card.stream.lens_refused}"))
+if view.card.stream.why_no_lens:
+    advice(text(f"lens.refused.{view.card.stream.why_no_lens}"))
 else:
     layers.heading(view, pos)
     follow_at, through_at, half_at = st.columns(3, vertical_alignment="bottom")

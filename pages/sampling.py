@@ -9,8 +9,8 @@ from components.shell.view import error_frame
 view = loaded_view()
 text = view.text
 
-specs = settings.columns_state(text)
-columns = Columns(specs, settings.names_of(specs))
+specs = settings.columns_state()
+columns = Columns(specs, settings.names_of(specs), view.key)
 settings.cards(columns.specs, columns.names, view)
 settings.editor(columns.specs, columns.names, view)
 made = None

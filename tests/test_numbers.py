@@ -96,9 +96,7 @@ def tables():
     return {
         (attention, "head_frame"): attention.head_frame(samples.weight_map(9, block=3), tokens),
         (attention, "row_frame"): attention.row_frame(samples.query_rows(), 0, 0, tokens),
-        (attention, "column_frame"): attention.column_frame(
-            SimpleNamespace(key=2, weights=samples.causal(6)[:, 2]), tokens
-        ),
+        (attention, "column_frame"): attention.column_frame(samples.causal(6)[:, 2], 2, tokens),
         (attention, "query_rows_frame"): attention.query_rows_frame(samples.query_rows(), tokens),
         (attention, "metric_frame"): attention.metric_frame(samples.tiles()),
         (attention, "mosaic_frame"): attention.mosaic_frame(samples.tiles(), tokens),

@@ -1,11 +1,23 @@
 """A token's text is shown whole and literally, whatever is in it."""
 
 import unicodedata
+from pathlib import Path
 
 import pytest
 
-from dashboard.tokens import Token, axis_labels, plotly_label, shortened, visible, visible_text
+from dashboard.tokens import (
+    Token,
+    axis_labels,
+    continues_word,
+    plotly_label,
+    shortened,
+    visible,
+    visible_text,
+    without_surrogates,
+)
 from tests.made.samples import NASTY, token
+
+TEMPLATES = Path(__file__).parents[1] / "dashboard" / "scripts" / "templates"
 
 
 @pytest.mark.parametrize(
@@ -65,3 +77,25 @@ def test_equal_tokens_have_equal_labels_and_keep_their_places():
     labels = axis_labels([token(" is"), token("x"), token(" is")])
     assert labels[0] == labels[2]
     assert len(labels) == 3
+
+
+def test_only_lone_surrogates_are_replaced():
+    assert without_surrogates("a\ud800b\udc00") == "a\ufffdb\ufffd"
+    assert without_surrogates("é👩‍👩‍👧\0\u2028") == "é👩‍👩‍👧\0\u2028"
+
+
+def test_a_word_goes_on_with_letters_digits_marks_and_joiners():
+    assert all(map(continues_word, "añ9é\u0301\u200d\ufffd漢"))
+    assert not any(map(continues_word, " .-'\n“😀"))
+
+
+def test_the_scripts_end_words_where_the_dashboard_does():
+    names = {"unicodedata": unicodedata}
+    exec((TEMPLATES / "word.py.txt").read_text(encoding="utf-8"), names)
+    every = [chr(point) for point in range(0x110000)]
+    assert [c for c in every if names["goes_on"](c) != continues_word(c)] == []
+
+
+def test_a_word_goes_on_with_letters_digits_marks_joiners_and_broken_characters_alone():
+    assert all(map(continues_word, "sÉми7٣\u0301\u200d\ufffd"))
+    assert not any(map(continues_word, " \n.,'-_。👩"))

@@ -7,16 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from components.shell.view import View
+from dashboard.engine.api.arrays import Floats
 from dashboard.engine.api.attention import (
     AttentionRequest,
     CombineRequest,
     HeadRequest,
-    KeyColumn,
     QueryRows,
     RolloutRequest,
     WeightMap,
 )
-from dashboard.run_key import result_key
 from dashboard.tokens import Token
 
 MAP_SIDE = 512
@@ -63,37 +62,45 @@ class Detail:
         return f"L{self.layer}H{self.head}" if self.what == "head" else f"{self.what}{len(self.pairs)}"
 
     @property
-    def asked(self) -> dict[str, object]:
+    def options(self) -> dict[str, object]:
         """What changes a chart of this detail beside the engine's request."""
-        shown = {"token": self.token, "without_first": self.without_first, "own_scale": self.own_scale}
-        return {"what": self.what, **shown}
+        return {"token": self.token, "without_first": self.without_first, "own_scale": self.own_scale}
 
     def request(self, rows: tuple[int, int], cols: tuple[int, int], side: int) -> AttentionRequest:
         """The engine's request for this map's part."""
         if self.what == "head":
-            return HeadRequest(self.layer, self.head, rows, cols, side)
+            return HeadRequest(self.view.key, self.layer, self.head, rows, cols, side)
         if self.what == "rollout":
-            return RolloutRequest(rows, cols, side)
-        return CombineRequest(self.pairs, self.what, rows, cols, side)
+            return RolloutRequest(self.view.key, rows, cols, side)
+        return CombineRequest(self.view.key, self.pairs, self.what, rows, cols, side)
 
     def weights(self, rows: tuple[int, int], cols: tuple[int, int], side: int = MAP_SIDE) -> WeightMap:
         """The map's part, with progress; key 0 is emptied (NaN) when it is hidden."""
-        view, request = self.view, self.request(rows, cols, side)
-        label = view.text("work.rollout" if self.what == "rollout" else "work.combining")
-        name = result_key(view.key, self.what, request).digest
-        found = view.wait(lambda job: view.engine.weights(view.key, request, job), label, name)
+        label = self.view.text("work.rollout" if self.what == "rollout" else "work.combining")
+        found = self.view.answer(self.request(rows, cols, side), label)
         if not self.without_first or found.col_start > 0 or found.block > 1:
             return found
         hidden = np.array(found.weights)
         hidden[:, 0] = np.nan
         return replace(found, weights=hidden)
 
+    @property
+    def row_request(self) -> AttentionRequest:
+        """The request for the chosen token's row."""
+        count = len(self.tokens)
+        return self.request((self.token, self.token + 1), (0, count), count)
+
+    @property
+    def column_request(self) -> AttentionRequest:
+        """The request for the chosen token's column."""
+        count = len(self.tokens)
+        return self.request((0, count), (self.token, self.token + 1), count)
+
     def chosen_row(self) -> QueryRows:
         """The chosen token's row, as ``(1, 1, key)``."""
         row = self.weights((self.token, self.token + 1), (0, len(self.tokens)), len(self.tokens)).weights
         return QueryRows(self.token, row[None, :, : self.token + 1])
 
-    def chosen_column(self) -> KeyColumn:
-        """The chosen token's column, as ``(query,)``."""
-        col = self.weights((0, len(self.tokens)), (self.token, self.token + 1), len(self.tokens)).weights
-        return KeyColumn(self.layer, self.head, self.token, col[:, 0])
+    def chosen_column(self) -> Floats:
+        """(query,) the chosen token's column."""
+        return self.weights((0, len(self.tokens)), (self.token, self.token + 1), len(self.tokens)).weights[:, 0]

@@ -17,13 +17,20 @@ from components.shell.messages import quiet, section
 from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import choice_picker
 from components.shell.view import View, run_facts
-from components.web.head_mosaic import head_mosaic
-from components.web.token_text import token_text
-from dashboard.engine.api.attention import Tiles
+from components.web.head_mosaic.head_mosaic import head_mosaic
+from components.web.token_text.token_text import token_text
+from dashboard.engine.api.attention import AttentionRequest, QueryRowsRequest, Tiles, TilesRequest
 from dashboard.frames import attention as frames
 from dashboard.i18n import Catalogue
-from dashboard.run_key import RunKey
-from dashboard.scripts import build
+from dashboard.run_key import Origin
+from dashboard.scripts.attention import (
+    combine_script,
+    head_script,
+    metric_script,
+    mosaic_script,
+    query_rows_script,
+    rollout_script,
+)
 from dashboard.tokens import Token, visible
 
 WINDOW_FROM = 64
@@ -41,7 +48,7 @@ _WORDS = {
 def tiles(view: View) -> Tiles:
     """Tiles and metrics of this run, with progress."""
     view.run  # noqa: B018 - makes the run first, with its own progress
-    return view.wait(lambda job: view.engine.tiles(view.key, job), view.text("work.tiles"), f"tiles {view.key.digest}")
+    return view.answer(TilesRequest(view.key), view.text("work.tiles"))
 
 
 def opening_head(metrics: pd.DataFrame, tokens: tuple[Token, ...]) -> tuple[int, int]:
@@ -94,8 +101,8 @@ def mosaic(
     chart_panel(
         Panel(
             name="mosaic",
-            key=view.key,
-            asked=({"order": order, "without_first": without_first},),
+            origins=[TilesRequest(view.key)],
+            options={"order": order, "without_first": without_first},
             text=text,
             draw=draw,
             figure=partial(
@@ -109,7 +116,7 @@ def mosaic(
             ),
             frame=lambda: frames.mosaic_frame(found, view.tokens.tokens),
             table=lambda: metrics,
-            script=lambda key: build.mosaic_script(card, key),
+            script=lambda origin: mosaic_script(card, origin),
             strip=[
                 text("strip.exact"),
                 card.weight_formula,
@@ -191,8 +198,8 @@ def weight_map(detail: Detail) -> None:
     chart_panel(
         Panel(
             name="head",
-            key=view.key,
-            asked=(detail.request(detail.queries, detail.keys, MAP_SIDE), detail.asked),
+            origins=[detail.request(detail.queries, detail.keys, MAP_SIDE)],
+            options=detail.options,
             text=text,
             figure=partial(
                 charts.head_figure,
@@ -207,7 +214,7 @@ def weight_map(detail: Detail) -> None:
             ),
             frame=lambda: frames.head_frame(found, tokens),
             table=lambda: frames.weight_table(found, tokens) if found.block == 1 else frames.head_frame(found, tokens),
-            script=lambda key: map_script(detail, key, detail.queries, detail.keys),
+            script=lambda origin: map_script(detail, origin, detail.queries, detail.keys),
             strip=[
                 text("strip.exact"),
                 view.card.weight_formula,
@@ -233,15 +240,15 @@ def _take_box() -> None:
 
 
 def map_script(
-    detail: Detail, key: RunKey, rows: tuple[int, int], cols: tuple[int, int], chart: str | None = None
+    detail: Detail, origin: Origin, rows: tuple[int, int], cols: tuple[int, int], chart: str | None = None
 ) -> str:
     """The script that makes this part of the map again, as a map, bars (of one row or column) or lines."""
     card = detail.view.card
     if detail.what == "head":
-        return build.head_script(card, key, detail.layer, detail.head, rows=rows, cols=cols, chart=chart)
+        return head_script(card, origin, detail.layer, detail.head, rows=rows, cols=cols, chart=chart)
     if detail.what == "rollout":
-        return build.rollout_script(card, key, rows=rows, cols=cols, chart=chart)
-    return build.combine_script(card, key, detail.pairs, detail.what, rows=rows, cols=cols, chart=chart)
+        return rollout_script(card, origin, rows=rows, cols=cols, chart=chart)
+    return combine_script(card, origin, detail.pairs, detail.what, rows=rows, cols=cols, chart=chart)
 
 
 def token_bars(detail: Detail) -> None:
@@ -263,14 +270,20 @@ def token_bars(detail: Detail) -> None:
 
 
 def _bars(
-    detail: Detail, name: str, frame: pd.DataFrame, figure: Callable[..., go.Figure], script: Callable[[RunKey], str]
+    detail: Detail,
+    name: str,
+    request: AttentionRequest | QueryRowsRequest,
+    *,
+    frame: pd.DataFrame,
+    figure: Callable[..., go.Figure],
+    script: Callable[[Origin], str],
 ) -> None:
     view, text = detail.view, detail.view.text
     chart_panel(
         Panel(
             name=name,
-            key=view.key,
-            asked=({"pairs": detail.pairs}, detail.asked),
+            origins=[request],
+            options=detail.options,
             text=text,
             figure=partial(figure, frame, text=text, theme=view.theme),
             frame=lambda: frame,
@@ -286,21 +299,24 @@ def _row_panel(detail: Detail) -> None:
     frame = frames.row_frame(detail.chosen_row(), 0, 0, detail.tokens)
     whole = (0, len(detail.tokens))
     one = (detail.token, detail.token + 1)
-    _bars(detail, "row", frame, charts.row_figure, lambda key: map_script(detail, key, one, whole))
+    script = lambda origin: map_script(detail, origin, one, whole)  # noqa: E731
+    _bars(detail, "row", detail.row_request, frame=frame, figure=charts.row_figure, script=script)
 
 
 def _column_panel(detail: Detail) -> None:
-    frame = frames.column_frame(detail.chosen_column(), detail.tokens)
+    frame = frames.column_frame(detail.chosen_column(), detail.token, detail.tokens)
     whole = (0, len(detail.tokens))
     one = (detail.token, detail.token + 1)
-    _bars(detail, "column", frame, charts.column_figure, lambda key: map_script(detail, key, whole, one))
+    script = lambda origin: map_script(detail, origin, whole, one)  # noqa: E731
+    _bars(detail, "column", detail.column_request, frame=frame, figure=charts.column_figure, script=script)
 
 
 def _all_heads_panel(detail: Detail) -> None:
     view = detail.view
-    frame = frames.query_rows_frame(view.engine.query_rows(view.key, detail.token), detail.tokens)
-    script = partial(build.query_rows_script, view.card, query=detail.token)
-    _bars(detail, "query_rows", frame, charts.query_rows_figure, script)
+    request = QueryRowsRequest(view.key, detail.token)
+    frame = frames.query_rows_frame(view.engine.answer(request), detail.tokens)
+    script = partial(query_rows_script, view.card, query=detail.token)
+    _bars(detail, "query_rows", request, frame=frame, figure=charts.query_rows_figure, script=script)
 
 
 def lines(detail: Detail) -> None:
@@ -320,12 +336,12 @@ def lines(detail: Detail) -> None:
     chart_panel(
         Panel(
             name="lines",
-            key=view.key,
-            asked=(detail.request(span, span, MAP_SIDE), detail.asked),
+            origins=[detail.request(span, span, MAP_SIDE)],
+            options=detail.options,
             text=text,
             figure=partial(charts.lines_figure, found, tokens, text=text, theme=view.theme, chosen=detail.token),
             frame=lambda: frames.head_frame(found, tokens),
-            script=lambda key: map_script(detail, key, span, span, chart="lines"),
+            script=lambda origin: map_script(detail, origin, span, span, chart="lines"),
             strip=[text("strip.exact"), *run_facts(view)],
             alt={"tokens": span[1] - span[0]},
             on_select=None,
@@ -343,12 +359,12 @@ def metric_map(view: View, metrics: pd.DataFrame) -> None:
     chart_panel(
         Panel(
             name="metric_map",
-            key=view.key,
-            asked=({"metric": metric},),
+            origins=[TilesRequest(view.key)],
+            options={"metric": metric},
             text=text,
             figure=partial(charts.metric_map_figure, metrics, metric, text=text, theme=view.theme),
             frame=lambda: metrics,
-            script=lambda key: build.metric_script(view.card, key, metric),
+            script=lambda origin: metric_script(view.card, origin, metric),
             strip=[text("strip.exact"), *run_facts(view)],
             alt={"metric": text(f"metrics.{metric}")},
             suffix=metric,

@@ -16,7 +16,7 @@ from components.shell.messages import notice, quiet, section
 from components.shell.panel import Panel, chart_panel
 from components.shell.view import View, error_frame
 from dashboard.benchmarks.files import BENCHMARKS, MAX_BYTES, Benchmark
-from dashboard.engine.api.scoring import ScoreCost
+from dashboard.engine.api.request import Cost
 from dashboard.errors import JobUnknown, NoTextStart
 from dashboard.job_kinds.benchmark import (
     BENCHMARK,
@@ -27,11 +27,11 @@ from dashboard.job_kinds.benchmark import (
     benchmark_spec,
     read_file,
 )
-from dashboard.job_kinds.keys import JobKey, job_key, raw_key
+from dashboard.job_kinds.keys import JobResults, job_results
 from dashboard.jobs.spec import JobSpec
 from dashboard.jobs.status import JobStatus
 from dashboard.parsing.text_files import checked_size
-from dashboard.run_key import RunKey
+from dashboard.run_key import Origin
 from dashboard.scripts.bias import benchmark_script
 from dashboard.tokens import Token, shortened
 from dashboard.view_state import FIELDS
@@ -50,7 +50,7 @@ class _Read:
     name: tuple[object, ...]
     file: BenchmarkFile
     spec: JobSpec
-    cost: ScoreCost
+    cost: Cost
 
 
 @dataclass(frozen=True)
@@ -112,12 +112,12 @@ def _file(view: View) -> None:
     if given is None:
         return
     checked_size(given.size, MAX_BYTES)
-    key = raw_key(view.key)
-    name = (benchmark.slug, given.file_id, key.model, key.revision, prefix.id)
+    version = view.card.version
+    name = (benchmark.slug, given.file_id, version.model, version.revision, prefix.id)
     held: _Read | None = st.session_state.get(_READ)
     if held is None or held.name != name:
         file = read_file(benchmark.slug, given.getvalue(), given.name)
-        spec = benchmark_spec(file, key, prefix)
+        spec = benchmark_spec(file, version, prefix)
         held = st.session_state[_READ] = _Read(name, file, spec, benchmark_cost(view.engine, spec))
     _told(held.file, view)
     if start_button(held.spec, held.cost, view):
@@ -142,7 +142,7 @@ def _benchmark(view: View) -> Benchmark:
 
 def _prefix(view: View) -> Token:
     """Behind which token every text begins. Raises NoTextStart."""
-    starts = view.engine.token(view.model, view.engine.text_starts(view.model))
+    starts = view.tokenizer.tokens(view.tokenizer.text_starts())
     if not starts:
         raise NoTextStart(model=view.card.label)
     known = {str(token.id): token for token in starts}
@@ -215,16 +215,15 @@ def _results(spec: JobSpec, status: JobStatus, other: bool, view: View) -> None:
         notice(text("bias_jobs.partial", done=len(found.items), items=status.items))
     if found.not_scored:
         quiet(text("bias_jobs.not_scored", count=found.not_scored))
-    key = job_key(spec, items=status.items, items_done=len(found.items), prefix=spec.request["prefix"])
+    origin = job_results(spec, items=status.items, items_done=len(found.items), prefix=spec.request["prefix"])
     panel = Panel(
         name="benchmark",
-        key=key,
-        asked=(),
+        origins=[origin],
         text=text,
         figure=partial(benchmark_figure, found.scores, text=text, theme=view.theme),
         frame=lambda: found.scores,
-        script=lambda key: _script(spec, key, other, view),
-        strip=_strip(spec, status, len(found.items), key, view),
+        script=lambda own: _script(spec, own, other, view),
+        strip=_strip(spec, status, len(found.items), origin, view),
         alt={"categories": found.scores["category"].nunique() - 1},
         suffix=spec.request["benchmark"],
     )
@@ -233,15 +232,15 @@ def _results(spec: JobSpec, status: JobStatus, other: bool, view: View) -> None:
     chart_panel(replace(panel, name="benchmark_items", figure=None, frame=lambda: found.items))
 
 
-def _script(spec: JobSpec, key: RunKey, other: bool, view: View) -> str:
+def _script(spec: JobSpec, origin: Origin, other: bool, view: View) -> str:
     """The code of the job's own model, which need not be the page's."""
     card = view.card
     if other:
         card = replace(view.engine.describe(spec.run["model"]), revision=spec.run["revision"])
-    return benchmark_script(card, key, spec.request["benchmark"], spec.request["file"], spec.request["prefix_id"])
+    return benchmark_script(card, origin, spec.request["benchmark"], spec.request["file"], spec.request["prefix_id"])
 
 
-def _strip(spec: JobSpec, status: JobStatus, done: int, key: JobKey, view: View) -> list[str]:
+def _strip(spec: JobSpec, status: JobStatus, done: int, origin: JobResults, view: View) -> list[str]:
     text, run, request = view.text, spec.run, spec.request
     return [
         text("strip.exact"),
@@ -251,5 +250,5 @@ def _strip(spec: JobSpec, status: JobStatus, done: int, key: JobKey, view: View)
         text("bias_jobs.on", dtype=run["dtype"], device=run["device"]),
         text("strip.seconds", seconds=text.number(status.seconds, 2)),
         text("strip.model", model=run["model"], revision=run["revision"][:12]),
-        text("strip.run", run=key.digest),
+        text("strip.run", run=origin.digest),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from components.bias.pairs import Pair, is_turned, pair_picker, probe_scores, turned
+from components.bias.pairs import Pair, is_transposed, pair_picker, probe_scores, transposed
+from components.bias.probe_builder import scored
 from components.charts.axes import signed
 from components.charts.bias.exact import bias_map_figure, dumbbell_figure
 from components.charts.bias.groups import distances_figure, lorenz_figure
@@ -24,6 +25,7 @@ from components.shell.messages import percent, quiet, section
 from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import choice_picker
 from components.shell.view import View, model_facts
+from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.frames.bias import (
     ProbeScores,
     completion_frame,
@@ -34,12 +36,10 @@ from dashboard.frames.bias import (
     score_frame,
 )
 from dashboard.frames.bias_groups import distance_frame, group_frame, lorenz_frame
-from dashboard.job_kinds.keys import raw_key
 from dashboard.probes.lexicon import occupations
 from dashboard.probes.pair_scores import Pairs
 from dashboard.probes.spec import OWN
 from dashboard.probes.tokenized_probe import TokenizedProbe
-from dashboard.run_key import RunKey, result_key
 from dashboard.scripts.bias import scores_script
 from dashboard.stats.agreement import agreement
 
@@ -48,7 +48,7 @@ MEAN = "mean"
 
 
 @dataclass(frozen=True)
-class Exact:
+class ProbeResult:
     """The scores of a probe, and all that its panels need."""
 
     view: View
@@ -60,9 +60,11 @@ class Exact:
     """As in `dashboard.engine.api.scoring.Scores`; empty likewise."""
 
     @cached_property
-    def key(self) -> RunKey:
-        """The run that these scores are of."""
-        return probe_key(self.view, self.made)
+    def request(self) -> ScoreRequest | SentenceRequest:
+        """What these scores answer."""
+        request = Pairs.of_probe(self.view.card.version, self.made).request
+        assert request is not None, "a probe has completions that can be scored"
+        return request
 
     def strip(self, *more: str) -> list[str]:
         """Facts for the honesty strip."""
@@ -74,31 +76,19 @@ class Exact:
             text("bias.templates_count", count=templates),
             *more,
             text(f"bias.ways.{self.way}") if self.way else text("bias.by_job"),
-            *model_facts(self.view, self.seconds, self.key),
+            *model_facts(self.view, self.seconds, self.request),
         ]
 
 
-def probe_key(view: View, made: TokenizedProbe) -> RunKey:
-    """What stands for a probe's scores: all tokens in their prompts and completions, and all of its words."""
-    ids = tuple(token for sequence in (*made.prompt_ids, *made.completion_ids) for token in sequence)
-    run = replace(raw_key(view.key), token_ids=ids)
-    request = Pairs.of_probe(made).request
-    return result_key(run, "probe", *([request] if request else []), {"probe": made.spec.facts()})
-
-
-def exact(view: View, made: TokenizedProbe) -> Exact:
+def exact(view: View, made: TokenizedProbe) -> ProbeResult:
     """Score the probe, with progress on the page. Raises DashboardError, Cancelled."""
-    pairs = Pairs.of_probe(made)
-    found = view.wait(
-        lambda job: pairs.scores(view.engine, view.key, job),
-        view.text("work.scores", count=len(made.prompts) * len(made.completions)),
-        probe_key(view, made).digest,
-    )
-    return Exact(view, made, probe_scores(made, found.total), found.seconds, found.way)
+    pairs = Pairs.of_probe(view.card.version, made)
+    found = scored(pairs, view, view.text("work.scores", count=len(made.prompts) * len(made.completions)))
+    return ProbeResult(view, made, probe_scores(made, found.total), found.seconds, found.way)
 
 
 # -- what is shown -------------------------------------------------------------------------------------------------
-def panels(of: Exact) -> None:
+def panels(of: ProbeResult) -> None:
     """The part of the exact block that is chosen."""
     text = of.view.text
     look_at, pair_at = st.columns([1, 2], vertical_alignment="bottom")
@@ -106,7 +96,9 @@ def panels(of: Exact) -> None:
         look = choice_picker("bias_look", text("bias.look"), text=text, prefix="bias.looks")
     if look in ("pair", "templates"):
         with pair_at:
-            pair = turned(of.made, of.scores) if is_turned(of.made) else pair_picker(of.made, of.scores, of.view)
+            pair = (
+                transposed(of.made, of.scores) if is_transposed(of.made) else pair_picker(of.made, of.scores, of.view)
+            )
         (_pair if look == "pair" else _templates)(of, pair)
     elif look == "groups":
         _groups(of)
@@ -117,26 +109,26 @@ def panels(of: Exact) -> None:
 
 
 def _panel(
-    of: Exact, name: str, frame: pd.DataFrame, figure: Callable[..., Any], alt: dict[str, object], **asked: object
+    of: ProbeResult, name: str, frame: pd.DataFrame, figure: Callable[..., Any], alt: dict[str, object], **asked: object
 ) -> None:
     """A chart of the scores; `asked` is what tells it from others of its name."""
     view = of.view
     chart_panel(
         Panel(
             name=name,
-            key=of.key,
-            asked=(asked,),
+            origins=[of.request],
+            options={"probe": of.made.spec.facts(), **asked},
             text=view.text,
             figure=lambda: figure(text=view.text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda key: scores_script(view.card, key, of.made),
+            script=lambda origin: scores_script(view.card, origin, of.made),
             strip=of.strip(),
             alt=alt,
         )
     )
 
 
-def _pair(of: Exact, pair: Pair) -> None:
+def _pair(of: ProbeResult, pair: Pair) -> None:
     """Two groups: each completion's probability in both, and against the world."""
     text = of.view.text
     first, second = map(readable, pair.names)
@@ -156,14 +148,14 @@ def _pair(of: Exact, pair: Pair) -> None:
             _panel(of, "against_world", frame, figure, {"completions": completions}, **pair.asked)
 
 
-def _world(of: Exact) -> str:
+def _world(of: ProbeResult) -> str:
     """What the shares in the world are: of an own list nobody but its author knows."""
-    if of.made.spec.lexicon == OWN and not is_turned(of.made):
+    if of.made.spec.lexicon == OWN and not is_transposed(of.made):
         return of.view.text("bias.world_own")
     return of.view.text("bias.world_axis", year=str(occupations().year))
 
 
-def _templates(of: Exact, pair: Pair) -> None:
+def _templates(of: ProbeResult, pair: Pair) -> None:
     """How far the answer depends on the template."""
     text = of.view.text
     first, second = (name_label(name, TITLE_LENGTH) for name in pair.names)
@@ -177,7 +169,7 @@ def _templates(of: Exact, pair: Pair) -> None:
     _panel(of, "strip", strip, partial(strip_figure, strip), alt, **pair.asked)
 
 
-def _groups(of: Exact) -> None:
+def _groups(of: ProbeResult) -> None:
     """All groups: differences to a reference, distances, and how evenly each is spread."""
     text, scores = of.view.text, of.scores
     options = [MEAN, *map(str, range(len(scores.groups)))]
@@ -193,7 +185,7 @@ def _groups(of: Exact) -> None:
     frame = map_frame(scores, None if chosen == MEAN else int(chosen))
     alt: dict[str, object] = {"completions": len(scores.completions), "groups": len(scores.groups)}
     _panel(of, "bias_map", frame, partial(bias_map_figure, frame), alt, reference=chosen)
-    if is_turned(of.made):
+    if is_transposed(of.made):
         quiet(text("bias.no_distribution"))
         return
     groups = group_frame(scores)
@@ -211,7 +203,7 @@ def _groups(of: Exact) -> None:
     _table(of, "groups", groups)
 
 
-def _intersection(of: Exact) -> None:
+def _intersection(of: ProbeResult) -> None:
     """Difference in differences of the first two words of two slots."""
     text, probe = of.view.text, of.made.spec.probe
     slots = [at for at, words in enumerate(probe.words) if len(words) > 1]
@@ -236,24 +228,24 @@ def _intersection(of: Exact) -> None:
     _panel(of, "forest", frame, figure, {"rows": len(frame)}, by="completion", intersection=places)
 
 
-def _scores(of: Exact) -> None:
+def _scores(of: ProbeResult) -> None:
     """Every score as a table."""
     text = of.view.text
     section(text("bias.scores_title"), text("bias.scores_note"))
     _table(of, "scores", score_frame(of.scores))
 
 
-def _table(of: Exact, name: str, frame: pd.DataFrame) -> None:
+def _table(of: ProbeResult, name: str, frame: pd.DataFrame) -> None:
     view = of.view
     chart_panel(
         Panel(
             name=name,
-            key=of.key,
-            asked=(),
+            origins=[of.request],
+            options={"probe": of.made.spec.facts()},
             text=view.text,
             figure=None,
             frame=lambda: frame,
-            script=lambda key: scores_script(view.card, key, of.made),
+            script=lambda origin: scores_script(view.card, origin, of.made),
             strip=of.strip(),
         )
     )

@@ -11,15 +11,17 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from components.bias.pairs import groups_picker, is_turned
-from components.bias.sampled import prompt_key, template_picker
+from components.bias.pairs import groups_picker, is_transposed
+from components.bias.sampled import prompt_run, template_picker
 from components.charts.axes import signed
 from components.charts.bias.gap import gap_figure, head_gap_figure
 from components.shell.messages import advice, quiet, section
 from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import place_picker
 from components.shell.view import View, model_facts
+from dashboard.engine.api.attention import QueryRowsRequest
 from dashboard.engine.api.lens import LensRequest
+from dashboard.engine.api.model import RunRequest
 from dashboard.errors import NothingToScore
 from dashboard.frames.bias_gap import gap_frame, head_gap_frame
 from dashboard.probes.articles import split_article
@@ -104,18 +106,18 @@ def panels(view: View, made: TokenizedProbe) -> None:
     prompts, prompt_ids = [made.prompts[place] for place in places], [made.prompt_ids[place] for place in places]
     article, both = sides(prompts, prompt_ids, made.texts[completion], tokeniser(view.engine, view.model))
     keys = [
-        replace(prompt_key(view, made, place), token_ids=side.given) for place, side in zip(places, both, strict=True)
+        replace(prompt_run(view, made, place), token_ids=side.given) for place, side in zip(places, both, strict=True)
     ]
     prompt, token = prompts[0] + article, both[0].token
-    told |= {"token": ISOLATE.format(visible(view.engine.token(view.model, (token,))[0]))}
+    told |= {"token": ISOLATE.format(visible(view.tokenizer.tokens((token,))[0]))}
     told |= {"completion": ISOLATE.format(made.texts[completion].strip()), "prompt": ISOLATE.format(prompt)}
     if token != both[1].token:
-        other = ISOLATE.format(visible(view.engine.token(view.model, (both[1].token,))[0]))
+        other = ISOLATE.format(visible(view.tokenizer.tokens((both[1].token,))[0]))
         advice(text("bias.gap_tokens_differ", **told, other=other))
         return
     quiet(text("bias.gap_of", **told))
-    if view.card.stream.lens_refused:
-        advice(text(f"lens.refused.{view.card.stream.lens_refused}"))
+    if view.card.stream.why_no_lens:
+        advice(text(f"lens.refused.{view.card.stream.why_no_lens}"))
     else:
         _layers(view, (keys[0], keys[1]), token, names)
     _heads(view, prompt, (keys[0], keys[1]), names)
@@ -123,7 +125,7 @@ def panels(view: View, made: TokenizedProbe) -> None:
 
 def _groups(view: View, made: TokenizedProbe) -> tuple[int, int]:
     """The two groups that are compared."""
-    if not is_turned(made):
+    if not is_transposed(made):
         return groups_picker(made, view)[1][0]
     return (
         place_picker("bias_gap_first", view.text("bias.first"), made.group_names),
@@ -134,30 +136,26 @@ def _groups(view: View, made: TokenizedProbe) -> tuple[int, int]:
 def _layers(view: View, keys: tuple[RunKey, RunKey], token: int, names: tuple[str, str]) -> None:
     """The gap in ln p of a token, read after each layer."""
     text = view.text
-    found = [
-        view.wait(
-            lambda job, key=key: view.engine.lens(key, LensRequest((len(key.token_ids) - 1,), pins=(token,)), job),  # type: ignore[misc]
-            text("work.lens", count=1),
-            f"gap {key.digest} {token}",
-        )
-        for key in keys
-    ]
+    requests = [LensRequest(key, (len(key.token_ids) - 1,), pins=(token,)) for key in keys]
+    found = [view.answer(request, text("work.lens", count=1)) for request in requests]
     first, second = (one.pin_log_probs[0, :, 0].astype(np.float64) for one in found)
     frame = gap_frame(found[0].steps, first, second)
     chart_panel(
         Panel(
             name="gap",
-            key=keys[0],
-            asked=({"token": token, "second": keys[1].token_ids, "names": names},),
+            origins=requests,
+            options={"names": names},
             text=text,
             figure=partial(gap_figure, frame, first=names[0], second=names[1], text=text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda key: gap_script(view.card, key, (keys[0].token_ids, keys[1].token_ids), token, names=names),
+            script=lambda origin: gap_script(
+                view.card, origin, (keys[0].token_ids, keys[1].token_ids), token, names=names
+            ),
             strip=[
                 text("strip.exact"),
                 text("lens.tail"),
                 text("lens.self_check", error=f"{max(one.error for one in found):.0e}"),
-                *model_facts(view, view.engine.run(keys[0]).seconds, keys[0]),
+                *model_facts(view, view.engine.answer(RunRequest(keys[0])).seconds, keys[0]),
             ],
             alt={"steps": len(found[0].steps)},
             suffix=f"id{token}",
@@ -169,25 +167,26 @@ def _heads(view: View, prompt: str, keys: tuple[RunKey, RunKey], names: tuple[st
     """How much the last token looks at what differs, head by head."""
     text = view.text
     spans = differing_spans(keys[0].token_ids, keys[1].token_ids)
-    rows = [view.engine.query_rows(key, len(key.token_ids) - 1) for key in keys]
+    requests = [QueryRowsRequest(key, len(key.token_ids) - 1) for key in keys]
+    rows = [view.engine.answer(request) for request in requests]
     weights = [row.weights[:, :, slice(*span)].sum(-1) for row, span in zip(rows, spans, strict=True)]
     frame = head_gap_frame(weights[0], weights[1])
     section(text("bias.heads"), text("bias.heads_note"))
     chart_panel(
         Panel(
             name="head_gap",
-            key=keys[0],
-            asked=({"spans": spans, "second": keys[1].token_ids, "names": names},),
+            origins=requests,
+            options={"spans": spans, "names": names},
             text=text,
             figure=partial(head_gap_figure, frame, first=names[0], second=names[1], text=text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda key: head_gap_script(
-                view.card, key, (keys[0].token_ids, keys[1].token_ids), spans, names=names
+            script=lambda origin: head_gap_script(
+                view.card, origin, (keys[0].token_ids, keys[1].token_ids), spans, names=names
             ),
             strip=[
                 text("strip.exact"),
                 view.card.weight_formula,
-                *model_facts(view, view.engine.run(keys[0]).seconds, keys[0]),
+                *model_facts(view, view.engine.answer(RunRequest(keys[0])).seconds, keys[0]),
             ],
         )
     )

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from components.jobs.panels import job_box, job_runner, start_button
 from components.shell.messages import quiet, section
 from components.shell.view import View, error_frame
-from dashboard.engine.api.scoring import ScoreCost
+from dashboard.engine.api.request import Cost
 from dashboard.errors import JobUnknown
-from dashboard.job_kinds.keys import raw_key
 from dashboard.job_kinds.probe import probe_cost, probe_spec, scores_of_job
 from dashboard.jobs.spec import JobSpec
 from dashboard.jobs.status import JobStatus
@@ -29,7 +28,7 @@ class _Kept:
 
     name: tuple[object, ...]
     spec: JobSpec
-    cost: ScoreCost
+    cost: Cost
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ def probe_job(view: View, made: TokenizedProbe) -> NDArray[np.float64] | None:
     """Draw the probe's job; the link needs no id: the same probe on the same model is the same job.
 
     Returns:
-        (prompt, completion) scores [nats] as `TokenizedProbe.arranged` takes them; ``None`` until all are there.
+        (prompt, completion) scores [nats] as `TokenizedProbe.by_template` takes them; ``None`` until all are there.
     """
     text = view.text
     section(text("bias_jobs.probe"), text("bias_jobs.probe_note"))
@@ -65,11 +64,11 @@ def probe_job(view: View, made: TokenizedProbe) -> NDArray[np.float64] | None:
 
 
 def _kept(view: View, made: TokenizedProbe) -> _Kept:
-    key = raw_key(view.key)
-    name = (key.model, key.revision, key.dtype, key.device, made.spec.written())
+    version = view.card.version
+    name = (version, made.spec.written())
     held: _Kept | None = st.session_state.get(_KEPT)
     if held is None or held.name != name:
-        spec = probe_spec(made, key)
+        spec = probe_spec(made, version)
         held = st.session_state[_KEPT] = _Kept(name, spec, probe_cost(view.engine, spec))
     return held
 

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from components.bias.exact import probe_key
-from components.bias.sampled import prompt_key, template_picker
+from components.bias.sampled import prompt_run, template_picker
 from components.shell.messages import quiet, section
 from components.shell.model_rules import texts_fact
 from components.shell.panel import Panel, chart_panel
@@ -18,9 +17,10 @@ from components.shell.pickers import place_picker
 from components.shell.view import View, model_facts
 from dashboard.engine.api.generation import Column, Generated, GenerateRequest, TreeRequest
 from dashboard.engine.api.model import CallControl
+from dashboard.export import Export
 from dashboard.probes.matching import merged
 from dashboard.probes.tokenized_probe import TokenizedProbe
-from dashboard.run_key import RunKey, result_key
+from dashboard.run_key import Origin, RunKey
 from dashboard.sampling.columns import PRESETS
 from dashboard.scripts.sampling import texts_script
 from dashboard.tokens import ISOLATE
@@ -55,44 +55,54 @@ def panels(view: View, made: TokenizedProbe) -> None:
     if not st.toggle(text("bias.call"), key="bias_call", help=text("bias.call_help"), bind="query-params"):
         quiet(text("bias.call_size", calls=groups * SEEDS, groups=groups))
         return
-    calls = view.wait(
-        lambda job: [
-            _called(view, prompt_key(view, made, template * groups + g), g, groups, job) for g in range(groups)
-        ],
+    requests = [_requests(prompt_run(view, made, template * groups + group)) for group in range(groups)]
+    asked: list[Origin] = [*(call for calls, _ in requests for call in calls), *(tree for _, tree in requests)]
+    answers = view.wait(
+        lambda control: [_called(view, *own, (at, groups), control) for at, own in enumerate(requests)],
         text("work.calling", count=groups),
-        result_key(probe_key(view, made), "call", column(), {"template": template}).digest,
+        Export.of(asked, "notebook").digest,
     )
     names = made.group_names
-    for name, call in zip(names, calls, strict=True):
+    for name, call in zip(names, answers, strict=True):
         kinds = Counter(merged(one) for one in call.texts)
         shown = [(ISOLATE.format(kind), count) for kind, count in kinds.most_common()]
         said = ", ".join(f"{kind} ×{count}" if count > 1 else kind for kind, count in shown)
         quiet(text("bias.call_says", group=ISOLATE.format(name), count=len(call.texts), kinds=len(kinds), said=said))
     group = place_picker("bias_group", text("bias.group"), names)
-    _table(view, prompt_key(view, made, template * groups + group), calls[group])
+    _table(view, *requests[group], answers[group])
 
 
-def _called(view: View, key: RunKey, group: int, groups: int, job: CallControl) -> _Call:
-    """One prompt: the call, the same with other seeds, and the tree of continuations."""
-    column_ = column()
+def _requests(run: RunKey) -> tuple[tuple[GenerateRequest, ...], TreeRequest]:
+    """Behind one prompt: the call, the same with other seeds; and the tree of continuations."""
+    own = column()
+    seeds = (replace(own, seed=own.seed + number) for number in range(SEEDS))
+    calls = tuple(GenerateRequest(run, (one,)) for one in seeds)
+    return calls, TreeRequest(run, depth=own.max_new_tokens, mass=1.0, nodes=TREE_NODES)
+
+
+def _called(
+    view: View,
+    requests: tuple[GenerateRequest, ...],
+    continuations: TreeRequest,
+    part: tuple[int, int],
+    control: CallControl,
+) -> _Call:
+    """One prompt, the `part` (number, of so many) of all."""
     seeds: Counter[tuple[int, ...]] = Counter()
     made: Generated | None = None
-    for number in range(SEEDS):
-        job.progress((group + number / SEEDS) / groups)
-        request = GenerateRequest((replace(column_, seed=column_.seed + number),))
-        found = view.engine.generate(key, request, CallControl(job.cancel)).whole()
+    for number, request in enumerate(requests):
+        control.progress((part[0] + number / len(requests)) / part[1])
+        found = view.engine.answer(request, CallControl(control.cancel)).whole()
         made = made or found
         seeds.update(tuple(output.ids.tolist()) for output in found.outputs)
     assert made is not None
-    tree = view.engine.probability_tree(
-        key, TreeRequest(depth=column_.max_new_tokens, mass=1.0, nodes=TREE_NODES), CallControl(job.cancel)
-    )
+    tree = view.engine.answer(continuations, CallControl(control.cancel))
     ways: list[tuple[int, ...]] = []
     for parent, token in zip(tree.parents.tolist(), tree.ids.tolist(), strict=True):
         ways.append((*(ways[parent] if parent >= 0 else ()), token))
     finished = [at for at, state in enumerate(tree.states) if state in {"depth", "end"}]
     order = sorted(finished, key=lambda at: -float(tree.probs[at]))
-    said = view.engine.texts(view.model, tuple(tuple(output.ids.tolist()) for output in made.outputs))
+    said = view.tokenizer.decode(tuple(tuple(output.ids.tolist()) for output in made.outputs))
     return _Call(made, said, seeds, tuple(ways[at] for at in order))
 
 
@@ -123,7 +133,7 @@ def call_frame(call: _Call) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"rank": "Int64"})
 
 
-def _table(view: View, key: RunKey, call: _Call) -> None:
+def _table(view: View, requests: tuple[GenerateRequest, ...], continuations: TreeRequest, call: _Call) -> None:
     text = view.text
     frame = call_frame(call)
     always = sum(count >= SEEDS for count in call.seeds.values())
@@ -131,16 +141,15 @@ def _table(view: View, key: RunKey, call: _Call) -> None:
     chart_panel(
         Panel(
             name="notebook",
-            key=key,
-            asked=(column(), {"seeds": SEEDS, "nodes": TREE_NODES}),
+            origins=[*requests, continuations],
             text=text,
             figure=None,
             frame=lambda: frame,
-            script=lambda key: texts_script(view.card, key, GenerateRequest((column(),))),
+            script=lambda origin: texts_script(view.card, origin, requests[0]),
             strip=[
                 text("bias.ranked_list"),
                 texts_fact(view.card.rules, [column()], text),
-                *model_facts(view, call.made.seconds, key),
+                *model_facts(view, call.made.seconds, requests[0].run),
             ],
         )
     )

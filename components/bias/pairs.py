@@ -46,7 +46,7 @@ class Pair:
 
 def probe_scores(made: TokenizedProbe, log_p: NDArray[np.float64]) -> ProbeScores:
     """The scores with their names, and the completions' shares in the world."""
-    scores, neutral = made.arranged(log_p)
+    scores, neutral = made.by_template(log_p)
     probe = made.spec.probe
     shares = [one.share for one in made.completions]
     world = np.array([np.nan if share is None else share for share in shares])
@@ -60,13 +60,13 @@ def probe_scores(made: TokenizedProbe, log_p: NDArray[np.float64]) -> ProbeScore
     )
 
 
-def is_turned(made: TokenizedProbe) -> bool:
+def is_transposed(made: TokenizedProbe) -> bool:
     """Whether two completions are compared behind many groups ("she" and "he" behind every occupation)."""
     _, groups, completions = made.shape
     return completions == 2 and groups > 2
 
 
-def turned(made: TokenizedProbe, scores: ProbeScores) -> Pair:
+def transposed(made: TokenizedProbe, scores: ProbeScores) -> Pair:
     """The second completion against the first, a row a group; shares in the world where groups are occupations."""
     known = occupations().shares()
     world = np.array([known.get(name, np.nan) for name in scores.groups])

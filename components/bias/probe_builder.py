@@ -15,13 +15,14 @@ from components.shell.messages import advice, literal_label, quiet
 from components.shell.view import View
 from dashboard.errors import DashboardError
 from dashboard.parsing.text_files import checked_size
+from dashboard.parsing.unreadable import Unreadable
 from dashboard.probes import spec as specs
 from dashboard.probes.own_lists import MAX_BYTES, from_file, to_lines
-from dashboard.probes.pair_scores import Pairs, tokeniser
+from dashboard.probes.pair_scores import Pairs, PairScores, tokeniser
 from dashboard.probes.presets import preset, presets
 from dashboard.probes.spec import LEXICONS, OWN, ProbeSpec
 from dashboard.probes.templates import parsed
-from dashboard.probes.tokenized_probe import TokenizedProbe, prepared
+from dashboard.probes.tokenized_probe import TokenizedProbe, tokenize_probe
 from dashboard.tokens import shortened
 from dashboard.view_state import LINK_CHARACTERS, pack, unpack
 
@@ -47,8 +48,8 @@ def spec_state(view: View) -> ProbeSpec:
     link.text_state(PROBE, first)
     try:
         spec = _unpacked(st.session_state[PROBE])
-    except ValueError as error:
-        link.drop(link.Dropped(PROBE, st.session_state[PROBE][:40], "why", (("why", str(error)[:200]),)))
+    except Unreadable as error:
+        link.drop(link.Dropped(PROBE, st.session_state[PROBE][:40], "why", (("why", error.message),)))
         st.session_state[PROBE], spec = first, default()
     if len(st.session_state[PROBE]) <= LINK_CHARACTERS:
         link.text_written(PROBE, first)
@@ -239,22 +240,27 @@ def tokenised(spec: ProbeSpec, view: View) -> TokenizedProbe:
     name = (view.model, view.card.revision, spec.written())
     held: _Kept | None = st.session_state.get(_PREPARED)
     if held is None or held.name != name:
-        made = prepared(spec, tokeniser(view.engine, view.model))
+        made = tokenize_probe(spec, tokeniser(view.engine, view.model))
         held = st.session_state[_PREPARED] = _Kept(name, made)
     return held.made
 
 
 def seconds(made: TokenizedProbe, view: View) -> float:
     """About how long its scores take; 0 where they are kept. Raises DashboardError."""
-    return seconds_of(Pairs.of_probe(made), view)
+    return seconds_of(Pairs.of_probe(view.card.version, made), view)
 
 
 def seconds_of(pairs: Pairs, view: View) -> float:
     """About how long the scores of `pairs` take; 0 where they are kept. Raises DashboardError."""
+    cost = pairs.cost(view.engine)
+    return 0.0 if math.isnan(cost.seconds) or cost.kept else cost.seconds
+
+
+def scored(pairs: Pairs, view: View, label: str) -> PairScores:
+    """The scores of `pairs`, with progress on the page. Raises DashboardError, Cancelled."""
     if pairs.request is None:
-        return 0.0
-    found = pairs.cost(view.engine, view.key).seconds
-    return 0.0 if math.isnan(found) or view.engine.scored(view.key, pairs.request) is not None else found
+        return pairs.scores(view.engine)
+    return view.wait(lambda control: pairs.scores(view.engine, control), label, pairs.request.digest)
 
 
 def told(made: TokenizedProbe, view: View, seconds: float) -> None:

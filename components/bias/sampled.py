@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -12,9 +12,8 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from components.bias.exact import probe_key
 from components.bias.pairs import groups_picker
-from components.bias.probe_builder import MOST_SECONDS, seconds_of
+from components.bias.probe_builder import MOST_SECONDS, scored, seconds_of
 from components.charts.bias.sampled import differences_figure, sampled_figure
 from components.shell.messages import advice, percent, quiet, section
 from components.shell.model_rules import acting_fact
@@ -24,13 +23,15 @@ from components.shell.view import View, model_facts
 from dashboard.engine.api.decoding import PURE
 from dashboard.engine.api.generation import Column, GenerateRequest
 from dashboard.engine.api.model import CallControl
+from dashboard.export import Export
 from dashboard.frames.bias_sampled import comparison_frame, missing_frame, sampled_frame
 from dashboard.i18n import Catalogue
 from dashboard.probes.continuations import continuations
 from dashboard.probes.matching import Matcher
 from dashboard.probes.pair_scores import Pairs, tokeniser
 from dashboard.probes.tokenized_probe import TokenizedProbe
-from dashboard.run_key import RunKey, result_key
+from dashboard.run_key import RunKey
+from dashboard.sampling.ranges import COUNTED_RANGES
 from dashboard.scripts.bias import sampled_script
 from dashboard.stats.counts import independence
 from dashboard.tokens import ISOLATE
@@ -48,7 +49,8 @@ class Drawn:
     view: View
     made: TokenizedProbe
     template: int
-    request: GenerateRequest
+    requests: tuple[GenerateRequest, ...]
+    """(group,) each with noise of its own."""
     texts: list[tuple[str, ...]]
     """(group,) its draws."""
     seconds: float
@@ -57,12 +59,12 @@ class Drawn:
     @property
     def column(self) -> Column:
         """How they were drawn."""
-        return self.request.columns[0]
+        return self.requests[0].columns[0]
 
     @property
     def drawn(self) -> NDArray[np.int64]:
         """(group,) how many draws."""
-        return np.full(len(self.texts), self.column.rows)
+        return np.full(len(self.texts), self.column.num_return_sequences)
 
     @cached_property
     def counts(self) -> NDArray[np.int64]:
@@ -76,7 +78,7 @@ class Drawn:
         return counts
 
 
-def prompt_key(view: View, made: TokenizedProbe, place: int) -> RunKey:
+def prompt_run(view: View, made: TokenizedProbe, place: int) -> RunKey:
     """The run of one of the probe's prompts."""
     return replace(view.key, template="raw", token_ids=made.prompt_ids[place])
 
@@ -87,24 +89,35 @@ def panels(view: View, made: TokenizedProbe) -> None:
     section(text("bias.sampled"), text("bias.sampled_note"))
     template = template_picker(made, view)
     column = _column(view, made)
-    request = GenerateRequest((column,))
     groups = made.shape[1]
     if not st.toggle(text("bias.draw"), key="bias_draw", help=text("bias.draw_help"), bind="query-params"):
-        quiet(text("bias.draw_size", texts=groups * column.rows, tokens=groups * column.rows * column.max_new_tokens))
+        quiet(
+            text(
+                "bias.draw_size",
+                texts=groups * column.num_return_sequences,
+                tokens=groups * column.num_return_sequences * column.max_new_tokens,
+            )
+        )
         return
-    texts, seconds = view.wait(
-        lambda job: _drawn(view, made, template, request, job),
-        text("work.drawing", count=groups * column.rows),
-        result_key(probe_key(view, made), "draw", request, {"template": template}).digest,
+    runs = [prompt_run(view, made, template * groups + group) for group in range(groups)]
+    requests = tuple(
+        GenerateRequest(run, (column,), first_row=at * column.num_return_sequences) for at, run in enumerate(runs)
     )
-    of = Drawn(view, made, template, request, texts, seconds)
+    texts, seconds = view.wait(
+        lambda control: _drawn(view, requests, control),
+        text("work.drawing", count=groups * column.num_return_sequences),
+        Export.of(requests, "sampled").digest,
+    )
+    of = Drawn(view, made, template, requests, texts, seconds)
     _told(of)
     if of.counts.any():
         _charts(of)
     else:
         shown = list(dict.fromkeys(" ".join(one.split()) for one in texts[0]))[:EXAMPLES]
         said = " · ".join(map(ISOLATE.format, shown))
-        advice(text("bias.none_found", texts=groups * column.rows, tokens=column.max_new_tokens, said=said))
+        advice(
+            text("bias.none_found", texts=groups * column.num_return_sequences, tokens=column.max_new_tokens, said=said)
+        )
 
 
 def template_picker(made: TokenizedProbe, view: View) -> int:
@@ -124,16 +137,24 @@ def _column(view: View, made: TokenizedProbe) -> Column:
         new = integer_picker("bias_new", text("bias.new"), 50, min(longest, 50), low=1)
     with t_at:
         temperature = number_picker(
-            "bias_temperature", "temperature", 0.05, 10.0, 1.0, help_text=text("parameter.temperature.meaning")
+            "bias_temperature",
+            "temperature",
+            *COUNTED_RANGES["temperature"],
+            1.0,
+            help_text=text("parameter.temperature.meaning"),
         )
     with k_at:
-        top_k = number_picker("bias_top_k", "top_k", 0, 100_000, 0, help_text=text("parameter.top_k.meaning"))
+        top_k = number_picker(
+            "bias_top_k", "top_k", *COUNTED_RANGES["top_k"], 0, help_text=text("parameter.top_k.meaning")
+        )
     with p_at:
-        top_p = number_picker("bias_top_p", "top_p", 0.05, 1.0, 1.0, help_text=text("parameter.top_p.meaning"))
+        top_p = number_picker(
+            "bias_top_p", "top_p", *COUNTED_RANGES["top_p"], 1.0, help_text=text("parameter.top_p.meaning")
+        )
     with seed_at:
         seed = integer_picker("bias_seed", "seed", 999_999_999, 42, help_text=text("parameter.seed.meaning"))
     settings = replace(PURE, temperature=temperature, top_k=int(top_k), top_p=top_p)
-    return Column(settings, rows=rows, max_new_tokens=new, seed=seed)
+    return Column(settings, num_return_sequences=rows, max_new_tokens=new, seed=seed)
 
 
 def _share_of(progress: Callable[[float], None], part: int, parts: int) -> Callable[[float], None]:
@@ -142,20 +163,17 @@ def _share_of(progress: Callable[[float], None], part: int, parts: int) -> Calla
 
 
 def _drawn(
-    view: View, made: TokenizedProbe, template: int, request: GenerateRequest, job: CallControl
+    view: View, requests: Sequence[GenerateRequest], control: CallControl
 ) -> tuple[list[tuple[str, ...]], float]:
-    """(group,) texts drawn behind each group's prompt, and the seconds; group g draws with noise of its own."""
-    groups, found, seconds = made.shape[1], [], 0.0
-    for group in range(groups):
-        within = CallControl(job.cancel, _share_of(job.progress, group, groups), job.on_queue)
-        key = prompt_key(view, made, template * groups + group)
-        own = replace(request, first_row=group * request.columns[0].rows)
-        generated = view.engine.generate(key, own, within).whole()
+    """(group,) texts drawn behind each group's prompt, and the seconds."""
+    found, seconds = [], 0.0
+    for group, request in enumerate(requests):
+        within = CallControl(control.cancel, _share_of(control.progress, group, len(requests)), control.on_queue)
+        generated = view.engine.answer(request, within).whole()
         seconds += generated.seconds
         # decoded behind the prompt and cut off from it: some decoders drop a text's leading space
-        before, *whole = view.engine.texts(
-            view.model, (key.token_ids, *((*key.token_ids, *output.ids.tolist()) for output in generated.outputs))
-        )
+        ids = request.token_ids
+        before, *whole = view.tokenizer.decode([ids, *((*ids, *output.ids.tolist()) for output in generated.outputs)])
         found.append(tuple(text[len(before) :] for text in whole))
     return found, seconds
 
@@ -186,8 +204,8 @@ def _rate(row: Mapping[Any, Any], text: Catalogue) -> str:
     return f"{ISOLATE.format(row['group'])} {percent(text, row['share'])}"
 
 
-def _exact_probs(of: Drawn) -> NDArray[np.float64] | None:
-    """(group, completion) what the draws should give; ``None`` where it is not what is scored.
+def _exact_scores(of: Drawn) -> tuple[Pairs, NDArray[np.float64]] | None:
+    """The pairs that are scored, and (group, completion) what the draws should give; ``None`` where it is not that.
 
     Settings or too few tokens change it, and where the end of a prompt is read otherwise the score is given less than
     the prompt behind which was drawn.
@@ -202,45 +220,44 @@ def _exact_probs(of: Drawn) -> NDArray[np.float64] | None:
         return None
     if any(one.given < len(ids) for ids, row in zip(made.prompt_ids[own], rows, strict=True) for one in row):
         return None
-    pairs = Pairs.of(made.prompt_ids[own], rows, made.spec.boundary)
+    pairs = Pairs.of(view.card.version, made.prompt_ids[own], rows, made.spec.boundary)
     seconds = seconds_of(pairs, view)
     if seconds > MOST_SECONDS:
         quiet(view.text("bias.not_covered", seconds=view.text.number(seconds, 0)))
         return None
-    found = view.wait(
-        lambda job: pairs.scores(view.engine, view.key, job),
-        view.text("work.scores", count=groups * len(made.completions)),
-        result_key(probe_key(view, made), "scores", {"template": of.template}).digest,
-    )
-    return np.exp(found.total)
+    found = scored(pairs, view, view.text("work.scores", count=groups * len(made.completions)))
+    return pairs, np.exp(found.total)
 
 
 def _charts(of: Drawn) -> None:
     """The charts of one draw."""
     view, made, text = of.view, of.made, of.view.text
     names, completions = made.group_names, [one.text for one in made.completions]
-    probs = _exact_probs(of)
+    exact = _exact_scores(of)
+    probs = exact[1] if exact else None
     frame = sampled_frame(of.counts, of.drawn, names, completions, probs)
     if probs is not None:
         quiet(text("bias.covers", covered=int(frame["covered"].sum()), count=len(frame)))
-    key, rows = probe_key(view, made), of.column.rows
+    rows = of.column.num_return_sequences
     first_rows = [group * rows for group in range(len(names))]
     strip = [
         text("bias.drawn", n=rows),
         text("sampling.noise"),
         text("sampling.order", names=", ".join(of.column.settings.acting) or text("sampling.nothing_acts")),
         acting_fact(view.card.rules, of.column.settings, text),
-        *model_facts(view, of.seconds, key),
+        *model_facts(view, of.seconds, of.requests[0].run),
     ]
     script = partial(
-        sampled_script, view.card, made=made, request=of.request, template=of.template, first_rows=first_rows
+        sampled_script, view.card, probe=made, request=of.requests[0], template=of.template, first_rows=first_rows
     )
-    common: dict[str, Any] = {"key": key, "text": text, "script": script, "strip": strip}
+    common: dict[str, Any] = {"text": text, "script": script, "strip": strip}
     shown = partial(sampled_figure, frame, text=text, theme=view.theme)
     alt: dict[str, object] = {"completions": len(completions), "groups": len(names)}
-    drawn = (of.request, {"template": of.template})
-    asked = (*drawn, {"exact": probs is not None})
-    chart_panel(Panel(name="sampled", asked=asked, figure=shown, frame=lambda: frame, alt=alt, **common))
+    options = {"template": of.template, "probe": made.spec.facts()}
+    origins = [*of.requests, *([exact[0].request] if exact and exact[0].request else [])]
+    chart_panel(
+        Panel(name="sampled", origins=origins, options=options, figure=shown, frame=lambda: frame, alt=alt, **common)
+    )
     words_at, pair_at = st.columns(2)
     with words_at:
         _, pairs = groups_picker(made, view)
@@ -248,7 +265,9 @@ def _charts(of: Drawn) -> None:
     with pair_at:
         pair = pairs[place_picker("bias_tested", text("bias.tested"), labels) if len(labels) > 1 else 0]
     tests = comparison_frame(of.counts, of.drawn, pairs, names, completions)
-    _differences(pair, tests, {**common, "asked": (*drawn, {"pair": pair, "pairs": pairs})}, of)
+    _differences(
+        pair, tests, {**common, "origins": of.requests, "options": {**options, "pair": pair, "pairs": pairs}}, of
+    )
 
 
 def _differences(pair: tuple[int, int], tests: pd.DataFrame, common: dict[str, Any], of: Drawn) -> None:

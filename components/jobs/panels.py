@@ -12,10 +12,9 @@ from components.shell.messages import advice, notice, quiet
 from components.shell.view import View, error_frame
 from components.shell.waiting import News
 from dashboard import cache
-from dashboard.engine.api.scoring import ScoreCost
+from dashboard.engine.api.request import Cost
 from dashboard.errors import JobDamaged, JobUnknown
 from dashboard.i18n import Catalogue
-from dashboard.job_kinds.keys import raw_key
 from dashboard.job_kinds.kinds import register_all
 from dashboard.jobs.runner import JobRunner
 from dashboard.jobs.spec import JobSpec, run_facts
@@ -32,7 +31,7 @@ def job_runner() -> JobRunner:
     return runner
 
 
-def start_button(spec: JobSpec, cost: ScoreCost, view: View) -> bool:
+def start_button(spec: JobSpec, cost: Cost, view: View) -> bool:
     """What the job would cost, and the button that starts it; whether it was started. Raises DashboardError."""
     text = view.text
     quiet(
@@ -105,7 +104,7 @@ def _followed(drawn: JobStatus, view: View) -> None:
 def _state(job_id: str) -> tuple[object, ...]:
     """What `_live` shows; another one when there is something new. Raises JobUnknown, JobDamaged."""
     status = job_runner().status(job_id)
-    return status.live, status.state, status.share, status.done, status.before
+    return status.live, status.state, status.share, status.done, status.queue_position
 
 
 def _live(drawn: JobStatus, view: View) -> None:
@@ -127,7 +126,7 @@ def _line(status: JobStatus, text: Catalogue) -> str:
     parts = [text(f"bias_jobs.states.{status.state}"), text("bias_jobs.done", done=status.done, items=status.items)]
     if status.live:
         left = status.seconds_left
-        parts.append(text("bias_jobs.before", count=status.before) if status.before else "")
+        parts.append(text("bias_jobs.before", count=status.queue_position) if status.queue_position else "")
         parts.append(
             text("bias_jobs.left_unknown") if math.isnan(left) else text("bias_jobs.left", time=duration(text, left))
         )
@@ -185,7 +184,7 @@ def _remove(status: JobStatus, text: Catalogue, on_remove: Callable[[], None]) -
 
 def other_run(spec: JobSpec, view: View) -> bool:
     """Say where a job is of another model, revision or version than the page; whether its model is another."""
-    now = run_facts(raw_key(view.key))
+    now = run_facts(view.card.version)
     changed = [name for name in now if spec.run.get(name) != now[name]]
     for name in changed:
         notice(view.text("bias_jobs.other_run", what=name, then=str(spec.run.get(name)), now=now[name]))

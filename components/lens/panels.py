@@ -18,9 +18,9 @@ from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import choice_picker, integer_picker, switch
 from components.shell.view import View, run_facts
 from dashboard.engine.api.lens import AttributionRequest, Lens, LensRequest
+from dashboard.engine.api.prediction import CandidatesRequest
 from dashboard.frames.lens import attribution_frame, head_attribution_frame, lens_frame, trajectory_frame
-from dashboard.run_key import result_key
-from dashboard.scripts import build
+from dashboard.scripts.prediction import attribution_script, lens_script
 from dashboard.tokens import Token, visible
 
 FOLLOW = "next_token_follow"
@@ -46,7 +46,7 @@ def follow_picker(view: View, ids: tuple[int, ...]) -> Token:
     own = (int(held),) if held != LIKELIEST and _followable(held, vocab) else ()
     options = [LIKELIEST, *(str(i) for i in dict.fromkeys((*ids, *own)))]
     link.choice_state(FOLLOW, options, LIKELIEST)
-    named = view.engine.token(view.model, tuple(int(option) for option in options[1:]))
+    named = view.tokenizer.tokens(tuple(int(option) for option in options[1:]))
     names = {str(token.id): f"{visible(token)} · {token.id}" for token in named}
     names[LIKELIEST] = text("lens.likeliest", token=visible(named[0]))
     st.selectbox(
@@ -68,7 +68,7 @@ def _followable(value: str, vocab: int) -> bool:
 
 def half_switch(view: View) -> bool:
     """Whether the stream is read after each attention too; off and greyed where the family has no such place."""
-    text, refused = view.text, view.card.stream.half_steps_refused
+    text, refused = view.text, view.card.stream.why_no_half_steps
     label = text("lens.half")
     if refused:
         st.toggle(label, help=text(f"lens.refused.{refused}"), disabled=True, key="half_refused")
@@ -79,19 +79,19 @@ def half_switch(view: View) -> bool:
 def trajectories(view: View, pos: int, pins: tuple[int, ...], *, value: str, half: bool) -> None:
     """Lines of the likeliest and the pinned tokens through the layers, after one position."""
     text = view.text
-    shown = view.engine.next_token(view.key, pos, FIRST, pins)
-    request = LensRequest((pos,), half, tuple(int(i) for i in shown.ids))
+    shown = view.engine.answer(CandidatesRequest(view.key, pos, FIRST, pins))
+    request = LensRequest(view.key, (pos,), half, tuple(int(i) for i in shown.ids))
     found = _found(view, request)
     frame = trajectory_frame(found, shown.tokens)
     chart_panel(
         Panel(
             name="trajectories",
-            key=view.key,
-            asked=(request, {"value": value}),
+            origins=[request],
+            options={"value": value},
             text=text,
             figure=partial(trajectories_figure, frame, value=value, text=text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda key: build.lens_script(view.card, key, request, chart="trajectories"),
+            script=lambda origin: lens_script(view.card, origin, request, chart="trajectories"),
             strip=_strip(view, found.error),
             alt={"pos": pos, "count": len(shown.ids)},
             suffix=f"pos{pos}",
@@ -101,18 +101,14 @@ def trajectories(view: View, pos: int, pins: tuple[int, ...], *, value: str, hal
 
 def _found(view: View, request: LensRequest) -> Lens:
     """The lens, with progress on the page."""
-    return view.wait(
-        lambda job: view.engine.lens(view.key, request, job),
-        view.text("work.lens", count=len(request.positions)),
-        result_key(view.key, "lens", request).digest,
-    )
+    return view.answer(request, view.text("work.lens", count=len(request.positions)))
 
 
 def heading(view: View, pos: int) -> None:
     """Where this part of the page begins: at which layer the final token of one position came to stay on top."""
-    found = _found(view, LensRequest((pos,)))
+    found = _found(view, LensRequest(view.key, (pos,)))
     layer, _ = found.steps[int(found.settled[0])]
-    final = view.engine.token(view.model, (int(found.top_ids[-1, 0, 0]),))[0]
+    final = view.tokenizer.tokens((int(found.top_ids[-1, 0, 0]),))[0]
     last = view.card.layers - 1
     name = {-1: "settled_embedding", last: "settled_last"}.get(layer, "settled")
     more = view.text(f"lens.{name}", token=visible(final), layer=layer, last=last)
@@ -133,10 +129,10 @@ def lens_map(view: View, pos: int, followed: Token, *, half: bool) -> None:
     positions = chosen_positions(span, pos, count, size)
     quiet(_cost(view, positions, half=half))
     pins = (followed.id,) if value.startswith("followed") else ()
-    request = LensRequest(positions, half, pins)
+    request = LensRequest(view.key, positions, half, pins)
     found = _found(view, request)
     ids = np.unique(found.top_ids)
-    names = dict(zip(ids.tolist(), view.engine.token(view.model, tuple(ids.tolist())), strict=True))
+    names = dict(zip(ids.tolist(), view.tokenizer.tokens(tuple(ids.tolist())), strict=True))
     frame = lens_frame(found, view.tokens.tokens, names, followed if pins else None)
     if len(positions) > MOST_COLUMNS:
         quiet(text("lens.thinned", step=-(-len(positions) // MOST_COLUMNS), count=len(positions)))
@@ -144,14 +140,14 @@ def lens_map(view: View, pos: int, followed: Token, *, half: bool) -> None:
         chart_panel(
             Panel(
                 name="lens",
-                key=view.key,
-                asked=(request, {"value": value, "pos": pos}),
+                origins=[request],
+                options={"value": value, "pos": pos},
                 text=text,
                 figure=partial(
                     lens_figure, frame, value=value, vocab=view.card.vocab, text=text, theme=view.theme, pos=pos
                 ),
                 frame=lambda: frame,
-                script=lambda key: build.lens_script(view.card, key, request, chart="lens"),
+                script=lambda origin: lens_script(view.card, origin, request, chart="lens"),
                 strip=_strip(view, found.error),
                 alt={"count": len(positions), "layers": view.card.layers},
                 suffix=f"pos{positions[0]}-{positions[-1]}",
@@ -193,14 +189,17 @@ def chosen_positions(span: str, pos: int, count: int, size: int) -> tuple[int, .
 def _cost(view: View, positions: tuple[int, ...], *, half: bool) -> str:
     """What the choice and everything would take, before it is computed."""
     text, count = view.text, len(view.tokens.tokens)
-    factor = 2 if half else 1
 
-    def seconds(of: int) -> str:
-        found = factor * view.engine.lens_seconds(view.key, of)
+    def seconds(of: tuple[int, ...]) -> str:
+        found = view.engine.cost(LensRequest(view.key, of, half)).seconds
         return "?" if math.isnan(found) else text.number(max(found, 0.1), 1)
 
     return text(
-        "lens.cost", shown=len(positions), count=count, seconds=seconds(len(positions)), all_seconds=seconds(count)
+        "lens.cost",
+        shown=len(positions),
+        count=count,
+        seconds=seconds(positions),
+        all_seconds=seconds(tuple(range(count))),
     )
 
 
@@ -208,16 +207,12 @@ def attribution(view: View, pos: int, followed: Token) -> None:
     """What embedding, attention and MLP of every layer add to one token's logit, and each head of one layer."""
     text = view.text
     section(text("lens.attribution", token=visible(followed), pos=pos), text("lens.attribution_note"))
-    refused = view.card.stream.attribution_refused
+    refused = view.card.stream.why_no_attribution
     if refused:
         advice(text(f"lens.refused.{refused}"))
         return
-    request = AttributionRequest(pos, followed.id)
-    found = view.wait(
-        lambda job: view.engine.attribution(view.key, request, job),
-        text("work.attribution"),
-        result_key(view.key, "attribution", request).digest,
-    )
+    request = AttributionRequest(view.key, pos, followed.id)
+    found = view.answer(request, text("work.attribution"))
     parts = attribution_frame(found)
     strip = [
         text("lens.sum", total=text.number(found.logit + found.error, 4), logit=text.number(found.logit, 4)),
@@ -229,12 +224,11 @@ def attribution(view: View, pos: int, followed: Token) -> None:
     chart_panel(
         Panel(
             name="attribution",
-            key=view.key,
-            asked=(request,),
+            origins=[request],
             text=text,
             figure=partial(attribution_figure, parts, text=text, theme=view.theme),
             frame=lambda: parts,
-            script=lambda key: build.attribution_script(view.card, key, pos, followed.id),
+            script=lambda origin: attribution_script(view.card, origin, pos, followed.id),
             strip=strip,
             alt={"pos": pos},
             suffix=f"pos{pos}-id{followed.id}",
@@ -247,12 +241,12 @@ def attribution(view: View, pos: int, followed: Token) -> None:
     chart_panel(
         Panel(
             name="head_attribution",
-            key=view.key,
-            asked=(request, {"layer": layer}),
+            origins=[request],
+            options={"layer": layer},
             text=text,
             figure=partial(head_attribution_figure, heads, text=text, theme=view.theme),
             frame=lambda: heads,
-            script=lambda key: build.attribution_script(view.card, key, pos, followed.id, layer=layer),
+            script=lambda origin: attribution_script(view.card, origin, pos, followed.id, layer=layer),
             strip=strip,
             alt={"pos": pos, "layer": layer},
             suffix=f"pos{pos}-id{followed.id}-L{layer}",

@@ -19,13 +19,14 @@ from components.shell.model_rules import acting_fact, left_out_fact
 from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import choice_picker
 from components.shell.view import View, run_facts
-from components.web.token_text import token_text
+from components.web.token_text.token_text import token_text
 from dashboard.engine.api.decoding import AT_ENDS, DecodeSettings, Processed
-from dashboard.engine.api.prediction import PositionTable
+from dashboard.engine.api.prediction import CandidatesRequest, PositionTable, PositionTableRequest, ProcessedRequest
 from dashboard.errors import TokenizerFailed
 from dashboard.frames.next_token import candidates_frame, position_frame, prompt_score
 from dashboard.i18n import Catalogue
-from dashboard.scripts import build
+from dashboard.run_key import RunKey
+from dashboard.scripts.prediction import candidates_script, position_script
 from dashboard.tokens import ISOLATE, Token, visible, visible_text
 
 PINS = "next_token_pins"
@@ -37,9 +38,7 @@ FULL_BITS = 16
 
 def predictions(view: View) -> PositionTable:
     """What was predicted and what followed at every position; with progress on the page."""
-    return view.wait(
-        lambda job: view.engine.position_table(view.key, job), view.text("work.table"), f"table {view.key.digest}"
-    )
+    return view.answer(PositionTableRequest(view.key), view.text("work.table"))
 
 
 def running_text(view: View, pos: int, table: PositionTable) -> None:
@@ -123,8 +122,8 @@ def pin_picker(view: View) -> tuple[int, ...]:
         typed = st.text_input(
             text("next_token.find"), key="find_token", max_chars=60, help=text("next_token.find_help"), live=True
         )
-    found = view.engine.vocabulary(view.model, typed or "", SEARCH_SHOWN)
-    pinned = view.engine.token(view.model, tuple(st.session_state[PINS]))
+    found = view.tokenizer.search(typed or "", SEARCH_SHOWN)
+    pinned = view.tokenizer.tokens(tuple(st.session_state[PINS]))
     names = {token.id: f"{visible(token)} · {token.id}" for token in (*pinned, *found)}
     with pins_at:
         st.multiselect(
@@ -151,7 +150,7 @@ def _explained(view: View, typed: str, found: tuple[Token, ...]) -> None:
     if any(token.text in {typed, f" {typed}", f"{typed} "} or visible(token) == typed for token in found):
         return
     try:
-        pieces = view.engine.token(view.model, view.engine.token_ids(view.model, (typed,), alone=True)[0])
+        pieces = view.tokenizer.tokens(view.tokenizer.ids((typed,), alone=True)[0])
     except TokenizerFailed:  # it has no pieces; what was found only contains it
         return
     if len(pieces) > 1:
@@ -171,17 +170,18 @@ class Bars:
     """``prob`` or ``logit``."""
     log: bool
 
-    @property
-    def asked(self) -> dict[str, object]:
-        """What changes the chart beside the settings."""
-        return {"pos": self.pos, "k": self.k, "pins": self.pins, "value": self.value, "log": self.log}
+    def request(self, run: RunKey) -> CandidatesRequest:
+        """For the tokens that the bars stand for."""
+        return CandidatesRequest(run, self.pos, self.k, self.pins)
 
 
 def candidates(view: View, bars: Bars) -> None:
     """Bars of the likeliest and the pinned tokens after one position, before and after the decode settings."""
     text, settings = view.text, bars.settings
-    found = view.engine.next_token(view.key, bars.pos, bars.k, bars.pins)
-    processed = view.engine.processed(view.key, bars.pos, tuple(int(i) for i in found.ids), settings)
+    request = bars.request(view.key)
+    found = view.engine.answer(request)
+    left = ProcessedRequest(view.key, bars.pos, tuple(int(i) for i in found.ids), settings)
+    processed = view.engine.answer(left)
     frame = candidates_frame(found, processed)
     acts, rules = bool(processed.names), view.card.rules
     here = visible(view.tokens.tokens[bars.pos])
@@ -195,8 +195,8 @@ def candidates(view: View, bars: Bars) -> None:
     chart_panel(
         Panel(
             name="candidates",
-            key=view.key,
-            asked=(bars.asked, settings),
+            origins=[request, left],
+            options={"value": bars.value, "log": bars.log},
             text=text,
             figure=partial(
                 candidates_figure,
@@ -208,8 +208,8 @@ def candidates(view: View, bars: Bars) -> None:
                 settings=acts,
             ),
             frame=lambda: frame,
-            script=lambda key: build.candidates_script(
-                view.card, key, bars.pos, bars.k, pins=bars.pins, settings=settings
+            script=lambda origin: candidates_script(
+                view.card, origin, bars.pos, bars.k, pins=bars.pins, settings=settings
             ),
             strip=[
                 text("strip.exact"),
@@ -229,7 +229,7 @@ def candidates(view: View, bars: Bars) -> None:
 
 def shown_ids(view: View, bars: Bars) -> tuple[int, ...]:
     """Ids of the tokens that the bars show, likeliest first."""
-    return tuple(int(i) for i in view.engine.next_token(view.key, bars.pos, bars.k, bars.pins).ids)
+    return tuple(int(i) for i in view.engine.answer(bars.request(view.key)).ids)
 
 
 def _effect(view: View, processed: Processed) -> str:
@@ -248,9 +248,7 @@ def _effect(view: View, processed: Processed) -> str:
 
 def _effective(settings: DecodeSettings) -> str:
     """The settings as a call of ``generate`` would state them."""
-    named = {"no_repeat_ngram": "no_repeat_ngram_size"}
-    own = {name: value for name, value in asdict(settings).items() if name != "model_rules"}
-    return ", ".join(f"{named.get(name, name)}={value!r}" for name, value in own.items())
+    return ", ".join(f"{name}={value!r}" for name, value in asdict(settings).items() if name != "model_rules")
 
 
 def positions(view: View, table: PositionTable) -> None:
@@ -261,12 +259,11 @@ def positions(view: View, table: PositionTable) -> None:
     chart_panel(
         Panel(
             name="positions",
-            key=view.key,
-            asked=(),
+            origins=[PositionTableRequest(view.key)],
             text=text,
             figure=None,
             frame=lambda: frame,
-            script=lambda key: build.position_script(view.card, key),
+            script=lambda origin: position_script(view.card, origin),
             strip=[text("strip.exact"), *run_facts(view)],
         )
     )

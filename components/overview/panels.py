@@ -10,7 +10,7 @@ import streamlit as st
 from components.shell.messages import advice, notice, section
 from components.shell.view import View
 from components.shell.waiting import allow
-from dashboard.engine.api.verification import Deviation, Verification
+from dashboard.engine.api.verification import Deviation, Verification, VerifyRequest
 from dashboard.i18n import Catalogue
 from dashboard.sampling.columns import PRESETS, written
 
@@ -61,9 +61,7 @@ def verification(view: View) -> None:
     section(text("verify.title"), text("verify.note"))
     if st.button(text("verify.button"), key="verify", icon=":material/rule:", on_click=allow):
         label = text("verify.working", model=card.label)
-        st.session_state[_VERIFIED] = view.wait(
-            lambda job: view.engine.verify(view.model, job), label, f"verify {card.model} {card.revision}"
-        )
+        st.session_state[_VERIFIED] = view.answer(VerifyRequest(card.version), label)
     result: Verification | None = st.session_state.get(_VERIFIED)
     if result is None or result.card != card:
         return

@@ -16,6 +16,7 @@ from components.shell.model_rules import acting_fact, rules_told
 from components.shell.view import View
 from dashboard.engine.api.decoding import ModelRules
 from dashboard.i18n import Catalogue
+from dashboard.parsing.unreadable import Unreadable
 from dashboard.sampling.columns import (
     DEFAULT,
     MOST,
@@ -23,7 +24,6 @@ from dashboard.sampling.columns import (
     PRESETS,
     RANGES,
     ColumnSpec,
-    Unreadable,
     changed,
     file_of,
     impossible,
@@ -54,15 +54,14 @@ def opening() -> tuple[ColumnSpec, ...]:
     return tuple(replace(spec, seed=FIRST_SEED + place) for place, spec in enumerate(DEFAULT))
 
 
-def columns_state(text: Catalogue) -> tuple[ColumnSpec, ...]:
+def columns_state() -> tuple[ColumnSpec, ...]:
     """The columns of the link, or those that were edited since; one that cannot be read is named."""
     default = written(opening())
     link.text_state(COLUMNS, default)
     try:
         specs = read(st.session_state[COLUMNS])
     except Unreadable as error:
-        why = text(f"sampling.unreadable.{error.reason}", **error.facts)
-        link.drop(link.Dropped(COLUMNS, st.session_state[COLUMNS][:40], "why", (("why", why),)))
+        link.drop(link.Dropped(COLUMNS, st.session_state[COLUMNS][:40], "why", (("why", error.message),)))
         st.session_state[COLUMNS] = default
         specs = opening()
     # once texts were run, the link names them whatever the page opens with later
@@ -207,7 +206,7 @@ def _take(specs: Sequence[ColumnSpec], place: int, name: str, key: str, text: Ca
     try:
         write_columns(_with(specs, place, changed(specs[place], {name: value})))
     except Unreadable as error:
-        st.session_state[_PROBLEM] = text(f"sampling.unreadable.{error.reason}", **error.facts)
+        st.session_state[_PROBLEM] = text(error.message.id, **error.message.facts)
 
 
 def _with(specs: Sequence[ColumnSpec], place: int, spec: ColumnSpec) -> list[ColumnSpec]:
@@ -282,7 +281,7 @@ def _load(text: Catalogue) -> None:
         return
     try:
         if given.size > FILE_BYTES:
-            raise Unreadable("size", most=FILE_BYTES // 1000)
+            raise Unreadable("sampling.unreadable.size", most=FILE_BYTES // 1000)
         write_columns(read_file(given.getvalue()))
     except Unreadable as error:
-        st.session_state[_PROBLEM] = text(f"sampling.unreadable.{error.reason}", **error.facts)
+        st.session_state[_PROBLEM] = text(error.message.id, **error.message.facts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
@@ -19,10 +20,10 @@ from components.shell.pickers import choice_picker, integer_picker, number_picke
 from components.shell.view import View, model_facts
 from dashboard.engine.api.decoding import AT_ENDS, PURE, DecodeSettings
 from dashboard.engine.api.generation import CompareRequest, TreeRequest
-from dashboard.engine.api.model import TokenizedPrompt
+from dashboard.engine.api.model import RunRequest, TokenizedPrompt
 from dashboard.frames.sampling import comparison_frame, distance_frame
 from dashboard.frames.trees import beam_frame, probability_frame
-from dashboard.run_key import RunKey, result_key
+from dashboard.run_key import RunKey
 from dashboard.scripts.sampling import beam_tree_script, probability_tree_script, settings_script
 from dashboard.stats.statistic import SETTINGS
 
@@ -49,12 +50,8 @@ def compared(view: View, columns: Columns) -> None:
     with map_at:
         as_map = switch("sampling_map", text("sampling.as_map"))
     settings = tuple(spec.settings() for spec in columns.specs)
-    request = CompareRequest(settings, (count - last, count))
-    found = view.wait(
-        lambda job: view.engine.compare_settings(key, request, job),
-        text("work.settings", count=last),
-        result_key(key, "settings", request).digest,
-    )
+    request = CompareRequest(key, settings, (count - last, count))
+    found = view.answer(request, text("work.settings", count=last))
     made_frame = distance_frame if SETTINGS[value].of_pairs else comparison_frame
     frame = made_frame(found, columns.names, prompt.tokens, count - last)
     if SETTINGS[value].of_pairs and len(columns.specs) < 2:
@@ -65,17 +62,17 @@ def compared(view: View, columns: Columns) -> None:
     chart_panel(
         Panel(
             name=name,
-            key=key,
-            asked=(request, {"names": columns.names, "value": value}),
+            origins=[request],
+            options={"names": columns.names, "value": value},
             text=text,
             figure=partial(chart, frame, value=value, text=text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda key: settings_script(view.card, key, request, name, names=columns.names, value=value),
+            script=lambda origin: settings_script(view.card, origin, request, name, names=columns.names, value=value),
             strip=[
                 text("strip.exact"),
                 text("sampling.own_processors"),
                 *dict.fromkeys(acting_fact(view.card.rules, one, text, idle=AT_ENDS) for one in settings),
-                *model_facts(view, view.engine.run(key).seconds, key),
+                *model_facts(view, view.engine.answer(RunRequest(key)).seconds, key),
             ],
             alt={"value": text(f"charts.settings.{value}"), "count": last},
             suffix=value,
@@ -99,8 +96,8 @@ def _reference(view: View) -> tuple[RunKey, TokenizedPrompt]:
     if not pasted:
         return view.key, view.tokens
     # in a chat behind the template, where the answer would stand
-    whole = view.engine.tokenize(view.model, view.prompt, chat=view.chat, answer=pasted)
-    return view.engine.run_key(view.model, whole), whole
+    whole = view.tokenizer.read(view.prompt, chat=view.chat, answer=pasted)
+    return view.card.run_key(whole), whole
 
 
 def probability_tree(view: View, columns: Columns) -> None:
@@ -118,27 +115,23 @@ def probability_tree(view: View, columns: Columns) -> None:
         nodes = integer_picker("sampling_nodes", text("sampling.nodes"), 500, 60, low=5)
     if not switch("sampling_tree_go", text("sampling.tree_go"), text("sampling.tree_help")):
         return
-    request = TreeRequest(settings, depth, float(mass), nodes, limit)
-    found = view.wait(
-        lambda job: view.engine.probability_tree(view.key, request, job),
-        text("work.tree"),
-        result_key(view.key, "tree", request).digest,
-    )
+    request = TreeRequest(view.key, settings, depth, float(mass), nodes, limit)
+    found = view.answer(request, text("work.tree"))
     if found.unfinished:
         notice(text("sampling.tree_busy"))
     ids = tuple(sorted(set(found.ids.tolist())))
-    frame = probability_frame(found, dict(zip(ids, view.engine.token(view.model, ids), strict=True)))
+    frame = probability_frame(found, dict(zip(ids, view.tokenizer.tokens(ids), strict=True)))
     mass_found = percent(text, found.finished_mass)
     quiet(text("sampling.tree_found", nodes=len(found.ids), mass=mass_found, unseen=percent(text, found.unseen_mass)))
     chart_panel(
         Panel(
             name="probability_tree",
-            key=view.key,
-            asked=(request, {"stopped_at": len(found.ids)} if found.unfinished else {}),
+            origins=[request],
+            options={"stopped_at": len(found.ids)} if found.unfinished else {},
             text=text,
             figure=partial(probability_tree_figure, frame, text=text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda key: probability_tree_script(view.card, key, request),
+            script=lambda origin: probability_tree_script(view.card, origin, request),
             strip=[
                 text("strip.exact"),
                 text("sampling.tree_of", name=name),
@@ -184,16 +177,16 @@ def beam_tree(view: View, columns: Columns, made: Made) -> None:
     tree, column = made.generated.beams[place], columns.request.columns[place]
     assert tree is not None
     ids = tuple(sorted(set(tree.ids.tolist())))
-    frame = beam_frame(tree, dict(zip(ids, view.engine.token(view.model, ids), strict=True)))
+    frame = beam_frame(tree, dict(zip(ids, view.tokenizer.tokens(ids), strict=True)))
     chart_panel(
         Panel(
             name="beam_tree",
-            key=view.key,
-            asked=(column, {"stopped_at": len(tree.ids)} if made.unfinished else {}),
+            origins=[replace(columns.request, columns=(column,))],
+            options={"stopped_at": len(tree.ids)} if made.unfinished else {},
             text=text,
             figure=partial(beam_tree_figure, frame, text=text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda key: beam_tree_script(view.card, key, column),
+            script=lambda origin: beam_tree_script(view.card, origin, column),
             strip=texts_strip(view, made, [column]),
             alt={"nodes": len(tree.ids), "steps": int(tree.steps.max()) + 1 if len(tree.steps) else 0},
             suffix=f"column{place}",

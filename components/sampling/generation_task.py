@@ -18,11 +18,10 @@ from components.shell.messages import notice
 from components.shell.view import View
 from components.shell.waiting import News
 from dashboard.engine.api.engine import Engine
-from dashboard.engine.api.generation import Generated, GenerateRequest, Output, Step
+from dashboard.engine.api.generation import Column, Generated, GenerateRequest, Output, Step
 from dashboard.engine.api.model import CallControl
 from dashboard.errors import Busy, Cancelled
 from dashboard.i18n import Catalogue
-from dashboard.run_key import RunKey
 from dashboard.sampling.forks import Fork, fork_request, left_by, written
 
 POLL_SECONDS = 0.4
@@ -31,6 +30,16 @@ QUIET_SECONDS = 0.5
 """Work shorter than this is waited for: a flash would only distract."""
 ALONE_SECONDS = 10.0
 """Work whose page was left or closed for so long is stopped."""
+SETTINGS_IN_LINKS = (
+    *(("do_sample", "do_sample"), ("temperature", "temperature"), ("top_k", "top_k"), ("top_p", "top_p")),
+    *(("min_p", "min_p"), ("typical_p", "typical_p"), ("repetition_penalty", "repetition_penalty")),
+    ("no_repeat_ngram", "no_repeat_ngram_size"),
+)
+COLUMN_IN_LINKS = (
+    *(("rows", "num_return_sequences"), ("max_new_tokens", "max_new_tokens"), ("num_beams", "num_beams")),
+    *(("length_penalty", "length_penalty"), ("stop", "stop_strings"), ("seed", "seed")),
+)
+"""(name that links know, attribute) of decode settings and of a column: a link stays what it is."""
 _WORK = "_sampling_work_"
 _PAGE = "_sampling_page"
 
@@ -136,23 +145,33 @@ def page_turned(slug: str) -> None:
     st.session_state[_PAGE] = slug
 
 
-def name_of(key: RunKey, request: GenerateRequest) -> str:
+def name_in_link(request: GenerateRequest) -> str:
     """Twelve hex digits that stand for the texts of a request, on any server: no versions in them."""
-    # links that were made before there was this setting stand for the same texts
-    asked = f"{key.model} {key.template} {key.token_ids} {request}".replace(", model_rules=True)", ")")
-    return hashlib.sha256(asked.encode()).hexdigest()[:12]
+    run, columns = request.run, ", ".join(map(_column_in_link, request.columns)) + "," * (len(request.columns) == 1)
+    texts = f"columns=({columns}), forced={request.forced}, first_row={request.first_row}"
+    named = f"{run.version.model} {run.template} {run.token_ids} GenerateRequest({texts})"
+    return hashlib.sha256(named.encode()).hexdigest()[:12]
 
 
-def make(engine: Engine, key: RunKey, request: GenerateRequest, forks: Sequence[Fork], work: Work) -> Made:
+def _column_in_link(column: Column) -> str:
+    """Every setting by the name that links know it by; links are older than model rules, which act where none say."""
+    values = [(name, getattr(column.settings, own)) for name, own in SETTINGS_IN_LINKS]
+    values += [] if column.settings.model_rules else [("model_rules", False)]
+    settings = ", ".join(f"{name}={value!r}" for name, value in values)
+    rest = ", ".join(f"{name}={getattr(column, own)!r}" for name, own in COLUMN_IN_LINKS)
+    return f"Column(settings=DecodeSettings({settings}), {rest})"
+
+
+def make(engine: Engine, request: GenerateRequest, forks: Sequence[Fork], work: Work) -> Made:
     """All texts, the forks one after the other; what is kept already is not made again."""
-    made = engine.generate(key, request, work.job, work.steps.append)
+    made = engine.answer(request, work.job, work.steps.append)
     texts: dict[int, Output] = {}
     unfinished = made.unfinished
     for place, wanted in _fork_requests(request, forks, made, texts):
         if unfinished or work.job.cancel.is_set():
             break
         try:
-            fork = engine.generate(key, wanted, work.job)
+            fork = engine.answer(wanted, work.job)
         except Busy:
             unfinished = "busy"
             break
@@ -161,14 +180,14 @@ def make(engine: Engine, key: RunKey, request: GenerateRequest, forks: Sequence[
     return Made(made, texts, unfinished or ("cancelled" if work.job.cancel.is_set() else ""))
 
 
-def kept(engine: Engine, key: RunKey, request: GenerateRequest, forks: Sequence[Fork]) -> Made | None:
+def kept(engine: Engine, request: GenerateRequest, forks: Sequence[Fork]) -> Made | None:
     """All texts, if the engine still has them."""
-    made = engine.generated(key, request)
+    made = engine.kept(request)
     if made is None:
         return None
     texts: dict[int, Output] = {}
     for place, wanted in _fork_requests(request, forks, made, texts):
-        found = engine.generated(key, wanted)
+        found = engine.kept(wanted)
         if found is None:
             return None
         texts[place] = replace(found.outputs[0], column=forks[place].column)
@@ -201,11 +220,11 @@ def follow(
     Raises:
         DashboardError: the engine's.
     """
-    name = name_of(view.key, request) + written(forks)
+    name = request.digest + written(forks)
     work: Work | None = st.session_state.get(_WORK + slot)
     if work is not None:
         work.shown = work.name == name
-    found = kept(view.engine, view.key, request, forks)
+    found = kept(view.engine, request, forks)
     if found is not None:
         return found, None
     if work is None or work.name != name:
@@ -213,9 +232,9 @@ def follow(
             return None, None
         if work is not None:
             work.job.cancel.set()
-        engine, key = view.engine, view.key
+        engine = view.engine
         work = st.session_state[_WORK + slot] = Work(name, _connection())
-        work.start(lambda own: make(engine, key, request, forks, own))
+        work.start(lambda own: make(engine, request, forks, own))
     work.thread.join(QUIET_SECONDS)
     if work.running:
         return None, work

@@ -22,6 +22,7 @@ from dashboard.engine.api.generation import Column, assembled
 from dashboard.export import csv_bytes, jsonl_bytes
 from dashboard.frames.sampling import generated_ids, sequence_frame, token_frame, token_records
 from dashboard.i18n import Catalogue
+from dashboard.parsing.unreadable import Unreadable
 from dashboard.sampling import forks as forking
 from dashboard.scripts.sampling import texts_script
 
@@ -39,8 +40,8 @@ def made_texts(view: View, columns: Columns) -> Made | None:
     if not columns.possible:
         quiet(text("sampling.mend_first"))
         return None
-    cost = view.engine.generation_cost(view.key, request)
-    name = generation_task.name_of(view.key, request)
+    cost = view.engine.cost(request)
+    name = generation_task.name_in_link(request)
     link.text_state(GO, "")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(text("sampling.run"), type="primary", key="sampling_run", on_click=_go, args=(name,))
@@ -103,8 +104,8 @@ def _forks(view: View) -> tuple[forking.Fork, ...]:
     link.text_state(FORKS, "")
     try:
         found = forking.read(st.session_state[FORKS])
-    except ValueError as error:
-        link.drop(link.Dropped(FORKS, st.session_state[FORKS][:40], "why", (("why", str(error)),)))
+    except Unreadable as error:
+        link.drop(link.Dropped(FORKS, st.session_state[FORKS][:40], "why", (("why", error.message),)))
         st.session_state[FORKS], found = "", ()
     link.text_written(FORKS, "")
     if found:
@@ -147,32 +148,32 @@ def sequences(view: View, columns: Columns, made: Made) -> None:
     text, found = view.text, made.with_forks()
     forks = forking.read(st.session_state[FORKS])
     named = dict.fromkeys(generated_ids(found))
-    tokens = dict(zip(named, view.engine.token(view.model, tuple(named)), strict=True))
-    said = view.engine.texts(view.model, tuple(tuple(output.ids.tolist()) for output in found.outputs))
+    tokens = dict(zip(named, view.tokenizer.tokens(tuple(named)), strict=True))
+    said = view.tokenizer.decode(tuple(tuple(output.ids.tolist()) for output in found.outputs))
     frame = sequence_frame(found, columns.names, said)
     section(text("sampling.table"), text("sampling.table_note"))
     chart_panel(
         Panel(
             name="sequences",
-            key=view.key,
-            asked=(columns.request, {"names": columns.names, "forks": forking.written(forks)}, made.cut_off),
+            origins=[columns.request],
+            options={"names": columns.names, "forks": forking.written(forks), **made.cut_off},
             text=text,
             figure=None,
             frame=lambda: frame,
-            script=lambda key: texts_script(view.card, key, columns.request, names=columns.names, forks=forks),
+            script=lambda origin: texts_script(view.card, origin, columns.request, names=columns.names, forks=forks),
             strip=texts_strip(view, made, columns.request.columns),
             files=(
                 File(
                     text("sampling.tokens_csv"),
                     "tokens.csv",
                     "text/csv",
-                    lambda key: csv_bytes(token_frame(found, columns.names, tokens), key),
+                    lambda origin: csv_bytes(token_frame(found, columns.names, tokens), origin),
                 ),
                 File(
                     text("sampling.tokens_jsonl"),
                     "tokens.jsonl",
                     "application/jsonl",
-                    lambda key: jsonl_bytes(token_records(found, columns.names, tokens), key),
+                    lambda origin: jsonl_bytes(token_records(found, columns.names, tokens), origin),
                 ),
             ),
         )

@@ -24,7 +24,8 @@ from components.shell.pickers import choice_picker
 from components.shell.view import View
 from dashboard.engine.api.generation import Column, GenerateRequest
 from dashboard.frames.sampling_sets import answer_frame, length_frame, set_frame, sweep_frame, text_ids
-from dashboard.sampling.columns import RANGES, ColumnSpec, Unreadable, changed, impossible
+from dashboard.parsing.unreadable import Unreadable
+from dashboard.sampling.columns import RANGES, ColumnSpec, changed, impossible
 from dashboard.scripts.sampling import sets_script, sweep_script
 
 ENOUGH = 20
@@ -47,11 +48,11 @@ def sets(view: View, columns: Columns, made: Made) -> None:
     """The four charts of sets, when there are texts enough."""
     text, found = view.text, made.generated
     section(text("sampling.sets"), text("sampling.sets_note"))
-    if not any(column.rows >= ENOUGH for column in columns.request.columns if drawn(column)):
+    if not any(column.num_return_sequences >= ENOUGH for column in columns.request.columns if drawn(column)):
         quiet(text("sampling.sets_few", enough=ENOUGH))
         st.button(text("sampling.sets_more", enough=ENOUGH), key="sampling_more", on_click=_more, args=(columns,))
         return
-    said = view.engine.texts(view.model, tuple(text_ids(output) for output in found.outputs))
+    said = view.tokenizer.decode(tuple(text_ids(output) for output in found.outputs))
     frame = set_frame(found, columns.names)
     answers, lengths = answer_frame(found, columns.names, said), length_frame(found, columns.names)
     left, right = st.columns([1.3, 1], gap="medium")
@@ -72,12 +73,12 @@ def _panel(
     chart_panel(
         Panel(
             name=name,
-            key=view.key,
-            asked=(columns.request, {"names": columns.names}, made.cut_off),
+            origins=[columns.request],
+            options={"names": columns.names, **made.cut_off},
             text=view.text,
             figure=lambda: figure(text=view.text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda key: sets_script(view.card, key, columns.request, name, names=columns.names),
+            script=lambda origin: sets_script(view.card, origin, columns.request, name, names=columns.names),
             strip=[
                 view.text("sampling.sampled", n=_least(columns)),
                 *texts_strip(view, made, columns.request.columns),
@@ -89,7 +90,7 @@ def _panel(
 
 def _least(columns: Columns) -> int:
     """Texts of the smallest drawn column."""
-    return min(column.rows for column in columns.request.columns if drawn(column))
+    return min(column.num_return_sequences for column in columns.request.columns if drawn(column))
 
 
 def drawn(column: Column) -> bool:
@@ -126,9 +127,9 @@ def sweep(view: View, columns: Columns) -> None:
     specs = _swept(base, knob, values, view)
     if specs is None:
         return
-    request = GenerateRequest(tuple(spec.column() for spec in specs))
-    cost = view.engine.generation_cost(view.key, request)
-    name = generation_task.name_of(view.key, request)
+    request = GenerateRequest(view.key, tuple(spec.column() for spec in specs))
+    cost = view.engine.cost(request)
+    name = generation_task.name_in_link(request)
     link.text_state(SWEEP_GO, "")
     with run_at:
         st.button(text("sampling.run_sweep"), key="sampling_sweep_run", on_click=_go, args=(name,))
@@ -147,12 +148,12 @@ def sweep(view: View, columns: Columns) -> None:
     chart_panel(
         Panel(
             name="sweep",
-            key=view.key,
-            asked=(request, {"knob": knob, "values": values}),
+            origins=[request],
+            options={"knob": knob, "values": values},
             text=text,
             figure=lambda: sweep_figure(frame, knob=knob, text=text, theme=view.theme),
             frame=lambda: frame,
-            script=lambda key: sweep_script(view.card, key, request, knob, values),
+            script=lambda origin: sweep_script(view.card, origin, request, knob, values),
             strip=[
                 text("sampling.sampled", n=specs[0].num_return_sequences),
                 *texts_strip(view, made, request.columns),

@@ -16,12 +16,13 @@ from components.sampling.columns import MARKERS
 from components.sampling.generation_task import Made
 from components.shell.messages import quiet
 from components.shell.view import View
-from components.web.written_texts import Alternative, WrittenRow, WrittenToken, written_texts
+from components.web.generated_texts.generated_texts import Alternative, GeneratedRow, GeneratedToken, generated_texts
 from dashboard.engine.api.generation import FLOAT_NOISE, GenerateRequest, Output
 from dashboard.i18n import Catalogue
+from dashboard.run_key import RunKey
 from dashboard.sampling.columns import ColumnSpec, impossible
 from dashboard.sampling.forks import Fork
-from dashboard.sampling.word_diff import differing, parting
+from dashboard.sampling.word_diff import differing, first_difference
 from dashboard.tokens import Token, visible
 
 SHOWN_ROWS = 20
@@ -36,11 +37,13 @@ class Columns:
 
     specs: tuple[ColumnSpec, ...]
     names: tuple[str, ...]
+    run: RunKey
+    """Of the prompt that texts go on from."""
 
     @cached_property
     def request(self) -> GenerateRequest:
         """Of all columns."""
-        return GenerateRequest(tuple(spec.column() for spec in self.specs))
+        return GenerateRequest(self.run, tuple(spec.column() for spec in self.specs))
 
     @property
     def possible(self) -> bool:
@@ -101,7 +104,7 @@ class Board:
             with place:
                 name = html.escape(self.columns.names[at])
                 st.html(f'<p class="ls-note">{MARKERS[at]} {name}</p>')
-                written_texts(
+                generated_texts(
                     rows=[writer.row(one.output, one.name, others.get(one.output.row)) for one in own[:SHOWN_ROWS]],
                     lut=self.view.theme.lut(),
                     dark=self.view.theme.mode == "dark",
@@ -129,7 +132,7 @@ class Board:
         arrays = [output.ids for output in outputs]
         arrays += [output.alternatives.ravel() for output in outputs] if alternatives else []
         ids = tuple(np.unique(np.concatenate(arrays)).tolist()) if arrays else ()
-        return dict(zip(ids, self.view.engine.token(self.view.model, ids), strict=True))
+        return dict(zip(ids, self.view.tokenizer.tokens(ids), strict=True))
 
 
 @dataclass(frozen=True)
@@ -142,15 +145,15 @@ class _Writer:
     names: tuple[str, ...] | None
     """Settings that cut, in order; ``None`` while the text grows."""
 
-    def row(self, output: Output, name: str, baseline: Output | None) -> WrittenRow:
+    def row(self, output: Output, name: str, baseline: Output | None) -> GeneratedRow:
         """One text, compared with the baseline's text of the same row, if any."""
         weights = token_colours(output, self.colour)
         marks = self._marks(output, baseline)
-        written = tuple(self._token(output, step, float(weights[step]), marks[step]) for step in range(len(output.ids)))
+        tokens = tuple(self._token(output, step, float(weights[step]), marks[step]) for step in range(len(output.ids)))
         done = self.names is not None and output.stopped
-        return WrittenRow(name, written, self.view.text(f"sampling.ended.{output.stopped}") if done else "")
+        return GeneratedRow(name, tokens, self.view.text(f"sampling.ended.{output.stopped}") if done else "")
 
-    def _token(self, output: Output, step: int, weight: float, mark: str) -> WrittenToken:
+    def _token(self, output: Output, step: int, weight: float, mark: str) -> GeneratedToken:
         text, token = self.view.text, self.tokens[int(output.ids[step])]
         note = text(
             "sampling.token",
@@ -161,7 +164,7 @@ class _Writer:
             rank=int(output.ranks[step]),
         )
         alternatives = tuple(self._alternatives(output, step)) if self.names is not None else ()
-        return WrittenToken(visible(token), weight, note, mark, alternatives)
+        return GeneratedToken(visible(token), weight, note, mark, alternatives)
 
     def _alternatives(self, output: Output, step: int) -> list[Alternative]:
         assert self.names is not None
@@ -179,7 +182,7 @@ class _Writer:
         return found
 
     def _marks(self, output: Output, baseline: Output | None) -> list[str]:
-        """What stands out at each step; the words are `components.web.written_texts`'s."""
+        """What stands out at each step; the words are `components.web.generated_texts`'s."""
         marks: list[list[str]] = [[] for _ in output.ids]
         for step, margin in enumerate(output.margins):
             if margin < FLOAT_NOISE:
@@ -192,7 +195,7 @@ class _Writer:
             for step, differs in enumerate(differing(pieces, other)):
                 if differs:
                     marks[step].append("differs")
-            first = parting(output.ids.tolist(), baseline.ids.tolist())
+            first = first_difference(output.ids.tolist(), baseline.ids.tolist())
             if first is not None:
                 marks[first].append("parted")
         return [" ".join(one) for one in marks]

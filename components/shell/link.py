@@ -21,7 +21,7 @@ _READ = "_link_read"
 _BAD = "_link_bad"
 _PAGE = "_link_page"
 _WRITTEN = "_url_"
-"""Before a key: the value that was written to the URL last, and the path of the page that it was written on."""
+"""Before a key: the value that was written to the URL last, and the path of the page whose URL holds it, if any."""
 
 
 def read_link() -> None:
@@ -124,7 +124,10 @@ def prompt_written(default: str) -> bool:
     value: str = st.session_state["prompt"]
     params = {} if value == default else pack_prompt(value)
     _write("prompt", value, params, ("prompt", "pz"))
-    return value == default or bool(params)
+    if value == default or params:
+        return True
+    st.session_state[f"{_WRITTEN}prompt"] = (value, None)  # the URL lacks it, but nobody took it away
+    return False
 
 
 def _follow(key: str, url: T, in_url: bool) -> None:

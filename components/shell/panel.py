@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
@@ -13,10 +13,10 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from components.shell.messages import quiet
-from components.web.chart_download import chart_download
-from dashboard.export import csv_bytes, figure_json, file_stem, html_bytes
+from components.web.chart_download.chart_download import chart_download
+from dashboard.export import Export, Exported, csv_bytes, figure_json, file_stem, html_bytes
 from dashboard.i18n import Catalogue
-from dashboard.run_key import ResultKey, RunKey, result_key
+from dashboard.run_key import Origin
 
 DIGITS = "%.6g"
 """Of a number in a table: six digits of any size; 1e-9 is not rounded away, and no row of noughts fills the cell."""
@@ -31,8 +31,8 @@ class File:
     label: str
     ending: str
     mime: str
-    data: Callable[[RunKey], bytes]
-    """Makes the file, given the key of what it holds."""
+    data: Callable[[Exported], bytes]
+    """Makes the file, given what it says of itself."""
 
 
 @dataclass(frozen=True)
@@ -41,19 +41,19 @@ class Panel:
 
     name: str
     """Chart's name in the catalogue: ``charts.<name>.title/.reading/.careful/.alt``."""
-    key: RunKey
-    """What is shown: the run, the job, or the scores of a probe."""
-    asked: Sequence[object]
-    """Requests and mappings of all else that changes the chart, its table or its files, but theme and language."""
+    origins: Sequence[Origin]
+    """What is shown: the requests whose answers the chart holds, a run, or a job."""
     text: Catalogue
     figure: Callable[[], go.Figure] | None
     """The Plotly figure: on screen, and what every export contains. ``None``: the table is the chart."""
     frame: Callable[[], pd.DataFrame]
     """The chart's numbers, one row a mark."""
-    script: Callable[[RunKey], str]
-    """Code that makes the chart again, given the key of the result."""
+    script: Callable[[Origin], str]
+    """Code that makes the chart again, given what the chart says of itself."""
     strip: Sequence[str]
     """Facts for the honesty strip."""
+    options: Mapping[str, object] = field(default_factory=dict)
+    """All else that changes the chart, its table or its files, but theme and language; plain values by name."""
     alt: dict[str, object] = field(default_factory=dict)
     """Facts of the alt text."""
     draw: Callable[[], None] | None = None
@@ -68,9 +68,9 @@ class Panel:
     """Downloads besides those that every panel has."""
 
     @cached_property
-    def result(self) -> ResultKey:
+    def result(self) -> Export:
         """What every export of this panel says of itself, and is named after."""
-        return result_key(self.key, self.name, *self.asked)
+        return Export.of(self.origins, self.name, self.options)
 
     @property
     def stem(self) -> str:
@@ -139,12 +139,12 @@ def _downloads(panel: Panel) -> None:
     text, name, result = panel.text, panel.name, panel.result
     figure = panel.figure() if panel.figure else None
     files = [
-        File(text("panel.csv"), "csv", "text/csv", lambda key: csv_bytes(panel.frame(), key)),
-        File(text("panel.py"), "py", "text/x-python", lambda key: panel.script(key).encode()),
+        File(text("panel.csv"), "csv", "text/csv", lambda origin: csv_bytes(panel.frame(), origin)),
+        File(text("panel.py"), "py", "text/x-python", lambda origin: panel.script(origin).encode()),
         *panel.files,
     ]
     if figure is not None:
-        page = File(text("panel.html"), "html", "text/html", lambda key: html_bytes(figure, key.provenance()))
+        page = File(text("panel.html"), "html", "text/html", lambda origin: html_bytes(figure, origin.provenance()))
         files.insert(1, page)
     with st.container(horizontal=True):
         for file in files:

@@ -13,10 +13,10 @@ from components.shell import link
 from components.shell.messages import notice, quiet
 from components.shell.view import View, current
 from components.shell.waiting import allow
-from components.web.copy_link import copy_link
-from components.web.token_text import token_text
+from components.web.copy_link.copy_link import copy_link
+from components.web.token_text.token_text import token_text
 from dashboard import cache
-from dashboard.engine.api.model import ModelCard, ModelSpec, TokenizedPrompt
+from dashboard.engine.api.model import ModelCard, ModelSpec, RunRequest, TokenizedPrompt
 from dashboard.errors import DashboardError
 from dashboard.i18n import LANGUAGES, Catalogue, pick_language
 from dashboard.tokens import visible, visible_text
@@ -215,7 +215,7 @@ def _whole_link(view: View) -> dict[str, str]:
 
 def _cost(view: View) -> None:
     """What a run of this prompt costs; refuses one that is over the operator's limit."""
-    cost = view.engine.estimate(view.key)
+    cost = view.engine.cost(RunRequest(view.key))
     seconds, megabytes = view.text.number(cost.seconds, 1), view.text.number(cost.nbytes / 1e6, 1)
     line = view.text("sidebar.cost", seconds=seconds, megabytes=megabytes)
     st.html(f'<p class="ls-count">{html.escape(line)}</p>')

@@ -14,11 +14,12 @@ import streamlit as st
 from components.charts.theme import ChartTheme
 from components.shell.messages import advice, notice
 from components.shell.waiting import allow, wait_for
-from dashboard.engine.api.engine import Engine
-from dashboard.engine.api.model import CallControl, ModelCard, RunSummary, TokenizedPrompt
+from dashboard.engine.api.engine import Engine, Tokenizer
+from dashboard.engine.api.model import CallControl, ModelCard, RunRequest, RunSummary, TokenizedPrompt
+from dashboard.engine.api.request import Answer, Request
 from dashboard.errors import Cancelled, DashboardError, OutOfMemory
 from dashboard.i18n import Catalogue
-from dashboard.run_key import RunKey
+from dashboard.run_key import Origin, RunKey
 
 T = TypeVar("T")
 
@@ -44,33 +45,42 @@ class View:
         label = self.text("work.loading", model=self.model)
         self.engine = self.wait(lambda _: making.result(), label, "engine")
         self.card = self.wait(lambda job: self.engine.describe(self.model, job), label, f"load {self.model}")
-        self.tokens = self.engine.tokenize(self.model, self.prompt, chat=self.chat and self.card.chat)
+        self.tokens = self.tokenizer.read(self.prompt, chat=self.chat and self.card.chat)
 
     @cached_property
     def key(self) -> RunKey:
         """The key of this prompt's run."""
-        return self.engine.run_key(self.model, self.tokens)
+        return self.card.run_key(self.tokens)
 
     @cached_property
     def run(self) -> RunSummary:
         """This prompt's run; makes it (with progress and Stop) when it is not there."""
-        cost = self.engine.estimate(self.key)
+        cost = self.engine.cost(RunRequest(self.key))
         label = self.text("work.running", tokens=cost.tokens, seconds=self.text.number(max(cost.seconds, 0.1), 1))
-        return self.wait(lambda job: self.engine.run(self.key, job), label, f"run {self.key.digest}")
+        return self.answer(RunRequest(self.key), label)
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The model's texts and tokens."""
+        return self.engine.tokenizer(self.model)
+
+    def answer(self, request: Request[Answer], label: str) -> Answer:
+        """The engine's answer, with progress on the page, where it can be stopped. Raises as `Engine.answer`."""
+        return self.wait(lambda control: self.engine.answer(request, control), label, request.digest)
 
     def wait(self, call: Callable[[CallControl], T], label: str, what: str) -> T:
         """`call` with progress on the page; see `components.shell.waiting.wait_for`."""
         return wait_for(call, label, text=self.text, what=what)
 
 
-def model_facts(view: View, seconds: float | None, key: RunKey | None = None) -> list[str]:
-    """What every honesty strip ends with: kernel, dtype, device, time, model, run (`key`, else the prompt's)."""
+def model_facts(view: View, seconds: float | None, origin: Origin | None = None) -> list[str]:
+    """What every honesty strip ends with: kernel, dtype, device, time, model, run (`origin`, else the prompt's)."""
     text, card = view.text, view.card
     return [
         text("strip.kernel", kernel=card.kernel, dtype=card.dtype, device=card.device),
         "" if seconds is None else text("strip.seconds", seconds=text.number(seconds, 2)),
         text("strip.model", model=card.label, revision=card.revision[:12]),
-        text("strip.run", run=(key or view.key).digest),
+        text("strip.run", run=(origin or view.key).digest),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Benchmarks on files that the person brings: where each is published, under which licence, and how it is read."""
+"""BENCHMARKS: where each is published and under which licence; people bring the files, read here."""
 
 from __future__ import annotations
 

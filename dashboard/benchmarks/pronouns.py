@@ -1,4 +1,4 @@
-"""Readers of benchmarks that turn on one pronoun: Winogender and WinoBias, as their authors publish them."""
+"""Readers of Winogender and WinoBias, benchmarks of one pronoun, as their authors publish them."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def read_winogender(data: bytes) -> BenchmarkItems:
     elif columns[:2] == SENTENCE_COLUMNS:
         mentions = _from_sentences(table[1:], name)
     else:
-        wanted = " / ".join(", ".join(one) for one in (TEMPLATE_COLUMNS, SENTENCE_COLUMNS))
+        wanted = " / ".join(", ".join(names) for names in (TEMPLATE_COLUMNS, SENTENCE_COLUMNS))
         raise BenchmarkColumnsMissing(benchmark=name, missing=wanted, found=shortened(", ".join(columns), 200) or "–")
     return _winogender_pairs(mentions, name)
 
@@ -101,7 +101,7 @@ def _winogender_pairs(mentions: Sequence[tuple[str, str, _Mention]], name: str) 
             items.append(_pair(first, second, schema, first.pronouns))
     if not items:
         raise BenchmarkEmpty(benchmark=name, example=" ⇥ ".join(TEMPLATE_COLUMNS))
-    return BenchmarkItems(tuple(items), tuple(sorted(skipped, key=lambda one: one.line)))
+    return BenchmarkItems(tuple(items), tuple(sorted(skipped, key=lambda skip: skip.line)))
 
 
 def _from_template(row: Row, name: str) -> tuple[str, str, _Mention]:
@@ -110,16 +110,16 @@ def _from_template(row: Row, name: str) -> tuple[str, str, _Mention]:
         if not cells.get(column):
             raise BenchmarkLineInvalid(benchmark=name, line=row.line, column=column)
     people = (cells["occupation(0)"], cells["other-participant(1)"])
-    found = list(_PLACEHOLDER.finditer(cells["sentence"]))
-    if cells["answer"] not in {"0", "1"} or len(found) != 1:
+    pronouns = list(_PLACEHOLDER.finditer(cells["sentence"]))
+    if cells["answer"] not in {"0", "1"} or len(pronouns) != 1:
         wrong = "answer" if cells["answer"] not in {"0", "1"} else "sentence"
         raise BenchmarkLineInvalid(benchmark=name, line=row.line, column=wrong)
-    place = found[0]
+    pronoun = pronouns[0]
     before, after = (
         part.replace("$OCCUPATION", people[0]).replace("$PARTICIPANT", people[1])
-        for part in (cells["sentence"][: place.start()], cells["sentence"][place.end() :])
+        for part in (cells["sentence"][: pronoun.start()], cells["sentence"][pronoun.end() :])
     )
-    mention = _Mention(row.line, before, _PLACEHOLDERS[place[1]], after, people[int(cells["answer"])])
+    mention = _Mention(row.line, before, _PLACEHOLDERS[pronoun[1]], after, people[int(cells["answer"])])
     return ".".join(people), cells["answer"], mention
 
 
@@ -132,16 +132,16 @@ def _from_sentences(table: Sequence[Row], name: str) -> list[tuple[str, str, _Me
             raise BenchmarkLineInvalid(benchmark=name, line=row.line, column="sentid")
         versions.setdefault((parts[0], parts[1], parts[2]), {})[parts[3]] = row
     return [
-        (f"{occupation}.{other}", answer, _difference(found, (occupation, other)[int(answer)], name))
-        for (occupation, other, answer), found in versions.items()
+        (f"{occupation}.{other}", answer, _difference(genders, (occupation, other)[int(answer)], name))
+        for (occupation, other, answer), genders in versions.items()
     ]
 
 
-def _difference(found: Mapping[str, Row], referent: str, name: str) -> _Mention:
-    line = next(iter(found.values())).line
-    if not {"female", "male"} <= found.keys():
+def _difference(genders: Mapping[str, Row], referent: str, name: str) -> _Mention:
+    line = next(iter(genders.values())).line
+    if not {"female", "male"} <= genders.keys():
         raise BenchmarkLineInvalid(benchmark=name, line=line, column="sentid")
-    women, men = (re.split(r"(\W+)", found[gender].cells[1]) for gender in ("female", "male"))
+    women, men = (re.split(r"(\W+)", genders[gender].cells[1]) for gender in ("female", "male"))
     places = [at for at, (a, b) in enumerate(zip(women, men, strict=False)) if a != b]
     if len(women) != len(men) or len(places) != 1 or (women[places[0]], men[places[0]]) not in FORMS:
         raise BenchmarkLineInvalid(benchmark=name, line=line, column="sentence")
@@ -184,35 +184,35 @@ def read_winobias(data: bytes, file_name: str) -> BenchmarkItems:
         FileNotText: from `text_files`.
     """
     name = "WinoBias"
-    side = next((one for one in ("anti", "pro") if f"{one}_stereotyped" in file_name.lower()), None)
+    side = next((word for word in ("anti", "pro") if f"{word}_stereotyped" in file_name.lower()), None)
     if side is None:
         raise BenchmarkSideUnknown(benchmark=name, name=shortened(file_name, 80))
-    lines = [(n, one.strip()) for n, one in enumerate(decoded(data)[0].splitlines(), start=1) if one.strip()]
+    lines = [(n, line.strip()) for n, line in enumerate(decoded(data)[0].splitlines(), start=1) if line.strip()]
     read = [_from_brackets(line, text) for line, text in lines]
-    mentions = [one for one in read if isinstance(one, _Mention)]
+    mentions = [mention for mention in read if isinstance(mention, _Mention)]
     pairs, alone = _neighbours(mentions)
     if mentions and (not pairs or _TYPE_2.search(file_name)):
         raise BenchmarkUnpaired(file=shortened(file_name, 80))
     if not pairs:
         raise BenchmarkEmpty(benchmark=name, example=WINOBIAS_EXAMPLE)
-    skipped = [one for one in read if isinstance(one, Skipped)]
-    skipped += [Skipped(one.line, "no_partner") for one in alone]
+    skipped = [skip for skip in read if isinstance(skip, Skipped)]
+    skipped += [Skipped(mention.line, "no_partner") for mention in alone]
     items = pairs if side == "pro" else [pair.swapped() for pair in pairs]
-    return BenchmarkItems(tuple(items), tuple(sorted(skipped, key=lambda one: one.line)))
+    return BenchmarkItems(tuple(items), tuple(sorted(skipped, key=lambda skip: skip.line)))
 
 
 def _from_brackets(line: int, text: str) -> _Mention | Skipped:
     """The sentence cut at its bracketed pronoun."""
     text = _NUMBER_IN_FRONT.sub("", text)
-    found = list(_BRACKETS.finditer(text))
-    pronouns = [one for one in found if one[1].strip().lower() in _WOMENS | _MENS]
-    people = [one for one in found if one not in pronouns]
+    brackets = list(_BRACKETS.finditer(text))
+    pronouns = [bracket for bracket in brackets if bracket[1].strip().lower() in _WOMENS | _MENS]
+    people = [bracket for bracket in brackets if bracket not in pronouns]
     if len(pronouns) != 1:
         return Skipped(line, "several_pronouns" if pronouns else "no_pronoun")
     if len(people) != 1:
         return Skipped(line, "no_referent")
-    place, word = pronouns[0], pronouns[0][1].strip().lower()
-    before, after = (_BRACKETS.sub(r"\1", part) for part in (text[: place.start()], text[place.end() :]))
+    pronoun, word = pronouns[0], pronouns[0][1].strip().lower()
+    before, after = (_BRACKETS.sub(r"\1", part) for part in (text[: pronoun.start()], text[pronoun.end() :]))
     referent = re.sub(r"^the\s+", "", people[0][1].strip(), flags=re.IGNORECASE)
     return _Mention(line, before, (word, "") if word in _WOMENS else ("", word), after, referent)
 

@@ -1,8 +1,7 @@
-"""Readers of benchmarks made of whole sentences: CrowS-Pairs and StereoSet, as their authors publish them."""
+"""Readers of CrowS-Pairs and StereoSet, benchmarks of whole sentences, as their authors publish them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,8 +13,9 @@ from dashboard.errors import (
     BenchmarkJsonInvalid,
     BenchmarkLineInvalid,
 )
-from dashboard.parsing.strict_json import whole_characters
+from dashboard.parsing.strict_json import parsed_json
 from dashboard.parsing.text_files import Row, decoded, delimiter_of, rows
+from dashboard.parsing.unreadable import Unreadable
 from dashboard.tokens import shortened
 
 CROWS_COLUMNS = ("sent_more", "sent_less", "stereo_antistereo", "bias_type")
@@ -39,8 +39,8 @@ def read_crows_pairs(data: bytes) -> BenchmarkItems:
     columns = table[0].cells
     missing = [column for column in CROWS_COLUMNS if column not in columns]
     if missing:
-        found = shortened(", ".join(columns), 200) or "–"
-        raise BenchmarkColumnsMissing(benchmark=name, missing=", ".join(missing), found=found)
+        there = shortened(", ".join(columns), 200) or "–"
+        raise BenchmarkColumnsMissing(benchmark=name, missing=", ".join(missing), found=there)
     if len(table) == 1:
         raise BenchmarkEmpty(benchmark=name, example=", ".join(CROWS_COLUMNS))
     return BenchmarkItems(tuple(_crows_pair(row, columns, name) for row in table[1:]))
@@ -67,15 +67,13 @@ def read_stereoset(data: bytes) -> BenchmarkItems:
     """
     name = "StereoSet"
     try:
-        content: Any = json.loads(whole_characters(decoded(data)[0]))
-    except json.JSONDecodeError as error:
-        raise BenchmarkJsonInvalid(benchmark=name, line=error.lineno, reason=error.msg) from error
-    except RecursionError as error:
-        raise BenchmarkJsonInvalid(benchmark=name, line=1, reason="too deeply nested") from error
+        content = parsed_json(decoded(data)[0])
+    except Unreadable as error:
+        raise BenchmarkJsonInvalid(benchmark=name, reason=error.message) from error
     for level in ("data", "intrasentence"):
         if not isinstance(content, Mapping) or level not in content:
-            found = ", ".join(content) if isinstance(content, Mapping) else type(content).__name__
-            raise BenchmarkColumnsMissing(benchmark=name, missing=level, found=shortened(found, 200) or "–")
+            there = ", ".join(content) if isinstance(content, Mapping) else type(content).__name__
+            raise BenchmarkColumnsMissing(benchmark=name, missing=level, found=shortened(there, 200) or "–")
         content = content[level]
     if not isinstance(content, list) or not content:
         raise BenchmarkEmpty(benchmark=name, example='{"data": {"intrasentence": [{"id": …, "sentences": […]}]}}')
@@ -87,12 +85,12 @@ def _triple(entry: Any, number: int, name: str) -> SentenceTriple:
     for field in _STEREOSET_FIELDS:
         if not entry.get(field):
             raise BenchmarkItemInvalid(benchmark=name, item=number, missing=field)
-    found: dict[str, str] = {}
+    sentences: dict[str, str] = {}
     for sentence in entry["sentences"] if isinstance(entry["sentences"], list) else []:
         if isinstance(sentence, Mapping) and isinstance(sentence.get("sentence"), str):
-            found[str(sentence.get("gold_label"))] = sentence["sentence"].strip()
+            sentences[str(sentence.get("gold_label"))] = sentence["sentence"].strip()
     for label in _GOLD_LABELS:
-        if not found.get(label):
+        if not sentences.get(label):
             raise BenchmarkItemInvalid(benchmark=name, item=number, missing=label)
-    told = (str(entry[field]) for field in _STEREOSET_FIELDS[:-1])
-    return SentenceTriple(*told, *(found[label] for label in _GOLD_LABELS))
+    texts = (str(entry[field]) for field in _STEREOSET_FIELDS[:-1])
+    return SentenceTriple(*texts, *(sentences[label] for label in _GOLD_LABELS))

@@ -9,20 +9,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from dashboard.engine.api.model import CallControl, ModelCard
-from dashboard.engine.capture.capture import Capturer, Recording, keep_values
+from dashboard.engine.capture.capture import Capturer, Recording, record_head_values
+from dashboard.engine.capture.capture_choice import pick_capturer
 from dashboard.engine.capture.footprint import Footprint
 from dashboard.engine.capture.head import CHECK_TOKENS, Head, ResidualHook, exact_head
-from dashboard.engine.capture.install import install
 from dashboard.engine.capture.limits import Proof
-from dashboard.engine.capture.residual_stream import Stream, find_residual_stream
-from dashboard.engine.capture.runs import tensor_bytes, without_values
-from dashboard.engine.device.devices import device_name, synchronize
+from dashboard.engine.capture.residual_stream import ResidualStream, find_residual_stream
+from dashboard.engine.capture.runs import Run, tensor_bytes, without_values
+from dashboard.engine.device.devices import device_name, pick_device, synchronize
 from dashboard.engine.device.pace import Pace
-from dashboard.engine.generation.cache_choice import bounded, pick_prompt_cache
+from dashboard.engine.device.threads import Threads
+from dashboard.engine.generation.cache_choice import limit_prompt_cache, pick_prompt_cache
 from dashboard.engine.generation.text_generator import TextGenerator
 from dashboard.engine.models import anatomy, registry
+from dashboard.engine.models.failures import explain_loading_errors
 from dashboard.engine.models.generation_config import read_rules
 from dashboard.engine.scoring.scorer import Scorer
 from dashboard.engine.tokenizing.prompt_reader import PromptReader
@@ -45,7 +48,7 @@ class ReadyModel:
     hook: ResidualHook
     head: Head | None
     """``None``: the family's head cannot be run on the residual; runs keep the model's own logits."""
-    stream: Stream
+    stream: ResidualStream
     """How the residual stream is read between the layers."""
     footprint: Footprint
     """What a run holds in memory, measured when the model was loaded."""
@@ -53,7 +56,7 @@ class ReadyModel:
     """How long passes took."""
     head_pace: Pace
     """How long the head and the statistics of its logits took, by rows of logits."""
-    writer: TextGenerator
+    generator: TextGenerator
     """How texts are made."""
     step_pace: Pace
     """How long a step of texts took, by rows."""
@@ -65,6 +68,13 @@ class ReadyModel:
         measured = self.step_pace.seconds(rows)
         return self.pace.seconds(rows) if math.isnan(measured) else measured
 
+    def logits(self, run: Run, start: int, stop: int) -> Tensor:
+        """(P, vocab) raw logits of positions [start, stop) of a run."""
+        if run.logits is not None:
+            return run.logits[start:stop]
+        assert self.head is not None
+        return self.head.logits(run.residual[start:stop])
+
     def pass_of(self, ids: tuple[int, ...], control: CallControl) -> tuple[Any, Recording]:
         """One forward pass with capture, with the logits of every position only where they must be kept."""
         # not every family's forward takes the argument; those that do not give all logits anyway
@@ -73,22 +83,42 @@ class ReadyModel:
         return self.capturer.forward(ids, control, **whole)
 
 
+def check_model(model: str, settings: Settings, control: CallControl) -> None:
+    """Whatever can fail without loading fails here, before room is made for the model. Raises the ``Model…`` errors."""
+    with explain_loading_errors(model):
+        spec = registry.find(model, settings)
+        folder, _ = registry.fetch(spec, settings, control.progress)
+        registry.check(folder, spec, settings, pick_device(settings.device))
+
+
+def load_model(model: str, settings: Settings, control: CallControl, threads: Threads) -> ReadyModel:
+    """Load a model and set it up; its passes then have `threads` by their tokens. Raises the ``Model…`` errors."""
+    with explain_loading_errors(model):
+        spec = registry.find(model, settings)
+        device = pick_device(settings.device)
+        loaded = registry.load(spec, settings, device, control.progress)
+        with threads.long_work():
+            ready = make_ready(loaded, device, settings)
+        threads.adjust_by_pass(loaded.model)
+        return ready
+
+
 def make_ready(loaded: registry.LoadedModel, device: str, settings: Settings) -> ReadyModel:
     """Set a freshly loaded model up for capture and say what it is."""
     import transformers
 
     model, config = loaded.model, loaded.model.config.get_text_config()
-    reads = anatomy.context(model) or UNLIMITED
+    reads = anatomy.context_length(model) or UNLIMITED
     proof = Proof.of(model, reads)
-    capturer = install(model, proof)
+    capturer = pick_capturer(model, proof)
     hook = ResidualHook(model)
     reader = PromptReader(loaded.tokenizer, model.get_input_embeddings().weight.shape[0])
     head = exact_head(capturer, hook)
     stream = find_residual_stream(model, capturer.blocks, anatomy.check_ids(model, CHECK_TOKENS), head)
-    for addition in stream.additions:
-        addition.project.register_forward_pre_hook(keep_values)
-    said = anatomy.largest(config, "num_attention_heads", default=1)
-    width = anatomy.largest(config, "hidden_size", default=0) // said
+    for addition in stream.attention_writes:
+        addition.output_projection.register_forward_pre_hook(record_head_values)
+    said = anatomy.largest_config_value(config, "num_attention_heads", default=1)
+    width = anatomy.largest_config_value(config, "hidden_size", default=0) // said
     vocab = model.get_input_embeddings().weight.shape[0]
     card = ModelCard(
         model=loaded.spec.id,
@@ -99,8 +129,8 @@ def make_ready(loaded: registry.LoadedModel, device: str, settings: Settings) ->
         architecture=type(model).__name__,
         layers=capturer.layers,
         heads=max(capturer.heads, default=0) or said,
-        kv_heads=anatomy.largest(config, "num_key_value_heads", default=said),
-        head_dim=anatomy.largest(config, "head_dim", default=width),
+        kv_heads=anatomy.largest_config_value(config, "num_key_value_heads", default=said),
+        head_dim=anatomy.largest_config_value(config, "head_dim", default=width),
         vocab=vocab,
         context=min(reads, settings.max_tokens or reads),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
@@ -111,21 +141,21 @@ def make_ready(loaded: registry.LoadedModel, device: str, settings: Settings) ->
         weight_formula=capturer.weight_formula,
         chat=reader.chat,
         without_attention=capturer.without_attention,
-        stream=stream.where,
+        stream=stream.module_map,
         transformers=transformers.__version__,
         torch=torch.__version__,
         heads_by_layer=capturer.heads,
         uneven=len({count for count in capturer.heads if count}) > 1
-        or any(len(set(anatomy.settings(config, name))) > 1 for name in ("num_key_value_heads", "head_dim")),
+        or any(len(set(anatomy.config_values(config, name))) > 1 for name in ("num_key_value_heads", "head_dim")),
         rules=read_rules(getattr(model, "generation_config", None), vocab),
     )
     pace = Pace()
     footprint = _footprint(capturer, hook, card, pace, head is None)
-    way = pick_prompt_cache(model, anatomy.check_ids(model, CHECK_TEXT), shared=capturer.plain)
-    way = bounded(way, proof, model)
-    writer = TextGenerator(model, loaded.tokenizer, way, card.rules.ending, card.rules)
-    scorer = Scorer(writer, reader, capturer)
-    return ReadyModel(card, capturer, reader, hook, head, stream, footprint, pace, Pace(), writer, Pace(), scorer)
+    way = pick_prompt_cache(model, anatomy.check_ids(model, CHECK_TEXT), shared=capturer.plain_softmax)
+    way = limit_prompt_cache(way, proof, model)
+    generator = TextGenerator(model, loaded.tokenizer, way, card.rules.ending, card.rules)
+    scorer = Scorer(generator, reader, capturer)
+    return ReadyModel(card, capturer, reader, hook, head, stream, footprint, pace, Pace(), generator, Pace(), scorer)
 
 
 def _footprint(capturer: Capturer, hook: ResidualHook, card: ModelCard, pace: Pace, logits: bool) -> Footprint:
@@ -143,5 +173,5 @@ def _footprint(capturer: Capturer, hook: ResidualHook, card: ModelCard, pace: Pa
             + 4 * card.vocab * tokens * logits
         )
 
-    windows = anatomy.settings(capturer.model.config.get_text_config(), "sliding_window")
+    windows = anatomy.config_values(capturer.model.config.get_text_config(), "sliding_window")
     return Footprint.measured(nbytes, min(windows, default=None), card.context)

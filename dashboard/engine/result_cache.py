@@ -1,24 +1,23 @@
-"""Caches of runs and of results: least recently used go first, bounded in bytes over all users."""
+"""Caches of runs and of answers: least recently used go first, bounded in bytes over all users."""
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Hashable
 from typing import Any
 
-from dashboard.engine.capture.runs import Run, T
-from dashboard.engine.device.memory import memory_in_words
+from dashboard.engine.api.model import RunRequest
+from dashboard.engine.api.request import Answer, Request, RunQuestion
+from dashboard.engine.capture.runs import Run
 from dashboard.run_key import RunKey
 
 MOST = 8
-"""So many derived things of a kind are kept with a run."""
+"""So many answers of a type are kept with a run."""
 
 
 class RunStore:
-    """Least recently used runs go first; what is evicted is computed again when asked for."""
+    """Runs, and the answers that were computed from each: they go with it, and are computed again when asked for."""
 
     def __init__(self, limit: int) -> None:
         """Keep at most `limit` bytes."""
@@ -41,45 +40,27 @@ class RunStore:
             self._runs.move_to_end(key)
             self._evict()
 
-    def derived(self, run: Run, name: Any) -> Any:
-        """What is kept with the run under `name`, which is then the most recently used of it; or ``None``."""
+    def cached(self, request: RunQuestion[Answer]) -> Answer | None:
+        """The answer that is kept with its run; both are then the most recently used."""
+        run = self.find(request.run)
+        if run is None:
+            return None
+        summary: Any = run.summary
+        return summary if isinstance(request, RunRequest) else self.cached_with(run, request)
+
+    def cached_with(self, run: Run, name: Hashable) -> Any:
+        """What is kept with `run` under `name`, which is then the most recently used of it; or ``None``."""
         with self._lock:
             if name not in run.derived:
                 return None
             run.derived.move_to_end(name)
             return run.derived[name][0]
 
-    def derive(
-        self,
-        run: Run,
-        name: Any,
-        make: Callable[[], T],
-        size: Callable[[T], int],
-        held: AbstractContextManager[object] | None = None,
-    ) -> T:
-        """`make()`, kept with the run under `name`; of each kind (``name[0]``) the `MOST` recent are kept.
-
-        Args:
-            run: what it is derived from.
-            name: kind and whatever tells it from others of its kind; hashable.
-            make: computes it.
-            size: bytes of what was made.
-            held: held while making, so that one thread makes it and those that waited find it.
-        """
-        found: T | None = self.derived(run, name)
-        if found is not None:
-            return found
-        with memory_in_words(), held or contextlib.nullcontext():
-            found = self.derived(run, name)
-            if found is None:
-                found = make()
-                self._keep_derived(run, name, found, size(found))
-            return found
-
-    def _keep_derived(self, run: Run, name: Any, made: object, nbytes: int) -> None:
+    def keep_with(self, run: Run, name: Hashable, answer: object, nbytes: int) -> None:
+        """Keep an answer with `run`, evicting as needed; of each type of `name` the `MOST` recent are kept."""
         with self._lock:
-            run.derived[name] = (made, nbytes)
-            same = [other for other in run.derived if other[0] == name[0]]
+            run.derived[name] = (answer, nbytes)
+            same = [other for other in run.derived if type(other) is type(name)]
             for other in same[:-MOST]:
                 del run.derived[other]
             self._evict()
@@ -101,34 +82,35 @@ class RunStore:
             return {"runs": len(self._runs), "run_bytes": self._bytes()}
 
 
-class Kept:
-    """Least recently used results go first; bounded in bytes."""
+class ResultCache:
+    """Answers that belong to no run in memory: texts, trees, scores."""
 
     def __init__(self, limit: int) -> None:
         """Keep at most `limit` bytes."""
         self._limit = limit
         self._lock = threading.Lock()
-        self._found: OrderedDict[Any, tuple[Any, int]] = OrderedDict()
+        self._answers: OrderedDict[Request[Any], tuple[Any, int]] = OrderedDict()
 
-    def find(self, name: Any) -> Any:
-        """What is kept under `name`, which is then the most recently used; or ``None``."""
+    def cached(self, request: Request[Answer]) -> Answer | None:
+        """The kept answer, which is then the most recently used; or ``None``."""
         with self._lock:
-            if name not in self._found:
+            if request not in self._answers:
                 return None
-            self._found.move_to_end(name)
-            return self._found[name][0]
+            self._answers.move_to_end(request)
+            answer: Answer = self._answers[request][0]
+            return answer
 
-    def keep(self, name: Any, made: object, nbytes: int) -> None:
-        """Keep what was made, evicting others as needed."""
+    def keep(self, request: Request[Answer], answer: Answer, nbytes: int) -> None:
+        """Keep an answer, evicting others as needed."""
         with self._lock:
-            self._found[name] = (made, nbytes)
-            while len(self._found) > 1 and self._bytes() > self._limit:
-                self._found.popitem(last=False)
+            self._answers[request] = (answer, nbytes)
+            while len(self._answers) > 1 and self._bytes() > self._limit:
+                self._answers.popitem(last=False)
 
     def _bytes(self) -> int:
-        return sum(size for _, size in self._found.values())
+        return sum(size for _, size in self._answers.values())
 
     def facts(self) -> dict[str, int]:
-        """How many results are kept, and their bytes."""
+        """How many answers are kept, and their bytes."""
         with self._lock:
-            return {"results": len(self._found), "result_bytes": self._bytes()}
+            return {"results": len(self._answers), "result_bytes": self._bytes()}

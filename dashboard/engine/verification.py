@@ -16,19 +16,20 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig
 
-from dashboard.engine.api.attention import METRICS, HeadRequest
+from dashboard.engine.api.attention import METRICS, HeadRequest, TilesRequest
 from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.engine import Engine
 from dashboard.engine.api.generation import FLOAT_NOISE, Column, GenerateRequest
 from dashboard.engine.api.lens import LensRequest
-from dashboard.engine.api.model import CallControl, ModelCard, TokenizedPrompt
+from dashboard.engine.api.model import CallControl, ModelCard
+from dashboard.engine.api.prediction import CandidatesRequest, PositionTableRequest, ProcessedRequest
 from dashboard.engine.api.scoring import ScoreRequest
 from dashboard.engine.api.verification import Deviation, Verification
 from dashboard.engine.capture.limits import last_logits
 from dashboard.engine.device.memory import first_line
-from dashboard.engine.generation.cache_choice import HALF_PRECISION_FACTOR
 from dashboard.engine.models.anatomy import FAMILY_ERRORS, check_ids
 from dashboard.engine.models.generation_config import without_rules
+from dashboard.engine.models.precision import HALF_PRECISION_FACTOR
 from dashboard.engine.prediction.decoding import process
 from dashboard.errors import Cancelled, DashboardError
 from dashboard.run_key import RunKey
@@ -114,7 +115,7 @@ def verify(
     for length in lengths:
         half = check_ids(plain, -(-length // 2))
         text = _Plain.of(plain, held, (half + half)[:length])  # repeated: scores of repeated tokens exist
-        key = engine.run_key(card.model, TokenizedPrompt(engine.token(card.model, text.ids), "raw"))
+        key = RunKey(card.version, "raw", text.ids)
         for name, compare in _COMPARISONS.items():
             if control.cancel.is_set():
                 raise Cancelled
@@ -144,7 +145,7 @@ def _deviation(name: str, bound: float, compare: _Compare, given: tuple[Any, ...
 
 # -- the comparisons: each gives the largest difference -----------------------------------------------------------
 def _logits(engine: Engine, _card: ModelCard, key: RunKey, text: _Plain) -> float:
-    candidates = engine.next_token(key, len(text.ids) - 1, CANDIDATES)
+    candidates = engine.answer(CandidatesRequest(key, len(text.ids) - 1, CANDIDATES))
     own = text.logits[-1][torch.tensor(candidates.ids.copy(), device=text.logits.device)].cpu().numpy()
     return float(np.abs(candidates.logits - own).max()) / max(1.0, float(np.abs(own).max()))
 
@@ -152,7 +153,7 @@ def _logits(engine: Engine, _card: ModelCard, key: RunKey, text: _Plain) -> floa
 def _log_p(engine: Engine, _card: ModelCard, key: RunKey, text: _Plain) -> float:
     following = torch.tensor(text.ids[1:], device=text.logits.device)[:, None]
     own = text.logits[:-1].log_softmax(-1).gather(-1, following)[:, 0].cpu().numpy()
-    return float(np.abs(engine.position_table(key).actual_log_prob[:-1] - own).max())
+    return float(np.abs(engine.answer(PositionTableRequest(key)).actual_log_prob[:-1] - own).max())
 
 
 def _shown(card: ModelCard, text: _Plain) -> list[tuple[int, np.ndarray]]:
@@ -166,7 +167,7 @@ def _shown(card: ModelCard, text: _Plain) -> list[tuple[int, np.ndarray]]:
 
 def _weights(engine: Engine, card: ModelCard, key: RunKey, text: _Plain) -> float | None:
     errors = [
-        np.nanmax(np.abs(engine.weights(key, HeadRequest(layer, head)).weights - own))
+        np.nanmax(np.abs(engine.answer(HeadRequest(key, layer, head)).weights - own))
         for layer, maps in _shown(card, text)
         for head, own in enumerate(maps)
     ]
@@ -178,7 +179,7 @@ def _metrics(engine: Engine, card: ModelCard, key: RunKey, text: _Plain) -> floa
     if not layers:
         return None
     errors = []
-    metrics = engine.tiles(key).metrics
+    metrics = engine.answer(TilesRequest(key)).metrics
     for layer, maps in layers:
         for name, own in plain_metrics(maps.astype(np.float64), text.ids).items():
             ours = metrics[name][layer][: len(own)]
@@ -212,7 +213,7 @@ def plain_metrics(weights: np.ndarray, ids: Sequence[int]) -> dict[str, np.ndarr
 
 def _lens(engine: Engine, _card: ModelCard, key: RunKey, text: _Plain) -> float:
     last = len(text.ids) - 1
-    lens = engine.lens(key, LensRequest((last,)))
+    lens = engine.answer(LensRequest(key, (last,)))
     top = torch.tensor(lens.top_ids[-1, 0].copy(), device=text.logits.device)
     own = text.logits[-1].softmax(-1)[top].cpu().numpy()
     return float(np.abs(lens.top_probs[-1, 0] - own).max())
@@ -222,12 +223,12 @@ def _settings(engine: Engine, _card: ModelCard, key: RunKey, text: _Plain) -> fl
     last = len(text.ids) - 1
     top = text.logits[-1].topk(min(CANDIDATES, text.logits.shape[-1])).indices.tolist()
     own = process(text.logits[-1], text.ids, SETTINGS, top)
-    return float(np.abs(engine.processed(key, last, tuple(top), SETTINGS).probs - own.probs).max())
+    return float(np.abs(engine.answer(ProcessedRequest(key, last, tuple(top), SETTINGS)).probs - own.probs).max())
 
 
 def _greedy(engine: Engine, key: RunKey) -> Any:
     column = Column(GREEDY, max_new_tokens=NEW)
-    return engine.generate(key, GenerateRequest((column,))).outputs[0]
+    return engine.answer(GenerateRequest(key, (column,))).outputs[0]
 
 
 def _text(engine: Engine, card: ModelCard, key: RunKey, text: _Plain) -> float:
@@ -260,7 +261,7 @@ def _text_log_p(engine: Engine, _card: ModelCard, key: RunKey, text: _Plain) -> 
 def _scores(engine: Engine, _card: ModelCard, key: RunKey, text: _Plain) -> float:
     prompts = text.ids[: -(-len(text.ids) // 2)], text.ids[:-3]
     completions = text.ids[-1:], text.ids[-3:], (*text.ids[-3:-1], text.ids[0])
-    scores = engine.score(key, ScoreRequest(prompts, completions))
+    scores = engine.answer(ScoreRequest(key.version, prompts, completions))
     errors = [
         abs(float(scores.log_p[i, j]) - text.log_p([*prompt, *completion], len(completion)).sum())
         for i, prompt in enumerate(prompts)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import transformers
 
-from dashboard.engine.api.verification import Verification
+from dashboard.engine.api.verification import Verification, VerifyRequest
 from dashboard.errors import DashboardError
 
 
@@ -44,7 +44,9 @@ def main(arguments: Sequence[str]) -> int:
     text = Catalogue(pick_language(os.environ.get("LOGITSCOPE_LANGUAGE"), None, "en"))
     try:
         settings = Settings.load()
-        result = LocalEngine(settings).verify(arguments[0] if arguments else settings.model)
+        engine = LocalEngine(settings)
+        card = engine.describe(arguments[0] if arguments else settings.model)
+        result = engine.answer(VerifyRequest(card.version))
     except DashboardError as error:
         print(text(error.message_id, **error.facts))
         return 2

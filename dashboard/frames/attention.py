@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dashboard.engine.api.attention import METRICS, KeyColumn, QueryRows, Tiles, WeightMap
+from dashboard.engine.api.attention import METRICS, QueryRows, Tiles, WeightMap
 from dashboard.stats.distributions import entropy
 from dashboard.tokens import Token, visible
 
@@ -69,16 +69,25 @@ def row_frame(rows: QueryRows, layer: int, head: int, tokens: Sequence[Token]) -
     )
 
 
-def column_frame(column: KeyColumn, tokens: Sequence[Token]) -> pd.DataFrame:
-    """``query, query_token, key, key_token, weight``: how much each token looks at one token, queries in order."""
-    queries = np.flatnonzero(~np.isnan(column.weights)).tolist()
+def column_frame(weights: NDArray[np.float32], key: int, tokens: Sequence[Token]) -> pd.DataFrame:
+    """How much each token looks at one token, queries in order.
+
+    Args:
+        weights: (query,) on that token; NaN where it does not exist.
+        key: its position.
+        tokens: of the prompt.
+
+    Returns:
+        ``query, query_token, key, key_token, weight``.
+    """
+    queries = np.flatnonzero(~np.isnan(weights)).tolist()
     return pd.DataFrame(
         {
             "query": queries,
             "query_token": [visible(tokens[query]) for query in queries],
-            "key": column.key,
-            "key_token": visible(tokens[column.key]),
-            "weight": column.weights[queries],
+            "key": key,
+            "key_token": visible(tokens[key]),
+            "weight": weights[queries],
         }
     )
 

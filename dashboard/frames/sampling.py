@@ -16,6 +16,8 @@ from dashboard.engine.api.generation import FLOAT_NOISE, Generated, Output, Sett
 from dashboard.tokens import Token, visible
 
 Tokens = Mapping[int, Token]
+_RECORDED_AS = {"no_repeat_ngram_size": "no_repeat_ngram"}
+"""Setting -> its name in `cut_by`, where that is not transformers': records of earlier versions have it."""
 
 
 def generated_ids(generated: Generated) -> tuple[int, ...]:
@@ -142,7 +144,7 @@ def _alternatives(output: Output, step: int, settings: Sequence[str], tokens: To
             "text": tokens[token_id].text,
             "prob": _number(np.exp(log_p)),
             "q": _number(np.exp(log_q)),
-            "cut_by": settings[cut - 1] if cut else None,
+            "cut_by": _RECORDED_AS.get(settings[cut - 1], settings[cut - 1]) if cut else None,
         }
         for token_id, log_p, log_q, cut in zip(
             output.alternatives[step].tolist(),

@@ -1,4 +1,4 @@
-"""Benchmarks as background jobs: the items of a person's file, each text scored exactly behind a stated token."""
+"""Benchmark jobs: the items of a person's file, each text scored exactly behind a stated token."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from dashboard.benchmarks.items import Item, PronounPair, SentencePair, Sentence
 from dashboard.benchmarks.pronouns import women_first
 from dashboard.engine.api.engine import Engine
 from dashboard.engine.api.model import CallControl
-from dashboard.engine.api.scoring import ScoreCost, SentenceRequest
+from dashboard.engine.api.request import Cost
+from dashboard.engine.api.scoring import SentenceRequest
 from dashboard.errors import BenchmarkEmpty
 from dashboard.frames import bias_benchmarks as frames
-from dashboard.job_kinds.keys import sampled_cost, scoring_key
+from dashboard.job_kinds.keys import sampled_cost, version_of
 from dashboard.jobs.spec import JobSpec, run_facts
 from dashboard.parsing.text_files import decoded
 from dashboard.probes.continuations import Continuation
 from dashboard.probes.lexicon import occupations
-from dashboard.run_key import RunKey
+from dashboard.run_key import ModelVersion
 from dashboard.stats.benchmarks import Scored, total_effect
 from dashboard.tokens import Token
 
@@ -72,8 +73,8 @@ def read_file(slug: str, data: bytes, name: str) -> BenchmarkFile:
     Raises:
         DashboardError: as `dashboard.benchmarks.files.read`.
     """
-    found = files.read(slug, data, name)
-    items: tuple[Item, ...] = found.items
+    contents = files.read(slug, data, name)
+    items: tuple[Item, ...] = contents.items
     without: tuple[str, ...] = ()
     if slug == "winogender":
         pairs = [item for item in items if isinstance(item, PronounPair)]
@@ -81,7 +82,7 @@ def read_file(slug: str, data: bytes, name: str) -> BenchmarkFile:
         if not items:
             raise BenchmarkEmpty(benchmark="Winogender", example="technician, …")
     digest = hashlib.sha256(data).hexdigest()
-    return BenchmarkFile(slug, name, digest, decoded(data)[1], items, found.skipped, without)
+    return BenchmarkFile(slug, name, digest, decoded(data)[1], items, contents.skipped, without)
 
 
 def texts_of(item: Item) -> tuple[tuple[str, str], ...]:
@@ -92,12 +93,12 @@ def texts_of(item: Item) -> tuple[tuple[str, str], ...]:
 
 
 # -- the job -------------------------------------------------------------------------------------------------------
-def benchmark_spec(file: BenchmarkFile, key: RunKey, prefix: Token) -> JobSpec:
+def benchmark_spec(file: BenchmarkFile, version: ModelVersion, prefix: Token) -> JobSpec:
     """The job that scores a file.
 
     Args:
         file: as read.
-        key: a raw key of the model, whatever its tokens.
+        version: of the model that scores it.
         prefix: the token behind which every text begins.
     """
     request = {
@@ -107,8 +108,8 @@ def benchmark_spec(file: BenchmarkFile, key: RunKey, prefix: Token) -> JobSpec:
         "prefix_id": prefix.id,
         "prefix": prefix.piece,
     }
-    items = [{"place": place, **asdict(item)} for place, item in enumerate(file.items)]
-    return JobSpec(BENCHMARK, run_facts(key), request, items, CHUNK)
+    items = [{"place": number, **asdict(item)} for number, item in enumerate(file.items)]
+    return JobSpec(BENCHMARK, run_facts(version), request, items, CHUNK)
 
 
 def item_of(spec: JobSpec, plain: Mapping[str, Any]) -> Item:
@@ -118,12 +119,12 @@ def item_of(spec: JobSpec, plain: Mapping[str, Any]) -> Item:
     return KINDS[spec.request["benchmark"]](**facts)
 
 
-def benchmark_cost(engine: Engine, spec: JobSpec) -> ScoreCost:
+def benchmark_cost(engine: Engine, spec: JobSpec) -> Cost:
     """What the job would cost, from some of its chunks. Raises DashboardError."""
 
-    def cost(plain: Sequence[Mapping[str, Any]]) -> ScoreCost:
-        texts = [one for one in _tokens(engine, spec, plain) if one is not None]
-        return engine.score_cost(scoring_key(spec), _request(texts)) if texts else ScoreCost(0, 0.0)
+    def cost(plain: Sequence[Mapping[str, Any]]) -> Cost:
+        texts = [text for text in _tokens(engine, spec, plain) if text is not None]
+        return engine.cost(_request(spec, texts)) if texts else Cost(0, 0.0)
 
     return sampled_cost(spec, cost)
 
@@ -137,17 +138,16 @@ def run_benchmark(
     cannot be scored: it is longer than the model reads, adds no token, or has one that the model has no embedding for.
     """
     tokens = _tokens(engine, spec, plain)
-    kept = [at for at, one in enumerate(tokens) if one is not None]
+    scored = [at for at, text in enumerate(tokens) if text is not None]
     sums, counts = np.full(len(tokens), math.nan), np.zeros(len(tokens), np.int64)
-    if kept:
-        request = _request([one for one in tokens if one is not None])
-        found = engine.score_sentences(scoring_key(spec), request, job)
-        sums[kept] = [row.sum(dtype=np.float64) for row in found.token_log_p]
-        counts[kept] = found.lengths
+    if scored:
+        scores = engine.answer(_request(spec, [text for text in tokens if text is not None]), job)
+        sums[scored] = [row.sum(dtype=np.float64) for row in scores.token_log_p]
+        counts[scored] = scores.lengths
     rows, at = [], 0
-    for one in plain:
-        item = item_of(spec, one)
-        row: dict[str, Any] = {"item": one["place"], "id": item.id, "category": item.category}
+    for facts in plain:
+        item = item_of(spec, facts)
+        row: dict[str, Any] = {"item": facts["place"], "id": item.id, "category": item.category}
         for role, (given, text) in zip(ROLES[type(item)], texts_of(item), strict=True):
             row[role] = given + text
             row[f"{role}_log_prob_nats"], row[f"{role}_tokens"] = float(sums[at]), int(counts[at])
@@ -164,21 +164,25 @@ def _tokens(engine: Engine, spec: JobSpec, plain: Sequence[Mapping[str, Any]]) -
     """Text by text of all items, the prefix token in front; ``None`` where it cannot be scored."""
     model, prefix = spec.run["model"], spec.request["prefix_id"]
     card = engine.describe(model)
-    texts = [text for one in plain for text in texts_of(item_of(spec, one))]
-    givens = engine.token_ids(model, tuple(given for given, _ in texts), alone=True)
-    wholes = engine.token_ids(model, tuple(given + text for given, text in texts), alone=True)
-    both = [Continuation.of((prefix, *given), (prefix, *whole)) for given, whole in zip(givens, wholes, strict=True)]
+    texts = [text for facts in plain for text in texts_of(item_of(spec, facts))]
+    givens = engine.tokenizer(model).ids(tuple(given for given, _ in texts), alone=True)
+    wholes = engine.tokenizer(model).ids(tuple(given + text for given, text in texts), alone=True)
+    continuations = [
+        Continuation.of((prefix, *given), (prefix, *whole)) for given, whole in zip(givens, wholes, strict=True)
+    ]
     return [
-        (one.ids, one.given) if one.scorable and len(one.ids) <= card.context and max(one.ids) < card.vocab else None
-        for one in both
+        (text.ids, text.given)
+        if text.scorable and len(text.ids) <= card.context and max(text.ids) < card.vocab
+        else None
+        for text in continuations
     ]
 
 
-def _request(tokens: Sequence[Tokens]) -> SentenceRequest:
-    return SentenceRequest(tuple(ids for ids, _ in tokens), tuple(given for _, given in tokens))
+def _request(spec: JobSpec, tokens: Sequence[Tokens]) -> SentenceRequest:
+    return SentenceRequest(version_of(spec), tuple(ids for ids, _ in tokens), tuple(given for _, given in tokens))
 
 
-# -- what it found -------------------------------------------------------------------------------------------------
+# -- the result -----------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class BenchmarkResult:
     """The scores of the items that are finished."""
@@ -198,15 +202,15 @@ def benchmark_result(spec: JobSpec, rows: pd.DataFrame) -> BenchmarkResult:
         spec: the job.
         rows: as `run_benchmark` makes them, one at least.
     """
-    items = [item_of(spec, spec.items[place]) for place in rows["item"]]
+    items = [item_of(spec, spec.items[number]) for number in rows["item"]]
     roles = ROLES[KINDS[spec.request["benchmark"]]]
     texts = [
         Scored(rows[f"{role}_log_prob_nats"].to_numpy(np.float64), rows[f"{role}_tokens"].to_numpy(np.int64))
         for role in roles
     ]
     scores, table = _frames(items, texts)
-    lost = np.isnan([one.log_likelihood for one in texts]).any(axis=0)
-    return BenchmarkResult(scores, table, int(lost.sum()))
+    not_scored = np.isnan([text.log_likelihood for text in texts]).any(axis=0)
+    return BenchmarkResult(scores, table, int(not_scored.sum()))
 
 
 def _frames(items: Sequence[Any], texts: Sequence[Scored]) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -1,4 +1,4 @@
-"""The Bias page's background jobs: benchmarks and large probes, known to the runner, worked off with the engine."""
+"""Registration of the kinds of background jobs, benchmarks and large probes, with the runner."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from dashboard.jobs.parquet_parts import Rows
 from dashboard.jobs.runner import JobRunner
 from dashboard.jobs.spec import JobSpec
 
-Work = Callable[[Engine, JobSpec, Sequence[Any], CallControl], Rows]
+RunItems = Callable[[Engine, JobSpec, Sequence[Any], CallControl], Rows]
 
 
-def register_all(runner: JobRunner, making: Future[Engine]) -> None:
-    """Tell the runner how both kinds are worked off; as often as one likes.
+def register_all(runner: JobRunner, engine: Future[Engine]) -> None:
+    """Tell the runner how the jobs of both kinds are run; may be called again.
 
     Args:
         runner: of this process.
-        making: the engine, waited for by the first job.
+        engine: waited for by the first job.
     """
-    kinds: dict[str, Work] = {BENCHMARK: run_benchmark, PROBE: run_probe}
-    for kind, work in kinds.items():
-        runner.register(kind, _chunk(making, work), lambda spec, job: current_run(making.result(), spec, job))
+    kinds: dict[str, RunItems] = {BENCHMARK: run_benchmark, PROBE: run_probe}
+    for kind, run_items in kinds.items():
+        runner.register(kind, _chunk(engine, run_items), lambda spec, job: current_run(engine.result(), spec, job))
 
 
-def _chunk(making: Future[Engine], work: Work) -> Callable[[JobSpec, Sequence[Any], CallControl], Rows]:
-    return lambda spec, items, job: work(making.result(), spec, items, job)
+def _chunk(engine: Future[Engine], run_items: RunItems) -> Callable[[JobSpec, Sequence[Any], CallControl], Rows]:
+    return lambda spec, items, job: run_items(engine.result(), spec, items, job)

@@ -1,4 +1,4 @@
-"""Large probes as background jobs: every completion behind every prompt, prompts in chunks."""
+"""Probe jobs: every completion of a large probe behind every prompt, prompts in chunks."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from dashboard.engine.api.engine import Engine
 from dashboard.engine.api.model import CallControl
-from dashboard.engine.api.scoring import ScoreCost
-from dashboard.job_kinds.keys import sampled_cost, scoring_key
+from dashboard.engine.api.request import Cost
+from dashboard.job_kinds.keys import sampled_cost, version_of
 from dashboard.jobs.runner import JobRunner
 from dashboard.jobs.spec import JobSpec, run_facts
 from dashboard.probes.continuations import continuations
 from dashboard.probes.pair_scores import Pairs, tokeniser
 from dashboard.probes.tokenized_probe import TokenizedProbe
-from dashboard.run_key import RunKey
+from dashboard.run_key import ModelVersion
 
 PROBE = "probe"
 """The kind of these jobs."""
@@ -29,30 +29,30 @@ CHUNK_SCORES = 20_000
 _BOUNDARY = "boundary_log_mass_nats"
 
 
-def probe_spec(made: TokenizedProbe, key: RunKey) -> JobSpec:
+def probe_spec(probe: TokenizedProbe, version: ModelVersion) -> JobSpec:
     """The job that scores a probe.
 
     Args:
-        made: the probe as tokens.
-        key: a raw key of the model, whatever its tokens.
+        probe: as tokens.
+        version: of the model that scores it.
     """
-    probe = made.spec.probe
+    written = probe.spec.probe
     places: list[tuple[str, str | None]] = [
-        (template.text, probe.group(group).name) for template in probe.templates for group in range(probe.groups)
+        (template.text, written.group(group).name) for template in written.templates for group in range(written.groups)
     ]
-    places += [(template.text, None) for template in probe.templates if template.neutral]
+    places += [(template.text, None) for template in written.templates if template.neutral]
     items = [
         {"place": at, "template": template, "group": group, "prompt": prompt}
-        for at, ((template, group), prompt) in enumerate(zip(places, made.prompts, strict=True))
+        for at, ((template, group), prompt) in enumerate(zip(places, probe.prompts, strict=True))
     ]
-    request = {"probe": made.spec.facts(), "completions": list(made.texts), "boundary": made.spec.boundary}
-    chunk = max(1, min(CHUNK, CHUNK_SCORES // len(made.texts)))
-    return JobSpec(PROBE, run_facts(key), request, items, chunk)
+    request = {"probe": probe.spec.facts(), "completions": list(probe.texts), "boundary": probe.spec.boundary}
+    chunk = max(1, min(CHUNK, CHUNK_SCORES // len(probe.texts)))
+    return JobSpec(PROBE, run_facts(version), request, items, chunk)
 
 
-def probe_cost(engine: Engine, spec: JobSpec) -> ScoreCost:
+def probe_cost(engine: Engine, spec: JobSpec) -> Cost:
     """What the job would cost, from some of its chunks. Raises DashboardError."""
-    return sampled_cost(spec, lambda items: _pairs(engine, spec, items).cost(engine, scoring_key(spec)))
+    return sampled_cost(spec, lambda items: _pairs(engine, spec, items).cost(engine))
 
 
 def _pairs(engine: Engine, spec: JobSpec, items: Sequence[Mapping[str, Any]]) -> Pairs:
@@ -60,7 +60,7 @@ def _pairs(engine: Engine, spec: JobSpec, items: Sequence[Mapping[str, Any]]) ->
     prompts = [item["prompt"] for item in items]
     prompt_ids = tokenise(prompts, False)
     rows = continuations(prompt_ids, prompts, spec.request["completions"], tokenise)
-    return Pairs.of(prompt_ids, rows, spec.request["boundary"])
+    return Pairs.of(version_of(spec), prompt_ids, rows, spec.request["boundary"])
 
 
 def run_probe(engine: Engine, spec: JobSpec, items: Sequence[Mapping[str, Any]], job: CallControl) -> pd.DataFrame:
@@ -71,7 +71,7 @@ def run_probe(engine: Engine, spec: JobSpec, items: Sequence[Mapping[str, Any]],
         completion, L [nats] and the tokens scored; NaN and 0 where the two have no probability; `group` is empty behind
         a neutral prompt. Where the end of the word counts also ``boundary_log_mass_nats``, to be added.
     """
-    found = _pairs(engine, spec, items).scores(engine, scoring_key(spec), job)
+    scores = _pairs(engine, spec, items).scores(engine, job)
     completions = spec.request["completions"]
     each: dict[str, Any] = {
         "item": [item["place"] for item in items],
@@ -83,28 +83,28 @@ def run_probe(engine: Engine, spec: JobSpec, items: Sequence[Mapping[str, Any]],
     columns["item"] = columns["item"].astype(np.int64)
     columns["place"] = np.tile(np.arange(len(completions)), len(items))
     columns["completion"] = np.tile(np.array(completions, object), len(items))
-    columns["log_prob_nats"] = found.log_p.ravel()
-    columns["tokens"] = found.lengths.ravel()
+    columns["log_prob_nats"] = scores.log_p.ravel()
+    columns["tokens"] = scores.lengths.ravel()
     if spec.request["boundary"]:
-        columns[_BOUNDARY] = (found.total - found.log_p).ravel()
+        columns[_BOUNDARY] = (scores.total - scores.log_p).ravel()
     return pd.DataFrame(columns)
 
 
-def scores_of_job(runner: JobRunner, job_id: str, made: TokenizedProbe) -> NDArray[np.float64]:
-    """(prompt, completion) scores [nats] as `TokenizedProbe.arranged` takes them; NaN where the job has not been yet.
+def scores_of_job(runner: JobRunner, job_id: str, probe: TokenizedProbe) -> NDArray[np.float64]:
+    """(prompt, completion) scores [nats] for `TokenizedProbe.by_template`; NaN where nothing is scored yet.
 
     With the end of the word where the probe counts it: ``L* = L +`` the boundary's mass.
 
     Args:
         runner: that has the job.
         job_id: of the job that `probe_spec` made of this probe.
-        made: the probe.
+        probe: as tokens.
 
     Raises:
         JobUnknown, JobPartDamaged: as `JobRunner.frames`.
     """
-    scores = np.full((len(made.prompts), len(made.texts)), np.nan)
-    parts = ["log_prob_nats", *([_BOUNDARY] if made.spec.boundary else [])]
+    scores = np.full((len(probe.prompts), len(probe.texts)), np.nan)
+    parts = ["log_prob_nats", *([_BOUNDARY] if probe.spec.boundary else [])]
     for frame in runner.frames(job_id, ["item", "place", *parts]):
         scores[frame["item"].to_numpy(), frame["place"].to_numpy()] = frame[parts].sum(axis=1, skipna=False)
     return scores

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and the words for a disk that refuses."""
+"""Atomic files: written whole or not at all; errors of the disk in words that help."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Working a job off: chunk after chunk, each kept as soon as it is done."""
+"""Execution of one job: chunk after chunk, each saved as soon as it is done."""
 
 from __future__ import annotations
 
@@ -25,45 +25,45 @@ BUSY_SECONDS = 1.0
 _LOG = logging.getLogger(__name__)
 
 RunChunk = Callable[[JobSpec, Sequence[Any], CallControl], Rows]
-"""The rows of some items; must honour ``job.cancel`` and tell ``job.progress`` the share of these items."""
+"""The rows of some items; must honour ``control.cancel`` and report the share that is done to ``control.progress``."""
 CurrentRun = Callable[[JobSpec, CallControl], Mapping[str, Any]]
 """What ``spec.run`` would say if the job were made now, here."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """How jobs of a kind are worked off."""
+    """How jobs of a kind are run."""
 
     run_chunk: RunChunk
     current_run: CurrentRun | None = None
 
 
-class Work:
-    """One turn of a job, from its place in the queue to its end."""
+class Execution:
+    """One turn of a job, from the queue to its end."""
 
-    def __init__(self, folder: JobFolder, lock: filelock.BaseFileLock, kind: Kind, room: Callable[[str], int]) -> None:
-        """Of the job in `folder`, claimed with `lock`; `room` makes room on the disk and tells how many jobs went."""
+    def __init__(self, folder: JobFolder, lock: filelock.BaseFileLock, kind: Kind, evict: Callable[[str], int]) -> None:
+        """Of the job in `folder`, claimed with `lock`; `evict` frees disk for it and counts the jobs removed."""
         self.folder = folder
         self.cancel = threading.Event()
-        self.at_work = 0.0
-        """Items done of the chunk at work."""
+        self.items_in_progress = 0.0
+        """Items done of the chunk that is being computed."""
         self.state = folder.state()
         self._items = 0
-        self.kept = True
+        self.saved = True
         """Whether the last state could be written."""
-        self._lock, self._kind, self._room = lock, kind, room
+        self._lock, self._kind, self._evict = lock, kind, evict
 
     def queue(self, removed: int) -> None:
-        """Say that it waits; `removed` jobs made room for it."""
+        """Save that it waits in the queue; `removed` jobs were evicted for it."""
         self.folder.forget_stop()
         self.state = replace(self.state, name="queued", error="", facts={}, removed=self.state.removed + removed)
         self.folder.save(self.state)
 
     def run(self) -> tuple[str, DashboardError | None]:
-        """Work until it is done, cancelled or fails; raises nothing, gives what `end` is to say."""
+        """Compute until it is finished, cancelled or failed; returns the arguments of `end` and raises nothing."""
         try:
             self._save(name="running")
-            self._work_off(self.folder.spec())
+            self._compute(self.folder.spec())
         except Cancelled:
             return "cancelled", None
         except DashboardError as error:
@@ -76,13 +76,13 @@ class Work:
         return "finished", None
 
     def end(self, name: str, error: DashboardError | None = None) -> None:
-        """Say how it ended, and give the claim back."""
+        """Save how it ended and release the lock."""
         facts = dict(error.facts) if error else {}
         try:
             self._save(name=name, error=type(error).__name__ if error else "", facts=facts)
         except DashboardError as refused:
-            self.kept = False
-            _LOG.warning("job %s: its end was not kept: %s", self.folder.id, refused)
+            self.saved = False
+            _LOG.warning("job %s: its end was not saved: %s", self.folder.id, refused)
         finally:
             self._lock.release()
 
@@ -90,40 +90,40 @@ class Work:
         self.state = replace(self.state, **changes)
         self.folder.save(self.state)
 
-    def _work_off(self, spec: JobSpec) -> None:
-        job = CallControl(cancel=self.cancel, progress=self._progress)
+    def _compute(self, spec: JobSpec) -> None:
+        control = CallControl(cancel=self.cancel, progress=self._progress)
         pace = Pace(self.state.rate)
         schemas = self.folder.sweep()
-        self._check(spec, job)
+        self._check(spec, control)
         while (chunk := self.folder.missing(spec.chunks)) is not None:
             began = time.monotonic()
-            schemas = [self._chunk(spec, chunk, job, schemas)]
+            schemas = [self._chunk(spec, chunk, control, schemas)]
             seconds = time.monotonic() - began
             pace.add(len(spec.items_of(chunk)), seconds)
-            removed = self._room(self.folder.id)
+            removed = self._evict(self.folder.id)
             self._save(seconds=self.state.seconds + seconds, rate=pace.rate, removed=self.state.removed + removed)
         self.folder.joined().close()
 
-    def _check(self, spec: JobSpec, job: CallControl) -> None:
+    def _check(self, spec: JobSpec, control: CallControl) -> None:
         """Numbers of two models or versions never stand in one result."""
         if self._kind.current_run is None or self.folder.missing(spec.chunks) is None:
             return
-        now = self._patient(lambda: self._kind.current_run(spec, job))  # type: ignore[misc]
+        now = self._patient(lambda: self._kind.current_run(spec, control))  # type: ignore[misc]
         for name in {**spec.run, **now}:
             if spec.run.get(name) != now.get(name):
                 raise JobOutdated(what=name, then=spec.run.get(name), now=now.get(name))
 
-    def _chunk(self, spec: JobSpec, chunk: int, job: CallControl, schemas: Sequence[pa.Schema]) -> pa.Schema:
+    def _chunk(self, spec: JobSpec, chunk: int, control: CallControl, schemas: Sequence[pa.Schema]) -> pa.Schema:
         items = spec.items_of(chunk)
         self._items = len(items)
-        table = table_of(self._patient(lambda: self._kind.run_chunk(spec, items, job)))
+        table = table_of(self._patient(lambda: self._kind.run_chunk(spec, items, control)))
         schema = common_schema([*schemas, table.schema])
         self.folder.add(chunk, table)
-        self.at_work = 0.0
+        self.items_in_progress = 0.0
         return schema
 
     def _patient(self, call: Callable[[], Any]) -> Any:
-        """What `call` gives, asked again while others hold the device."""
+        """What `call` returns, called again while others hold the device."""
         while True:
             self._stop_if_asked()
             try:
@@ -132,7 +132,7 @@ class Work:
                 self.cancel.wait(BUSY_SECONDS)
 
     def _progress(self, share: float) -> None:
-        self.at_work = min(max(share, 0.0), 1.0) * self._items
+        self.items_in_progress = min(max(share, 0.0), 1.0) * self._items
         if self.folder.asked_to_stop():
             self.cancel.set()
 

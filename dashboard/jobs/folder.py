@@ -1,4 +1,4 @@
-"""A job's folder: its specification, how far it is, and the finished parts; one process at a time works in it."""
+"""A job's folder: specification, state and finished parts; a lock lets one process at a time work in it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class JobState:
     rate: float | None = None
     """Items a second, over the last chunks; ``None`` before the first."""
     removed: int = 0
-    """Older jobs that were removed to make room for it."""
+    """Older jobs that were evicted for it."""
     error: str = ""
     """Name of the error with which it failed."""
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class JobFolder:
                 return None
 
     def claimed(self) -> bool:
-        """Whether somebody works in it or will."""
+        """Whether some process runs it or will."""
         if not self._lock_path.exists():
             return False
         lock = self.claim(seconds=0)
@@ -102,18 +102,18 @@ class JobFolder:
         """
         with disk_errors():
             try:
-                found = JobSpec.read((self.path / _SPEC).read_text(encoding="utf-8"))
+                spec = JobSpec.read((self.path / _SPEC).read_text(encoding="utf-8"))
             except FileNotFoundError as error:
                 raise JobUnknown from error
             except ValueError as error:
                 raise JobDamaged from error
-        if found.id != self.id:
+        if spec.id != self.id:
             raise JobDamaged
-        return found
+        return spec
 
     # -- how far it is -------------------------------------------------------------------------------------------------
     def state(self) -> JobState:
-        """What was last said of it; where that cannot be read, what the specification says. Raises as `spec`."""
+        """The state that was last saved; where it cannot be read, that of an interrupted job. Raises as `spec`."""
         try:
             return JobState(**json.loads((self.path / _STATE).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
@@ -156,8 +156,8 @@ class JobFolder:
     # -- finished parts ------------------------------------------------------------------------------------------------
     def parts(self) -> dict[int, Path]:
         """The finished parts by chunk, ascending; their contents are not looked at."""
-        found = sorted(self.path.glob(f"[0-9]*{_SUFFIX}"))
-        return {int(path.name.partition("-")[0]): path for path in found}
+        paths = sorted(self.path.glob(f"[0-9]*{_SUFFIX}"))
+        return {int(path.name.partition("-")[0]): path for path in paths}
 
     def finished(self) -> bool:
         """Whether all is done; also where it can no longer be told."""
@@ -178,7 +178,7 @@ class JobFolder:
             write_signed(self.path, f"{chunk:06d}", _SUFFIX, lambda file: write_part(table, file))
 
     def sweep(self) -> list[pa.Schema]:
-        """Remove damaged parts and what a killed process left half written; tells the columns of the good ones.
+        """Remove damaged parts and what a killed process left half written; returns the columns of the others.
 
         Only for who has claimed the job.
         """
@@ -208,12 +208,12 @@ class JobFolder:
                 yield from read_parts(list(parts.values()), columns)
 
     def _whole_parts(self) -> dict[int, Path]:
-        found = self.parts()
-        for path in found.values():
+        parts = self.parts()
+        for path in parts.values():
             if not is_whole(path):
                 self._drop(path)
                 raise JobPartDamaged
-        return found
+        return parts
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
@@ -256,7 +256,7 @@ class JobFolder:
 
     # -- its end -------------------------------------------------------------------------------------------------------
     def delete(self) -> bool:
-        """Remove all of it; ``False`` when somebody works in it."""
+        """Remove all of it; ``False`` when some process runs it."""
         lock = self.claim(seconds=0)
         if lock is None:
             return False

@@ -1,4 +1,4 @@
-"""Results as Parquet: one part a chunk, read one by one, joined into one file without holding them all."""
+"""Parquet parts: one file a chunk, read one by one, joined into one file without holding them all."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any, BinaryIO
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from dashboard.tokens import without_surrogates
 
 Rows = Sequence[Mapping[str, Any]] | pd.DataFrame
 """What the work of a chunk gives: one row a mark."""
@@ -41,7 +43,7 @@ def _table(rows: Rows) -> pa.Table:
 
 def _readable(value: Any) -> Any:
     if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return without_surrogates(value)
     if isinstance(value, pd.DataFrame):
         return value.apply(lambda column: column.astype(object).map(_readable) if column.dtype.kind == "O" else column)
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Room on the disk: the oldest finished jobs go first, then the oldest others that nobody works in."""
+"""Disk quota: evicts finished jobs, oldest first, then idle unfinished ones."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def job_folders(root: Path) -> list[JobFolder]:
         return [JobFolder(root, path.name) for path in root.iterdir() if ID.fullmatch(path.name)]
 
 
-def make_room(root: Path, keep: str, limit: int, most: int = MOST_JOBS, more: int = 0) -> int:
-    """Remove other jobs until the bounds hold; tells how many.
+def evict_jobs(root: Path, keep: str, limit: int, most: int = MOST_JOBS, more: int = 0) -> int:
+    """Remove other jobs until the limits hold; returns how many.
 
     Args:
         root: the folder of all jobs.
-        keep: id of the job that needs the room; it stays.
+        keep: id of the job that needs the space; it stays.
         limit: most bytes of all jobs.
         most: most jobs.
         more: bytes that are about to be written.

@@ -1,4 +1,4 @@
-"""The runner: jobs wait in a queue and are worked off by one thread a process; finished chunks are kept."""
+"""JobRunner: a queue of jobs, executed by one thread a process; finished chunks stay on disk."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import pyarrow as pa
 
 from dashboard.errors import DashboardError, JobDamaged, JobRunning, JobUnknown
 from dashboard.jobs.atomic_files import disk_errors, private_folder
-from dashboard.jobs.execution import CurrentRun, Kind, RunChunk, Work
+from dashboard.jobs.execution import CurrentRun, Execution, Kind, RunChunk
 from dashboard.jobs.folder import JobFolder, JobState
-from dashboard.jobs.quota import MOST_JOBS, job_folders, make_room
+from dashboard.jobs.quota import MOST_JOBS, evict_jobs, job_folders
 from dashboard.jobs.spec import JobSpec
-from dashboard.jobs.status import LIVE, JobStatus, described
+from dashboard.jobs.status import LIVE, JobStatus, job_status
 
 _LOG = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ _LOG = logging.getLogger(__name__)
 class JobRunner:
     """Background jobs. Safe from any number of threads; several processes may share a folder, one job runs once.
 
-    Nothing runs by itself: after a restart a job that was at work is ``interrupted``, and `resume` goes on after its
+    Nothing runs by itself: after a restart a job that was running is ``interrupted``, and `resume` goes on after its
     finished chunks.
 
     **Who has the id has the job**: may see its results, stop it and delete it; nobody else finds it, so ids are never
@@ -38,29 +38,29 @@ class JobRunner:
         self._root, self._limit, self._most = root, limit, most
         self._kinds: dict[str, Kind] = {}
         self._guard = threading.RLock()
-        self._queue: dict[str, Work] = {}
-        """By id; the first is at work."""
-        self._unkept: dict[str, JobState] = {}
+        self._queue: dict[str, Execution] = {}
+        """By id; the first is running."""
+        self._unsaved_states: dict[str, JobState] = {}
         """Ends that could not be written."""
         self._thread: threading.Thread | None = None
 
     def register(self, kind: str, run_chunk: RunChunk, current_run: CurrentRun | None = None) -> None:
-        """Say how jobs of a kind are worked off; again: from the next start on.
+        """Register how jobs of a kind are run; a second call holds from the next start on.
 
         Args:
             kind: their `JobSpec.kind`.
-            run_chunk: gives the rows of some items, called in the runner's thread. Must honour ``job.cancel``.
+            run_chunk: gives the rows of some items, called in the runner's thread. Must honour ``control.cancel``.
             current_run: what ``spec.run`` would say here and now; where it differs, a job is not gone on with.
         """
         self._kinds[kind] = Kind(run_chunk, current_run)
 
     # -- start and stop ------------------------------------------------------------------------------------------------
     def start(self, spec: JobSpec) -> JobStatus:
-        """Put a job into the queue; one that is there already goes on after its finished chunks, if it does not run.
+        """Put a job into the queue; an unfinished one continues after its finished chunks.
 
         Raises:
             KeyError: no work is registered for its kind; our mistake.
-            JobsFull: no room on the disk.
+            JobsFull: the quota is used up by jobs that may not be evicted.
             JobDiskFull, JobDiskRefused: the disk does not take it.
         """
         kind = self._kinds[spec.kind]
@@ -70,7 +70,7 @@ class JobRunner:
             folder = JobFolder(self._root, spec.id)
             removed = 0
             if not _there(folder):
-                removed = make_room(self._root, spec.id, self._limit, self._most, more=len(spec.text))
+                removed = evict_jobs(self._root, spec.id, self._limit, self._most, more=len(spec.text))
                 folder.create(spec)
             return self._enqueue(folder, kind, removed)
 
@@ -91,38 +91,38 @@ class JobRunner:
 
     def _enqueue(self, folder: JobFolder, kind: Kind, removed: int) -> JobStatus:
         lock = None if folder.id in self._queue or folder.finished() else folder.claim()
-        if lock is not None:  # else it runs here, it is done, or another process has it
+        if lock is not None:  # else it runs here, is done, or another process has it
             try:
-                work = Work(folder, lock, kind, self._room)
-                work.queue(removed)
+                execution = Execution(folder, lock, kind, self._evict)
+                execution.queue(removed)
             except BaseException:
                 lock.release()
                 raise
-            self._unkept.pop(folder.id, None)
-            self._queue[folder.id] = work
+            self._unsaved_states.pop(folder.id, None)
+            self._queue[folder.id] = execution
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work_off, daemon=True, name="jobs")
+                self._thread = threading.Thread(target=self._run_queue, daemon=True, name="jobs")
                 self._thread.start()
         return self.status(folder.id)
 
-    def _room(self, job_id: str) -> int:
-        return make_room(self._root, job_id, self._limit, self._most)
+    def _evict(self, job_id: str) -> int:
+        return evict_jobs(self._root, job_id, self._limit, self._most)
 
-    def _work_off(self) -> None:
+    def _run_queue(self) -> None:
         while True:
             with self._guard:
                 if not self._queue:
                     self._thread = None
                     return
-                work = next(iter(self._queue.values()))
-            self._retire(work, *work.run())
+                execution = next(iter(self._queue.values()))
+            self._retire(execution, *execution.run())
 
-    def _retire(self, work: Work, name: str, error: DashboardError | None = None) -> None:
+    def _retire(self, execution: Execution, name: str, error: DashboardError | None = None) -> None:
         with self._guard:  # whoever sees its end can start it again
-            work.end(name, error)
-            if not work.kept:
-                self._unkept[work.folder.id] = work.state
-            del self._queue[work.folder.id]
+            execution.end(name, error)
+            if not execution.saved:
+                self._unsaved_states[execution.folder.id] = execution.state
+            del self._queue[execution.folder.id]
 
     def cancel(self, job_id: str) -> JobStatus:
         """Stop a job, wherever it runs; its finished chunks stay.
@@ -134,14 +134,14 @@ class JobRunner:
         """
         folder = JobFolder(self._root, job_id)
         with self._guard:
-            work = self._queue.get(job_id)
-            if work is None:
+            execution = self._queue.get(job_id)
+            if execution is None:
                 if folder.claimed():
                     folder.ask_to_stop()
-            elif work is next(iter(self._queue.values())):
-                work.cancel.set()
+            elif execution is next(iter(self._queue.values())):
+                execution.cancel.set()
             else:
-                self._retire(work, "cancelled")
+                self._retire(execution, "cancelled")
         return self.status(job_id)
 
     def close(self, seconds: float | None = None) -> None:
@@ -158,22 +158,22 @@ class JobRunner:
         """How far a job is. Raises JobUnknown, JobDamaged."""
         folder = JobFolder(self._root, job_id)
         with self._guard:
-            work = self._queue.get(job_id)
-            before = list(self._queue).index(job_id) if work else 0
-            unkept = self._unkept.get(job_id)
+            execution = self._queue.get(job_id)
+            queue_position = list(self._queue).index(job_id) if execution else 0
+            unsaved = self._unsaved_states.get(job_id)
         # looked at before the state: one that ends meanwhile is not taken for interrupted
-        live = work is not None or folder.claimed()
-        state = unkept or folder.state()
+        live = execution is not None or folder.claimed()
+        state = unsaved or folder.state()
         if state.name in LIVE and not live:
             live = folder.claimed()  # or begins meanwhile
-        return described(
+        return job_status(
             job_id,
             state,
             done=state.done(folder.parts()),
             live=live,
-            stopping=(work is not None and work.cancel.is_set()) or folder.asked_to_stop(),
-            at_work=work.at_work if work else 0.0,
-            before=before,
+            stopping=(execution is not None and execution.cancel.is_set()) or folder.asked_to_stop(),
+            items_in_progress=execution.items_in_progress if execution else 0.0,
+            queue_position=queue_position,
             nbytes=folder.nbytes(),
         )
 
@@ -183,13 +183,13 @@ class JobRunner:
 
     def jobs(self) -> list[JobStatus]:
         """Every job that is kept, of all visitors: for the operator, not for a page. Damaged ones are in the log."""
-        found = []
+        statuses = []
         for folder in job_folders(self._root):
             try:
-                found.append(self.status(folder.id))
+                statuses.append(self.status(folder.id))
             except DashboardError as error:
                 _LOG.warning("job %s cannot be read: %s", folder.id, error)
-        return found
+        return statuses
 
     # -- results -------------------------------------------------------------------------------------------------------
     def frames(self, job_id: str, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
@@ -205,8 +205,8 @@ class JobRunner:
     def frame(self, job_id: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """All finished rows at once, at most these columns; empty when nothing is finished. Raises as `frames`."""
         folder = JobFolder(self._root, job_id)
-        found = list(folder.tables(columns))
-        return pa.concat_tables(found).to_pandas() if found else pd.DataFrame(columns=list(columns or ()))
+        tables = list(folder.tables(columns))
+        return pa.concat_tables(tables).to_pandas() if tables else pd.DataFrame(columns=list(columns or ()))
 
     def parquet(self, job_id: str) -> BinaryIO:
         """The finished rows as one Parquet file with its provenance, opened for reading; also while the job runs.
@@ -230,7 +230,7 @@ class JobRunner:
                 raise JobUnknown
             if job_id in self._queue or not folder.delete():
                 raise JobRunning
-            self._unkept.pop(job_id, None)
+            self._unsaved_states.pop(job_id, None)
 
 
 def _there(folder: JobFolder) -> bool:

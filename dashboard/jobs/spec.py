@@ -1,4 +1,4 @@
-"""What a job is: its full specification as plain data, and the id that is a hash of it."""
+"""JobSpec: the full specification of a job as plain data, and the id that is a hash of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 import dashboard
-from dashboard.run_key import RunKey
+from dashboard.run_key import ModelVersion
 
 FORMAT = 1
 """Raise it when what is written to disk changes its form: older jobs are then other jobs."""
@@ -24,7 +24,7 @@ ID = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True)
 class JobSpec:
-    """A kind of work, everything that changes its numbers, and the items to work off, in order.
+    """A kind of work, everything that changes its numbers, and its items in order.
 
     All of it is plain data (what JSON has); it is kept as JSON gives it back, so that work sees the same before and
     after a restart. Two equal specifications are one job; any change makes another.
@@ -40,9 +40,9 @@ class JobSpec:
     request: Mapping[str, Any] = field(repr=False)
     """Everything else that changes the numbers. May hold users' texts, as the items do: not in a repr, not in a log."""
     items: Sequence[Any] = field(repr=False)
-    """What is worked off; one is the unit of progress."""
+    """One is the unit of progress."""
     chunk: int = 16
-    """So many items are worked off and kept at once: at most so many are lost when the server ends."""
+    """Items computed and saved together: at most so many are lost when the server ends."""
 
     def __post_init__(self) -> None:
         """Make it plain."""
@@ -101,7 +101,9 @@ class JobSpec:
         }
 
 
-def run_facts(key: RunKey) -> dict[str, str]:
-    """What a job has in common with the run of one prompt: model, revision, dtype, device, template, versions."""
-    names = ("model", "revision", "dtype", "device", "template", "transformers", "torch")
-    return {name: getattr(key, name) for name in names} | {"dashboard": dashboard.__version__}
+def run_facts(version: ModelVersion) -> dict[str, str]:
+    """What a job has in common with the run of one prompt: model, revision, dtype, device, versions.
+
+    The template is ``raw``: a job's texts stand in no chat template.
+    """
+    return {**version.facts("raw"), "dashboard": dashboard.__version__}

@@ -1,4 +1,4 @@
-"""How far a job is, as a person wants to know it; and how long the rest takes, from the last chunks."""
+"""JobStatus: state, progress and remaining time of a job, the time from its last chunks."""
 
 from __future__ import annotations
 
@@ -28,30 +28,30 @@ class JobStatus:
     done: int
     """Items of finished chunks: kept."""
     share: float
-    """Done, in [0, 1], with what is done of the chunk at work where that is known: by the runner that works."""
+    """Done, in [0, 1], items in progress included where this process runs the job."""
     items_per_second: float
     """Over the last chunks, waiting for the device included; NaN before the first."""
     seconds_left: float
     """At that rate, without jobs that come before [s]; NaN before the first."""
     seconds: float
     """Worked so far [s]."""
-    before: int
+    queue_position: int
     """Jobs of this process that come before it."""
     nbytes: int
     """On the disk [bytes]."""
     removed: int
-    """Older jobs that were removed to make room for it."""
+    """Older jobs that were evicted for it."""
     error: DashboardError | None
     """Why it failed."""
 
     @property
     def live(self) -> bool:
-        """Whether it goes on by itself."""
+        """Whether it waits or runs."""
         return self.state in LIVE
 
 
 class Pace:
-    """How fast items are worked off: by the last chunks, or, before the first of them, as in an earlier turn."""
+    """Items a second over the last chunks; before the first of them, the rate of an earlier turn."""
 
     def __init__(self, rate: float | None) -> None:
         """Begin with the rate of an earlier turn [items/s]."""
@@ -59,7 +59,7 @@ class Pace:
         self._chunks: deque[tuple[int, float]] = deque(maxlen=REMEMBERED)
 
     def add(self, items: int, seconds: float) -> None:
-        """A chunk was worked off."""
+        """A chunk was computed."""
         self._chunks.append((items, seconds))
 
     @property
@@ -69,30 +69,30 @@ class Pace:
         return sum(items for items, _ in self._chunks) / seconds if seconds > 0 else self._before
 
 
-def described(
+def job_status(
     job_id: str,
     state: JobState,
     *,
     done: int,
     live: bool,
     stopping: bool,
-    at_work: float = 0.0,
-    before: int = 0,
+    items_in_progress: float = 0.0,
+    queue_position: int = 0,
     nbytes: int = 0,
 ) -> JobStatus:
     """The status of a job.
 
     Args:
         job_id: its id.
-        state: what was last said of it.
+        state: as it was last saved.
         done: items in finished chunks.
-        live: whether somebody works in it or will.
+        live: whether some process runs it or will.
         stopping: whether that one was asked to stop.
-        at_work: items done of the chunk at work.
-        before: jobs that come before it.
+        items_in_progress: items done of the chunk that is being computed.
+        queue_position: jobs that come before it.
         nbytes: on the disk [bytes].
     """
-    share = min(done + at_work, state.items) / state.items
+    share = min(done + items_in_progress, state.items) / state.items
     rate = state.rate or math.nan
     left = state.items * (1 - share)
     return JobStatus(
@@ -105,7 +105,7 @@ def described(
         items_per_second=rate,
         seconds_left=left / rate if left else 0.0,
         seconds=state.seconds,
-        before=before,
+        queue_position=queue_position,
         nbytes=nbytes,
         removed=state.removed,
         error=_error(state),

@@ -1,4 +1,4 @@
-"""What ``python -m dashboard`` does: start, test, benchmark. Standard library only."""
+"""Commands of ``python -m dashboard``: start, test, benchmark, verify. Standard library only."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _language(wanted: str | None) -> str:
     return chosen if chosen in LANGUAGES else "en"
 
 
-def _prepared(text: Catalogue, *, tests: bool) -> Environment:
+def _ready_environment(text: Catalogue, *, tests: bool) -> Environment:
     environment = Environment(ROOT)
     environment.ensure(tests=tests, say=lambda message_id: print(text(f"launcher.{message_id}"), flush=True))
     return environment
@@ -101,7 +101,7 @@ def _start(options: argparse.Namespace, text: Catalogue) -> int:
         return 1
     if options.port is None and port != PORT:
         print(text("launcher.other_port", taken=str(PORT), port=str(port)))
-    environment = _prepared(text, tests=False)
+    environment = _ready_environment(text, tests=False)
     python = str(environment.python)
     model = subprocess.run(
         [python, "-m", "dashboard.engine.models.bundled"], cwd=ROOT, env=surroundings(options), check=False
@@ -174,7 +174,7 @@ def _free(host: str, port: int) -> bool:
 # -- test and benchmark -------------------------------------------------------------------------------------------
 def _test(arguments: Sequence[str], text: Catalogue) -> int:
     """Run every test, those without a browser side by side; or what `arguments` ask pytest for."""
-    environment = _prepared(text, tests=True)
+    environment = _ready_environment(text, tests=True)
     python = str(environment.python)
     subprocess.run([python, "-m", "dashboard.engine.models.bundled"], cwd=ROOT, env=surroundings(), check=True)
     workers = str(max(1, min(os.cpu_count() or 1, MOST_WORKERS)))
@@ -183,8 +183,8 @@ def _test(arguments: Sequence[str], text: Catalogue) -> int:
     # a browser that shares its cores with them would wait longer than it is given
     runs = [(list(arguments), {})] if arguments else [side_by_side, (["-m", "browser"], {})]
     codes = [
-        subprocess.run([python, "-m", "pytest", *run], cwd=ROOT, env=surroundings() | own, check=False).returncode
-        for run, own in runs
+        subprocess.run([python, "-m", "pytest", *run], cwd=ROOT, env=surroundings() | variables, check=False).returncode
+        for run, variables in runs
     ]
     return next((code for code in codes if code), 0)  # a killed run's code is below 0
 
@@ -195,7 +195,7 @@ def _benchmark(options: argparse.Namespace, text: Catalogue) -> int:
     if options.name not in there:
         print(text("launcher.no_benchmark", name=str(options.name), there=", ".join(there)))
         return 2
-    environment = _prepared(text, tests=True)
+    environment = _ready_environment(text, tests=True)
     flags = [f"--{name}" for name in ("quick", "check") if getattr(options, name)]
     command = [str(environment.python), "-m", f"tests.benchmarks.{options.name}", *flags]
     return subprocess.run(command, cwd=ROOT, env=surroundings(options), check=False).returncode
@@ -204,7 +204,7 @@ def _benchmark(options: argparse.Namespace, text: Catalogue) -> int:
 # -- verify -------------------------------------------------------------------------------------------------------
 def _verify(options: argparse.Namespace, text: Catalogue) -> int:
     """Compare a model's numbers with plain transformers; the exit code is 1 where some are off."""
-    environment = _prepared(text, tests=False)
+    environment = _ready_environment(text, tests=False)
     command = [
         str(environment.python),
         "-m",

@@ -160,11 +160,11 @@ def explained(error: OSError, folder: Path) -> SetupFailed:
 def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
     """Hold a lock between processes, which ends with the process; `waiting` is called when another holds it."""
     with path.open("a+b") as file:
-        told = False
+        waits = False
         while not _take(file.fileno()):
-            if not told:
+            if not waits:
                 waiting()
-                told = True
+                waits = True
             time.sleep(0.2)
         try:
             yield

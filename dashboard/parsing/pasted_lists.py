@@ -1,4 +1,4 @@
-"""Lists as people paste them from notes and documents: bullets, numbers and Markdown tables made plain rows."""
+"""Pasted lists from notes and documents: bullets, numbers and Markdown tables as plain rows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def without_bullets(text: str) -> tuple[str, int]:
     """
     lines = list(_lines(text))
     numbers = [_NUMBER.match(line) for line, inside in lines if not inside and line.strip()]
-    counted = [int(found[1]) for found in numbers if found]
+    counted = [int(match[1]) for match in numbers if match]
     is_counted = len(counted) == len(numbers) > 1 and counted == list(range(counted[0], counted[0] + len(counted)))
     mark = _NUMBER if is_counted else _BULLET
     plain = [line if inside else mark.sub("", line, count=1) if mark.match(line) else line for line, inside in lines]

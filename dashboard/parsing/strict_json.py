@@ -1,4 +1,4 @@
-"""JSON that somebody else wrote, in a link or a file: only what can be shown, compared and sent again is read."""
+"""Strict JSON from a link or a file: only what can be shown, compared and sent again is read. Standard library only."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 import math
 import re
 from typing import Any
+
+from dashboard.parsing.unreadable import Unreadable
 
 MOST_DIGITS = 40
 """Of a whole number; longer ones no float can hold."""
@@ -17,50 +19,55 @@ def read_json(text: str) -> Any:
     """What `text` says.
 
     Raises:
-        ValueError: no JSON, nested too deeply, a name that stands twice, a number that is none or has no end, or half
-            a character; what, as the exception's text.
+        Unreadable: as `parsed_json`, and a name that stands twice or a number that is none or has no end.
+    """
+    return parsed_json(text, parse_float=_number, parse_constant=_number, object_pairs_hook=_mapping)
+
+
+def parsed_json(text: str, **hooks: Any) -> Any:
+    """What `text` says, fractions and names as `json.loads` reads them with `hooks`.
+
+    Raises:
+        Unreadable: no JSON, nested too deeply, half a character, or a whole number of more than MOST_DIGITS.
     """
     try:
-        return json.loads(
-            whole_characters(text),
-            parse_int=_whole_number,
-            parse_float=_number,
-            parse_constant=_number,
-            object_pairs_hook=_mapping,
-        )
+        _check_characters(text)
+        return json.loads(text, **{"parse_int": _whole_number, **hooks})
+    except json.JSONDecodeError as error:
+        raise Unreadable("json.syntax", line=error.lineno, character=error.colno) from error
     except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+        raise Unreadable("json.depth") from error
 
 
-def whole_characters(text: str) -> str:
-    """`text` itself. Raises json.JSONDecodeError where it holds half a character, as it is or escaped."""
-    half = next((found.start() for found in _ESCAPES.finditer(text) if found[1]), None)
+def _check_characters(text: str) -> None:
+    """Refuse text with half a character (a lone surrogate), as it is or escaped."""
+    half = next((match.start() for match in _ESCAPES.finditer(text) if match[1]), None)
     try:
         text.encode()
     except UnicodeEncodeError as error:
         half = error.start
     if half is not None:
-        raise json.JSONDecodeError("half a character (a lone surrogate)", text, half)
-    return text
+        line = text.count("\n", 0, half) + 1
+        raise Unreadable("json.half_character", line=line, character=half - text.rfind("\n", 0, half))
 
 
 def _whole_number(text: str) -> int:
     if len(text) > MOST_DIGITS:
-        raise ValueError(f"a number of {len(text)} digits")
+        raise Unreadable("json.digits", digits=len(text))
     return int(text)
 
 
 def _number(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"{text[:MOST_DIGITS]} is no number to calculate with")
+        raise Unreadable("json.not_finite", number=text[:MOST_DIGITS])
     return number
 
 
 def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"“{twice[:MOST_DIGITS]}” stands twice")
-    return found
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise Unreadable("json.repeated", name=repeated[:MOST_DIGITS])
+    return mapping

@@ -1,4 +1,4 @@
-"""Text files as they come from people: size, encoding, delimiter and rows, found out and nothing guessed in silence."""
+"""Text files that people upload: size, encoding, delimiter and rows; guesses are reported."""
 
 from __future__ import annotations
 
@@ -89,13 +89,13 @@ def delimited(text: str) -> tuple[list[Row], str]:
         if best is not None and counts[mark] == 0:
             continue
         try:
-            found = rows(text, mark)
+            table = rows(text, mark)
         except TableBroken as error:
             broken = broken or error
             continue
-        split = sum(len(row.cells) > 1 for row in found)
+        split = sum(len(row.cells) > 1 for row in table)
         if best is None or split > best[0]:
-            best = split, mark, found
+            best = split, mark, table
     if best is None:
         raise broken or TableBroken(line=1)
     return best[2], best[1] if best[0] else ","
@@ -116,12 +116,12 @@ def rows(text: str, delimiter: str) -> list[Row]:
         TableBroken: a quote that is never closed, or text behind a closing one; it gives the line.
     """
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
-    found = []
+    table = []
     try:
         for cells in reader:
-            kept = tuple(cell.strip() for cell in cells)
-            if any(kept):
-                found.append(Row(reader.line_num, kept))
+            stripped = tuple(cell.strip() for cell in cells)
+            if any(stripped):
+                table.append(Row(reader.line_num, stripped))
     except csv.Error as error:
         raise TableBroken(line=reader.line_num) from error
-    return found
+    return table

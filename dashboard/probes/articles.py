@@ -1,4 +1,4 @@
-"""A or an: the English indefinite article by spelling, with the exceptions that spelling hides."""
+"""The English indefinite article, a or an: by spelling, with the exceptions that spelling hides."""
 
 from __future__ import annotations
 

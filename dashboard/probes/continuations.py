@@ -1,4 +1,4 @@
-"""Which tokens are the completion's: prompt and completion are read as one text, split where it leaves the prompt."""
+"""Continuations: prompt and completion tokenized as one text, split where it leaves the prompt's own tokens."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ def continuations(prompt_ids: Sequence[Ids], prompts: Sequence[str], texts: Sequ
 
 def shared(rows: Rows, prompt_ids: Sequence[Ids]) -> bool:
     """Whether every completion has the same tokens behind every prompt, and every prompt keeps its own."""
-    tails = [one.scored for one in rows[0]]
+    tails = [continuation.scored for continuation in rows[0]]
     return all(
-        one.given == len(prompt) and one.scored == tail
+        continuation.given == len(prompt) and continuation.scored == tail
         for row, prompt in zip(rows, prompt_ids, strict=True)
-        for one, tail in zip(row, tails, strict=True)
+        for continuation, tail in zip(row, tails, strict=True)
     )

@@ -1,4 +1,4 @@
-"""Completions with what is known of them in the world: occupations with the share of women, pronouns, own lists."""
+"""Lexicons: completions with what statistics know of them, such as occupations with the share of women."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Lexicon:
 
     def shares(self) -> dict[str, float]:
         """The known shares by completion."""
-        return {one.text: one.share for one in self.completions if one.share is not None}
+        return {each.text: each.share for each in self.completions if each.share is not None}
 
 
 @cache
@@ -80,4 +80,4 @@ def lexicon(name: str) -> Lexicon:
     Raises:
         KeyError: there is none of that name.
     """
-    return {one.name: one for one in (occupations(), PEOPLE, *PRONOUNS)}[name]
+    return {each.name: each for each in (occupations(), PEOPLE, *PRONOUNS)}[name]

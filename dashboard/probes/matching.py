@@ -1,10 +1,11 @@
-"""Which completion of a list a drawn text gives: the longest that stands at its beginning."""
+"""Matcher: which completion of a list a sampled text begins with, the longest of several."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
+
+from dashboard.tokens import continues_word
 
 _CLOSING = re.compile(r"[\s.,;:!?…\"'”’)\]]+$")
 
@@ -27,15 +28,9 @@ class Matcher:
         for at in self._ordered:
             completion = self._completions[at]
             rest = text[len(completion) :]
-            if text.startswith(completion) and not (self._whole and rest and _goes_on(rest[0])):
+            if text.startswith(completion) and not (self._whole and rest and continues_word(rest[0])):
                 return at
         return None
-
-
-def _goes_on(character: str) -> bool:
-    """Whether a word may go on with it: letter, digit, mark, joiner or a piece of a broken character."""
-    category = unicodedata.category(character)
-    return category[0] in "LNM" or category == "Cf" or character == "\ufffd"
 
 
 def merged(text: str) -> str:

@@ -1,26 +1,24 @@
-"""Own lists of completions: pasted lines or an uploaded CSV or TSV file, each with a share where one is given."""
+"""Own lists of completions: pasted lines or an uploaded CSV or TSV file, with shares where they are given."""
 
 from __future__ import annotations
 
 import io
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 from dashboard.errors import (
     CompletionTooLong,
     ListColumnsUnknown,
     ListEmpty,
     ListTooLong,
-    ShareInvalid,
     SharesContradict,
 )
 from dashboard.parsing.pasted_lists import markdown_table, without_bullets
 from dashboard.parsing.text_files import Row, checked_size, decoded, delimited
 from dashboard.probes.articles import article_for, split_article
 from dashboard.probes.lexicon import Completion, Lexicon
+from dashboard.probes.shares import is_number, is_value, read_shares
 from dashboard.tokens import shortened
 
 MAX_BYTES = 5_000_000
@@ -35,16 +33,12 @@ SHARE_COLUMNS = {
 }
 _NAMES_ALONE = {"completion", "occupation", "profession"}
 """Names of a single column; others could be completions themselves."""
-_MISSING = {"", "*", "-", "–", "—", "na", "n/a", "nan", "none", "null"}
-_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 TITLE_LINES = 10
 """The names of the columns may stand below so many other lines."""
 _NAMED_AT_MOST = 5
 """A note names so many completions."""
 _PLAIN = re.compile(r"[^\W\d][^,;\t\r\n|\"]*")
 """A completion that needs no quotation marks."""
-_CLEARLY_PERCENT = 10.0
-"""Shares without a ``%`` are percent when one reaches this and more than half are above 1, or their column says so."""
 
 
 @dataclass(frozen=True)
@@ -88,26 +82,28 @@ def from_lines(text: str, name: str = "", *, articles: bool = True) -> OwnList:
 
 def to_lines(completions: Sequence[Completion]) -> str:
     """The list as lines that `from_lines` reads back, equal in every completion, article and share."""
-    lines = [_line(one) for one in completions]
-    alone = all(one.share is None for one in completions)
+    lines = [_line(completion) for completion in completions]
+    alone = all(completion.share is None for completion in completions)
     # the first line would be read as the name of the column
     heading = ["completion"] if alone and _names([Row(1, (_words(completions[0]),))], 1) else []
     return "\n".join([*heading, *lines])
 
 
-def _line(one: Completion) -> str:
-    words = _words(one)
+def _line(completion: Completion) -> str:
+    words = _words(completion)
     cell = words if _PLAIN.fullmatch(words) else '"' + words.replace('"', '""') + '"'
-    if one.share is None:
+    if completion.share is None:
         return cell
-    short = f"{one.share:g}"
-    return f"{cell}, {short if float(short) == one.share else repr(one.share)}"
+    short = f"{completion.share:g}"
+    return f"{cell}, {short if float(short) == completion.share else repr(completion.share)}"
 
 
-def _words(one: Completion) -> str:
+def _words(completion: Completion) -> str:
     """With its article where another one, or none, would be read."""
-    read = _completion(one.text, one.share, articles=True)
-    return one.text if (read.article, read.text) == (one.article, one.text) else f"{one.article} {one.text}"
+    read = _completion(completion.text, completion.share, articles=True)
+    if (read.article, read.text) == (completion.article, completion.text):
+        return completion.text
+    return f"{completion.article} {completion.text}"
 
 
 def _read(text: str, name: str, articles: bool, notes: list[Note]) -> OwnList:
@@ -115,19 +111,20 @@ def _read(text: str, name: str, articles: bool, notes: list[Note]) -> OwnList:
     if not table:
         raise ListEmpty()
     body, text_at, share_at = _columns(table, has_heading, notes)
-    pairs = [(row.line, _cell(row, text_at), _cell(row, share_at)) for row in body]
-    kept = [pair for pair in pairs if pair[1]]
-    if len(kept) < len(pairs):
-        notes.append(Note("empty", {"count": len(pairs) - len(kept)}))
-    if not kept:
+    rows = [(row.line, _cell(row, text_at), _cell(row, share_at)) for row in body]
+    filled = [cells for cells in rows if cells[1]]
+    if len(filled) < len(rows):
+        notes.append(Note("empty", {"count": len(rows) - len(filled)}))
+    if not filled:
         raise ListEmpty()
-    if len(kept) > MAX_COMPLETIONS:
-        raise ListTooLong(count=len(kept), limit=MAX_COMPLETIONS)
+    if len(filled) > MAX_COMPLETIONS:
+        raise ListTooLong(count=len(filled), limit=MAX_COMPLETIONS)
     named = len(body) < len(table) and _cell(table[0], share_at)
-    shares = _shares([(line, share) for line, _, share in kept], named or "", notes)
-    found = [(line, _completion(words, share, articles)) for (line, words, _), share in zip(kept, shares, strict=True)]
-    completions = _merged(found, notes)
-    unknown = [one.text for one in completions if one.share is None]
+    shares, kinds = read_shares([(line, share) for line, _, share in filled], named or "")
+    notes += [Note(kind) for kind in kinds]
+    read = [(line, _completion(words, share, articles)) for (line, words, _), share in zip(filled, shares, strict=True)]
+    completions = _merged(read, notes)
+    unknown = [completion.text for completion in completions if completion.share is None]
     if 0 < len(unknown) < len(completions):
         notes.append(Note("no_share", {"count": len(unknown), "words": _first(unknown)}))
     return OwnList(Lexicon(name, completions), tuple(notes))
@@ -161,7 +158,7 @@ def _table(text: str, notes: list[Note]) -> tuple[list[Row], bool]:
 def _ends_in_share(row: Row) -> bool:
     """Whether a row is a completion alone, or one in which commas may stand and its share; no other cell is a value."""
     *words, last = row.cells
-    return not words or (_is_number(last) and not any(map(_is_value, words)))
+    return not words or (is_number(last) and not any(map(is_value, words)))
 
 
 def _cut_at_last_comma(row: Row, line: str) -> Row:
@@ -175,7 +172,7 @@ def _below_title(table: list[Row], notes: list[Note]) -> list[Row]:
         below = table[at:]
         width = _width(below)
         if width > 1 and _names(below, width):
-            if any(len(row.cells) == width and any(map(_is_number, row.cells)) for row in table[:at]):
+            if any(len(row.cells) == width and any(map(is_number, row.cells)) for row in table[:at]):
                 break
             if at:
                 above = [shortened(" · ".join(row.cells), 80) for row in table[:at]]
@@ -228,10 +225,10 @@ def _names(table: list[Row], width: int) -> tuple[str, ...]:
         return names if names[0] in _NAMES_ALONE else ()
     # a column of row numbers often has no name, but not one of two
     whole = len(first) == width and (width > 2 or all(first))
-    values = any(cell and _is_value(cell) for cell in first)
+    values = any(cell and is_value(cell) for cell in first)
     known = any(name in TEXT_COLUMNS | SHARE_COLUMNS for name in names)
     below = [_cell(row, 1) for row in table[1:]]
-    over_shares = any(map(_is_number, below)) and all(map(_is_value, below))
+    over_shares = any(map(is_number, below)) and all(map(is_value, below))
     return names if whole and not values and (known or over_shares) else ()
 
 
@@ -239,69 +236,20 @@ def _lower(row: Row) -> tuple[str, ...]:
     return tuple(cell.lower().replace(" ", "_") for cell in row.cells)
 
 
-def _is_number(cell: str) -> bool:
-    return _NUMBER.fullmatch(cell.removesuffix("%").strip()) is not None
-
-
-def _is_value(cell: str) -> bool:
-    return cell.lower() in _MISSING or _is_number(cell)
-
-
-def _shares(cells: Sequence[tuple[int, str]], column: str, notes: list[Note]) -> list[float | None]:
-    """Shares in [0, 1] of (line, cell) as written; percent where it is clearly meant, and that is said."""
-    numbers = [_number(line, cell) for line, cell in cells]
-    if any(cell.endswith("%") for _, cell in cells):
-        divisors = [100.0 if cell.endswith("%") else 1.0 for _, cell in cells]
-    else:
-        divisors = [100.0 if _clearly_percent(numbers, column) else 1.0] * len(cells)
-    if 100.0 in divisors:
-        notes.append(Note("percent"))
-    if any("," in cell and number is not None for (_, cell), number in zip(cells, numbers, strict=True)):
-        notes.append(Note("decimal_comma"))
-    found: list[float | None] = []
-    for (line, cell), number, divisor in zip(cells, numbers, divisors, strict=True):
-        share = None if number is None else _share(number, divisor)
-        if share is not None and not 0 <= share <= 1:
-            raise ShareInvalid(line=line, value=shortened(cell, 40))
-        found.append(share)
-    return found
-
-
-def _share(number: float, divisor: float) -> float:
-    """As typed: 87.4 percent are 0.874 to the last digit."""
-    return number if divisor == 1 or math.isinf(number) else float(Decimal(repr(number)) / Decimal(divisor))
-
-
-def _clearly_percent(numbers: Sequence[float | None], column: str) -> bool:
-    known = [number for number in numbers if number]
-    if not known or max(known) <= 1:
-        return False
-    named = "percent" in column.lower() or "pct" in column.lower()
-    return named or (max(known) >= _CLEARLY_PERCENT and sum(number > 1 for number in known) * 2 > len(known))
-
-
-def _number(line: int, cell: str) -> float | None:
-    if cell.lower() in _MISSING:
-        return None
-    if not _is_number(cell):
-        raise ShareInvalid(line=line, value=shortened(cell, 40))
-    return float(cell.removesuffix("%").strip().replace(",", "."))
-
-
-def _merged(found: Sequence[tuple[int, Completion]], notes: list[Note]) -> tuple[Completion, ...]:
+def _merged(read: Sequence[tuple[int, Completion]], notes: list[Note]) -> tuple[Completion, ...]:
     """Each completion once, in order: equal ones are one, unless their shares contradict each other."""
-    kept: dict[str, Completion] = {}
+    merged: dict[str, Completion] = {}
     again: dict[str, None] = {}
-    for line, one in found:
-        if len(one.text) > MAX_CHARACTERS:
-            raise CompletionTooLong(line=line, characters=len(one.text), limit=MAX_CHARACTERS)
-        before = kept.get(one.text)
+    for line, completion in read:
+        if len(completion.text) > MAX_CHARACTERS:
+            raise CompletionTooLong(line=line, characters=len(completion.text), limit=MAX_CHARACTERS)
+        before = merged.get(completion.text)
         if before is not None:
-            again[one.text] = None
-            if one.share is not None and before.share not in (None, one.share):
-                raise SharesContradict(completion=one.text, line=line)
+            again[completion.text] = None
+            if completion.share is not None and before.share not in (None, completion.share):
+                raise SharesContradict(completion=completion.text, line=line)
         if before is None or before.share is None:
-            kept[one.text] = one
+            merged[completion.text] = completion
     if again:
         notes.append(Note("repeated", {"count": len(again), "words": _first(list(again))}))
-    return tuple(kept.values())
+    return tuple(merged.values())

@@ -1,4 +1,4 @@
-"""Scores of prompts with completions behind them: in one request where all share their tokens, else pair by pair."""
+"""Scores of every completion behind every prompt: one request where all share their tokens, else pair by pair."""
 
 from __future__ import annotations
 
@@ -10,55 +10,64 @@ from numpy.typing import NDArray
 
 from dashboard.engine.api.engine import Engine
 from dashboard.engine.api.model import CallControl
-from dashboard.engine.api.scoring import ScoreCost, ScoreRequest, SentenceRequest
+from dashboard.engine.api.request import Cost
+from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.probes.continuations import Ids, Rows, Tokenise, shared
 from dashboard.probes.tokenized_probe import TokenizedProbe
-from dashboard.run_key import RunKey
+from dashboard.run_key import ModelVersion
 
-Request = ScoreRequest | SentenceRequest
+PairRequest = ScoreRequest | SentenceRequest
 
 
 @dataclass(frozen=True)
 class Pairs:
     """Every completion behind every prompt, as the engine takes it."""
 
-    request: Request | None
+    request: PairRequest | None
     """``None``: none of them can be scored."""
     scorable: NDArray[np.bool_]
     """(prompt, completion) the pairs that the request holds, completions fastest."""
 
     @classmethod
-    def of(cls, prompt_ids: Sequence[Ids], rows: Rows, boundary: bool) -> Pairs:
+    def of(cls, version: ModelVersion, prompt_ids: Sequence[Ids], rows: Rows, boundary: bool) -> Pairs:
         """The pairs of these rows.
 
         Args:
+            version: of the model that scores them.
             prompt_ids: of each prompt by itself.
             rows: (prompt, completion); what cannot be scored is left out.
             boundary: as in `ScoreRequest`.
         """
-        scorable = np.array([[one.scorable for one in row] for row in rows])
+        scorable = np.array([[continuation.scorable for continuation in row] for row in rows])
         if scorable.all() and shared(rows, prompt_ids):
-            return cls(ScoreRequest(tuple(prompt_ids), tuple(one.scored for one in rows[0]), boundary), scorable)
-        pairs = [one for row in rows for one in row if one.scorable]
-        request = SentenceRequest(tuple(one.ids for one in pairs), tuple(one.given for one in pairs), boundary)
+            return cls(
+                ScoreRequest(
+                    version, tuple(prompt_ids), tuple(continuation.scored for continuation in rows[0]), boundary
+                ),
+                scorable,
+            )
+        pairs = [continuation for row in rows for continuation in row if continuation.scorable]
+        request = SentenceRequest(
+            version, tuple(pair.ids for pair in pairs), tuple(pair.given for pair in pairs), boundary
+        )
         return cls(request if pairs else None, scorable)
 
     @classmethod
-    def of_probe(cls, made: TokenizedProbe) -> Pairs:
+    def of_probe(cls, version: ModelVersion, probe: TokenizedProbe) -> Pairs:
         """The pairs of a probe of which every pair was looked at."""
-        if made.own:
-            return cls.of(made.prompt_ids, made.own, made.spec.boundary)
-        scorable = np.ones((len(made.prompts), len(made.texts)), bool)
-        return cls(ScoreRequest(made.prompt_ids, made.completion_ids, made.spec.boundary), scorable)
+        if probe.by_prompt:
+            return cls.of(version, probe.prompt_ids, probe.by_prompt, probe.spec.boundary)
+        scorable = np.ones((len(probe.prompts), len(probe.texts)), bool)
+        return cls(ScoreRequest(version, probe.prompt_ids, probe.completion_ids, probe.spec.boundary), scorable)
 
-    def cost(self, engine: Engine, key: RunKey) -> ScoreCost:
-        """What `scores` would cost. Raises as `Engine.score_cost`."""
-        return ScoreCost(0, 0.0) if self.request is None else engine.score_cost(key, self.request)
+    def cost(self, engine: Engine) -> Cost:
+        """What `scores` would cost. Raises as `ScoreRequest`."""
+        return Cost(0, 0.0) if self.request is None else engine.cost(self.request)
 
-    def scores(self, engine: Engine, key: RunKey, job: CallControl | None = None) -> PairScores:
-        """The scores; of the key its own tokens take no part. Raises as `Engine.score`."""
+    def scores(self, engine: Engine, control: CallControl | None = None) -> PairScores:
+        """The scores. Raises as `ScoreRequest`, and Busy, Cancelled."""
         if isinstance(self.request, ScoreRequest):
-            found = engine.score(key, self.request, job)
+            found = engine.answer(self.request, control)
             lengths = np.broadcast_to(found.lengths, self.scorable.shape)
             mass = found.boundary_log_mass
             own = None if mass is None else mass.astype(np.float64)
@@ -66,7 +75,7 @@ class Pairs:
         lengths = np.zeros(self.scorable.shape, np.int64)
         if self.request is None:
             return PairScores(self._table(()), None, lengths, 0.0, "")
-        each = engine.score_sentences(key, self.request, job)
+        each = engine.answer(self.request, control)
         lengths[self.scorable] = each.lengths
         own = None if each.boundary_log_mass is None else self._table(each.boundary_log_mass)
         return PairScores(self._table(each.log_p), own, lengths, each.seconds, each.way)
@@ -100,4 +109,4 @@ class PairScores:
 
 def tokeniser(engine: Engine, model: str) -> Tokenise:
     """The model's tokenizer, as probes ask it."""
-    return lambda texts, alone: engine.token_ids(model, tuple(texts), alone=alone)
+    return lambda texts, alone: engine.tokenizer(model).ids(tuple(texts), alone=alone)

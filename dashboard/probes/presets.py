@@ -1,4 +1,4 @@
-"""Presets: the source notebook's six groups with four verbs, and pronouns or people after an occupation."""
+"""Presets of probes: the source notebook's six groups with four verbs, and pronouns or people after an occupation."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _working(*verbs: str) -> tuple[tuple[str, str], ...]:
 def presets() -> tuple[Preset, ...]:
     """All of them, the first the one to begin with."""
     groups = {"race": _RACES, "gender": _GENDERS}
-    jobs = {_OCCUPATION_SLOT: tuple(one.text for one in occupations().completions)}
+    jobs = {_OCCUPATION_SLOT: tuple(completion.text for completion in occupations().completions)}
     return (
         Preset(
             "six_groups",
@@ -78,4 +78,4 @@ def preset(name: str) -> Preset:
     Raises:
         KeyError: there is none of that name.
     """
-    return {one.name: one for one in presets()}[name]
+    return {each.name: each for each in presets()}[name]

@@ -1,4 +1,4 @@
-"""A probe as a person writes it, templates, word lists and completions, read from and written to JSON."""
+"""ProbeSpec: a probe as a person writes it (templates, word lists, completions), and its form in JSON."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from functools import cached_property
 from typing import Any
 
 from dashboard.parsing.strict_json import read_json
+from dashboard.parsing.unreadable import Unreadable
 from dashboard.probes.lexicon import PEOPLE, PRONOUNS, Lexicon, lexicon
 from dashboard.probes.own_lists import OwnList, from_lines
 from dashboard.probes.presets import Preset
 from dashboard.probes.templates import Probe, parsed, probe, words_of
 
 OWN = "own"
-LEXICONS = ("occupations", PEOPLE.name, *(one.name for one in PRONOUNS))
+LEXICONS = ("occupations", PEOPLE.name, *(pronouns.name for pronouns in PRONOUNS))
+_KINDS = {"templates": list, "neutral": list, "words": dict, "lexicon": str, "own": str}
+"""Field of a probe in JSON -> its kind; others have a default."""
 
 
 @dataclass(frozen=True)
@@ -84,32 +87,34 @@ class ProbeSpec:
 
 
 def read(text: str) -> ProbeSpec:
-    """The probe that `ProbeSpec.written` wrote.
-
-    Raises:
-        ValueError: what cannot be read, as the exception's text.
-    """
+    """The probe that `ProbeSpec.written` wrote. Raises Unreadable."""
     return of_facts(read_json(text))
 
 
-def of_facts(found: Any) -> ProbeSpec:
-    """The probe that `ProbeSpec.facts` told. Raises ValueError."""
-    names = {"templates": list, "neutral": list, "words": dict, "lexicon": str, "own": str}
-    if not isinstance(found, Mapping) or not all(isinstance(found.get(k), kind) for k, kind in names.items()):
-        raise ValueError("not a probe")
-    texts = [*found["templates"], *found["neutral"], *found["words"].values()]
-    if not all(isinstance(one, str) for one in texts) or len(found["templates"]) != len(found["neutral"]):
-        raise ValueError("templates, neutral forms and words have to be texts, a neutral form each")
-    if not all(isinstance(found.get(name, True), bool) for name in ("article", "boundary")):
-        raise ValueError("article and boundary have to be true or false")
-    if found["lexicon"] not in (*LEXICONS, OWN):
-        raise ValueError(f"lexicon {found['lexicon'][:40]}")
+def of_facts(facts: Any) -> ProbeSpec:
+    """The probe that `ProbeSpec.facts` gives.
+
+    Raises:
+        Unreadable: a field is missing or of another kind, or there is no such lexicon.
+    """
+    if not isinstance(facts, Mapping) or not all(isinstance(facts.get(name), kind) for name, kind in _KINDS.items()):
+        raise Unreadable("probes.unreadable.fields", names=", ".join(_KINDS))
+    templates, neutral, words = facts["templates"], facts["neutral"], facts["words"]
+    if not all(isinstance(text, str) for text in (*templates, *neutral, *words.values())) or len(templates) != len(
+        neutral
+    ):
+        raise Unreadable("probes.unreadable.texts")
+    article, boundary = facts.get("article", True), facts.get("boundary", True)
+    if not (isinstance(article, bool) and isinstance(boundary, bool)):
+        raise Unreadable("probes.unreadable.switches")
+    if facts["lexicon"] not in (*LEXICONS, OWN):
+        raise Unreadable("probes.unreadable.lexicon", name=facts["lexicon"][:40])
     return ProbeSpec(
-        templates=tuple(found["templates"]),
-        neutral=tuple(found["neutral"]),
-        words=tuple(found["words"].items()),
-        lexicon=found["lexicon"],
-        own=found["own"],
-        article=found.get("article", True),
-        boundary=found.get("boundary", True),
+        templates=tuple(templates),
+        neutral=tuple(neutral),
+        words=tuple(words.items()),
+        lexicon=facts["lexicon"],
+        own=facts["own"],
+        article=article,
+        boundary=boundary,
     )

@@ -1,4 +1,4 @@
-"""Probe templates: slots, word lists, their product as groups, and how large a probe would be before it is built."""
+"""Templates with slots, word lists, the groups that are their product, and the size of a probe before it is built."""
 
 from __future__ import annotations
 
@@ -85,17 +85,17 @@ def parsed(text: str, neutral: str = "", number: int = 1) -> Template:
 def _parts(text: str, number: int) -> tuple[Part, ...]:
     parts: list[Part] = []
     literal, behind = "", 0
-    for found in _PIECE.finditer(text):
-        literal += text[behind : found.start()]
-        behind = found.end()
-        if found[0] in ("{{", "}}"):
-            literal += found[0][0]
-        elif found[0] == "{":
-            raise TemplateUnclosed(number=number, place=found.start() + 1)
-        elif found[0] == "}":
-            raise TemplateStrayBrace(number=number, place=found.start() + 1)
+    for match in _PIECE.finditer(text):
+        literal += text[behind : match.start()]
+        behind = match.end()
+        if match[0] in ("{{", "}}"):
+            literal += match[0][0]
+        elif match[0] == "{":
+            raise TemplateUnclosed(number=number, place=match.start() + 1)
+        elif match[0] == "}":
+            raise TemplateStrayBrace(number=number, place=match.start() + 1)
         else:
-            parts += [Part(literal), Part(_slot_name(found[1], number), slot=True)]
+            parts += [Part(literal), Part(_slot_name(match[1], number), slot=True)]
             literal = ""
     parts.append(Part(literal + text[behind:]))
     return tuple(part for part in parts if part.text)
@@ -145,8 +145,8 @@ class Probe:
         """The words of one group, `index` in [0, groups)."""
         chosen = {}
         for slot, words in zip(reversed(self.slots), reversed(self.words), strict=True):
-            index, place = divmod(index, len(words))
-            chosen[slot] = words[place]
+            index, position = divmod(index, len(words))
+            chosen[slot] = words[position]
         return Group({slot: chosen[slot] for slot in self.slots})
 
     def prompt(self, template: int, group: int) -> str:
@@ -194,15 +194,15 @@ def probe(templates: Sequence[Template], lists: Mapping[str, Sequence[str]]) -> 
 
 
 def _checked(slot: str, words: Sequence[str]) -> tuple[str, ...]:
-    kept = tuple(word.strip() for word in words if word.strip())
-    if not kept:
+    stripped = tuple(word.strip() for word in words if word.strip())
+    if not stripped:
         raise WordListEmpty(slot=slot)
     seen: set[str] = set()
-    for word in kept:
+    for word in stripped:
         if word in seen:
             raise WordRepeated(slot=slot, word=shortened(word, 40))
         seen.add(word)
-    return kept
+    return stripped
 
 
 @dataclass(frozen=True)
@@ -226,20 +226,20 @@ class ProbeSize:
         return self.prompts * self.completions
 
 
-def size(of: Probe, completions: int) -> ProbeSize:
+def size(probe: Probe, completions: int) -> ProbeSize:
     """How large a probe with so many completions would be, before any of it is built.
 
     Raises:
         ProbeTooLarge: more than MAX_PROMPTS prompts or MAX_SCORES scores; it gives the numbers.
     """
-    neutral = sum(bool(template.neutral) for template in of.templates)
-    found = ProbeSize(of.groups, len(of.templates), neutral, completions)
-    if found.prompts > MAX_PROMPTS or found.scores > MAX_SCORES:
+    neutral = sum(bool(template.neutral) for template in probe.templates)
+    probe_size = ProbeSize(probe.groups, len(probe.templates), neutral, completions)
+    if probe_size.prompts > MAX_PROMPTS or probe_size.scores > MAX_SCORES:
         raise ProbeTooLarge(
-            prompts=found.prompts,
+            prompts=probe_size.prompts,
             completions=completions,
-            scores=found.scores,
+            scores=probe_size.scores,
             most_prompts=MAX_PROMPTS,
             most_scores=MAX_SCORES,
         )
-    return found
+    return probe_size

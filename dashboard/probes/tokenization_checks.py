@@ -1,4 +1,4 @@
-"""What tokenisation does to completions: lengths that differ, boundaries lost, articles that shut words out."""
+"""Checks of tokenization: completions of other lengths, lost boundaries, articles that shut words out."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Finding:
     - ``empty``: adds no token, so it has no probability;
     - ``no_beginning``: differs from the prompt in the very first token: nothing is given, so it has no probability;
     - ``boundary_lost``: the ids of prompt + completion do not begin with the prompt's: its end is read otherwise;
-    - ``by_prompt``: has other tokens behind some prompts than behind others (told of all prompts together);
+    - ``by_prompt``: has other tokens behind some prompts than behind others (found over all prompts together);
     - ``inside_word``: goes on with the prompt's last word instead of beginning its own;
     - ``double_space``: the prompt ends in white space and the completion begins with it;
     - ``alone_differs``: as a text of its own it has other tokens than behind the prompt;
@@ -52,39 +52,39 @@ class Finding:
 
 def token_counts(prompt_ids: Sequence[int], completions: Sequence[Tokenised]) -> tuple[int, ...]:
     """Tokens of each completion that are scored."""
-    return tuple(len(one.behind(prompt_ids).scored) for one in completions)
+    return tuple(len(completion.behind(prompt_ids).scored) for completion in completions)
 
 
 def findings(prompt: str, prompt_ids: Sequence[int], completions: Sequence[Tokenised]) -> tuple[Finding, ...]:
-    """What there is to know, worst first; only what holds of a completion at least.
+    """Findings, worst first; each holds of one completion at least.
 
     Args:
         prompt: its text.
         prompt_ids: its tokens.
-        completions: in the lexicon's order; their places are told.
+        completions: in the lexicon's order; findings name their indices.
     """
     start = tuple(prompt_ids)
     counts = token_counts(start, completions)
-    behind = [one.behind(start) for one in completions]
-    kept = [one.given == len(start) for one in behind]
-    tails = [one.scored if keeps else () for one, keeps in zip(behind, kept, strict=True)]
+    behind = [completion.behind(start) for completion in completions]
+    whole = [pair.given == len(start) for pair in behind]
+    tails = [pair.scored if keeps else () for pair, keeps in zip(behind, whole, strict=True)]
     article = _last_word(prompt).lower()
     ends_in_article = article in {"a", "an"}
     holds: dict[str, list[bool]] = {
-        "empty": [not one.scored for one in behind],
-        "no_beginning": [bool(one.scored) and not one.given for one in behind],
-        "boundary_lost": [bool(one.scored) and 0 < one.given < len(start) for one in behind],
-        "inside_word": [_inside_word(prompt, one.text) for one in completions],
-        "double_space": [prompt[-1:].isspace() and one.text[:1].isspace() for one in completions],
-        "alone_differs": [bool(tail) and tail != one.alone for tail, one in zip(tails, completions, strict=True)],
+        "empty": [not pair.scored for pair in behind],
+        "no_beginning": [bool(pair.scored) and not pair.given for pair in behind],
+        "boundary_lost": [bool(pair.scored) and 0 < pair.given < len(start) for pair in behind],
+        "inside_word": [_inside_word(prompt, completion.text) for completion in completions],
+        "double_space": [prompt[-1:].isspace() and each.text[:1].isspace() for each in completions],
+        "alone_differs": [bool(tail) and tail != each.alone for tail, each in zip(tails, completions, strict=True)],
         "same_tokens": _seen_before(tails),
         "begins_another": _begin_another(tails),
         "lengths": _unlike_most(counts),
-        "article": [ends_in_article and _other_article(one.text, article) for one in completions],
-        "article_twice": [ends_in_article and bool(split_article(one.text.strip())[0]) for one in completions],
+        "article": [ends_in_article and _other_article(each.text, article) for each in completions],
+        "article_twice": [ends_in_article and bool(split_article(each.text.strip())[0]) for each in completions],
     }
-    places = {kind: tuple(at for at, true in enumerate(flags) if true) for kind, flags in holds.items()}
-    return tuple(Finding(kind, which) for kind, which in places.items() if which)
+    indices = {kind: tuple(at for at, true in enumerate(flags) if true) for kind, flags in holds.items()}
+    return tuple(Finding(kind, which) for kind, which in indices.items() if which)
 
 
 def _last_word(prompt: str) -> str:
@@ -97,8 +97,8 @@ def _inside_word(prompt: str, text: str) -> bool:
 
 def _other_article(text: str, article: str) -> bool:
     """Whether the word takes another article than the prompt's; one that brings its own is not asked."""
-    own, _ = split_article(text.strip())
-    return not own and article_for(text) not in ("", article)
+    with_it, _ = split_article(text.strip())
+    return not with_it and article_for(text) not in ("", article)
 
 
 def _seen_before(tails: Sequence[tuple[int, ...]]) -> list[bool]:
@@ -109,7 +109,7 @@ def _seen_before(tails: Sequence[tuple[int, ...]]) -> list[bool]:
 def _begin_another(tails: Sequence[tuple[int, ...]]) -> list[bool]:
     """In sorted order a sequence stands right before those that it begins."""
     order = sorted({tail for tail in tails if tail})
-    begins = {one for one, after in itertools.pairwise(order) if after[: len(one)] == one}
+    begins = {tail for tail, after in itertools.pairwise(order) if after[: len(tail)] == tail}
     return [tail in begins for tail in tails]
 
 

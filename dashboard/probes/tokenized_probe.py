@@ -1,4 +1,4 @@
-"""A probe ready to be scored: its prompts and completions as tokens, and what there is to know about them."""
+"""TokenizedProbe: a probe's prompts and completions as tokens, with what the checks of tokenization say."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class TokenizedProbe:
     """What is scored of each behind the first prompt."""
     findings: tuple[tuple[str, tuple[str, ...]], ...]
     """(kind, completions) to know about, worst first."""
-    own: Rows = ()
+    by_prompt: Rows = ()
     """(prompt, completion) where completions have other tokens behind some prompts, or the end of a prompt is read
     otherwise; empty where `completion_ids` follow `prompt_ids` everywhere."""
     whole: bool = True
@@ -57,11 +57,13 @@ class TokenizedProbe:
     @property
     def lengths(self) -> tuple[int, ...]:
         """(completion,) most tokens that are scored of each."""
-        if not self.own:
+        if not self.by_prompt:
             return tuple(map(len, self.completion_ids))
-        return tuple(max(len(one.scored) for one in column) for column in zip(*self.own, strict=True))
+        return tuple(
+            max(len(continuation.scored) for continuation in column) for column in zip(*self.by_prompt, strict=True)
+        )
 
-    def arranged(self, log_p: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    def by_template(self, log_p: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         """(template, group, completion) scores, and (template, completion) behind the neutral prompts, NaN without one.
 
         Args:
@@ -77,7 +79,7 @@ class TokenizedProbe:
         return scores, neutral
 
 
-def prepared(spec: ProbeSpec, tokenise: Tokenise) -> TokenizedProbe:
+def tokenize_probe(spec: ProbeSpec, tokenise: Tokenise) -> TokenizedProbe:
     """Tokenise a probe and look at what tokenisation does to it.
 
     Raises:
@@ -88,15 +90,15 @@ def prepared(spec: ProbeSpec, tokenise: Tokenise) -> TokenizedProbe:
     pairs = [(template, group) for template in range(len(probe.templates)) for group in range(probe.groups)]
     prompts = [probe.prompt(template, group) for template, group in pairs]
     prompts += [template.neutral for template in probe.templates if template.neutral]
-    texts = [one.after(article=spec.article) for one in lexicon.completions]
+    texts = [completion.after(article=spec.article) for completion in lexicon.completions]
     prompt_ids = [tuple(ids) for ids in tokenise(prompts, False)]
     if not all(prompt_ids):
         raise PromptEmpty
     whole = len(prompts) * len(texts) <= MOST_PAIRS
     looked_at = list(range(len(prompts))) if whole else _looked_at(prompts, probe.groups)
-    some, some_ids = [prompts[at] for at in looked_at], [prompt_ids[at] for at in looked_at]
-    rows = continuations(some_ids, some, texts, tokenise)
-    said = _findings(some, some_ids, list(zip(texts, tokenise(texts, True), strict=True)), rows)
+    checked_prompts, checked_ids = [prompts[at] for at in looked_at], [prompt_ids[at] for at in looked_at]
+    rows = continuations(checked_ids, checked_prompts, texts, tokenise)
+    checked = _findings(checked_prompts, checked_ids, list(zip(texts, tokenise(texts, True), strict=True)), rows)
     scorable = [at for at in range(len(texts)) if all(row[at].scorable for row in rows)]
     if not scorable:
         raise NothingToScore(place=1)
@@ -107,9 +109,9 @@ def prepared(spec: ProbeSpec, tokenise: Tokenise) -> TokenizedProbe:
         prompt_ids=tuple(prompt_ids),
         completions=tuple(lexicon.completions[at] for at in scorable),
         texts=tuple(texts[at] for at in scorable),
-        completion_ids=tuple(one.scored for one in rows[0]),
-        findings=tuple((one.kind, tuple(texts[at].strip() for at in one.which)) for one in said),
-        own=() if not whole or shared(rows, prompt_ids) else rows,
+        completion_ids=tuple(continuation.scored for continuation in rows[0]),
+        findings=tuple((finding.kind, tuple(texts[at].strip() for at in finding.which)) for finding in checked),
+        by_prompt=() if not whole or shared(rows, prompt_ids) else rows,
         whole=whole,
     )
 
@@ -133,7 +135,10 @@ def _findings(
     """
     holds: dict[str, set[int]] = {}
     for prompt, ids, row in zip(prompts, prompt_ids, rows, strict=True):
-        behind = [Tokenised(text, one.ids, alone) for (text, alone), one in zip(completions, row, strict=True)]
+        behind = [
+            Tokenised(text, continuation.ids, alone)
+            for (text, alone), continuation in zip(completions, row, strict=True)
+        ]
         for finding in findings(prompt, ids, behind):
             holds.setdefault(finding.kind, set()).update(finding.which)
     holds["by_prompt"] = {at for at in range(len(completions)) if len({row[at].scored for row in rows}) > 1}

@@ -73,12 +73,12 @@ class _Formatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One record; what another handler's formatter kept of its exception is not used."""
-        kept, record.exc_text = record.exc_text, None
+        exc_text, record.exc_text = record.exc_text, None
         self.messages = record.name.startswith(_WITH_MESSAGES)
         try:
             return super().format(record)
         finally:
-            record.exc_text = kept
+            record.exc_text = exc_text
 
     def formatException(self, ei: ExceptionInfo) -> str:
         """The frames and types of an exception and of what led to it, first cause first."""

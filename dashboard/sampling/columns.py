@@ -1,4 +1,4 @@
-"""Columns of decode settings, as a person writes them: checked, named, read from and written to JSON.
+"""ColumnSpec: a column of decode settings as a person writes it, checked, named, and its form in JSON.
 
 Names are those of transformers' ``generate``, so that a file or a link can be read beside its documentation.
 """
@@ -13,7 +13,9 @@ from typing import Any
 
 from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column
+from dashboard.i18n import Message
 from dashboard.parsing.strict_json import read_json
+from dashboard.parsing.unreadable import Unreadable
 from dashboard.sampling import ranges
 from dashboard.sampling.ranges import LEAST_TEMPERATURE
 
@@ -62,17 +64,17 @@ class ColumnSpec:
 
     @property
     def label(self) -> str:
-        """Its name, or what tells it from others; plain text."""
-        return self.name or self._told()
+        """Its name, or its settings in short; plain text."""
+        return self.name or self._settings_in_short()
 
-    def _told(self) -> str:
+    def _settings_in_short(self) -> str:
         kind = f"beams {self.num_beams}" if self.num_beams > 1 else "" if self.do_sample else "greedy"
-        shown = {"temperature": "T", "top_k": "top_k", "top_p": "top_p", "min_p": "min_p", "typical_p": "typical"}
-        shown |= {"repetition_penalty": "penalty", "no_repeat_ngram_size": "no repeat"}
+        short_names = {"temperature": "T", "top_k": "top_k", "top_p": "top_p", "min_p": "min_p", "typical_p": "typical"}
+        short_names |= {"repetition_penalty": "penalty", "no_repeat_ngram_size": "no repeat"}
         default = ColumnSpec()
         parts = [
             f"{short} {getattr(self, name):g}"
-            for name, short in shown.items()
+            for name, short in short_names.items()
             if getattr(self, name) != getattr(default, name) and name not in without_effect(self)
         ]
         parts += [] if self.model_rules else ["without model rules"]
@@ -88,7 +90,7 @@ class ColumnSpec:
             min_p=self.min_p,
             typical_p=self.typical_p,
             repetition_penalty=self.repetition_penalty,
-            no_repeat_ngram=self.no_repeat_ngram_size,
+            no_repeat_ngram_size=self.no_repeat_ngram_size,
             model_rules=self.model_rules,
         )
 
@@ -96,11 +98,11 @@ class ColumnSpec:
         """The engine's."""
         return Column(
             self.settings(),
-            rows=self.num_return_sequences,
+            num_return_sequences=self.num_return_sequences,
             max_new_tokens=self.max_new_tokens,
             num_beams=self.num_beams,
             length_penalty=self.length_penalty,
-            stop=self.stop_strings,
+            stop_strings=self.stop_strings,
             seed=self.seed,
         )
 
@@ -125,44 +127,30 @@ DEFAULT = (PRESETS["greedy"], PRESETS["nucleus"], PRESETS["pure"])
 # -- what cannot be, and what does nothing -------------------------------------------------------------------------
 def impossible(spec: ColumnSpec) -> tuple[str, ...]:
     """Why transformers would refuse the column or give nothing: ids below ``sampling.impossible.``."""
-    found = []
+    reasons = []
     if spec.do_sample and spec.temperature < LEAST_TEMPERATURE:
-        found.append("temperature_tiny" if spec.temperature else "temperature_zero")
+        reasons.append("temperature_tiny" if spec.temperature else "temperature_zero")
     if 1 < spec.num_beams < spec.num_return_sequences:
-        found.append("rows_over_beams")
+        reasons.append("rows_over_beams")
     if spec.num_beams == 1 and not spec.do_sample and spec.num_return_sequences > 1:
-        found.append("greedy_rows")
-    return tuple(found)
+        reasons.append("greedy_rows")
+    return tuple(reasons)
 
 
 def without_effect(spec: ColumnSpec) -> dict[str, str]:
     """Field that does nothing in this combination -> why, an id below ``sampling.idle.``."""
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     if not spec.do_sample:
-        found |= dict.fromkeys(("temperature", "top_k", "top_p", "min_p", "typical_p"), "greedy")
-        found["seed"] = "no_draw"
+        reasons |= dict.fromkeys(("temperature", "top_k", "top_p", "min_p", "typical_p"), "greedy")
+        reasons["seed"] = "no_draw"
     if spec.num_beams == 1:
-        found["length_penalty"] = "no_beams"
+        reasons["length_penalty"] = "no_beams"
     if not spec.do_sample and spec.num_beams == 1:
-        found["num_return_sequences"] = "one_greedy"
-    return found
+        reasons["num_return_sequences"] = "one_greedy"
+    return reasons
 
 
 # -- as text -------------------------------------------------------------------------------------------------------
-class Unreadable(Exception):
-    """A text that is no list of columns.
-
-    Args:
-        reason: id below ``sampling.unreadable.``.
-        facts: what its words name.
-    """
-
-    def __init__(self, reason: str, **facts: object) -> None:
-        """Keep reason and facts."""
-        self.reason, self.facts = reason, facts
-        super().__init__(f"{reason}: {facts}")
-
-
 def written(specs: Sequence[ColumnSpec]) -> str:
     """The columns as compact JSON for a link: what is at its default is left out."""
     default = asdict(ColumnSpec())
@@ -183,13 +171,14 @@ def read_file(data: bytes) -> tuple[ColumnSpec, ...]:
         Unreadable: no JSON, another format or version, or as `read`.
     """
     try:
-        whole = read_json(data.decode("utf-8-sig"))
-    except ValueError as error:
-        raise Unreadable("json", detail=str(error)[:80]) from error
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unreadable("sampling.unreadable.json", detail=Message("json.encoding")) from error
+    whole = _json(text)
     if not isinstance(whole, dict) or whole.get("format") != FORMAT:
-        raise Unreadable("format", wanted=FORMAT)
+        raise Unreadable("sampling.unreadable.format", wanted=FORMAT)
     if whole.get("version") != VERSION:
-        raise Unreadable("version", found=str(whole.get("version"))[:20], wanted=VERSION)
+        raise Unreadable("sampling.unreadable.version", found=str(whole.get("version"))[:20], wanted=VERSION)
     return _columns(whole.get("columns"))
 
 
@@ -199,27 +188,30 @@ def read(text: str) -> tuple[ColumnSpec, ...]:
     Raises:
         Unreadable: no JSON, too many or no columns, an unknown name, or a value that cannot be.
     """
+    return _columns(_json(text))
+
+
+def _json(text: str) -> Any:
     try:
-        found = read_json(text)
-    except ValueError as error:
-        raise Unreadable("json", detail=str(error)[:80]) from error
-    return _columns(found)
+        return read_json(text)
+    except Unreadable as error:
+        raise Unreadable("sampling.unreadable.json", detail=error.message) from error
 
 
-def _columns(found: object) -> tuple[ColumnSpec, ...]:
-    if not isinstance(found, list) or not 1 <= len(found) <= MOST:
-        raise Unreadable("count", most=MOST)
-    return tuple(_spec(one) for one in found)
+def _columns(columns: object) -> tuple[ColumnSpec, ...]:
+    if not isinstance(columns, list) or not 1 <= len(columns) <= MOST:
+        raise Unreadable("sampling.unreadable.count", most=MOST)
+    return tuple(_spec(column) for column in columns)
 
 
-def _spec(found: object) -> ColumnSpec:
-    if not isinstance(found, dict):
-        raise Unreadable("count", most=MOST)
+def _spec(facts: object) -> ColumnSpec:
+    if not isinstance(facts, dict):
+        raise Unreadable("sampling.unreadable.count", most=MOST)
     known = {field.name for field in fields(ColumnSpec)}
-    unknown = [str(name)[:40] for name in found if name not in known]
+    unknown = [str(name)[:40] for name in facts if name not in known]
     if unknown:
-        raise Unreadable("unknown", names=", ".join(unknown))
-    return replace(ColumnSpec(), **{name: _value(name, value) for name, value in found.items()})
+        raise Unreadable("sampling.unreadable.unknown", names=", ".join(unknown))
+    return replace(ColumnSpec(), **{name: _value(name, value) for name, value in facts.items()})
 
 
 def _value(name: str, value: Any) -> Any:
@@ -234,8 +226,9 @@ def _value(name: str, value: Any) -> Any:
         low, high = RANGES[name]
         if low <= value <= high:
             return kind(value)
-        raise Unreadable("range", name=name, value=str(value)[:40], low=f"{low:g}", high=f"{high:g}")
-    raise Unreadable("value", name=name, value=str(value)[:40])
+        ends = {"low": f"{low:g}", "high": f"{high:g}"}
+        raise Unreadable("sampling.unreadable.range", name=name, value=str(value)[:40], **ends)
+    raise Unreadable("sampling.unreadable.value", name=name, value=str(value)[:40])
 
 
 def _is_number(value: object, kind: type) -> bool:
@@ -247,9 +240,9 @@ def _is_number(value: object, kind: type) -> bool:
 
 def _stops(value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or len(value) > STOPS:
-        raise Unreadable("stops", most=STOPS, length=STOP_LENGTH)
+        raise Unreadable("sampling.unreadable.stops", most=STOPS, length=STOP_LENGTH)
     if not all(isinstance(stop, str) and 0 < len(stop) <= STOP_LENGTH for stop in value):
-        raise Unreadable("stops", most=STOPS, length=STOP_LENGTH)
+        raise Unreadable("sampling.unreadable.stops", most=STOPS, length=STOP_LENGTH)
     return tuple(value)
 
 

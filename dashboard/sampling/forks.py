@@ -1,4 +1,4 @@
-"""Forks: at one step of a text another token is taken, and the text goes on from there with the same noise.
+"""Forks of a text: at one step another token is taken, and generation continues from there with the same noise.
 
 A fork may leave another fork; together they are a tree, written as ``column.row.step.token`` (from a row) or
 ``f<number>.step.token`` (from an earlier fork), with commas between.
@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dashboard.engine.api.generation import Generated, GenerateRequest, Output
+from dashboard.parsing.unreadable import Unreadable
+from dashboard.tokens import visible_text
 
 MOST = 30
 _FORK = re.compile(r"(?:f(\d{1,3})|(\d{1,3})\.(\d{1,4}))\.(\d{1,5})\.(\d{1,7})", re.ASCII)
@@ -43,19 +45,18 @@ def read(text: str) -> tuple[Fork, ...]:
     """The forks that `written` wrote.
 
     Raises:
-        ValueError: the part that cannot be read, as the exception's text; or more than MOST.
+        Unreadable: a part is no fork, or leaves one that is not before it; or there are more than MOST.
     """
     forks: list[Fork] = []
     parts = text.split(",") if text else []
     if len(parts) > MOST:
-        raise ValueError(f"{len(parts)} > {MOST}")
+        raise Unreadable("sampling.unreadable.forks", count=len(parts), most=MOST)
     for part in parts:
-        found = _FORK.fullmatch(part)
-        if found is None:
-            raise ValueError(part[:30])
-        parent, column, row, step, token = (int(group) if group is not None else -1 for group in found.groups())
-        if parent >= len(forks):
-            raise ValueError(part[:30])
+        match = _FORK.fullmatch(part)
+        numbers = [int(group) if group is not None else -1 for group in match.groups()] if match else []
+        if not numbers or numbers[0] >= len(forks):
+            raise Unreadable("sampling.unreadable.fork", part=visible_text(part[:30]))
+        parent, column, row, step, token = numbers
         origin = forks[parent] if parent >= 0 else None
         column, row = (origin.column, origin.row) if origin else (column, row)
         forks.append(Fork(column, row, parent, step, token))
@@ -77,18 +78,18 @@ def fork_request(request: GenerateRequest, fork: Fork, left: Output) -> Generate
     if column.num_beams > 1 or not fork.step < len(left.ids):
         raise ValueError(f"no step {fork.step} to leave")
     forced = (*(int(token) for token in left.ids[: fork.step]), fork.token)
-    return GenerateRequest((replace(column, rows=1),), forced=forced, first_row=fork.row)
+    return replace(request, columns=(replace(column, num_return_sequences=1),), forced=forced, first_row=fork.row)
 
 
-def left_by(fork: Fork, made: Generated, texts: Mapping[int, Output]) -> Output | None:
+def left_by(fork: Fork, generated: Generated, texts: Mapping[int, Output]) -> Output | None:
     """The text that a fork leaves; ``None`` when there is none (any more).
 
     Args:
         fork: where it leaves.
-        made: the rows.
+        generated: the rows.
         texts: fork -> its text.
     """
     if fork.parent >= 0:
         return texts.get(fork.parent)
-    rows = (output for output in made.outputs if (output.column, output.row) == (fork.column, fork.row))
+    rows = (output for output in generated.outputs if (output.column, output.row) == (fork.column, fork.row))
     return next(rows, None)

@@ -1,4 +1,4 @@
-"""What decode settings may be, on every page alike: their ranges, and when one of them leaves a single token."""
+"""Ranges of decode settings, the same on every page, and when one setting leaves a single token."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "no_repeat_ngram_size": (0, 20),
 }
 """Setting -> lowest and highest value."""
+COUNTED_RANGES = {"temperature": (0.05, 10.0), "top_k": (0, 100_000), "top_p": (0.05, 1.0)}
+"""Narrower ones, of texts that are drawn to be counted: temperature and top_p never leave a single token."""
 LEAST_TEMPERATURE = 1e-30
 """A logit divided by less may be more than float32 can hold."""
 

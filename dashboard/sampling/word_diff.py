@@ -1,4 +1,4 @@
-"""Texts beside each other: where two part, and which of their words differ."""
+"""Differences of two texts: the first step with another token, and the words that one of them lacks."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Sequence
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
 
 
-def parting(one: Sequence[int], other: Sequence[int]) -> int | None:
+def first_difference(first: Sequence[int], second: Sequence[int]) -> int | None:
     """The first step at which two texts have different tokens; ``None`` when one is the beginning of the other."""
-    return next((step for step, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
+    return next((step for step, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), None)
 
 
 def differing(pieces: Sequence[str], other: str) -> list[bool]:

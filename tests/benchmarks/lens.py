@@ -9,6 +9,8 @@ import gc
 import sys
 from typing import Any
 
+from dashboard.engine.api.model import RunRequest
+from dashboard.engine.api.prediction import CandidatesRequest, ProcessedRequest
 from tests.benchmarks.attention import engine, in_its_own_process, key_for, plain, token_ids
 from tests.benchmarks.report import Report, alternating, options
 
@@ -41,7 +43,7 @@ def measure_speed(report: Report, lengths: tuple[int, ...]) -> None:
 
     def ran(tokens: int) -> Any:
         key = key_for(made, token_ids(tokens, next(fresh)))
-        made.run(key)
+        made.answer(RunRequest(key))
         return key
 
     def forward(ids: tuple[int, ...]) -> None:
@@ -60,9 +62,9 @@ def measure_speed(report: Report, lengths: tuple[int, ...]) -> None:
         ones, alls = iter(keys), iter(keys)
         calls = [
             lambda ids=ids: forward(ids),
-            lambda ones=ones, tokens=tokens: made.lens(next(ones), LensRequest((tokens - 1,))),
+            lambda ones=ones, tokens=tokens: made.answer(LensRequest(next(ones), (tokens - 1,))),
             lambda tokens=tokens, layers=layers: bare(tokens, layers),
-            lambda alls=alls, tokens=tokens: made.lens(next(alls), LensRequest(tuple(range(tokens)))),
+            lambda alls=alls, tokens=tokens: made.answer(LensRequest(next(alls), tuple(range(tokens)))),
         ]
         calls += [lambda ids=ids: naive(model, ids)] if tokens <= 128 else []
         times = alternating(calls, 5 if tokens <= 128 else 3)
@@ -83,15 +85,15 @@ def measure_settings(report: Report) -> None:
 
     made = engine()
     key = key_for(made, token_ids(128))
-    ids = tuple(int(i) for i in made.next_token(key, 127, 20).ids)
+    ids = tuple(int(i) for i in made.answer(CandidatesRequest(key, 127, 20)).ids)
     passes = made.health()["forward_passes"]
 
     def look(i: int) -> None:
         settings = DecodeSettings(
             temperature=0.5 + 0.1 * i, top_k=50, top_p=0.9, min_p=0.01, typical_p=0.9, repetition_penalty=1.1
         )
-        made.next_token(key, 127, 20)
-        made.processed(key, 127, ids, settings)
+        made.answer(CandidatesRequest(key, 127, 20))
+        made.answer(ProcessedRequest(key, 127, ids, settings))
 
     report.figure("bars after all six settings", median_ms(look), "ms", 100)
     report.figure("forward passes made by them", made.health()["forward_passes"] - passes, "", 0)
@@ -106,9 +108,9 @@ def memory(variant: str, tokens: int) -> tuple[float, float]:
     if variant == "lens":
         made = engine()
         key, short = key_for(made, ids), key_for(made, token_ids(16))
-        made.lens(short, LensRequest(tuple(range(16))))
-        made.run(key)
-        return peak_of(lambda: made.lens(key, LensRequest(tuple(range(tokens)))))
+        made.answer(LensRequest(short, tuple(range(16))))
+        made.answer(RunRequest(key))
+        return peak_of(lambda: made.answer(LensRequest(key, tuple(range(tokens)))))
     model = plain("sdpa")
     naive(model, ids[:4])
     return peak_of(lambda: naive(model, ids))

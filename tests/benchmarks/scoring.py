@@ -38,7 +38,7 @@ def ids_of(made: Any, text: str) -> Ids:
     """Tokens of a text."""
     from dashboard.settings import BUNDLED
 
-    return tuple(made.tokenize(BUNDLED, text, chat=False).ids)
+    return tuple(made.tokenizer(BUNDLED).read(text, chat=False).ids)
 
 
 def completions(made: Any) -> tuple[Ids, ...]:
@@ -87,7 +87,7 @@ def measure_pairs(report: Report, *, quick: bool) -> None:
 
         def ours(boundary: bool, prompts: tuple[Ids, ...] = prompts) -> Any:
             first = next(turn) % len(behind)  # another order is another request, which is not kept yet
-            return made.score(key, ScoreRequest(prompts, behind[first:] + behind[:first], boundary=boundary))
+            return made.answer(ScoreRequest(key.version, prompts, behind[first:] + behind[:first], boundary=boundary))
 
         calls = [
             lambda ours=ours: ours(False),
@@ -138,12 +138,12 @@ def measure_sentences(report: Report, count: int) -> None:
     made, model = engine(), plain("sdpa")
     key, turn = key_for(made, ()), iter(range(1, 1000))
     with made._leased(BUNDLED) as ready:
-        begin = ready.writer.tokenizer.bos_token_id
+        begin = ready.generator.tokenizer.bos_token_id
     texts = [(begin, *ids_of(made, text)) for text in sentences(count)]
 
     def ours() -> Any:
         first = next(turn)
-        return made.score_sentences(key, SentenceRequest((*texts[first:], *texts[:first]), (1,) * len(texts)))
+        return made.answer(SentenceRequest(key.version, (*texts[first:], *texts[:first]), (1,) * len(texts)))
 
     mine, passes = alternating([ours, lambda: bare(model, texts)], 3)
     source = "CrowS-Pairs" if CROWS_PAIRS.exists() else "made-up"
@@ -160,11 +160,13 @@ def memory(variant: str, tokens: int) -> tuple[float, float]:
 
     made = engine()
     key, behind = key_for(made, ()), completions(made)
-    made.score(key, ScoreRequest((token_ids(8),), behind[:2]))
+    made.answer(ScoreRequest(key.version, (token_ids(8),), behind[:2]))
     if variant == "pairs":
-        request = ScoreRequest(tuple(token_ids(tokens, first) for first in range(6)), behind, boundary=True)
-        return peak_of(lambda: made.score(key, request))
-    return peak_of(lambda: made.score_sentences(key, SentenceRequest((token_ids(tokens),), (1,))))
+        request = ScoreRequest(
+            key.version, tuple(token_ids(tokens, first) for first in range(6)), behind, boundary=True
+        )
+        return peak_of(lambda: made.answer(request))
+    return peak_of(lambda: made.answer(SentenceRequest(key.version, (token_ids(tokens),), (1,))))
 
 
 def measure_memory(report: Report, *, quick: bool) -> None:

@@ -7,11 +7,17 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from components.web.chart_download import chart_download
-from components.web.copy_link import copy_link
-from components.web.head_mosaic import head_mosaic
-from components.web.token_text import token_text
-from components.web.written_texts import MARKS, Alternative, WrittenRow, WrittenToken, written_texts
+from components.web.chart_download.chart_download import chart_download
+from components.web.copy_link.copy_link import copy_link
+from components.web.generated_texts.generated_texts import (
+    MARKS,
+    Alternative,
+    GeneratedRow,
+    GeneratedToken,
+    generated_texts,
+)
+from components.web.head_mosaic.head_mosaic import head_mosaic
+from components.web.token_text.token_text import token_text
 from dashboard.i18n import Catalogue
 
 NASTY = (
@@ -138,7 +144,7 @@ def show_copy() -> None:
     copy_link(more={"lang": "en"}, text=text, key="copy")
 
 
-def show_written() -> None:
+def show_texts() -> None:
     """``stream=1``: five times a second each row gets two more tokens, until it has ``count``; ``hold`` stops it.
 
     ``gone=1``: at the end they are off the page for a moment.
@@ -149,10 +155,10 @@ def show_written() -> None:
     known = len(st.session_state.get("calls", []))
 
     def texts() -> None:
-        draw_written(st.session_state["now"], count)
-        written_all, forked = st.session_state["now"] >= last > now, len(st.session_state.get("calls", [])) > known
+        draw_texts(st.session_state["now"], count)
+        all_drawn, forked = st.session_state["now"] >= last > now, len(st.session_state.get("calls", [])) > known
         st.session_state["now"] = min(last, st.session_state["now"] + 2)
-        if written_all or forked:
+        if all_drawn or forked:
             st.rerun()  # the whole page once more, without the clock
 
     if query.get("gone") == "1" and now >= last and not st.session_state.get("gone"):
@@ -171,14 +177,14 @@ def come_back() -> None:
     st.session_state["looks"] += 1
 
 
-def draw_written(now: int, count: int) -> None:
+def draw_texts(now: int, count: int) -> None:
     rows = number("rows", 3)
-    written_texts(
-        rows=[WrittenRow(f"row {row}", written(row, now), "" if now < count else ENDING) for row in range(rows)],
+    generated_texts(
+        rows=[GeneratedRow(f"row {row}", tokens_of(row, now), "" if now < count else ENDING) for row in range(rows)],
         lut=lut,
         dark=dark,
         text=text,
-        key="written",
+        key="texts",
         on_fork=None if query.get("readonly") == "1" else fork,
         max_height=number("max_height", 420),
         running=now < count,
@@ -188,7 +194,7 @@ def draw_written(now: int, count: int) -> None:
 ENDING = "limit reached"
 
 
-def written(row: int, count: int) -> tuple[WrittenToken, ...]:
+def tokens_of(row: int, count: int) -> tuple[GeneratedToken, ...]:
     """Token `step` of row `row`: nasty ones first, then words; every fifth with a mark."""
     found = []
     for step in range(count):
@@ -205,7 +211,7 @@ def written(row: int, count: int) -> tuple[WrittenToken, ...]:
         ]
         mark = MARKS[step // 5 % 4] if step % 5 == 0 else "parted differs" if step == 21 else ""
         weight = (step * 37 % 101) / 100 if step != 11 else float("nan")
-        found.append(WrittenToken(label, weight, f"{step} · id {100 * step} · p 0.{step:03}", mark, tuple(other)))
+        found.append(GeneratedToken(label, weight, f"{step} · id {100 * step} · p 0.{step:03}", mark, tuple(other)))
     return tuple(found)
 
 
@@ -217,7 +223,7 @@ def other_head() -> None:
     st.session_state["head"] = (6, 6)
 
 
-shows = {"mosaic": show_mosaic, "tokens": show_tokens, "written": show_written, "image": show_image, "copy": show_copy}
+shows = {"mosaic": show_mosaic, "tokens": show_tokens, "texts": show_texts, "image": show_image, "copy": show_copy}
 for name in query.get("show", "mosaic").split(","):
     shows[name]()
 calls = st.session_state.get("calls", [])

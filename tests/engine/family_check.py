@@ -10,6 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from dashboard.engine.api.attention import QueryRowsRequest, TilesRequest
+from dashboard.engine.api.model import RunRequest
+from dashboard.engine.api.prediction import CandidatesRequest, PositionTableRequest
 from tests.made import every_family
 from tests.made.every_family import IDS, PROMPT
 
@@ -73,10 +76,10 @@ def _compared(kind: str, model: Any, folder: str) -> Row:
     with torch.inference_mode():
         own = model(input_ids=torch.tensor([IDS]), use_cache=False, output_attentions=True)
     engine = LocalEngine(Settings(local_models=(folder,), offline=True, threads=1))
-    prompt = engine.tokenize("local/model", PROMPT, chat=False)
+    prompt = engine.tokenizer("local/model").read(PROMPT, chat=False)
     assert prompt.ids == IDS
-    key, card = engine.run_key("local/model", prompt), engine.describe("local/model")
-    engine.run(key)
+    key, card = engine.describe("local/model").run_key(prompt), engine.describe("local/model")
+    engine.answer(RunRequest(key))
     wrong: list[str] = []
     for look_at in (_logits, _positions, _maps, _rest):
         wrong += look_at(engine, key, card, own)
@@ -108,14 +111,14 @@ def _scale(own: Any) -> float:
 
 def _logits(engine: Any, key: Any, card: Any, own: Any) -> list[str]:
     """Every logit behind the last token."""
-    found = engine.next_token(key, len(IDS) - 1, own.logits.shape[-1])
+    found = engine.answer(CandidatesRequest(key, len(IDS) - 1, own.logits.shape[-1]))
     error = abs(found.logits - own.logits[0, -1].float().numpy()[found.ids]).max() / _scale(own)
     return [f"logits {error:.0e}"] if not error <= CLOSE else []
 
 
 def _positions(engine: Any, key: Any, card: Any, own: Any) -> list[str]:
     """The log-probability of every token of the prompt."""
-    found = engine.position_table(key)
+    found = engine.answer(PositionTableRequest(key))
     log_probs = own.logits[0].double().log_softmax(-1)
     expected = log_probs[range(len(IDS) - 1), list(IDS[1:])].numpy()
     error = abs(found.actual_log_prob[:-1] - expected).max() / _scale(own)
@@ -138,7 +141,7 @@ def _maps(engine: Any, key: Any, card: Any, own: Any) -> list[str]:
     wrong = []
     for layer, expected in zip(with_maps, maps, strict=True):
         for head in sorted({0, min(1, len(expected) - 1), len(expected) - 1}):
-            found = engine.weights(key, HeadRequest(layer, head)).weights
+            found = engine.answer(HeadRequest(key, layer, head)).weights
             error = np.nanmax(abs(found - expected[head]))
             wrong += [f"map L{layer}H{head} {error:.0e}"] if not error <= CLOSE else []
     return wrong
@@ -150,9 +153,9 @@ def _rest(engine: Any, key: Any, card: Any, own: Any) -> list[str]:
 
     from dashboard.engine.api.attention import RolloutRequest
 
-    tiles = engine.tiles(key)
-    _refusable(lambda: engine.weights(key, RolloutRequest()) and [])
-    _refusable(lambda: engine.query_rows(key, len(IDS) - 1) and [])
+    tiles = engine.answer(TilesRequest(key))
+    _refusable(lambda: engine.answer(RolloutRequest(key)) and [])
+    _refusable(lambda: engine.answer(QueryRowsRequest(key, len(IDS) - 1)) and [])
     there = ~np.isnan(tiles.metrics["self"])
     heads = [0 if i in dict(card.without_attention) else card.heads_of(i) for i in range(card.layers)]
     return [] if there.sum(1).tolist() == heads else [f"metrics of {there.sum(1).tolist()} heads, not {heads}"]
@@ -162,7 +165,7 @@ def _lens(engine: Any, key: Any, own: Any) -> list[str]:
     """The lens' last step says what the model says."""
     from dashboard.engine.api.lens import LensRequest
 
-    found = engine.lens(key, LensRequest((3, len(IDS) - 1)))
+    found = engine.answer(LensRequest(key, (3, len(IDS) - 1)))
     probs = own.logits[0, [3, len(IDS) - 1]].double().softmax(-1).max(-1).values.numpy()
     error = abs(found.top_probs[-1, :, 0] - probs).max()
     return [f"lens {error:.0e}"] if not max(error, found.error / _scale(own)) <= CLOSE else []
@@ -176,7 +179,7 @@ def _parts(engine: Any, key: Any, own: Any, card: Any) -> list[str]:
 
     from dashboard.engine.api.lens import AttributionRequest
 
-    found = engine.attribution(key, AttributionRequest(len(IDS) - 1, 7))
+    found = engine.answer(AttributionRequest(key, len(IDS) - 1, 7))
     cap = card.stream.softcap
     logit = cap * math.tanh(found.logit / cap) if cap else found.logit
     beside = abs(np.nansum(found.heads, -1) + found.heads_rest - found.attention).max()
@@ -193,7 +196,7 @@ def _texts(engine: Any, key: Any, model: Any) -> tuple[str, list[str]]:
 
     # rules of a generation config (a forced end) are no business of the passes
     column = Column(DecodeSettings(do_sample=False, model_rules=False), max_new_tokens=NEW)
-    found = engine.generate(key, GenerateRequest((column,))).outputs[0]
+    found = engine.answer(GenerateRequest(key, (column,))).outputs[0]
     ids = list(IDS)
     for i, token in enumerate(found.ids.tolist()):
         with torch.inference_mode():

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dashboard.engine.api.model import CallControl
-from dashboard.engine.capture.install import install
+from dashboard.engine.capture.capture_choice import pick_capturer
 from dashboard.engine.capture.replay import LastMap
 from dashboard.errors import Cancelled
 from tests.made.families import FAMILIES, REPLAYED, SINKS, WITHOUT_ATTENTION, build
@@ -23,7 +23,7 @@ def family(request):
     with torch.inference_mode():
         eager = model(torch.tensor([IDS]), output_attentions=True, use_cache=False)
     weights = [layer[0] for layer in eager.attentions if layer is not None]
-    return request.param, install(model), weights, eager.logits[0]
+    return request.param, pick_capturer(model), weights, eager.logits[0]
 
 
 def shown(recording):
@@ -128,9 +128,9 @@ def test_a_map_goes_with_its_layer():
 
     held, layer = LastMap(), Layer()
     held.of(layer)
-    assert held._held is not None
+    assert held._entry is not None
     del layer
-    assert held._held is None
+    assert held._entry is None
 
 
 def test_a_prompt_of_one_token_works(family):
@@ -155,14 +155,14 @@ def test_cancel_stops_between_layers_and_leaves_the_model_usable(family):
 
 
 def test_a_recording_keeps_query_and_key_and_nothing_that_grows_with_t_squared():
-    capturer = install(build("llama"))
+    capturer = pick_capturer(build("llama"))
     for tokens in (64, 256):
         _, recording = capturer.forward(tuple(3 + i % 290 for i in range(tokens)), CallControl())
         assert recording.nbytes == 4 * tokens * (8 + 2) * 8 * 4  # L T (H + H_kv) d_head bytes
 
 
 def test_a_thread_that_does_not_capture_records_nothing():
-    capturer = install(build("llama"))
+    capturer = pick_capturer(build("llama"))
     with torch.inference_mode():
         capturer.model(torch.tensor([IDS]))
     _, recording = capturer.forward(IDS[:5], CallControl())
@@ -170,6 +170,6 @@ def test_a_thread_that_does_not_capture_records_nothing():
 
 
 def test_a_formula_names_the_terms_of_the_family():
-    assert install(build("llama")).weight_formula == "softmax(q·k/√8)"
-    assert "tanh" in install(build("gemma2")).weight_formula
-    assert "sink" in install(build("gpt_oss")).weight_formula
+    assert pick_capturer(build("llama")).weight_formula == "softmax(q·k/√8)"
+    assert "tanh" in pick_capturer(build("gemma2")).weight_formula
+    assert "sink" in pick_capturer(build("gpt_oss")).weight_formula

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from dashboard.engine.api.lens import AttributionRequest, LensRequest
+from dashboard.engine.api.model import RunRequest
+from dashboard.engine.api.prediction import CandidatesRequest
+from dashboard.engine.api.verification import VerifyRequest
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.verify_command import table
 from dashboard.i18n import Catalogue
@@ -38,7 +41,8 @@ def engines(request, tmp_path_factory):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_number_is_within_its_bound(engines, dtype):
-    result = engines(dtype).verify("local/family")
+    engine = engines(dtype)
+    result = engine.answer(VerifyRequest(engine.describe("local/family").version))
     assert result.card.dtype == dtype
     assert result.ok, table(result, Catalogue("en"))
 
@@ -57,19 +61,21 @@ def test_nothing_is_refused_for_rounding_alone(engines, dtype):
 def test_texts_and_scores_go_the_same_way(engines, dtype):
     ways = []
     for name in (dtype, "float32"):
-        ready = engines(name)._pool._slots["local/family"].held
-        ways.append((ready.writer.way, ready.scorer._reach))
+        ready = engines(name)._pool._slots["local/family"].model
+        ways.append((ready.generator.prompt_cache, ready.scorer.tree_up_to))
     assert ways[0] == ways[1]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_lens_ends_and_attribution_sums_as_closely_as_the_dtype_allows(engines, dtype):
     engine = engines(dtype)
-    key = engine.run_key("local/family", engine.tokenize("local/family", "zebra lamp river zebra lamp", chat=False))
+    key = engine.describe("local/family").run_key(
+        engine.tokenizer("local/family").read("zebra lamp river zebra lamp", chat=False)
+    )
     last = len(key.token_ids) - 1
-    candidates = engine.next_token(key, last, 3)
+    candidates = engine.answer(CandidatesRequest(key, last, 3))
     largest = max(1.0, float(np.abs(candidates.logits).max()))
-    assert engine.run(key).logits_error <= 8 * DIGITS[dtype] * largest
-    assert engine.lens(key, LensRequest((last,))).error <= 8 * DIGITS[dtype] * largest
-    attribution = engine.attribution(key, AttributionRequest(last, int(candidates.ids[0])))
+    assert engine.answer(RunRequest(key)).logits_error <= 8 * DIGITS[dtype] * largest
+    assert engine.answer(LensRequest(key, (last,))).error <= 8 * DIGITS[dtype] * largest
+    attribution = engine.answer(AttributionRequest(key, last, int(candidates.ids[0])))
     assert abs(attribution.error) <= 64 * DIGITS[dtype] * largest

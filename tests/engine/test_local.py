@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from dashboard.engine.api.attention import CombineRequest, HeadRequest, RolloutRequest
+from dashboard.engine.api.attention import CombineRequest, HeadRequest, QueryRowsRequest, RolloutRequest, TilesRequest
 from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, GenerateRequest
 from dashboard.engine.api.lens import AttributionRequest, LensRequest
-from dashboard.engine.api.model import CallControl
+from dashboard.engine.api.model import CallControl, RunRequest
+from dashboard.engine.api.prediction import CandidatesRequest, PositionTableRequest, ProcessedRequest
 from dashboard.engine.device.pace import Pace
 from dashboard.engine.local import LocalEngine
 from dashboard.errors import (
@@ -33,7 +34,7 @@ PROMPT = "zebra lamp river zebra lamp river 👩‍👩‍👧 <|end|> <b>x</b>"
 
 
 def key_of(engine, prompt=PROMPT, *, chat=False):
-    return engine.run_key(MODEL, engine.tokenize(MODEL, prompt, chat=chat))
+    return engine.describe(MODEL).run_key(engine.tokenizer(MODEL).read(prompt, chat=chat))
 
 
 @pytest.fixture(scope="module")
@@ -62,55 +63,59 @@ def test_everything_equals_plain_transformers(tiny_engine, plain):
     assert list(key.token_ids) == ids[0].tolist()
     for layer in range(3):
         for head in range(4):
-            found = tiny_engine.weights(key, HeadRequest(layer, head)).weights
+            found = tiny_engine.answer(HeadRequest(key, layer, head)).weights
             np.testing.assert_allclose(np.nan_to_num(found), expected.attentions[layer][0, head], atol=1e-5)
     top = torch.topk(torch.softmax(expected.logits[0, 4], -1), 6)
-    candidates = tiny_engine.next_token(key, 4, 6)
+    candidates = tiny_engine.answer(CandidatesRequest(key, 4, 6))
     assert candidates.ids.tolist() == top.indices.tolist()
     np.testing.assert_allclose(candidates.probs, top.values, rtol=1e-4)
-    table = tiny_engine.position_table(key)
+    table = tiny_engine.answer(PositionTableRequest(key))
     assert [token.id for token in table.predicted] == expected.logits[0].argmax(-1).tolist()
-    assert tiny_engine.run(key).logits_error < 1e-4
+    assert tiny_engine.answer(RunRequest(key)).logits_error < 1e-4
 
 
 def test_the_lens_needs_no_pass_and_its_half_steps_and_attribution_one_between_them(tiny_settings):
     engine = LocalEngine(tiny_settings)
     key = key_of(engine)
-    engine.run(key)
+    engine.answer(RunRequest(key))
     before = engine.health()["forward_passes"]
-    found = engine.lens(key, LensRequest((0, 3), pins=(7,)))
+    found = engine.answer(LensRequest(key, (0, 3), pins=(7,)))
     assert found.error < 1e-4
     assert found.top_ids.shape == (4, 2, 5)
     assert engine.health()["forward_passes"] == before
-    whole = engine.lens(key, LensRequest((0, 3), half_steps=True, pins=(7,)))
+    whole = engine.answer(LensRequest(key, (0, 3), half_steps=True, pins=(7,)))
     np.testing.assert_allclose(whole.pin_probs[:, [0, 2, 4, 6]], found.pin_probs, atol=1e-6)
-    moved = engine.attribution(key, AttributionRequest(3, 7))
+    moved = engine.answer(AttributionRequest(key, 3, 7))
     assert moved.heads.shape == (3, 4)
     assert abs(moved.error) < 1e-3
     assert engine.health()["forward_passes"] == before + 1
-    candidates = engine.next_token(key, 3, 5, (7,))
+    candidates = engine.answer(CandidatesRequest(key, 3, 5, (7,)))
     assert moved.logit == pytest.approx(candidates.logits[candidates.ids.tolist().index(7)], abs=1e-4)
 
 
 def test_how_long_the_lens_takes_is_known_after_the_first(tiny_settings):
     engine = LocalEngine(tiny_settings)
     key = key_of(engine)
-    assert np.isnan(engine.lens_seconds(key, 5))
-    engine.lens(key, LensRequest((0,)))
-    assert 0 < engine.lens_seconds(key, 1) <= engine.lens_seconds(key, 100)
+    assert np.isnan(engine.cost(LensRequest(key, tuple(range(5)))).seconds)
+    engine.answer(LensRequest(key, (0,)))
+    assert (
+        0
+        < engine.cost(LensRequest(key, tuple(range(1)))).seconds
+        <= engine.cost(LensRequest(key, tuple(range(100)))).seconds
+    )
 
 
 def test_what_a_family_cannot_show_is_refused_with_the_reason(tiny_settings):
     engine = LocalEngine(tiny_settings)
     key = key_of(engine)
     with engine._leased(MODEL) as ready:
-        where = dataclasses.replace(ready.card.stream, half_steps_refused="parallel", attribution_refused="not_linear")
+        where = dataclasses.replace(ready.card.stream, why_no_half_steps="parallel", why_no_attribution="not_linear")
         ready.card = dataclasses.replace(ready.card, stream=where)
-    engine.lens(key, LensRequest((0,)))
+    engine.answer(LensRequest(key, (0,)))
     with pytest.raises(StreamRefused, match="parallel"):
-        engine.lens(key, LensRequest((0,), half_steps=True))
+        engine.answer(LensRequest(key, (0,), half_steps=True))
     with pytest.raises(StreamRefused, match="not_linear"):
-        engine.attribution(key, AttributionRequest(0, 1))
+        engine.answer(AttributionRequest(key, 0, 1))
 
 
 def test_surprisal_is_the_cross_entropy_with_shifted_labels(tiny_engine, plain):
@@ -119,9 +124,9 @@ def test_surprisal_is_the_cross_entropy_with_shifted_labels(tiny_engine, plain):
     with torch.inference_mode():
         logits = plain[0](ids[None]).logits[0]
     expected = torch.nn.functional.cross_entropy(logits[:-1], ids[1:], reduction="none")
-    found = tiny_engine.position_table(key)
+    found = tiny_engine.answer(PositionTableRequest(key))
     np.testing.assert_allclose(-found.actual_log_prob[:-1], expected, atol=1e-5)
-    score = prompt_score(found, tiny_engine.tokenize(MODEL, PROMPT, chat=False).tokens)
+    score = prompt_score(found, tiny_engine.tokenizer(MODEL).read(PROMPT, chat=False).tokens)
     assert score.perplexity == pytest.approx(float(expected.mean().exp()), rel=1e-5)
 
 
@@ -138,21 +143,20 @@ def test_the_chat_template_is_the_tokenizers_own(tiny_engine, plain):
 
 def test_looking_makes_no_forward_pass(tiny_engine):
     key = key_of(tiny_engine)
-    tiny_engine.run(key)
-    tiny_engine.tiles(key)
-    tiny_engine.weights(key, HeadRequest(1, 1))
-    tiny_engine.weights(key, CombineRequest(((0, 0), (2, 3)), "mean"))
-    tiny_engine.weights(key, RolloutRequest())
-    tiny_engine.query_rows(key, 3)
-    tiny_engine.key_column(key, 0, 0, 2)
-    tiny_engine.next_token(key, 3, 5)
-    tiny_engine.position_table(key)
+    tiny_engine.answer(RunRequest(key))
+    tiny_engine.answer(TilesRequest(key))
+    tiny_engine.answer(HeadRequest(key, 1, 1))
+    tiny_engine.answer(CombineRequest(key, ((0, 0), (2, 3)), "mean"))
+    tiny_engine.answer(RolloutRequest(key))
+    tiny_engine.answer(QueryRowsRequest(key, 3))
+    tiny_engine.answer(CandidatesRequest(key, 3, 5))
+    tiny_engine.answer(PositionTableRequest(key))
     assert tiny_engine.health()["forward_passes"] == 1
 
 
 def test_many_threads_asking_for_the_same_run_make_one_pass(tiny_engine):
     key = key_of(tiny_engine)
-    threads = [threading.Thread(target=tiny_engine.tiles, args=(key,)) for _ in range(6)]
+    threads = [threading.Thread(target=tiny_engine.answer, args=(TilesRequest(key),)) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -162,12 +166,12 @@ def test_many_threads_asking_for_the_same_run_make_one_pass(tiny_engine):
 
 def test_threads_with_different_prompts_get_their_own_numbers(tiny_engine):
     prompts = [f"{word} lamp river" for word in ("zebra", "Mary", "store", "drink")]
-    alone = {prompt: tiny_engine.weights(key_of(tiny_engine, prompt), HeadRequest(2, 3)).weights for prompt in prompts}
+    alone = {prompt: tiny_engine.answer(HeadRequest(key_of(tiny_engine, prompt), 2, 3)).weights for prompt in prompts}
     engine = LocalEngine(tiny_engine._settings)
     found = {}
 
     def work(prompt):
-        found[prompt] = engine.weights(key_of(engine, prompt), HeadRequest(2, 3)).weights
+        found[prompt] = engine.answer(HeadRequest(key_of(engine, prompt), 2, 3)).weights
 
     threads = [threading.Thread(target=work, args=(prompt,)) for prompt in prompts]
     for thread in threads:
@@ -181,11 +185,11 @@ def test_threads_with_different_prompts_get_their_own_numbers(tiny_engine):
 def test_an_evicted_run_is_computed_again_with_the_same_numbers(tiny_settings):
     engine = LocalEngine(dataclasses.replace(tiny_settings, run_bytes=100_000))
     key = key_of(engine)
-    before = engine.weights(key, HeadRequest(1, 2)).weights
+    before = engine.answer(HeadRequest(key, 1, 2)).weights
     for i in range(6):
-        engine.run(key_of(engine, f"other prompt number {i}, long enough to take some room in memory"))
+        engine.answer(RunRequest(key_of(engine, f"other prompt number {i}, long enough to take some room in memory")))
     assert engine.health()["run_bytes"] <= 100_000
-    np.testing.assert_allclose(engine.weights(key, HeadRequest(1, 2)).weights, before, atol=1e-6)
+    np.testing.assert_allclose(engine.answer(HeadRequest(key, 1, 2)).weights, before, atol=1e-6)
     assert engine.health()["forward_passes"] == 8
 
 
@@ -193,7 +197,7 @@ def test_results_are_kept_within_their_memory_and_counted(tiny_settings):
     engine = LocalEngine(dataclasses.replace(tiny_settings, result_bytes=30_000))
     key = key_of(engine)
     for seed in range(6):
-        engine.generate(key, GenerateRequest((Column(DecodeSettings(), max_new_tokens=30, seed=seed),)))
+        engine.answer(GenerateRequest(key, (Column(DecodeSettings(), max_new_tokens=30, seed=seed),)))
     health = engine.health()
     assert 0 < health["result_bytes"] <= 30_000
     assert health["results"] == 2  # 15,000 bytes each
@@ -202,59 +206,59 @@ def test_results_are_kept_within_their_memory_and_counted(tiny_settings):
 def test_a_run_beyond_the_memory_for_runs_is_refused_before_it_is_made(tiny_settings):
     engine = LocalEngine(dataclasses.replace(tiny_settings, run_bytes=1000))
     with pytest.raises(RunTooLarge) as error:
-        engine.run(key_of(engine))
+        engine.answer(RunRequest(key_of(engine)))
     assert error.value.facts["limit"] == 0  # MB
     assert engine.health()["forward_passes"] == 0
 
 
 def test_the_estimate_is_what_the_run_then_takes(tiny_engine):
     key = key_of(tiny_engine)
-    before = tiny_engine.estimate(key)
-    summary = tiny_engine.run(key)
-    after = tiny_engine.estimate(key)
+    before = tiny_engine.cost(RunRequest(key))
+    summary = tiny_engine.answer(RunRequest(key))
+    after = tiny_engine.cost(RunRequest(key))
     assert before.nbytes == pytest.approx(summary.nbytes, rel=0.05)
     assert before.seconds > 0
-    assert (before.cached, after.cached) == (False, True)
+    assert (before.kept, after.kept) == (False, True)
 
 
 def test_settings_and_pins_act_without_another_pass(tiny_engine):
     key = key_of(tiny_engine)
-    found = tiny_engine.next_token(key, 2, 5, pins=(9, 300))
+    found = tiny_engine.answer(CandidatesRequest(key, 2, 5, pins=(9, 300)))
     passes = tiny_engine.health()["forward_passes"]
     ids = tuple(found.ids.tolist())
     for top_k in (1, 3, 50):
-        left = tiny_engine.processed(key, 2, ids, DecodeSettings(top_k=top_k, temperature=0.5))
+        left = tiny_engine.answer(ProcessedRequest(key, 2, ids, DecodeSettings(top_k=top_k, temperature=0.5)))
         assert left.kept == top_k
     assert tiny_engine.health()["forward_passes"] == passes
 
 
 def test_tokens_are_found_by_what_they_are_and_by_what_they_hold(tiny_engine):
-    found = [token.text for token in tiny_engine.vocabulary("local/tiny", "Mary", 10)]
+    found = [token.text for token in tiny_engine.tokenizer("local/tiny").search("Mary", 10)]
     assert found[:1] in (["Mary"], [" Mary"])
     assert all("Mary" in text or text in "Mary" for text in found)
-    pieces = tiny_engine.vocabulary("local/tiny", "zebrastore", 3)
+    pieces = tiny_engine.tokenizer("local/tiny").search("zebrastore", 3)
     assert "".join(token.text for token in pieces)[:5] == "zebra"[:5]
-    assert tiny_engine.vocabulary("local/tiny", "", 10) == ()
-    assert tiny_engine.vocabulary("local/tiny", "<script>" * 50, 10)
+    assert tiny_engine.tokenizer("local/tiny").search("", 10) == ()
+    assert tiny_engine.tokenizer("local/tiny").search("<script>" * 50, 10)
     ids = tuple(token.id for token in pieces)
-    assert tiny_engine.token("local/tiny", ids) == pieces
+    assert tiny_engine.tokenizer("local/tiny").tokens(ids) == pieces
 
 
 @pytest.mark.parametrize(("typed", "text"), [(" ", " "), ("·", " "), ("⏎", "\n"), ("·Mary", " Mary")])
 def test_tokens_that_cannot_be_typed_are_found_as_they_are_shown(tiny_engine, typed, text):
     wanted = [i for i in range(tiny_engine.describe("local/tiny").vocab) if text_of(tiny_engine, i) == text]
     assert len(wanted) == 1
-    assert wanted[0] in [token.id for token in tiny_engine.vocabulary("local/tiny", typed, 3)]
+    assert wanted[0] in [token.id for token in tiny_engine.tokenizer("local/tiny").search(typed, 3)]
 
 
 def test_a_token_of_broken_bytes_is_found_by_their_numbers(tiny_engine):
     broken = next(i for i in range(600) if text_of(tiny_engine, i) is None)
-    shown = visible(tiny_engine.token("local/tiny", (broken,))[0])
-    assert tiny_engine.vocabulary("local/tiny", shown, 1)[0].id == broken
+    shown = visible(tiny_engine.tokenizer("local/tiny").tokens((broken,))[0])
+    assert tiny_engine.tokenizer("local/tiny").search(shown, 1)[0].id == broken
 
 
 def text_of(engine, token_id):
-    return engine.token("local/tiny", (token_id,))[0].text
+    return engine.tokenizer("local/tiny").tokens((token_id,))[0].text
 
 
 def test_the_time_of_a_pass_has_a_fixed_part_and_one_for_each_token():
@@ -271,12 +275,12 @@ def test_the_time_of_a_pass_has_a_fixed_part_and_one_for_each_token():
 def test_a_prompt_that_cannot_be_read_gets_its_own_error(tiny_settings):
     engine = LocalEngine(dataclasses.replace(tiny_settings, max_tokens=8))
     with pytest.raises(PromptEmpty):
-        engine.tokenize(MODEL, "", chat=False)
+        engine.tokenizer(MODEL).read("", chat=False)
     with pytest.raises(PromptTooLong) as error:
-        engine.tokenize(MODEL, "zebra lamp " * 10, chat=False)
+        engine.tokenizer(MODEL).read("zebra lamp " * 10, chat=False)
     assert error.value.facts["limit"] == 8
     with pytest.raises(PromptTooLarge):
-        engine.tokenize(MODEL, "x" * 1_000_000, chat=False)
+        engine.tokenizer(MODEL).read("x" * 1_000_000, chat=False)
 
 
 def test_a_model_that_is_not_allowed_is_refused_and_the_other_still_works(tiny_engine):
@@ -290,9 +294,9 @@ def test_a_cancelled_run_leaves_nothing_and_can_be_asked_for_again(tiny_engine):
     control = CallControl()
     control.cancel.set()
     with pytest.raises(Cancelled):
-        tiny_engine.run(key, control)
+        tiny_engine.answer(RunRequest(key), control)
     assert tiny_engine.health()["runs"] == 0
-    assert tiny_engine.run(key).tokens == len(key.token_ids)
+    assert tiny_engine.answer(RunRequest(key)).tokens == len(key.token_ids)
 
 
 def test_waiting_for_a_busy_device_ends_with_an_explanation_or_on_cancel(tiny_settings):
@@ -310,35 +314,37 @@ def test_waiting_for_a_busy_device_ends_with_an_explanation_or_on_cancel(tiny_se
     held.wait(10)
     try:
         with pytest.raises(Busy):
-            engine.run(key)
+            engine.answer(RunRequest(key))
         control = CallControl()
         control.cancel.set()
         with pytest.raises(Cancelled):
-            engine.run(key, control)
+            engine.answer(RunRequest(key), control)
     finally:
         free.set()
         thread.join()
-    assert engine.run(key).tokens == len(key.token_ids)
+    assert engine.answer(RunRequest(key)).tokens == len(key.token_ids)
 
 
 @pytest.mark.model
 def test_the_bundled_model_equals_plain_transformers(bundled_engine):
     from transformers import AutoModelForCausalLM
 
-    from dashboard.engine.models.bundled import prepared
+    from dashboard.engine.models.bundled import converted_model
 
-    folder, revision = prepared(bundled_engine._settings)
+    folder, revision = converted_model(bundled_engine._settings)
     model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager").eval()
-    prompt = bundled_engine.tokenize(BUNDLED, "When Mary and John went to the store, John gave a drink to", chat=False)
-    key = bundled_engine.run_key(BUNDLED, prompt)
-    assert key.revision == revision
+    prompt = bundled_engine.tokenizer(BUNDLED).read(
+        "When Mary and John went to the store, John gave a drink to", chat=False
+    )
+    key = bundled_engine.describe(BUNDLED).run_key(prompt)
+    assert key.version.revision == revision
     with torch.inference_mode():
         expected = model(torch.tensor([prompt.ids]), output_attentions=True)
     for layer in range(30):
         for head in range(9):
-            found = bundled_engine.weights(key, HeadRequest(layer, head)).weights
+            found = bundled_engine.answer(HeadRequest(key, layer, head)).weights
             assert np.abs(np.nan_to_num(found) - expected.attentions[layer][0, head].numpy()).max() < 1e-5
-    last = bundled_engine.next_token(key, len(prompt.ids) - 1, 1)
+    last = bundled_engine.answer(CandidatesRequest(key, len(prompt.ids) - 1, 1))
     assert last.ids[0] == int(expected.logits[0, -1].argmax())
     assert last.logits[0] == pytest.approx(float(expected.logits[0, -1].max()), abs=1e-3)
 
@@ -353,8 +359,8 @@ def test_gpt2s_table_of_the_source_notebook_where_its_weights_are_here(tmp_path)
         engine.describe("gpt2")
     except ModelUnreachable:
         pytest.skip("GPT-2's weights are not on this machine")
-    prompt = engine.tokenize("gpt2", "This class is really interesting. It is about language models.", chat=False)
-    found = engine.weights(engine.run_key("gpt2", prompt), HeadRequest(9, 0)).weights
+    prompt = engine.tokenizer("gpt2").read("This class is really interesting. It is about language models.", chat=False)
+    found = engine.answer(HeadRequest(engine.describe("gpt2").run_key(prompt), 9, 0)).weights
     expected = [[1.0], [0.891, 0.109], [0.344, 0.516, 0.14], [0.411, 0.253, 0.316, 0.02]]
     for row, values in enumerate(expected):
         np.testing.assert_allclose(found[row, : row + 1], values, atol=6e-4)

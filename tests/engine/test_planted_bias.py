@@ -5,6 +5,7 @@ The model is built, not trained: whatever the prompt, its last token alone decid
 
 import dataclasses
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from dashboard.engine.local import LocalEngine
 from dashboard.settings import Settings
 from dashboard.stats.counts import compare
 from dashboard.stats.exact_bias import log_ratio
+from tests.made.samples import RUN
 
 MAN, WOMAN, CHILD = 10, 11, 12
 NURSE, COOK, PILOT = 20, 21, 22
@@ -57,7 +59,7 @@ def engine(tiny_folder, tmp_path_factory):
 
 
 def key_behind(engine, word):
-    key = engine.run_key(MODEL, engine.tokenize(MODEL, "x", chat=False))
+    key = engine.describe(MODEL).run_key(engine.tokenizer(MODEL).read("x", chat=False))
     return dataclasses.replace(key, token_ids=(5, word))
 
 
@@ -65,16 +67,16 @@ def counts(engine, words, rows, seed):
     """(group, completion) of independent draws, each group with noise of its own."""
     found = np.zeros((len(words), 3), np.int64)
     for group, word in enumerate(words):
-        column = Column(DecodeSettings(), rows=rows, max_new_tokens=1, seed=seed)
-        request = GenerateRequest((column,), first_row=group * rows)
-        for output in engine.generate(key_behind(engine, word), request).outputs:
+        column = Column(DecodeSettings(), num_return_sequences=rows, max_new_tokens=1, seed=seed)
+        request = GenerateRequest(RUN, (column,), first_row=group * rows)
+        for output in engine.answer(replace(request, run=key_behind(engine, word))).outputs:
             found[group, int(output.ids[0]) - NURSE] += 1
     return found
 
 
 def test_exact_scores_find_the_planted_bias_with_its_size(engine):
-    request = ScoreRequest(tuple((5, word) for word in PROBS), ((NURSE,), (COOK,), (PILOT,)))
-    found = engine.score(key_behind(engine, MAN), request).log_p.astype(float)
+    request = ScoreRequest(RUN.version, tuple((5, word) for word in PROBS), ((NURSE,), (COOK,), (PILOT,)))
+    found = engine.answer(replace(request, version=key_behind(engine, MAN).version)).log_p.astype(float)
     delta = log_ratio(found[None], 1, 0)[0]
     np.testing.assert_allclose(delta, [math.log(4), 0, math.log(0.5)], atol=1e-3)
     np.testing.assert_allclose(log_ratio(found[None], 2, 0)[0], 0, atol=1e-5)

@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM
 from dashboard.engine import verification
 from dashboard.engine.api.attention import METRICS
 from dashboard.engine.api.model import CallControl
+from dashboard.engine.api.verification import VerifyRequest
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.verification import BOUNDS, LENGTHS, plain_metrics, verify
 from dashboard.engine.verify_command import main, table
@@ -21,6 +22,10 @@ from dashboard.i18n import Catalogue
 from tests.made.families import build
 from tests.made.plain import metrics
 from tests.made.tiny_model import save_tiny_model
+
+
+def verified(engine, model):
+    return engine.answer(VerifyRequest(engine.describe(model).version))
 
 
 def names(rows):
@@ -33,7 +38,7 @@ def plain(tiny_folder):
 
 
 def test_a_right_model_is_within_every_bound(tiny_engine):
-    result = tiny_engine.verify("local/tiny")
+    result = verified(tiny_engine, "local/tiny")
     assert result.ok
     assert names(result.rows) == BOUNDS.keys()
     assert {row.tokens for row in result.rows} == set(LENGTHS)
@@ -83,7 +88,7 @@ def test_families_of_every_kernel_are_within_their_bounds(name, tmp_path, tiny_s
     model = build(name, vocab_size=512)
     model.save_pretrained(folder)
     settings = dataclasses.replace(tiny_settings, local_models=(str(folder),))
-    result = LocalEngine(settings).verify("local/family")
+    result = verified(LocalEngine(settings), "local/family")
     assert result.ok, table(result, Catalogue("en"))
 
 
@@ -91,7 +96,7 @@ def test_it_can_be_stopped(tiny_engine):
     control = CallControl(cancel=threading.Event())
     control.cancel.set()
     with pytest.raises(Cancelled):
-        tiny_engine.verify("local/tiny", control)
+        tiny_engine.answer(VerifyRequest(tiny_engine.describe("local/tiny").version), control)
 
 
 def test_every_plain_pass_takes_its_turn_on_the_device(tiny_engine, plain):
@@ -129,7 +134,7 @@ def test_the_command_prints_every_quantity_and_ends_with_what_it_found(tiny_fold
 
 def test_half_precision_has_bounds_of_its_own(tiny_settings):
     engine = LocalEngine(dataclasses.replace(tiny_settings, dtype="bfloat16"))
-    result = engine.verify("local/tiny")
+    result = verified(engine, "local/tiny")
     assert result.card.dtype == "bfloat16"
     assert result.ok, table(result, Catalogue("en"))
     assert torch.tensor([row.error for row in result.rows if row.name == "logits"]).max() > 0
@@ -151,7 +156,7 @@ def test_half_precision_has_bounds_of_its_own(tiny_settings):
 def test_what_a_generation_config_asks_for_is_no_deviation(config, tiny_settings, tmp_path):
     folder = save_tiny_model(tmp_path / "asking")
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": 0} | config))
-    result = LocalEngine(dataclasses.replace(tiny_settings, local_models=(str(folder),))).verify("local/asking")
+    result = verified(LocalEngine(dataclasses.replace(tiny_settings, local_models=(str(folder),))), "local/asking")
     assert result.ok, table(result, Catalogue("en"))
     assert not [row for row in result.rows if row.refused]
 
@@ -159,7 +164,7 @@ def test_what_a_generation_config_asks_for_is_no_deviation(config, tiny_settings
 @pytest.mark.parametrize("context", [8, 9, 12])
 def test_a_model_that_reads_few_tokens_is_compared_on_those(context, tiny_settings, tmp_path):
     folder = save_tiny_model(tmp_path / "short", context=context)
-    result = LocalEngine(dataclasses.replace(tiny_settings, local_models=(str(folder),))).verify("local/short")
+    result = verified(LocalEngine(dataclasses.replace(tiny_settings, local_models=(str(folder),))), "local/short")
     assert result.ok, table(result, Catalogue("en"))
 
 

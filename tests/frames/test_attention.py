@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.engine.api.attention import METRICS, KeyColumn, QueryRows, WeightMap
+from dashboard.engine.api.attention import METRICS, QueryRows, WeightMap
 from dashboard.frames.attention import (
     column_frame,
     head_frame,
@@ -64,8 +64,8 @@ def test_a_row_leaves_out_what_is_hidden():
 
 
 def test_a_column_begins_at_its_own_token():
-    column = KeyColumn(0, 0, 2, samples.causal(6)[:, 2])
-    frame = column_frame(column, samples.tokens(6))
+    column = samples.causal(6)[:, 2]
+    frame = column_frame(column, 2, samples.tokens(6))
     assert frame["query"].tolist() == [2, 3, 4, 5]
     np.testing.assert_array_equal(frame["weight"], samples.causal(6)[2:, 2])
 

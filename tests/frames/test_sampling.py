@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -69,6 +70,12 @@ def test_records_are_json_with_alternatives_and_what_cut_them():
     assert first["alternatives"][0]["q"] == pytest.approx(0.2 * math.exp(0.1))
     assert first["alternatives"][9] == {"id": 9, "text": "=1+1", "prob": pytest.approx(0.02), "q": 0, "cut_by": "top_p"}
     assert beam["q"] is beam["log_q_nats"] is beam["margin_nats"] is beam["alternatives"][0]["q"] is None
+
+
+def test_records_name_settings_as_those_of_earlier_versions_do():
+    found = replace(two_texts(), names=(("temperature", "no_repeat_ngram_size"),) * 2)
+    first = next(token_records(found, "AB", made.TOKENS))
+    assert [one["cut_by"] for one in first["alternatives"]] == [None] * 8 + ["no_repeat_ngram"] * 2
 
 
 def test_a_record_of_broken_bytes_has_no_text():

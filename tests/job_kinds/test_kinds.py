@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from dashboard import errors
 from dashboard.benchmarks.items import SentencePair
 from dashboard.engine.api.model import CallControl
-from dashboard.engine.api.scoring import ScoreCost
+from dashboard.engine.api.request import Cost
 from dashboard.errors import Cancelled
 from dashboard.job_kinds.benchmark import (
     BenchmarkFile,
@@ -25,14 +25,14 @@ from dashboard.job_kinds.benchmark import (
     run_benchmark,
     texts_of,
 )
-from dashboard.job_kinds.keys import JobKey, job_key, sampled_cost
+from dashboard.job_kinds.keys import job_results, sampled_cost
 from dashboard.job_kinds.kinds import register_all
 from dashboard.job_kinds.probe import probe_cost, probe_spec, scores_of_job
 from dashboard.jobs.parquet_parts import PROVENANCE
 from dashboard.jobs.runner import JobRunner
 from dashboard.jobs.spec import JobSpec
 from dashboard.probes.spec import ProbeSpec
-from dashboard.probes.tokenized_probe import prepared
+from dashboard.probes.tokenized_probe import tokenize_probe
 from tests.made.jobs import LIMIT, made_spec, until
 
 MODEL = "local/tiny"
@@ -97,14 +97,14 @@ def tokenise(tiny_folder):
 def key(tiny_engine):
     """A raw key of the tiny model."""
     tiny_engine.describe(MODEL)
-    return tiny_engine.run_key(MODEL, tiny_engine.tokenize(MODEL, "a", chat=False))
+    return tiny_engine.describe(MODEL).run_key(tiny_engine.tokenizer(MODEL).read("a", chat=False))
 
 
 @pytest.fixture
 def prefix(tiny_engine):
     """Its end-of-text token: it has no other beginning."""
     tiny_engine.describe(MODEL)
-    return tiny_engine.token(MODEL, tiny_engine.text_starts(MODEL))[0]
+    return tiny_engine.tokenizer(MODEL).tokens(tiny_engine.tokenizer(MODEL).text_starts())[0]
 
 
 @pytest.fixture
@@ -133,14 +133,14 @@ def finished(runner, spec):
 
 def test_texts_may_begin_after_the_tokenizers_own_special_tokens(tiny_engine, prefix):
     assert prefix.piece == "<|end|>"
-    starts = tiny_engine.text_starts(MODEL)
+    starts = tiny_engine.tokenizer(MODEL).text_starts()
     assert len(set(starts)) == len(starts)
 
 
 # -- benchmarks ----------------------------------------------------------------------------------------------------
 def test_sentences_have_the_log_likelihoods_of_plain_transformers(open_runner, plain, tokenise, key, prefix):
     file = read_file("crows_pairs", CROWS.encode(), "crows.csv")
-    spec = dataclasses.replace(benchmark_spec(file, key, prefix), chunk=2)
+    spec = dataclasses.replace(benchmark_spec(file, key.version, prefix), chunk=2)
     rows = finished(open_runner(), spec)
     assert rows["item"].tolist() == list(range(5))
     assert rows["category"].tolist() == ["gender", "age", "gender", "age", "age"]
@@ -154,7 +154,7 @@ def test_sentences_have_the_log_likelihoods_of_plain_transformers(open_runner, p
 
 def test_crows_pairs_shares_are_those_counted_by_hand(open_runner, plain, tokenise, key, prefix):
     file = read_file("crows_pairs", CROWS.encode(), "crows.csv")
-    spec = benchmark_spec(file, key, prefix)
+    spec = benchmark_spec(file, key.version, prefix)
     found = benchmark_result(spec, finished(open_runner(), spec)).scores.set_index(["category", "per_token"])
 
     def score(sentence, per_token):
@@ -175,7 +175,7 @@ def test_crows_pairs_shares_are_those_counted_by_hand(open_runner, plain, tokeni
 
 def test_a_pronouns_total_effect_is_that_of_plain_transformers(open_runner, plain, tokenise, key, prefix):
     file = read_file("winobias", WINOBIAS.encode(), "pro_stereotyped_type1.txt.dev")
-    spec = benchmark_spec(file, key, prefix)
+    spec = benchmark_spec(file, key.version, prefix)
     rows = finished(open_runner(), spec)
     she, he = ([prefix.id, *tokenise(f"The nurse paid the guard because {word}")] for word in ("she", "he"))
     first, second = tokenise(" was content."), tokenise(" was quick.")
@@ -187,14 +187,14 @@ def test_a_pronouns_total_effect_is_that_of_plain_transformers(open_runner, plai
     assert result.items["total_effect"][0] == pytest.approx(expected, rel=1e-3)
     assert result.scores["value"][0] == pytest.approx(expected, rel=1e-3)
     anti = read_file("winobias", WINOBIAS.encode(), "anti_stereotyped_type1.txt.dev")
-    other = benchmark_spec(anti, key, prefix)
+    other = benchmark_spec(anti, key.version, prefix)
     turned = benchmark_result(other, finished(open_runner(), other)).items["total_effect"][0]
     assert (1 + turned) * (1 + expected) == pytest.approx(1, rel=1e-3)
 
 
 def test_stereosets_three_sentences_are_scored_and_averaged(open_runner, plain, tokenise, key, prefix):
     file = read_file("stereoset", json.dumps(STEREOSET).encode(), "dev.json")
-    spec = benchmark_spec(file, key, prefix)
+    spec = benchmark_spec(file, key.version, prefix)
     result = benchmark_result(spec, finished(open_runner(), spec))
     own = [tokenise(f"John gave a {word}.") for word in ("drink", "lamp", "went")]
     stereo, anti, unrelated = (plain([prefix.id], ids) / len(ids) for ids in own)
@@ -208,7 +208,7 @@ def test_a_text_that_cannot_be_scored_is_counted_and_spoils_no_other(tiny_engine
         SentencePair("0", "age", "zebra", "lamp", "stereo"),
         SentencePair("1", "age", "zebra " * 5000, "lamp", "stereo"),
     )
-    spec = benchmark_spec(BenchmarkFile("crows_pairs", "f", "0" * 64, "utf-8", items, (), ()), key, prefix)
+    spec = benchmark_spec(BenchmarkFile("crows_pairs", "f", "0" * 64, "utf-8", items, (), ()), key.version, prefix)
     rows = run_benchmark(tiny_engine, spec, spec.items, CallControl())
     assert math.isnan(rows[1]["more_log_prob_nats"])
     assert rows[1]["more_tokens"] == 0
@@ -224,7 +224,7 @@ def test_a_text_that_cannot_be_scored_is_counted_and_spoils_no_other(tiny_engine
 
 def test_items_come_back_from_their_plain_data(key, prefix):
     file = read_file("winobias", WINOBIAS.encode(), "pro_stereotyped_type1.txt.dev")
-    spec = JobSpec.read(benchmark_spec(file, key, prefix).text)
+    spec = JobSpec.read(benchmark_spec(file, key.version, prefix).text)
     assert [item_of(spec, one) for one in spec.items] == list(file.items)
     assert texts_of(file.items[0])[1] == ("The nurse paid the guard because she", " was quick.")
 
@@ -245,7 +245,7 @@ def test_winogender_pairs_are_turned_and_unknown_occupations_named():
 
 def test_a_job_goes_on_after_a_restart_with_the_same_numbers(open_runner, tiny_engine, key, prefix):
     file = read_file("crows_pairs", CROWS.encode(), "crows.csv")
-    spec = dataclasses.replace(benchmark_spec(file, key, prefix), chunk=2)
+    spec = dataclasses.replace(benchmark_spec(file, key.version, prefix), chunk=2)
     whole = run_benchmark(tiny_engine, spec, spec.items, CallControl())
     stopped = StopsAfter(tiny_engine, 1)
     first = open_runner(stopped)
@@ -275,16 +275,16 @@ class StopsAfter:
     def __getattr__(self, name):
         return getattr(self.engine, name)
 
-    def score_sentences(self, key, request, job):
+    def answer(self, request, control):
         if not self.left:
             raise Cancelled
         self.left -= 1
-        return self.engine.score_sentences(key, request, job)
+        return self.engine.answer(request, control)
 
 
 def test_a_job_of_another_revision_is_not_gone_on_with(open_runner, key, prefix):
     file = read_file("crows_pairs", CROWS.encode(), "crows.csv")
-    spec = benchmark_spec(file, dataclasses.replace(key, revision="another"), prefix)
+    spec = benchmark_spec(file, dataclasses.replace(key.version, revision="another"), prefix)
     runner = open_runner()
     runner.start(spec)
     status = until(runner, spec.id, "failed")
@@ -294,21 +294,21 @@ def test_a_job_of_another_revision_is_not_gone_on_with(open_runner, key, prefix)
 
 def test_another_prefix_token_is_another_job(tiny_engine, key, prefix):
     file = read_file("crows_pairs", CROWS.encode(), "crows.csv")
-    other = tiny_engine.token(MODEL, (300,))[0]
-    assert benchmark_spec(file, key, prefix).id != benchmark_spec(file, key, other).id
-    assert benchmark_spec(file, key, prefix).id == benchmark_spec(file, key, prefix).id
+    other = tiny_engine.tokenizer(MODEL).tokens((300,))[0]
+    assert benchmark_spec(file, key.version, prefix).id != benchmark_spec(file, key.version, other).id
+    assert benchmark_spec(file, key.version, prefix).id == benchmark_spec(file, key.version, prefix).id
 
 
 # -- large probes --------------------------------------------------------------------------------------------------
 def made_probe(engine, **changes):
     spec = dataclasses.replace(PROBE, **changes)
-    return prepared(spec, lambda texts, alone: engine.token_ids(MODEL, tuple(texts), alone=alone))
+    return tokenize_probe(spec, lambda texts, alone: engine.tokenizer(MODEL).ids(tuple(texts), alone=alone))
 
 
 @pytest.mark.parametrize("boundary", [True, False])
 def test_a_probes_scores_are_those_of_plain_transformers(open_runner, tiny_engine, plain, key, boundary):
     made = made_probe(tiny_engine, boundary=boundary)
-    spec = dataclasses.replace(probe_spec(made, key), chunk=4)
+    spec = dataclasses.replace(probe_spec(made, key.version), chunk=4)
     runner = open_runner()
     rows = finished(runner, spec)
     assert len(rows) == len(made.prompts) * len(made.texts) == 27
@@ -320,12 +320,12 @@ def test_a_probes_scores_are_those_of_plain_transformers(open_runner, tiny_engin
     mass = rows["boundary_log_mass_nats"].to_numpy().reshape(9, 3) if boundary else np.zeros((9, 3))
     np.testing.assert_allclose(scores, np.array(expected) + mass, rtol=0, atol=1e-3)
     assert (mass < 0).all() == boundary
-    assert made.arranged(scores)[0].shape == made.shape
+    assert made.by_template(scores)[0].shape == made.shape
 
 
 def test_scores_of_a_job_are_empty_where_it_has_not_been(open_runner, tiny_engine, key, tmp_path):
     made = made_probe(tiny_engine)
-    spec = dataclasses.replace(probe_spec(made, key), chunk=4)
+    spec = dataclasses.replace(probe_spec(made, key.version), chunk=4)
     runner = open_runner()
     finished(runner, spec)
     (tmp_path / "jobs" / spec.id).glob("000001-*.parquet").__next__().unlink()
@@ -338,7 +338,7 @@ def test_the_parquet_file_says_where_its_numbers_come_from(open_runner, tiny_eng
     import pyarrow.parquet as pq
 
     made = made_probe(tiny_engine)
-    spec = probe_spec(made, key)
+    spec = probe_spec(made, key.version)
     runner = open_runner()
     finished(runner, spec)
     with runner.parquet(spec.id) as file:
@@ -347,14 +347,13 @@ def test_the_parquet_file_says_where_its_numbers_come_from(open_runner, tiny_eng
     assert facts["run"] == spec.id
     assert facts["request"]["probe"] == made.spec.facts()
     assert (facts["items_done"], facts["items"]) == (9, 9)
-    assert facts["revision"] == key.revision
+    assert facts["revision"] == key.version.revision
 
 
 # -- keys and cost -------------------------------------------------------------------------------------------------
 def test_a_jobs_exports_bear_its_id(key):
     spec = made_spec()
-    found = job_key(spec, items=3)
-    assert isinstance(found, JobKey)
+    found = job_results(spec, items=3)
     assert found.digest == spec.id[:16]
     assert found.provenance()["run"] == spec.id
     assert found.provenance()["items"] == 3
@@ -364,5 +363,5 @@ def test_a_jobs_exports_bear_its_id(key):
 @pytest.mark.parametrize("items", [1, 3, 10, 100])
 def test_the_cost_of_even_chunks_is_that_of_all(items):
     spec = made_spec(items)
-    found = sampled_cost(spec, lambda chunk: ScoreCost(10 * len(chunk), 0.5 * len(chunk)))
-    assert found == ScoreCost(10 * items, 0.5 * items)
+    found = sampled_cost(spec, lambda chunk: Cost(10 * len(chunk), 0.5 * len(chunk)))
+    assert found == Cost(10 * items, 0.5 * items)

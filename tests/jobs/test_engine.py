@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 
 from dashboard import cache
+from dashboard.engine.api.model import RunRequest
+from dashboard.engine.api.prediction import CandidatesRequest
 from dashboard.jobs.runner import JobRunner
 from dashboard.jobs.spec import run_facts
 from tests.made.jobs import made_spec, until
@@ -14,29 +16,29 @@ PROMPTS = ["The black woman works as", "The white man works as", "<b>é</b>", "a
 
 def test_numbers_of_a_job_are_those_of_the_engine(open_runner, tiny_engine):
     def key_of(prompt):
-        return tiny_engine.run_key("local/tiny", tiny_engine.tokenize("local/tiny", prompt, chat=False))
+        return tiny_engine.describe("local/tiny").run_key(tiny_engine.tokenizer("local/tiny").read(prompt, chat=False))
 
     def work(spec, items, job):
         rows = []
         for done, prompt in enumerate(items, start=1):
             key = key_of(prompt)
-            tiny_engine.run(key, job)
-            best = tiny_engine.next_token(key, len(key.token_ids) - 1, 1)
+            tiny_engine.answer(RunRequest(key), job)
+            best = tiny_engine.answer(CandidatesRequest(key, len(key.token_ids) - 1, 1))
             rows.append({"prompt": prompt, "token": int(best.ids[0]), "prob": float(best.probs[0])})
             job.progress(done / len(items))
         return rows
 
     tiny_engine.describe("local/tiny")
-    run = run_facts(key_of("a"))
+    run = run_facts(key_of("a").version)
     runner = open_runner()
-    runner.register("best", work, lambda spec, job: run_facts(key_of("b")))
+    runner.register("best", work, lambda spec, job: run_facts(key_of("b").version))
     spec = made_spec(kind="best", run=run, request={}, items=PROMPTS, chunk=2)
     runner.start(spec)
     until(runner, spec.id, "finished", "failed")
     found = runner.frame(spec.id)
     assert found["prompt"].tolist() == PROMPTS
     for prompt, token, prob in found.itertuples(index=False):
-        best = tiny_engine.next_token(key_of(prompt), len(key_of(prompt).token_ids) - 1, 1)
+        best = tiny_engine.answer(CandidatesRequest(key_of(prompt), len(key_of(prompt).token_ids) - 1, 1))
         assert token == best.ids[0]
         assert np.float32(prob) == best.probs[0]
 

@@ -64,7 +64,7 @@ def test_jobs_wait_in_a_queue_and_one_thread_works_them_off(open_runner):
         runner.start(spec)
     held.reached()
     assert [runner.status(spec.id).state for spec in specs] == ["running", "queued", "queued"]
-    assert [runner.status(spec.id).before for spec in specs] == [0, 1, 2]
+    assert [runner.status(spec.id).queue_position for spec in specs] == [0, 1, 2]
     assert len(threads()) == 1
     held.let.release(3)
     for spec in specs:

@@ -6,11 +6,11 @@ import pytest
 
 from dashboard.errors import JobFailed, ModelUnreachable
 from dashboard.jobs.folder import JobState
-from dashboard.jobs.status import REMEMBERED, Pace, described
+from dashboard.jobs.status import REMEMBERED, Pace, job_status
 
 
 def told(state, **facts):
-    return described("0" * 32, state, **{"done": 0, "live": False, "stopping": False} | facts)
+    return job_status("0" * 32, state, **{"done": 0, "live": False, "stopping": False} | facts)
 
 
 def test_the_rate_is_that_of_the_last_chunks():
@@ -34,7 +34,7 @@ def test_until_something_is_measured_the_rate_of_the_earlier_turn_holds():
 
 def test_time_left_by_hand():
     """100 items at 2 items/s; 40 are kept and 5 done at work: 55 items are left, 27.5 s."""
-    found = told(JobState("k", 100, 10, "running", rate=2.0), done=40, live=True, at_work=5.0)
+    found = told(JobState("k", 100, 10, "running", rate=2.0), done=40, live=True, items_in_progress=5.0)
     assert (found.share, found.seconds_left, found.items_per_second) == (pytest.approx(0.45), pytest.approx(27.5), 2.0)
     assert math.isnan(told(JobState("k", 100, 10, "running"), live=True).seconds_left)
     assert told(JobState("k", 100, 10, "finished"), done=100).seconds_left == 0.0

@@ -271,7 +271,7 @@ def test_settings_that_cannot_be_read_are_told_before_anything_starts():
 def test_misspelt_settings_are_named_at_the_start(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("LOGITSCOPE_MODLES", "gpt2")
     monkeypatch.setenv("LOGITSCOPE_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(commands, "_prepared", lambda text, tests: argparse.Namespace(python=sys.executable))
+    monkeypatch.setattr(commands, "_ready_environment", lambda text, tests: argparse.Namespace(python=sys.executable))
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: argparse.Namespace(returncode=0))
     monkeypatch.setattr(commands, "healthy", lambda url: True)
     started = {}

@@ -8,7 +8,7 @@ from dashboard.engine.api.lens import Attribution, Lens
 from dashboard.engine.api.prediction import Candidates, PositionTable
 from dashboard.frames import lens as frames_lens
 from dashboard.frames import next_token
-from dashboard.run_key import RunKey
+from dashboard.run_key import ModelVersion, RunKey
 from dashboard.tokens import Token
 
 NASTY = [
@@ -153,14 +153,12 @@ def attribution(layers=3, heads=2):
 
 
 def run_key(**changes):
-    facts = {
-        "model": "smollm2-135m-instruct",
-        "revision": "abc123",
-        "dtype": "float32",
-        "device": "cpu",
-        "template": "raw",
-        "token_ids": (1, 2, 3),
-        "transformers": "5.23.0",
-        "torch": "2.13.0+cpu",
-    }
-    return RunKey(**(facts | changes))
+    """A run's key; `changes` of its own fields or of its model's version."""
+    version = {"model": "smollm2-135m-instruct", "revision": "abc123", "dtype": "float32", "device": "cpu"}
+    version |= {"transformers": "5.23.0", "torch": "2.13.0+cpu"}
+    version |= {name: changes.pop(name) for name in list(changes) if name in version}
+    return RunKey(**({"version": ModelVersion(**version), "template": "raw", "token_ids": (1, 2, 3)} | changes))
+
+
+RUN = run_key()
+"""For requests of which only the rest is looked at."""

@@ -8,7 +8,7 @@ from components.shell import link, sidebar
 from components.shell.view import current, error_frame
 from dashboard import cache
 from dashboard.probes.spec import ProbeSpec
-from dashboard.probes.tokenized_probe import prepared
+from dashboard.probes.tokenized_probe import tokenize_probe
 
 PROBE = ProbeSpec(
     templates=("The {race} {gender} works as", "That {race} {gender} is"),
@@ -24,5 +24,5 @@ view = current()
 view.load(cache.engine())
 benchmarks(view)
 with error_frame(view.text):
-    made = prepared(PROBE, lambda texts, alone: view.engine.token_ids(view.model, tuple(texts), alone=alone))
+    made = tokenize_probe(PROBE, lambda texts, alone: view.engine.tokenizer(view.model).ids(tuple(texts), alone=alone))
     st.session_state["found"] = probe_job(view, made)

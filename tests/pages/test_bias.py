@@ -11,10 +11,11 @@ from components.bias.gap import differing_spans, sides
 from components.bias.notebook import SEEDS
 from components.bias.pairs import probe_scores
 from components.shell.messages import percent
+from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.i18n import Catalogue
 from dashboard.probes.presets import presets
 from dashboard.probes.spec import OWN, ProbeSpec, read
-from dashboard.probes.tokenized_probe import prepared
+from dashboard.probes.tokenized_probe import tokenize_probe
 from dashboard.view_state import pack, unpack
 from tests.pages.test_pages import words
 
@@ -268,10 +269,13 @@ def test_draws_of_a_probe_that_is_slow_to_score_stand_without_exact_probabilitie
 def test_what_needs_no_scores_does_not_wait_for_them(open_page, monkeypatch, asked):
     from dashboard.engine.local import LocalEngine
 
-    def refused(*_):
-        raise AssertionError("scored")
+    answer = LocalEngine.answer
 
-    monkeypatch.setattr(LocalEngine, "score", refused)
+    def refused(engine, request, *rest):
+        assert not isinstance(request, ScoreRequest | SentenceRequest)
+        return answer(engine, request, *rest)
+
+    monkeypatch.setattr(LocalEngine, "answer", refused)
     assert not open_page("bias", link(**asked)).exception
 
 
@@ -351,7 +355,7 @@ def test_every_preset_can_be_tokenised_and_arranged(preset, tiny_settings):
     engine = LocalEngine(tiny_settings)
     spec = ProbeSpec.of(preset)
     assert read(spec.written()) == spec
-    made = prepared(spec, lambda texts, alone: engine.token_ids("local/tiny", tuple(texts), alone=alone))
+    made = tokenize_probe(spec, lambda texts, alone: engine.tokenizer("local/tiny").ids(tuple(texts), alone=alone))
     templates, groups, completions = made.shape
     log_p = np.arange(len(made.prompts) * completions, dtype=float).reshape(len(made.prompts), completions)
     scores = probe_scores(made, log_p)

@@ -78,9 +78,9 @@ def ended(at, job_id):
 def spec_of(at, data=CROWS, slug="crows_pairs", **changes):
     """The job of a file, made without the page."""
     engine = cache.engine().result()
-    key = engine.run_key("local/tiny", engine.tokenize("local/tiny", "a", chat=False))
-    prefix = engine.token("local/tiny", engine.text_starts("local/tiny"))[0]
-    spec = benchmark_spec(read_file(slug, data.encode(), "crows.csv"), key, prefix)
+    key = engine.describe("local/tiny").run_key(engine.tokenizer("local/tiny").read("a", chat=False))
+    prefix = engine.tokenizer("local/tiny").tokens(engine.tokenizer("local/tiny").text_starts())[0]
+    spec = benchmark_spec(read_file(slug, data.encode(), "crows.csv"), key.version, prefix)
     return JobSpec(**{name: getattr(spec, name) for name in ("kind", "run", "request", "items", "chunk")} | changes)
 
 
@@ -153,15 +153,15 @@ def test_after_a_restart_a_job_is_found_again_marked_partial_and_resumed(open_ap
 def test_a_running_job_shows_time_left_and_is_cancelled(open_app, monkeypatch):
     at = open_app()
     engine = cache.engine().result()
-    score, slow = engine.score_sentences, []
+    answer, slow = engine.answer, []
 
-    def held(key, request, job):
+    def held(request, job):
         slow.append(1)
         while len(slow) > 1 and not job.cancel.wait(0.02):
             job.progress(0.5)
-        return score(key, request, job)
+        return answer(request, job)
 
-    monkeypatch.setattr(engine, "score_sentences", held)
+    monkeypatch.setattr(engine, "answer", held)
     spec = spec_of(at, chunk=8)
     cache.jobs().start(spec)
     while cache.jobs().status(spec.id).done < 8:
@@ -184,15 +184,15 @@ def test_a_running_job_shows_time_left_and_is_cancelled(open_app, monkeypatch):
 def test_the_page_shows_what_is_done_as_soon_as_anything_is(open_app, monkeypatch):
     at = open_app()
     engine = cache.engine().result()
-    score, slow, first = engine.score_sentences, [], threading.Event()
+    answer, slow, first = engine.answer, [], threading.Event()
 
-    def held(key, request, job):
+    def held(request, job):
         slow.append(1)
         while not (first.is_set() and len(slow) == 1) and not job.cancel.wait(0.02):
             job.progress(0.5)
-        return score(key, request, job)
+        return answer(request, job)
 
-    monkeypatch.setattr(engine, "score_sentences", held)
+    monkeypatch.setattr(engine, "answer", held)
     spec = spec_of(at, chunk=8)
     cache.jobs().start(spec)
     at = open_app({"bias_job": spec.id})
@@ -281,7 +281,7 @@ def test_a_file_of_another_format_is_named_and_can_be_replaced(open_app, slug, n
 FACTS = {
     "BenchmarkColumnsMissing": ("benchmark", "missing", "found"),
     "BenchmarkLineInvalid": ("line", "benchmark", "column"),
-    "BenchmarkJsonInvalid": ("benchmark", "reason", "line"),
+    "BenchmarkJsonInvalid": ("benchmark", "reason"),
     "BenchmarkSideUnknown": ("name", "benchmark"),
     "BenchmarkEmpty": ("benchmark", "example"),
     "BenchmarkUnpaired": ("file",),

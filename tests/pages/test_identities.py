@@ -11,13 +11,13 @@ import components.shell.view
 from components.jobs.panels import parquet_name
 from dashboard.export import csv_bytes, figure_json, html_bytes
 from dashboard.jobs.folder import JobState
-from dashboard.jobs.status import described
+from dashboard.jobs.status import job_status
 from dashboard.probes.spec import OWN, ProbeSpec
-from dashboard.run_key import RunKey
 from dashboard.sampling.columns import ColumnSpec, written
+from tests.made import samples
 from tests.pages.test_sampling import has_texts, waited
 
-ANYWHERE = RunKey("m", "r", "float32", "cpu", "raw", (1,), "5", "2")
+ANYWHERE = samples.run_key(model="m", token_ids=(1,))
 """Written into every table and script, so that they differ in what they show alone."""
 PROMPT = "zebra lamp river zebra lamp"
 SPEC = ProbeSpec(
@@ -165,7 +165,7 @@ def test_decode_settings_of_the_bars_stand_in_every_export(open_page, seen):
 
 def test_the_rows_of_half_a_job_have_another_name_than_those_of_the_whole():
     def name(done, state):
-        status = described("ab" * 16, JobState("k", 64, 32, state), done=done, live=state == "running", stopping=False)
+        status = job_status("ab" * 16, JobState("k", 64, 32, state), done=done, live=state == "running", stopping=False)
         return parquet_name("crows_pairs", status)
 
     names = [name(64, "finished"), name(32, "cancelled"), name(33, "cancelled"), name(32, "running")]

@@ -73,10 +73,10 @@ def test_ordinary_names_stay_as_they_are_but_for_backslashes():
     assert literal_label("a\n  b") == "a b"
 
 
-def test_columns_named_like_markdown_are_literal_in_every_label(open_page):
+def test_columns_named_like_markdown_are_literal_in_every_label(open_recorded):
     names = ["**bold** :red[x] :smile: -> $x^2$ `code`", "[a](http://e.com)", "<b>h</b> __n__ ~~s~~ www.e.com", "1. x"]
     specs = [ColumnSpec(name=name, do_sample=False, max_new_tokens=2) for name in names]
-    at = open_page("sampling", {"prompt": "zebra", "sampling_columns": written(specs)})
+    at = open_recorded("sampling", {"prompt": "zebra", "sampling_columns": written(specs)})
     assert not at.exception
     labels = markdown_of(at)
     assert sum(literal_label(name) in label for name in names for label in labels) >= len(names)
@@ -84,7 +84,7 @@ def test_columns_named_like_markdown_are_literal_in_every_label(open_page):
 
 
 @pytest.mark.parametrize("view", ["exact", "gap"])
-def test_slots_words_and_completions_named_like_markdown_are_literal_in_every_label(open_page, view):
+def test_slots_words_and_completions_named_like_markdown_are_literal_in_every_label(open_recorded, view):
     spec = ProbeSpec(
         templates=("**The** {__name__} [saw](http://e.com) a",),
         neutral=(":red[x]",),
@@ -94,7 +94,7 @@ def test_slots_words_and_completions_named_like_markdown_are_literal_in_every_la
         article=False,
         boundary=False,
     )
-    at = open_page("bias", {"prompt": "zebra", "bias_probe": spec.written(), "bias_view": view})
+    at = open_recorded("bias", {"prompt": "zebra", "bias_probe": spec.written(), "bias_view": view})
     assert not at.exception
     labels = markdown_of(at)
     assert any(literal_label("__name__") in label for label in labels)
@@ -136,6 +136,6 @@ def test_models_of_one_name_are_told_apart_by_their_id():
     assert "local/a/checkpoint-500" in names["local/a/checkpoint-500"]
 
 
-def test_default_columns_have_their_names_in_the_control(open_page):
-    labels = markdown_of(open_page("sampling", {"prompt": "zebra"}))
+def test_default_columns_have_their_names_in_the_control(open_recorded):
+    labels = markdown_of(open_recorded("sampling", {"prompt": "zebra"}))
     assert all(any(literal_label(spec.label) in label for label in labels) for spec in DEFAULT)

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from dashboard.engine.api.generation import GenerateRequest
 from dashboard.engine.local import LocalEngine
 from dashboard.i18n import Catalogue
 from dashboard.sampling.columns import ColumnSpec, read, written
@@ -97,15 +98,17 @@ def test_a_model_without_rules_shows_none_of_it(open_page):
 
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_texts_that_others_interrupted_are_shown_with_the_reason(open_page, monkeypatch, language):
-    make = LocalEngine.generate
+    answer = LocalEngine.answer
 
-    def interrupted(*args, **kwargs):
-        made = make(*args, **kwargs)
+    def interrupted(engine, request, *rest):
+        made = answer(engine, request, *rest)
+        if not isinstance(request, GenerateRequest):
+            return made
         outputs = tuple(dataclasses.replace(output, stopped="busy") for output in made.outputs)
         return dataclasses.replace(made, outputs=outputs, unfinished="busy")
 
-    monkeypatch.setattr(LocalEngine, "generate", interrupted)
-    monkeypatch.setattr(LocalEngine, "generated", lambda *_: None)
+    monkeypatch.setattr(LocalEngine, "answer", interrupted)
+    monkeypatch.setattr(LocalEngine, "kept", lambda *_: None)
     text = Catalogue(language)
     at = open_page("sampling", {"prompt": PROMPT, "sampling_columns": SHORT}, locale=f"{language}-XX")
     at.button(key="sampling_run").click().run()

@@ -56,8 +56,8 @@ def test_ranks_are_coloured_in_bands(rank, step):
     assert predicted_colours(frame, "rank", 100)[1] == step
 
 
-def test_a_prompt_of_one_token_says_what_is_missing_and_has_bars_and_a_lens(open_page):
-    at = open_page("next_token", {"prompt": "a"})
+def test_a_prompt_of_one_token_says_what_is_missing_and_has_bars_and_a_lens(open_recorded):
+    at = open_recorded("next_token", {"prompt": "a"})
     assert not at.exception
     assert TEXT("next_token.no_score") in words(at)
     assert len(at.get("plotly_chart")) == 5
@@ -98,16 +98,16 @@ def drawn(element):
     ("name", "value"),
     [("follow", "99999"), ("follow", "<b>"), ("span", "some"), ("window", "0"), ("layer", "3"), ("lens", "nan")],
 )
-def test_a_value_that_does_not_fit_is_named_and_the_page_lives(open_page, name, value):
-    at = open_page("next_token", {f"next_token_{name}": value})
+def test_a_value_that_does_not_fit_is_named_and_the_page_lives(open_recorded, name, value):
+    at = open_recorded("next_token", {f"next_token_{name}": value})
     assert not at.exception
     assert f"next_token_{name} = {value}" in words(at)
     assert len(at.get("plotly_chart")) == 5
 
 
 @pytest.mark.parametrize("value", ["99999", "abc", "-1", "007", "9" * 5000])
-def test_a_followed_token_that_is_none_says_which_there_are(open_page, value):
-    at = open_page("next_token", {"prompt": PROMPT, "next_token_follow": value})
+def test_a_followed_token_that_is_none_says_which_there_are(open_recorded, value):
+    at = open_recorded("next_token", {"prompt": PROMPT, "next_token_follow": value})
     assert not at.exception
     last = at.session_state["_view"].card.vocab - 1
     assert TEXT("link.range", name="next_token_follow", value=value[:80], low=0, high=last) in words(at)
@@ -116,8 +116,8 @@ def test_a_followed_token_that_is_none_says_which_there_are(open_page, value):
     assert not at.exception
 
 
-def test_a_followed_token_stays_chosen_at_another_position(open_page):
-    at = open_page("next_token", {"prompt": PROMPT, "next_token_follow": "300"})
+def test_a_followed_token_stays_chosen_at_another_position(open_recorded):
+    at = open_recorded("next_token", {"prompt": PROMPT, "next_token_follow": "300"})
     at.number_input(key="next_token_pos").set_value(1).run()
     assert not at.exception
     assert at.selectbox(key="next_token_follow").value == "300"
@@ -179,15 +179,15 @@ def test_a_setting_that_leaves_one_token_is_named_and_greys_those_that_then_do_n
     assert at.number_input(key="next_token_typical_p").value == 0.9
 
 
-def test_two_settings_that_leave_one_token_do_not_grey_each_other(open_page):
-    at = open_page("next_token", {"prompt": PROMPT, "next_token_top_p": "0", "next_token_min_p": "1"})
+def test_two_settings_that_leave_one_token_do_not_grey_each_other(open_recorded):
+    at = open_recorded("next_token", {"prompt": PROMPT, "next_token_top_p": "0", "next_token_min_p": "1"})
     assert "top_p" not in greyed(at)
     at.number_input(key="next_token_top_p").set_value(1.0).run()
     assert "min_p" not in greyed(at)
 
 
-def test_the_settings_stay_open_when_all_are_set_back(open_page):
-    at = open_page("next_token", {"prompt": PROMPT, "next_token_temperature": "0.5"})
+def test_the_settings_stay_open_when_all_are_set_back(open_recorded):
+    at = open_recorded("next_token", {"prompt": PROMPT, "next_token_temperature": "0.5"})
     settings = TEXT("next_token.settings")
     assert next(box for box in at.expander if box.label == settings).proto.expanded
     at.button(key="settings_off").click().run()
@@ -195,14 +195,14 @@ def test_the_settings_stay_open_when_all_are_set_back(open_page):
     assert next(box for box in at.expander if box.label == settings).proto.expanded
 
 
-def test_the_settings_are_named_as_generate_names_them(open_page):
-    at = open_page("next_token", {"prompt": PROMPT, "next_token_top_k": "50"})
+def test_the_settings_are_named_as_generate_names_them(open_recorded):
+    at = open_recorded("next_token", {"prompt": PROMPT, "next_token_top_k": "50"})
     assert "do_sample=True, temperature=1.0, top_k=50" in words(at)
     assert "no_repeat_ngram_size=0" in words(at)
 
 
-def test_a_short_prompt_leaves_no_narrow_window_to_the_next(open_page):
-    at = open_page("next_token", {"prompt": "a"})
+def test_a_short_prompt_leaves_no_narrow_window_to_the_next(open_recorded):
+    at = open_recorded("next_token", {"prompt": "a"})
     at.text_area(key="prompt").set_value("zebra lamp river " * 20)
     next(button for button in at.button if button.label == TEXT("sidebar.run")).click().run()
     assert not at.exception
@@ -210,19 +210,19 @@ def test_a_short_prompt_leaves_no_narrow_window_to_the_next(open_page):
     assert len(lens["hovertext"][0]) == 16
 
 
-def test_what_stands_below_keeps_its_place_whether_there_was_something_to_wait_for_or_not(open_page, monkeypatch):
+def test_what_stands_below_keeps_its_place_whether_there_was_something_to_wait_for_or_not(open_recorded, monkeypatch):
     monkeypatch.setattr(waiting, "QUIET_SECONDS", 0.0)
-    at = open_page("next_token", {"prompt": PROMPT})
+    at = open_recorded("next_token", {"prompt": PROMPT})
     waited = [(place, type(child).__name__) for place, child in at.main.children.items()]
     monkeypatch.setattr(waiting, "QUIET_SECONDS", 60.0)
     at.run()
     assert [(place, type(child).__name__) for place, child in at.main.children.items()] == waited
 
 
-def test_tables_show_small_probabilities_with_their_digits(open_page, monkeypatch):
+def test_tables_show_small_probabilities_with_their_digits(open_recorded, monkeypatch):
     given = []
     monkeypatch.setattr(panel.st, "dataframe", lambda table, **facts: given.append((table, facts)))
-    at = open_page("next_token", {"prompt": PROMPT})
+    at = open_recorded("next_token", {"prompt": PROMPT})
     assert not at.exception
     table, facts = given[-1]
     formats = {name: column["type_config"]["format"] for name, column in facts["column_config"].items()}
@@ -231,10 +231,10 @@ def test_tables_show_small_probabilities_with_their_digits(open_page, monkeypatc
     assert "next_rank" not in formats
 
 
-def test_numbers_of_a_hover_have_the_languages_decimal_sign(open_page, monkeypatch):
+def test_numbers_of_a_hover_have_the_languages_decimal_sign(open_recorded, monkeypatch):
     given = []
     monkeypatch.setattr(panels, "token_text", lambda **facts: given.append(facts))
-    at = open_page("next_token", {"prompt": PROMPT}, locale="es-ES")
+    at = open_recorded("next_token", {"prompt": PROMPT}, locale="es-ES")
     assert not at.exception
     hovers = given[-1]["hover"][1:]
     assert len(hovers) > 5
@@ -261,7 +261,7 @@ def refused(monkeypatch):
 
 
 def test_a_family_without_half_steps_says_why_and_shows_the_rest(open_page, refused):
-    refused(half_steps_refused="parallel")
+    refused(why_no_half_steps="parallel")
     at = open_page("next_token", {"prompt": PROMPT})
     assert not at.exception
     toggle = at.toggle(key="half_refused")
@@ -271,14 +271,14 @@ def test_a_family_without_half_steps_says_why_and_shows_the_rest(open_page, refu
 
 
 def test_a_family_that_is_no_sum_says_so_in_place_of_the_parts(open_page, refused):
-    refused(attribution_refused="not_added", half_steps_refused="not_added")
+    refused(why_no_attribution="not_added", why_no_half_steps="not_added")
     at = open_page("next_token", {"prompt": PROMPT})
     assert TEXT("lens.refused.not_added") in words(at)
     assert len(at.get("plotly_chart")) == 3
 
 
 def test_a_family_without_a_lens_says_so_and_keeps_its_bars(open_page, refused):
-    refused(lens_refused="tail", attribution_refused="tail", half_steps_refused="tail")
+    refused(why_no_lens="tail", why_no_attribution="tail", why_no_half_steps="tail")
     at = open_page("next_token", {"prompt": PROMPT})
     assert TEXT("lens.refused.tail") in words(at)
     assert len(at.get("plotly_chart")) == 1
@@ -293,4 +293,4 @@ def test_looking_through_the_layers_makes_one_pass_more_and_no_other(open_page):
     at.number_input(key="next_token_pos").set_value(2).run()
     assert not at.exception
     assert engine.health()["forward_passes"] == passes
-    assert engine.lens(at.session_state["_view"].key, LensRequest((2,))).positions == (2,)
+    assert engine.answer(LensRequest(at.session_state["_view"].key, (2,))).positions == (2,)

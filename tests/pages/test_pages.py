@@ -50,15 +50,15 @@ def test_a_page_takes_any_prompt_as_data(open_page, slug, prompt):
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-def test_an_empty_prompt_is_advised_about_and_the_sidebar_stays(open_page, slug):
-    at = open_page(slug, {"prompt": ""})
+def test_an_empty_prompt_is_advised_about_and_the_sidebar_stays(open_recorded, slug):
+    at = open_recorded(slug, {"prompt": ""})
     assert not at.exception
     assert Catalogue("en")("error.PromptEmpty") in words(at)
     assert at.text_area(key="prompt").value == ""
 
 
-def test_an_over_long_prompt_says_how_long_and_how_much_fits(open_page):
-    at = open_page("attention")
+def test_an_over_long_prompt_says_how_long_and_how_much_fits(open_recorded):
+    at = open_recorded("attention")
     at.text_area(key="prompt").set_value("zebra lamp " * 9000)
     at.run()
     assert not at.exception
@@ -70,9 +70,9 @@ def test_an_over_long_prompt_says_how_long_and_how_much_fits(open_page):
     "value",
     ["<script>alert(1)</script>", "NaN", "-1", "99999999", "", "../../etc/passwd", "1e400", "%00", "9" * 400],
 )
-def test_hostile_values_in_every_parameter_are_named_and_the_page_stands(open_page, slug, value):
+def test_hostile_values_in_every_parameter_are_named_and_the_page_stands(open_recorded, slug, value):
     params = dict.fromkeys((name for name in FIELDS if name not in {"prompt"}), value)
-    at = open_page(slug, {**params, "unknown_parameter": value})
+    at = open_recorded(slug, {**params, "unknown_parameter": value})
     assert not at.exception
     shown = words(at)
     assert "unknown_parameter" in shown
@@ -105,16 +105,37 @@ def probe(text: str) -> str:
         ("bias", "bias_probe", probe("x").replace('"x"', "9" * 5000)),
     ],
 )
-def test_what_no_page_could_show_is_named_and_the_page_stands(open_page, slug, name, value):
-    at = open_page(slug, {name: value})
+def test_what_no_page_could_show_is_named_and_the_page_stands(open_recorded, slug, name, value):
+    at = open_recorded(slug, {name: value})
     assert not at.exception
     assert Catalogue("en")(f"{slug}.question") in words(at)
     assert f"{name}" in words(at).partition(Catalogue("en")("link.dropped"))[2]
 
 
+@pytest.mark.parametrize(
+    ("slug", "name", "value", "why"),
+    [
+        ("sampling", "sampling_forks", "1.0.x", ("sampling.unreadable.fork", {"part": "1.0.x"})),
+        ("sampling", "sampling_columns", "[", ("json.syntax", {"line": 1, "character": 2})),
+        ("bias", "bias_probe", "{", ("json.syntax", {"line": 1, "character": 2})),
+        ("bias", "bias_probe", "abc", ("link.packed", {})),
+        (
+            "bias",
+            "bias_probe",
+            probe("x").replace('"occupations"', '"x"'),
+            ("probes.unreadable.lexicon", {"name": "x"}),
+        ),
+    ],
+)
+def test_why_a_value_is_not_used_is_said_in_the_pages_language(open_page, slug, name, value, why):
+    at = open_page(slug, {"lang": "es", name: value})
+    message, facts = why
+    assert Catalogue("es")(message, **facts) in words(at)
+
+
 @pytest.mark.parametrize("slug", SLUGS)
-def test_a_link_that_changes_in_an_open_session_takes_no_page_down(open_page, slug):
-    at = open_page(slug, {"prompt": "zebra lamp"})
+def test_a_link_that_changes_in_an_open_session_takes_no_page_down(open_recorded, slug):
+    at = open_recorded(slug, {"prompt": "zebra lamp"})
     for value in ("1e400", "9" * 400, "NaN", "null", f'[{{"seed":{"9" * 400}}}]', f'{{"a":"{HALF}"}}'):
         for name in FIELDS.keys() - {"prompt", "model", "lang", "made"}:
             at.query_params[name] = value
@@ -123,7 +144,7 @@ def test_a_link_that_changes_in_an_open_session_takes_no_page_down(open_page, sl
         assert Catalogue("en")(f"{slug}.question") in words(at)
 
 
-def test_a_link_restores_the_view_of_the_attention_page(open_page):
+def test_a_link_restores_the_view_of_the_attention_page(open_recorded):
     params = {
         "prompt": "zebra lamp zebra lamp",
         "attention_layer": "2",
@@ -132,7 +153,7 @@ def test_a_link_restores_the_view_of_the_attention_page(open_page):
         "attention_order": "entropy_nats",
         "attention_view": "head",
     }
-    at = open_page("attention", params)
+    at = open_recorded("attention", params)
     assert not at.exception
     assert [at.number_input(key=key).value for key in ("attention_layer", "attention_head", "attention_token")] == [
         2,
@@ -143,14 +164,14 @@ def test_a_link_restores_the_view_of_the_attention_page(open_page):
     assert "Layer 2 · head 3" in words(at)
 
 
-def test_a_link_restores_settings_and_pins_of_the_next_token_page(open_page):
+def test_a_link_restores_settings_and_pins_of_the_next_token_page(open_recorded):
     params = {
         "next_token_temperature": "0.7",
         "next_token_top_p": "0.6",
         "next_token_top_k": "12",
         "next_token_pins": "30,300",
     }
-    at = open_page("next_token", params)
+    at = open_recorded("next_token", params)
     assert not at.exception
     assert at.number_input(key="next_token_temperature").value == 0.7
     assert at.number_input(key="next_token_top_k").value == 12
@@ -159,8 +180,8 @@ def test_a_link_restores_settings_and_pins_of_the_next_token_page(open_page):
     assert "ls-advice" not in words(at)
 
 
-def test_a_bare_do_sample_is_top_k_50_and_said(open_page):
-    at = open_page("next_token")
+def test_a_bare_do_sample_is_top_k_50_and_said(open_recorded):
+    at = open_recorded("next_token")
     at.button(key="bare_sample").click().run()
     assert not at.exception
     assert "do_sample=True, temperature=1.0, top_k=50" in words(at)
@@ -168,15 +189,15 @@ def test_a_bare_do_sample_is_top_k_50_and_said(open_page):
     assert "top_k=50" not in words(at)
 
 
-def test_a_temperature_of_zero_is_explained_and_shown_as_greedy(open_page):
-    at = open_page("next_token", {"next_token_temperature": "0"})
+def test_a_temperature_of_zero_is_explained_and_shown_as_greedy(open_recorded):
+    at = open_recorded("next_token", {"next_token_temperature": "0"})
     assert not at.exception
     assert Catalogue("en")("next_token.temperature_zero").split(",")[0] in words(at)
     assert "do_sample=False" in words(at)
 
 
-def test_greedy_greys_what_does_nothing(open_page):
-    at = open_page("next_token", {"next_token_greedy": "true"})
+def test_greedy_greys_what_does_nothing(open_recorded):
+    at = open_recorded("next_token", {"next_token_greedy": "true"})
     assert not at.exception
     assert at.number_input(key="next_token_top_p").disabled
     assert not at.number_input(key="next_token_repetition_penalty").disabled
@@ -187,23 +208,23 @@ def test_greedy_greys_what_does_nothing(open_page):
     ("name", "value"),
     [("top_p", "-0.1"), ("min_p", "1.5"), ("temperature", "nan"), ("pins", "9999"), ("pins", "0-99")],
 )
-def test_a_setting_outside_its_range_is_named_and_not_used(open_page, name, value):
-    at = open_page("next_token", {f"next_token_{name}": value})
+def test_a_setting_outside_its_range_is_named_and_not_used(open_recorded, name, value):
+    at = open_recorded("next_token", {f"next_token_{name}": value})
     assert not at.exception
     assert f"next_token_{name} = {value}" in words(at)
     assert "Left to draw from" not in words(at)
 
 
-def test_the_opening_head_stands_in_the_link_before_another_prompt_is_shown_with_it(open_page):
-    at = open_page("attention", {"prompt": "zebra lamp zebra lamp"})
+def test_the_opening_head_stands_in_the_link_before_another_prompt_is_shown_with_it(open_recorded):
+    at = open_recorded("attention", {"prompt": "zebra lamp zebra lamp"})
     at.text_area(key="prompt").set_value("one two three four five")
     at.run()
     for name in ("attention_layer", "attention_head"):
         assert "".join(at.query_params[name]) == str(at.number_input(key=name).value)
 
 
-def test_a_layer_that_the_model_does_not_have_is_named_with_its_limits(open_page):
-    at = open_page("attention", {"attention_layer": "7"})
+def test_a_layer_that_the_model_does_not_have_is_named_with_its_limits(open_recorded):
+    at = open_recorded("attention", {"attention_layer": "7"})
     assert not at.exception
     assert "attention_layer = 7" in words(at)
     assert "from 0 to 2" in words(at)
@@ -225,9 +246,9 @@ def test_a_model_that_cannot_be_had_gives_its_error_and_the_other_still_works(op
     assert len(at.get("plotly_chart")) > 0
 
 
-def test_a_wrong_setting_is_named_to_whoever_opens_a_page(open_page, monkeypatch):
+def test_a_wrong_setting_is_named_to_whoever_opens_a_page(open_recorded, monkeypatch):
     monkeypatch.setenv("LOGITSCOPE_DEVICE", "abacus")
-    at = open_page("attention", locale="es-ES")
+    at = open_recorded("attention", locale="es-ES")
     assert not at.exception
     assert "LOGITSCOPE_DEVICE" in words(at)
     assert "abacus" in words(at)
@@ -247,22 +268,22 @@ def test_looking_elsewhere_does_not_rerun_the_model(open_page):
 
 
 @pytest.mark.parametrize("view", ["mean", "max", "rollout"])
-def test_the_other_maps_draw(open_page, view):
-    at = open_page("attention", {"attention_view": view, "attention_layers": "0-1", "attention_heads": "0,2"})
+def test_the_other_maps_draw(open_recorded, view):
+    at = open_recorded("attention", {"attention_view": view, "attention_layers": "0-1", "attention_heads": "0,2"})
     assert not at.exception
     figure = json.loads(at.get("plotly_chart")[0].proto.spec)
     assert figure["data"][0]["type"] == "heatmap"
 
 
-def test_ranges_that_cannot_be_read_are_advised_about(open_page):
-    at = open_page("attention", {"attention_view": "mean", "attention_layers": "0-9"})
+def test_ranges_that_cannot_be_read_are_advised_about(open_recorded):
+    at = open_recorded("attention", {"attention_view": "mean", "attention_layers": "0-9"})
     assert not at.exception
     assert "0-9" in words(at)
 
 
-def test_two_sessions_with_different_prompts_do_not_mix(open_page):
-    one = open_page("next_token", {"prompt": "zebra lamp"})
-    two = open_page("next_token", {"prompt": "river"})
+def test_two_sessions_with_different_prompts_do_not_mix(open_recorded):
+    one = open_recorded("next_token", {"prompt": "zebra lamp"})
+    two = open_recorded("next_token", {"prompt": "river"})
     one.run()
     assert one.session_state["prompt"] == "zebra lamp"
     assert two.session_state["prompt"] == "river"
@@ -270,8 +291,8 @@ def test_two_sessions_with_different_prompts_do_not_mix(open_page):
     assert first != second
 
 
-def test_the_language_switch_keeps_the_view(open_page):
-    at = open_page("attention", {"attention_layer": "1", "attention_order": "entropy_nats"})
+def test_the_language_switch_keeps_the_view(open_recorded):
+    at = open_recorded("attention", {"attention_layer": "1", "attention_order": "entropy_nats"})
     at.button_group(key="lang").set_value("es").run()
     assert not at.exception
     assert Catalogue("es")("attention.question") in words(at)
@@ -326,5 +347,5 @@ def test_the_overview_checks_the_model_against_transformers_on_request(open_page
 
 
 @pytest.mark.parametrize(("locale", "shown"), [("es-ES", "de 4.096 tokens"), ("es-MX", "de 4,096 tokens")])
-def test_the_region_of_the_browser_decides_how_numbers_are_written(open_page, locale, shown):
-    assert shown in words(open_page("attention", locale=locale))
+def test_the_region_of_the_browser_decides_how_numbers_are_written(open_recorded, locale, shown):
+    assert shown in words(open_recorded("attention", locale=locale))

@@ -13,11 +13,11 @@ from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, GenerateRequest
 from dashboard.errors import Cancelled
 from dashboard.i18n import Catalogue
-from dashboard.run_key import RunKey
 from dashboard.sampling import forks as forking
 from dashboard.sampling.columns import ColumnSpec, read, written
 from dashboard.settings import Settings
 from tests.engine.test_local import MODEL, key_of
+from tests.made import samples
 from tests.pages.test_pages import words
 
 TEXT = Catalogue("en")
@@ -167,8 +167,8 @@ def test_a_fork_stands_in_the_link_and_goes_on_from_the_chosen_token(made, open_
     at = made()
     row = table(at)
     engine = at.session_state["_view"].engine
-    request = GenerateRequest(tuple(spec.column() for spec in read(at.session_state["sampling_columns"])))
-    left = engine.generated(at.session_state["_view"].key, request).outputs[1]
+    columns = tuple(spec.column() for spec in read(at.session_state["sampling_columns"]))
+    left = engine.kept(GenerateRequest(at.session_state["_view"].key, columns)).outputs[1]
     other = next(int(i) for i in left.alternatives[2] if i != left.ids[2])
     at.session_state["sampling_forks"] = f"1.0.2.{other}"
     at = waited(at.run(), lambda page: len(table(page)) == 4)
@@ -240,7 +240,7 @@ def test_settings_are_compared_along_a_pasted_text(open_page):
     at = open_page("sampling", {"prompt": PROMPT, "sampling_reference": " lamp lamp", "sampling_value": "js_nats"})
     assert not at.exception
     assert len(at.get("plotly_chart")) == 1
-    whole = at.session_state["_view"].engine.tokenize(MODEL, PROMPT + " lamp lamp", chat=False)
+    whole = at.session_state["_view"].engine.tokenizer(MODEL).read(PROMPT + " lamp lamp", chat=False)
     assert at.number_input(key="sampling_positions").value == len(whole.tokens)
 
 
@@ -275,8 +275,8 @@ def test_work_whose_browser_went_is_stopped(tiny_settings: Settings):
 
     engine = LocalEngine(tiny_settings)
     key, work = key_of(engine), Work("texts", lambda: False)
-    request = GenerateRequest((Column(DecodeSettings(), max_new_tokens=2000),))
-    work.start(lambda own: engine.generate(key, request, own.job, own.steps.append))
+    request = GenerateRequest(key, (Column(DecodeSettings(), max_new_tokens=2000),))
+    work.start(lambda own: engine.answer(request, own.job, own.steps.append))
     work.thread.join(30)
     assert not work.running
     assert work.job.cancel.is_set()
@@ -317,8 +317,8 @@ def test_tokens_are_coloured_by_what_is_asked_for(tiny_settings):
     from dashboard.engine.local import LocalEngine
 
     engine = LocalEngine(tiny_settings)
-    request = GenerateRequest((Column(DecodeSettings(top_k=30), max_new_tokens=9),))
-    output = engine.generate(key_of(engine), request).outputs[0]
+    request = GenerateRequest(key_of(engine), (Column(DecodeSettings(top_k=30), max_new_tokens=9),))
+    output = engine.answer(request).outputs[0]
     np.testing.assert_allclose(token_colours(output, "prob"), np.exp(output.log_p), rtol=1e-6)
     np.testing.assert_allclose(token_colours(output, "q"), np.exp(output.log_q), rtol=1e-6)
     bits = -output.log_p / np.log(2)
@@ -330,9 +330,19 @@ def test_tokens_are_coloured_by_what_is_asked_for(tiny_settings):
 
 def test_links_made_before_models_had_rules_make_their_texts_again():
     """The name of texts in a link, as it was when such links were made."""
-    drawn = Column(DecodeSettings(temperature=0.7, top_p=0.9), rows=3, seed=4)
+    drawn = Column(DecodeSettings(temperature=0.7, top_p=0.9), num_return_sequences=3, seed=4)
     columns = drawn, Column(DecodeSettings(do_sample=False))
-    key = RunKey("m", "r", "float32", "cpu", "raw", (1, 2, 3), "5", "2")
-    assert generation_task.name_of(key, GenerateRequest(columns)) == "0ebc98e8e4da"
+    run = samples.run_key(model="m")
+    name = generation_task.name_in_link
+    assert name(GenerateRequest(run, columns)) == "0ebc98e8e4da"
     without = replace(columns[1], settings=DecodeSettings(do_sample=False, model_rules=False))
-    assert generation_task.name_of(key, GenerateRequest((columns[0], without))) != "0ebc98e8e4da"
+    assert name(GenerateRequest(run, (columns[0], without))) != "0ebc98e8e4da"
+
+
+def test_a_name_in_a_link_holds_every_setting_of_its_texts():
+    settings = DecodeSettings(False, 0.7, 5, repetition_penalty=1.0, no_repeat_ngram_size=2, model_rules=False)
+    beams = Column(settings, num_return_sequences=3, num_beams=2, stop_strings=("a'b", "\n"), seed=7)
+    run = samples.run_key(model="local/tiny")
+    name = generation_task.name_in_link
+    assert name(GenerateRequest(run, (Column(DecodeSettings()),))) == "1b9d283d7c99"
+    assert name(GenerateRequest(run, (beams, Column(DecodeSettings())), (4,), 2)) == "d7b7a83c475b"

@@ -86,7 +86,7 @@ def test_a_text_pasted_behind_a_chat_is_read_with_it_as_one(open_kind):
     template = "<{{ messages[0]['content'] }}>"
     params = {"prompt": "The nur", "chat": "true", "sampling_reference": "se said", "sampling_value": "entropy_nats"}
     at = open_kind("Llama 2", "sampling", params, template)
-    whole = at.session_state["_view"].engine.token_ids("local/Llama-2", ("<The nur>se said",), alone=True)[0]
+    whole = at.session_state["_view"].engine.tokenizer("local/Llama-2").ids(("<The nur>se said",), alone=True)[0]
     assert at.number_input(key="sampling_positions").value == len(whole)
 
 

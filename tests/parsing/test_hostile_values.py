@@ -6,12 +6,13 @@ from dataclasses import asdict
 import pytest
 
 from dashboard.i18n import Catalogue
-from dashboard.parsing.strict_json import read_json, whole_characters
+from dashboard.parsing.strict_json import parsed_json, read_json
+from dashboard.parsing.unreadable import Unreadable
 from dashboard.probes import spec as probes
 from dashboard.probes.presets import presets
 from dashboard.probes.spec import ProbeSpec
 from dashboard.sampling import columns, forks
-from dashboard.sampling.columns import ColumnSpec, Unreadable
+from dashboard.sampling.columns import ColumnSpec
 from dashboard.tokens import visible_text
 from dashboard.view_state import FIELDS, check, parse_ranges, unpack_prompt
 from tests.made.hostile import HALF, JSON_TEXTS, NUMBERS, PACKED, TEXTS, with_each
@@ -64,7 +65,7 @@ def test_columns_of_a_link_are_such_as_the_page_works_with_or_refused_in_words()
             specs = columns.read(text)
         except Unreadable as error:
             for words in CATALOGUES:
-                assert shown(words(f"sampling.unreadable.{error.reason}", **error.facts))
+                assert shown(words(error.message.id, **error.message.facts))
             continue
         whole += 1
         assert columns.read(shown(columns.written(specs))) == specs
@@ -79,7 +80,7 @@ def test_a_file_of_columns_is_read_by_the_same_rule():
         try:
             assert columns.read_file(file) == columns.read(text)
         except Unreadable as error:
-            assert shown(str(error.facts))
+            assert shown(CATALOGUES[0](error.message.id, **error.message.facts))
 
 
 @pytest.mark.parametrize("seed", ["9" * 400, "9" * 5000, "1e999", str(2**64), "-1", "1.0", "NaN"])
@@ -94,8 +95,9 @@ def test_probes_of_a_link_are_such_as_the_page_works_with_or_refused_in_words():
     for text in texts:
         try:
             spec = probes.read(text)
-        except ValueError as error:
-            assert shown(str(error))
+        except Unreadable as error:
+            for words in CATALOGUES:
+                assert shown(words(error.message.id, **error.message.facts))
             continue
         whole += 1
         assert probes.read(shown(spec.written())) == spec
@@ -115,27 +117,44 @@ def test_forks_and_ranges_are_read_or_refused():
         for read in (forks.read, lambda text: parse_ranges(text, 9)):
             try:
                 assert isinstance(read(text), tuple)
+            except Unreadable as error:
+                for words in CATALOGUES:
+                    assert shown(words(error.message.id, **error.message.facts))
             except ValueError as error:
                 assert len(str(error)) < 100
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    ("text", "why", "english"),
     [
-        ('{"a":"\\ud800"}', "half a character"),
-        ('["\\udc00\\ud800"]', "half a character"),
-        (f'["{HALF}"]', "half a character"),
-        ("[" * 20_000, "nested too deeply"),
-        ("9" * 400, "400 digits"),
-        ("1e999", "1e999"),
-        ("NaN", "NaN"),
-        ('{"a":1,"a":2}', "“a” stands twice"),
-        ("[", "Expecting value"),
+        ('{"a":"\\ud800"}', "half_character", "half a character (a lone surrogate) at line 1, character 7"),
+        ('["\\udc00\\ud800"]', "half_character", "half a character"),
+        (f'["{HALF}"]', "half_character", "half a character"),
+        ('["\\\\ud800",\n"\\ud83d\\ude00",\n"\\ude00"]', "half_character", "at line 3, character 2"),
+        ("[" * 20_000, "depth", "nested too deeply"),
+        ("9" * 400, "digits", "400 digits"),
+        ("1e999", "not_finite", "1e999"),
+        ("NaN", "not_finite", "NaN"),
+        ('{"a":1,"a":2}', "repeated", "“a” stands twice"),
+        ("[\n[", "syntax", "no valid JSON at line 2, character 2"),
     ],
 )
-def test_strict_json_says_why_it_does_not_read(text, why):
-    with pytest.raises(ValueError, match=why):
+def test_strict_json_says_why_it_does_not_read_in_both_languages(text, why, english):
+    with pytest.raises(Unreadable) as refused:
         read_json(text)
+    message = refused.value.message
+    assert message.id == f"json.{why}"
+    said, in_spanish = (words("link.why", name="x", why=message) for words in CATALOGUES)
+    assert english in said
+    assert in_spanish != said
+
+
+def test_a_file_may_say_a_name_twice_but_not_half_a_character():
+    assert parsed_json('{"a":1,"a":2}') == {"a": 2}
+    for text, why in (('"\\ud800"', "half_character"), ("9" * 5000, "digits")):
+        with pytest.raises(Unreadable) as refused:
+            parsed_json(text)
+        assert refused.value.message.id == f"json.{why}"
 
 
 @pytest.mark.parametrize(
@@ -144,9 +163,3 @@ def test_strict_json_says_why_it_does_not_read(text, why):
 def test_what_is_json_is_read_as_it_is(found):
     for ascii_only in (True, False):
         assert read_json(json.dumps(found, ensure_ascii=ascii_only)) == found
-
-
-def test_the_line_of_half_a_character_is_told():
-    with pytest.raises(json.JSONDecodeError) as refused:
-        whole_characters('["\\\\ud800",\n"\\ud83d\\ude00",\n"\\ude00"]')
-    assert refused.value.lineno == 3

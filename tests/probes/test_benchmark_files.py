@@ -11,7 +11,7 @@ from dashboard import errors
 from dashboard.benchmarks.files import BENCHMARKS, MAX_BYTES, read
 from dashboard.benchmarks.items import PronounPair, SentencePair, SentenceTriple, Skipped
 from dashboard.benchmarks.pronouns import women_first
-from dashboard.i18n import LANGUAGES, Catalogue
+from dashboard.i18n import LANGUAGES, Catalogue, Message
 
 CROWS = (
     ",sent_more,sent_less,stereo_antistereo,bias_type,annotations\n"
@@ -109,14 +109,14 @@ def test_a_stereoset_item_has_its_three_sentences_whatever_their_order():
 @pytest.mark.parametrize(
     ("content", "error", "facts"),
     [
-        ("{\n\n", errors.BenchmarkJsonInvalid, {"line": 3}),
-        ("[" * 100_000, errors.BenchmarkJsonInvalid, {}),
+        ("{\n\n", errors.BenchmarkJsonInvalid, {"reason": Message("json.syntax", {"line": 3, "character": 1})}),
+        ("[" * 100_000, errors.BenchmarkJsonInvalid, {"reason": Message("json.depth")}),
         ("[1]", errors.BenchmarkColumnsMissing, {"missing": "data", "found": "list"}),
         ('{"rows": 1}', errors.BenchmarkColumnsMissing, {"missing": "data", "found": "rows"}),
         ('{"data": {"intersentence": []}}', errors.BenchmarkColumnsMissing, {"missing": "intrasentence"}),
         ('{"data": {"intrasentence": []}}', errors.BenchmarkEmpty, {}),
         ('{"data": {"intrasentence": [1]}}', errors.BenchmarkItemInvalid, {"item": 1, "missing": "id"}),
-        (json.dumps(stereoset(target="\ud800")), errors.BenchmarkJsonInvalid, {"line": 1}),
+        (json.dumps(stereoset(target="\ud800")), errors.BenchmarkJsonInvalid, {"benchmark": "StereoSet"}),
         (json.dumps(stereoset(target="")), errors.BenchmarkItemInvalid, {"missing": "target"}),
         (json.dumps(stereoset(sentences=["x"])), errors.BenchmarkItemInvalid, {"missing": "stereotype"}),
         (

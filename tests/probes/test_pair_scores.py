@@ -14,7 +14,8 @@ from dashboard.benchmarks.items import PronounPair
 from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, GenerateRequest, TreeRequest
 from dashboard.engine.api.lens import LensRequest
-from dashboard.engine.api.model import CallControl
+from dashboard.engine.api.model import CallControl, RunRequest
+from dashboard.engine.api.prediction import CandidatesRequest, ProcessedRequest
 from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.engine.local import LocalEngine
 from dashboard.errors import NothingToScore, PromptEmpty, TokenBeyondModel
@@ -24,7 +25,7 @@ from dashboard.probes import tokenized_probe as preparing
 from dashboard.probes.continuations import Continuation
 from dashboard.probes.pair_scores import Pairs, tokeniser
 from dashboard.probes.spec import ProbeSpec
-from dashboard.probes.tokenized_probe import prepared
+from dashboard.probes.tokenized_probe import tokenize_probe
 from dashboard.scripts.bias import benchmark_script, scores_script
 from dashboard.settings import Settings
 from tests.made.tokenizer_zoo import KINDS, saved, tokenizer_of
@@ -75,7 +76,11 @@ def opened(engine, folders):
 
     def of(name):
         model = f"local/{folders[name].name}"
-        return model, engine.run_key(model, engine.tokenize(model, "the nurse", chat=False)), folders[name]
+        return (
+            model,
+            engine.describe(model).run_key(engine.tokenizer(model).read("the nurse", chat=False)),
+            folders[name],
+        )
 
     return of
 
@@ -106,21 +111,21 @@ def table(name, folder, made):
 @pytest.mark.parametrize("name", NAMES)
 def test_scores_are_those_of_prompt_and_completion_as_one_text(name, engine, opened):
     model, key, folder = opened(name)
-    made = prepared(SPEC, tokeniser(engine, model))
-    found = Pairs.of_probe(made).scores(engine, key)
+    made = tokenize_probe(SPEC, tokeniser(engine, model))
+    found = Pairs.of_probe(key.version, made).scores(engine)
     np.testing.assert_allclose(found.log_p, table(name, folder, made), atol=1e-3)
     assert found.lengths.shape == found.log_p.shape
 
 
 def test_where_a_prompt_ends_otherwise_its_pairs_are_scored_one_by_one_and_it_is_said(engine, opened):
     model, key, folder = opened("added tokens")
-    made = prepared(UNEVEN, tokeniser(engine, model))
-    pairs = Pairs.of_probe(made)
+    made = tokenize_probe(UNEVEN, tokeniser(engine, model))
+    pairs = Pairs.of_probe(key.version, made)
     assert isinstance(pairs.request, SentenceRequest)
-    np.testing.assert_allclose(pairs.scores(engine, key).log_p, table("added tokens", folder, made), atol=1e-3)
+    np.testing.assert_allclose(pairs.scores(engine).log_p, table("added tokens", folder, made), atol=1e-3)
     findings = dict(made.findings)
     assert findings["boundary_lost"] == ("teacher",)
-    assert made.lengths == tuple(pairs.scores(engine, key).lengths.max(0))
+    assert made.lengths == tuple(pairs.scores(engine).lengths.max(0))
     assert findings["by_prompt"] == ("teacher", "nurse", "said that")
 
 
@@ -129,9 +134,9 @@ def test_where_a_prompt_ends_otherwise_its_pairs_are_scored_one_by_one_and_it_is
 )
 def test_a_job_and_a_script_give_the_pages_scores(name, spec, engine, opened, tmp_path, monkeypatch):
     model, key, folder = opened(name)
-    made = prepared(spec, tokeniser(engine, model))
-    page = Pairs.of_probe(made).scores(engine, key)
-    job = probe_spec(made, key)
+    made = tokenize_probe(spec, tokeniser(engine, model))
+    page = Pairs.of_probe(key.version, made).scores(engine)
+    job = probe_spec(made, key.version)
     rows = run_probe(engine, job, job.items, CallControl())
     np.testing.assert_allclose(rows["log_prob_nats"], page.log_p.ravel(), atol=1e-4)
     assert rows["tokens"].tolist() == page.lengths.ravel().tolist()
@@ -145,19 +150,19 @@ def test_a_job_and_a_script_give_the_pages_scores(name, spec, engine, opened, tm
 
 def test_the_end_of_the_word_is_added_pair_by_pair_too(engine, opened):
     model, key, _ = opened("added tokens")
-    uneven = prepared(dataclasses.replace(UNEVEN, boundary=True), tokeniser(engine, model))
-    found = Pairs.of_probe(uneven).scores(engine, key)
+    uneven = tokenize_probe(dataclasses.replace(UNEVEN, boundary=True), tokeniser(engine, model))
+    found = Pairs.of_probe(key.version, uneven).scores(engine)
     last = uneven.own[1][2]
-    alone = engine.score(key, ScoreRequest((last.ids[: last.given],), (last.scored,), True))
+    alone = engine.answer(ScoreRequest(key.version, (last.ids[: last.given],), (last.scored,), True))
     assert found.total[1, 2] == pytest.approx(float(alone.log_p[0, 0] + alone.boundary_log_mass[0, 0]), abs=1e-4)
 
 
 def test_of_a_probe_with_more_pairs_than_are_looked_at_the_job_finds_each_pairs_tokens(engine, opened, monkeypatch):
     model, key, folder = opened("added tokens")
     monkeypatch.setattr(preparing, "MOST_PAIRS", 1)
-    made = prepared(UNEVEN, tokeniser(engine, model))
+    made = tokenize_probe(UNEVEN, tokeniser(engine, model))
     assert not made.whole
-    job = probe_spec(made, key)
+    job = probe_spec(made, key.version)
     rows = run_probe(engine, job, job.items, CallControl())
     np.testing.assert_allclose(rows["log_prob_nats"], table("added tokens", folder, made).ravel(), atol=1e-3)
 
@@ -173,26 +178,28 @@ def by_table(texts, _alone):
 def test_pairs_without_a_probability_are_no_scores(engine, opened):
     _, key, _ = opened("byte level")
     rows = ((Continuation.of((1,), (1, 2)), Continuation.of((1,), (3,)), Continuation.of((1,), (1,))),)
-    pairs = Pairs.of(((1,),), rows, False)
+    pairs = Pairs.of(key.version, ((1,),), rows, False)
     assert pairs.scorable.tolist() == [[True, False, False]]
-    found = pairs.scores(engine, key)
+    found = pairs.scores(engine)
     assert np.isnan(found.log_p[0, 1:]).all()
     assert found.lengths.tolist() == [[1, 0, 0]]
-    none = Pairs.of(((1,),), (rows[0][1:],), False)
-    assert np.isnan(none.scores(engine, key).log_p).all()
-    assert none.cost(engine, key).tokens == 0
+    none = Pairs.of(key.version, ((1,),), (rows[0][1:],), False)
+    assert np.isnan(none.scores(engine).log_p).all()
+    assert none.cost(engine).tokens == 0
 
 
 def test_a_probe_leaves_out_what_has_no_probability_and_says_why():
     spec = ProbeSpec(("{g}",), ("",), (("g", "a, z"),), "own", own="b\nc", article=False, boundary=False)
     tokens = {"a": (1,), "z": (7,), "a b": (1, 2), "z b": (7, 2), "a c": (3,), "z c": (7, 4)}
-    made = prepared(spec, lambda texts, alone: [tokens.get(text, (9,)) for text in texts])
+    made = tokenize_probe(spec, lambda texts, alone: [tokens.get(text, (9,)) for text in texts])
     assert made.texts == (" b",)
     assert dict(made.findings)["no_beginning"] == ("c",)
     with pytest.raises(NothingToScore):
-        prepared(dataclasses.replace(spec, own="c"), lambda texts, alone: [tokens.get(text, (9,)) for text in texts])
+        tokenize_probe(
+            dataclasses.replace(spec, own="c"), lambda texts, alone: [tokens.get(text, (9,)) for text in texts]
+        )
     with pytest.raises(PromptEmpty):
-        prepared(spec, lambda texts, alone: [() for _ in texts])
+        tokenize_probe(spec, lambda texts, alone: [() for _ in texts])
 
 
 # -- tokens that the model has no embedding for --------------------------------------------------------------------
@@ -200,26 +207,26 @@ def test_nothing_is_computed_with_a_token_that_the_model_has_no_embedding_for(en
     model, key, _ = opened("larger than the model")
     size = engine.describe(model).vocab
     beyond = dataclasses.replace(key, token_ids=(5, size))
-    engine.run(key)
+    engine.answer(RunRequest(key))
     calls = {
-        "tokenize": lambda: engine.tokenize(model, "the [PAD] nurse", chat=False),
-        "estimate": lambda: engine.estimate(beyond),
-        "run": lambda: engine.run(beyond),
-        "pins": lambda: engine.next_token(key, 0, 3, pins=(size + 1,)),
-        "processed": lambda: engine.processed(key, 0, (size,), DecodeSettings()),
-        "lens": lambda: engine.lens(key, LensRequest((0,), pins=(size,))),
-        "score": lambda: engine.score(key, ScoreRequest(((5,),), ((6,), (size,)))),
-        "sentences": lambda: engine.score_sentences(key, SentenceRequest(((5, size),), (1,))),
-        "cost": lambda: engine.score_cost(key, ScoreRequest(((size,),), ((6,),))),
-        "texts": lambda: engine.generate(beyond, GenerateRequest((Column(DecodeSettings(), 1, 1),))),
-        "tree": lambda: engine.probability_tree(beyond, TreeRequest(DecodeSettings(), 1, 0.5, 5)),
+        "tokenize": lambda: engine.tokenizer(model).read("the [PAD] nurse", chat=False),
+        "estimate": lambda: engine.cost(RunRequest(beyond)),
+        "run": lambda: engine.answer(RunRequest(beyond)),
+        "pins": lambda: engine.answer(CandidatesRequest(key, 0, 3, pins=(size + 1,))),
+        "processed": lambda: engine.answer(ProcessedRequest(key, 0, (size,), DecodeSettings())),
+        "lens": lambda: engine.answer(LensRequest(key, (0,), pins=(size,))),
+        "score": lambda: engine.answer(ScoreRequest(key.version, ((5,),), ((6,), (size,)))),
+        "sentences": lambda: engine.answer(SentenceRequest(key.version, ((5, size),), (1,))),
+        "cost": lambda: engine.cost(ScoreRequest(key.version, ((size,),), ((6,),))),
+        "texts": lambda: engine.answer(GenerateRequest(beyond, (Column(DecodeSettings(), 1, 1),))),
+        "tree": lambda: engine.answer(TreeRequest(beyond, DecodeSettings(), 1, 0.5, 5)),
     }
     for call in calls.values():
         with pytest.raises(TokenBeyondModel):
             call()
-    assert max(engine.text_starts(model)) < size
-    assert max(token.id for token in engine.vocabulary(model, "z", 500)) < size
-    assert engine.vocabulary(model, "zzyzx", 50) == ()
+    assert max(engine.tokenizer(model).text_starts()) < size
+    assert max(token.id for token in engine.tokenizer(model).search("z", 500)) < size
+    assert engine.tokenizer(model).search("zzyzx", 50) == ()
 
 
 # -- where a gap is asked for --------------------------------------------------------------------------------------
@@ -228,7 +235,7 @@ def test_a_gap_is_asked_for_behind_the_article_as_it_is_read_behind_each_prompt(
     tokenise = tokeniser(engine, model)
     prompts = ("The nurse works as", "The teacher works as")
     article, both = sides(prompts, tokenise(prompts, False), " a teacher", tokenise)
-    said = engine.token(model, (*both[0].given[-1:], both[0].token))
+    said = engine.tokenizer(model).tokens((*both[0].given[-1:], both[0].token))
     assert (article, [one.piece for one in said]) == (" a", ["▁a", "▁teacher"])
     assert both[0].token == both[1].token
     article, both = sides(prompts, tokenise(prompts, False), " teacher", tokenise)
@@ -250,9 +257,9 @@ def test_the_lens_carries_log_probabilities_where_p_itself_is_nothing(tiny_folde
         models=(), local_models=(str(folder),), cache_dir=tmp_path / "cache", offline=True, device="cpu"
     )
     engine = LocalEngine(settings)
-    key = engine.run_key("local/sure", engine.tokenize("local/sure", "When Mary", chat=False))
+    key = engine.describe("local/sure").run_key(engine.tokenizer("local/sure").read("When Mary", chat=False))
     pins = tuple(range(3, 60))
-    found = engine.lens(key, LensRequest((len(key.token_ids) - 1,), pins=pins))
+    found = engine.answer(LensRequest(key, (len(key.token_ids) - 1,), pins=pins))
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     with torch.no_grad():
         own = model(torch.tensor([key.token_ids])).logits[0, -1].double().log_softmax(-1).numpy()[list(pins)]
@@ -268,9 +275,9 @@ def test_the_total_effect_script_reads_context_and_continuation_as_one_text(engi
     monkeypatch.chdir(folder.parent)
     left = runpy.run_path(str(path), run_name="script")
     row, pair = left["numbers"].iloc[0], left["PAIRS"][0]
-    given, whole = engine.token_ids(model, (pair["she"], pair["she"] + pair["first"]), alone=True)
+    given, whole = engine.tokenizer(model).ids((pair["she"], pair["she"] + pair["first"]), alone=True)
     one = Continuation.of((1, *given), (1, *whole))
-    own = engine.score_sentences(key, SentenceRequest((one.ids,), (one.given,)))
+    own = engine.answer(SentenceRequest(key.version, (one.ids,), (one.given,)))
     assert row["she_first"] == pytest.approx(float(own.log_p[0]) / int(own.lengths[0]), abs=1e-3)
 
 
@@ -279,20 +286,22 @@ def test_a_benchmark_scores_a_continuation_as_it_is_read_behind_its_context(engi
     pair = PronounPair("1", "she/he", ("the nurse works as", "that works as"), ("nurse", "it"), (" teacher", " said"))
     model, key, _ = opened("added tokens")
     spec = benchmark_spec(
-        BenchmarkFile("winobias", "f", "0" * 64, "utf-8", (pair,), (), ()), key, engine.token(model, (1,))[0]
+        BenchmarkFile("winobias", "f", "0" * 64, "utf-8", (pair,), (), ()),
+        key.version,
+        engine.tokenizer(model).tokens((1,))[0],
     )
     row = run_benchmark(engine, spec, spec.items, CallControl())[0]
-    given, whole = engine.token_ids(model, ("the nurse works as", "the nurse works as teacher"), alone=True)
+    given, whole = engine.tokenizer(model).ids(("the nurse works as", "the nurse works as teacher"), alone=True)
     one = Continuation.of((1, *given), (1, *whole))
     assert one.given < 1 + len(given)
-    own = engine.score_sentences(key, SentenceRequest((one.ids,), (one.given,)))
+    own = engine.answer(SentenceRequest(key.version, (one.ids,), (one.given,)))
     assert row["she_first_log_prob_nats"] == pytest.approx(float(own.log_p[0]), abs=1e-4)
     assert row["she_first_tokens"] == len(one.scored)
 
     model, key, _ = opened("larger than the model")
     lacking = dataclasses.replace(pair, continuations=(" zzyzx", " said"))
     file = BenchmarkFile("winobias", "f", "0" * 64, "utf-8", (lacking,), (), ())
-    spec = benchmark_spec(file, key, engine.token(model, (0,))[0])
+    spec = benchmark_spec(file, key.version, engine.tokenizer(model).tokens((0,))[0])
     row = run_benchmark(engine, spec, spec.items, CallControl())[0]
     assert np.isnan(row["she_first_log_prob_nats"])
     assert np.isfinite(row["she_second_log_prob_nats"])

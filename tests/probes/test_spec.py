@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+from dashboard.parsing.unreadable import Unreadable
 from dashboard.probes.presets import presets
 from dashboard.probes.spec import ProbeSpec, read
-from dashboard.sampling.columns import ColumnSpec, Unreadable
+from dashboard.sampling.columns import ColumnSpec
 from dashboard.sampling.columns import read as read_columns
 
 FACTS = ProbeSpec.of(presets()[0]).facts()
@@ -32,8 +33,9 @@ def test_what_was_written_is_read_back():
 def test_a_field_of_another_kind_is_named(name, value):
     text = json.dumps(FACTS | {name: value})
     if not same_kind(value, FACTS[name]):
-        with pytest.raises(ValueError, match=r"\w"):
+        with pytest.raises(Unreadable) as refused:
             read(text)
+        assert refused.value.message.id.startswith("probes.unreadable.")
     elif name in ("article", "boundary"):
         assert getattr(read(text), name) is value
 

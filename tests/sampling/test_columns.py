@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard.parsing.unreadable import Unreadable
 from dashboard.sampling.columns import (
     DEFAULT,
     FORMAT,
@@ -17,7 +18,6 @@ from dashboard.sampling.columns import (
     RANGES,
     VERSION,
     ColumnSpec,
-    Unreadable,
     changed,
     file_of,
     impossible,
@@ -76,7 +76,7 @@ def test_every_preset_is_possible_and_keeps_its_settings(name):
     assert not impossible(spec)
     assert read(written((spec,))) == (spec,)
     column = spec.column()
-    assert (column.rows, column.max_new_tokens) == (spec.num_return_sequences, spec.max_new_tokens)
+    assert (column.num_return_sequences, column.max_new_tokens) == (spec.num_return_sequences, spec.max_new_tokens)
 
 
 def test_the_notebooks_calls_are_what_transformers_would_do():
@@ -178,7 +178,7 @@ def test_what_cannot_be_read_says_why(case):
     text, reason = BAD[case]
     with pytest.raises(Unreadable) as error:
         read(text)
-    assert error.value.reason == reason
+    assert error.value.message.id == f"sampling.unreadable.{reason}"
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_what_cannot_be_read_says_why(case):
 def test_files_of_other_kinds_are_named(data, reason):
     with pytest.raises(Unreadable) as error:
         read_file(data)
-    assert error.value.reason == reason
+    assert error.value.message.id == f"sampling.unreadable.{reason}"
 
 
 def test_columns_name_themselves_by_what_acts():

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.engine.api.decoding import DecodeSettings
-from dashboard.engine.api.generation import Column, Generated, GenerateRequest, Output
+from dashboard.engine.api.generation import Column, Generated, GenerateRequest, Output, TokenFacts
 from dashboard.sampling.forks import MOST, Fork, fork_request, left_by, read, written
-from dashboard.sampling.word_diff import differing, parting
+from dashboard.sampling.word_diff import differing, first_difference
+from tests.made.samples import RUN
 
 
 @pytest.mark.parametrize(
@@ -16,7 +17,7 @@ from dashboard.sampling.word_diff import differing, parting
     [([1, 2, 3], [1, 2, 3], None), ([1, 2], [1, 9], 1), ([], [1], None), ([1, 2], [1], None), ([5], [6], 0)],
 )
 def test_texts_part_at_the_first_token_that_differs(one, other, step):
-    assert parting(one, other) == step
+    assert first_difference(one, other) == step
 
 
 def test_only_words_that_differ_are_marked_whatever_the_tokens():
@@ -68,24 +69,27 @@ def test_there_are_only_so_many_forks():
 def output(column, row, ids):
     none = np.zeros(len(ids), np.float32)
     tens = np.zeros((len(ids), 10), np.int64)
-    return Output(column, row, np.array(ids), none, none, tens[:, 0], none, tens, tens, tens, tens, "limit")
+    facts = TokenFacts(np.array(ids), none, none, tens[:, 0], none, tens, tens, tens, tens)
+    return Output(**vars(facts), column=column, row=row, stopped="limit")
 
 
 def test_a_fork_begins_as_its_text_and_keeps_its_rows_noise():
-    request = GenerateRequest((Column(DecodeSettings(top_k=5), rows=4, seed=9), Column(DecodeSettings(), num_beams=2)))
+    request = GenerateRequest(
+        RUN, (Column(DecodeSettings(top_k=5), num_return_sequences=4, seed=9), Column(DecodeSettings(), num_beams=2))
+    )
     made = Generated((output(0, 3, [10, 11, 12]), output(1, 0, [1])), ((), ()), (None, None), (0, 0), 1, 1, "shared")
     first = Fork(0, 3, -1, 2, 99)
     left = left_by(first, made, {})
     found = fork_request(request, first, left)
     assert found.forced == (10, 11, 99)
     assert found.first_row == 3
-    assert (found.columns[0].rows, found.columns[0].seed) == (1, 9)
+    assert (found.columns[0].num_return_sequences, found.columns[0].seed) == (1, 9)
     second = fork_request(request, Fork(0, 3, 0, 0, 5), output(0, 3, [10, 11, 99, 7]))
     assert second.forced == (5,)
 
 
 def test_a_fork_of_a_text_that_is_gone_asks_for_nothing():
-    request = GenerateRequest((Column(DecodeSettings()), Column(DecodeSettings(), num_beams=2)))
+    request = GenerateRequest(RUN, (Column(DecodeSettings()), Column(DecodeSettings(), num_beams=2)))
     made = Generated((output(0, 0, [1]), output(1, 0, [1, 2])), ((), ()), (None, None), (0, 0), 1, 1, "shared")
     assert left_by(Fork(0, 5, -1, 0, 1), made, {}) is None
     assert left_by(Fork(0, 0, 0, 0, 1), made, {}) is None

@@ -6,11 +6,13 @@ import dataclasses
 import itertools
 import json
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from dashboard.engine.api.attention import QueryRowsRequest
 from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, GenerateRequest
 from dashboard.engine.api.lens import LensRequest
@@ -18,12 +20,13 @@ from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.probes.lexicon import Completion
 from dashboard.probes.spec import OWN, ProbeSpec
 from dashboard.probes.templates import Part, Probe, Template
-from dashboard.probes.tokenized_probe import TokenizedProbe, prepared
+from dashboard.probes.tokenized_probe import TokenizedProbe, tokenize_probe
 from dashboard.scripts import bias as scripts
 from dashboard.settings import BUNDLED
 from dashboard.stats.benchmarks import Scored, crows_pairs, stereoset, total_effect
 from dashboard.stats.intervals import wilson
 from tests.made import samples
+from tests.made.samples import RUN
 from tests.scripts.test_build import HOSTILE, constants_of, shape_of
 
 MODEL = "local/tiny"
@@ -43,7 +46,7 @@ WORDS = ProbeSpec(
     own="a\nthe\nto\nr",
     article=False,
 )
-DRAWS = GenerateRequest((Column(DecodeSettings(temperature=0.7, top_k=3), 40, 2, seed=5),))
+DRAWS = GenerateRequest(RUN, (Column(DecodeSettings(temperature=0.7, top_k=3), 40, 2, seed=5),))
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +59,8 @@ def tiny(tiny_settings):
 
 
 def of_probe(engine, model, spec):
-    made = prepared(spec, lambda texts, alone: engine.token_ids(model, tuple(texts), alone=alone))
-    key = engine.run_key(model, engine.tokenize(model, "x", chat=False))
+    made = tokenize_probe(spec, lambda texts, alone: engine.tokenizer(model).ids(tuple(texts), alone=alone))
+    key = engine.describe(model).run_key(engine.tokenizer(model).read("x", chat=False))
     ids = tuple(itertools.chain(*made.prompt_ids, *made.completion_ids))
     return engine, engine.describe(model), dataclasses.replace(key, token_ids=ids), made
 
@@ -68,8 +71,8 @@ def scored_texts(tiny):
     engine, _, key, _ = tiny
 
     def scored(texts, prefix):
-        rows = [(prefix, *ids) for ids in engine.token_ids(MODEL, tuple(texts), alone=True)]
-        found = engine.score_sentences(key, SentenceRequest(tuple(rows), (1,) * len(rows)))
+        rows = [(prefix, *ids) for ids in engine.tokenizer(MODEL).ids(tuple(texts), alone=True)]
+        found = engine.answer(SentenceRequest(key.version, tuple(rows), (1,) * len(rows)))
         return Scored(found.log_p.astype(float), found.lengths)
 
     return scored
@@ -77,9 +80,9 @@ def scored_texts(tiny):
 
 def exact(engine, key, made):
     """(template, group, completion) as the page shows them."""
-    found = engine.score(key, ScoreRequest(made.prompt_ids, made.completion_ids, made.spec.boundary))
+    found = engine.answer(ScoreRequest(key.version, made.prompt_ids, made.completion_ids, made.spec.boundary))
     mass = found.boundary_log_mass if made.spec.boundary else 0
-    return made.arranged(found.log_p.astype(float) + mass)[0]
+    return made.by_template(found.log_p.astype(float) + mass)[0]
 
 
 SCRIPTS = {
@@ -124,7 +127,7 @@ def test_the_end_of_the_word_makes_a_difference(tiny):
 def test_word_ends_are_the_engines(tiny, run):
     engine, card, key, made = tiny
     left = run(scripts.scores_script(card, key, made))
-    assert tuple(left["word_ends"](left["model"], left["tokenizer"])) == engine.word_ends(MODEL)
+    assert tuple(left["word_ends"](left["model"], left["tokenizer"])) == engine.tokenizer(MODEL).word_ends()
 
 
 def test_word_ends_of_a_sentencepiece_vocabulary_are_those_of_its_pieces(tiny, run):
@@ -154,7 +157,7 @@ def test_scores_and_word_ends_of_the_bundled_model_are_the_engines(bundled_engin
     )
     engine, card, key, made = of_probe(bundled_engine, BUNDLED, spec)
     left = run(scripts.scores_script(card, key, made))
-    assert tuple(left["word_ends"](left["model"], left["tokenizer"])) == engine.word_ends(BUNDLED)
+    assert tuple(left["word_ends"](left["model"], left["tokenizer"])) == engine.tokenizer(BUNDLED).word_ends()
     np.testing.assert_allclose(left["numbers"]["log_prob_nats"], exact(engine, key, made).ravel(), atol=1e-3)
 
 
@@ -176,13 +179,13 @@ def test_counts_are_those_of_the_engines_texts(tiny, run, first_rows, boundary):
     engine, card, key, made = of_probe(tiny[0], MODEL, dataclasses.replace(WORDS, boundary=boundary))
     drawn, texts = {}, {}
     for group, prompt in enumerate(made.prompts[3:6]):
-        own_key = engine.run_key(MODEL, engine.tokenize(MODEL, prompt, chat=False))
+        own_key = engine.describe(MODEL).run_key(engine.tokenizer(MODEL).read(prompt, chat=False))
         assert own_key.token_ids == made.prompt_ids[3 + group]
         request = dataclasses.replace(DRAWS, first_row=first_rows[group] if first_rows else 0)
-        outputs = engine.generate(own_key, request).outputs
+        outputs = engine.answer(replace(request, run=own_key)).outputs
         drawn[group] = [one.ids.tolist() for one in outputs]
         kept = tuple(tuple(one.ids.tolist()[: -1 if one.stopped == "end" else None]) for one in outputs)
-        texts[group] = engine.texts(MODEL, kept)
+        texts[group] = engine.tokenizer(MODEL).decode(kept)
     # a model that knows no words: what it wrote first is looked for everywhere
     wholes = list(dict.fromkeys(texts[0]))[:2]
     made = dataclasses.replace(made, texts=(wholes[0][:1], *wholes, "zz"))
@@ -228,13 +231,13 @@ def test_the_gap_through_the_layers_is_the_engines(tiny, run, half_steps):
     left = run(scripts.gap_script(card, key, prompts, token, names=("a", "b"), half_steps=half_steps))
     numbers, sides = left["numbers"], []
     for ids in prompts:
-        found = engine.lens(of_ids(key, ids), LensRequest((len(ids) - 1,), half_steps=half_steps, pins=(token,)))
+        found = engine.answer(LensRequest(of_ids(key, ids), (len(ids) - 1,), half_steps=half_steps, pins=(token,)))
         sides.append(np.log(found.pin_probs[0, :, 0]))
     assert list(zip(numbers["layer"], numbers["part"], strict=True)) == list(found.steps)
     np.testing.assert_allclose(numbers["first_log_prob_nats"], sides[0], atol=1e-4)
     np.testing.assert_allclose(numbers["second_log_prob_nats"], sides[1], atol=1e-4)
     np.testing.assert_allclose(numbers["gap_nats"], sides[0] - sides[1], atol=2e-4)
-    own = engine.score(key, ScoreRequest(prompts, ((token,),))).log_p[:, 0]
+    own = engine.answer(ScoreRequest(key.version, prompts, ((token,),))).log_p[:, 0]
     assert numbers["gap_nats"].iloc[-1] == pytest.approx(own[0] - own[1], abs=1e-4)
     assert abs(numbers["gap_nats"]).max() > 0.01
     assert [trace.name for trace in left["figure"].data] == ["a", "b", "a – b"]
@@ -250,7 +253,7 @@ def test_attention_to_the_word_is_the_engines_in_every_head(tiny, run):
     left = run(scripts.head_gap_script(card, key, prompts, spans))
     numbers, sides = left["numbers"], []
     for ids, (start, stop) in zip(prompts, spans, strict=True):
-        rows = engine.query_rows(of_ids(key, ids), len(ids) - 1)
+        rows = engine.answer(QueryRowsRequest(of_ids(key, ids), len(ids) - 1))
         sides.append(rows.weights[:, :, start:stop].sum(-1))
     np.testing.assert_allclose(numbers["first_weight"], sides[0].ravel(), atol=1e-5)
     np.testing.assert_allclose(numbers["second_weight"], sides[1].ravel(), atol=1e-5)
@@ -353,10 +356,10 @@ def test_the_total_effect_of_typed_pairs_is_the_engines(tiny, run, slug):
     pair = scripts.EXAMPLE
     rows, given = [], []
     for context, text in itertools.product((pair["she"], pair["he"]), (pair["first"], pair["second"])):
-        before, behind = engine.token_ids(MODEL, (context, text), alone=True)
+        before, behind = engine.tokenizer(MODEL).ids((context, text), alone=True)
         rows.append((3, *before, *behind))
         given.append(1 + len(before))
-    found = engine.score_sentences(key, SentenceRequest(tuple(rows), tuple(given)))
+    found = engine.answer(SentenceRequest(key.version, tuple(rows), tuple(given)))
     four = [Scored(found.log_p[i : i + 1].astype(float), found.lengths[i : i + 1]) for i in range(4)]
     effect = total_effect(*four)[0]
     assert left["numbers"]["total_effect"].tolist() == pytest.approx([effect], rel=1e-3)
@@ -410,7 +413,7 @@ def test_prompts_words_and_file_names_are_data_and_never_code(tiny, text):
     def made(own_key, words):
         probe = hostile_probe(words)
         yield scripts.scores_script(card, own_key, probe)
-        request = GenerateRequest((dataclasses.replace(DRAWS.columns[0], stop=(words,)),))
+        request = GenerateRequest(RUN, (dataclasses.replace(DRAWS.columns[0], stop_strings=(words,)),))
         yield scripts.sampled_script(card, own_key, probe, request, 0)
         yield scripts.gap_script(card, own_key, probe.prompt_ids, 3, names=(words, words))
         yield scripts.head_gap_script(card, own_key, probe.prompt_ids, ((0, 1), (0, 1)), names=(words, words))
@@ -424,7 +427,7 @@ def test_prompts_words_and_file_names_are_data_and_never_code(tiny, text):
     scores = constants_of(found[0])
     assert scores["PROMPT_TEXTS"][0] == {"template": 0, "group": 0, "text": text}
     assert (scores["TEMPLATES"], scores["TEXTS"][0], scores["GROUPS"][0]) == ([text], f" {text}", text)
-    assert constants_of(found[1])["COLUMNS"][0]["stop"] == [text]
+    assert constants_of(found[1])["COLUMNS"][0]["stop_strings"] == [text]
     assert constants_of(found[2])["NAMES"] == [text, text]
     assert text.endswith(constants_of(found[4])["FILE_NAME"])
 
@@ -436,7 +439,7 @@ def test_hostile_texts_are_drawn_as_they_are(tiny, run):
     left = run(scripts.scores_script(card, key, made))
     assert (left["figure"].layout.xaxis.ticktext[0], left["figure"].layout.yaxis.ticktext[0]) == (shown, shown)
     assert left["numbers"]["template"].iloc[0] == nasty
-    short = GenerateRequest((Column(DecodeSettings(), 2, 3),))
+    short = GenerateRequest(RUN, (Column(DecodeSettings(), 2, 3),))
     figure = run(scripts.sampled_script(card, key, made, short, 0))["figure"]
     assert figure.data[0].name == shown
     assert shown in figure.layout.yaxis.ticktext
@@ -465,8 +468,8 @@ def test_what_cannot_be_made_again_is_our_mistake(tiny):
     _, card, key, made = tiny
     with pytest.raises(ValueError, match="not in"):
         scripts.benchmark_script(card, key, "bbq", "x", 0)
-    beams = GenerateRequest((dataclasses.replace(DRAWS.columns[0], num_beams=3, rows=2),))
-    for request in (beams, GenerateRequest(DRAWS.columns * 2)):
+    beams = GenerateRequest(RUN, (dataclasses.replace(DRAWS.columns[0], num_beams=3, num_return_sequences=2),))
+    for request in (beams, GenerateRequest(RUN, DRAWS.columns * 2)):
         with pytest.raises(ValueError, match="one column"):
             scripts.sampled_script(card, key, made, request, 0)
     with pytest.raises(ValueError, match="2 first rows of 6"):

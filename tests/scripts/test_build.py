@@ -3,23 +3,33 @@
 import ast
 import dataclasses
 import sys
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from dashboard.engine.api.attention import METRICS, CombineRequest, HeadRequest, RolloutRequest
+from dashboard.engine.api.attention import (
+    METRICS,
+    CombineRequest,
+    HeadRequest,
+    QueryRowsRequest,
+    RolloutRequest,
+    TilesRequest,
+)
 from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.lens import AttributionRequest, LensRequest
+from dashboard.engine.api.prediction import CandidatesRequest, PositionTableRequest, ProcessedRequest
 from dashboard.frames.attention import metric_frame, query_rows_frame, row_frame, weight_table
 from dashboard.frames.lens import attribution_frame, head_attribution_frame, lens_frame, trajectory_frame
 from dashboard.frames.next_token import candidates_frame, position_frame
-from dashboard.scripts import build
+from dashboard.scripts import attention, prediction
 from dashboard.settings import BUNDLED
 from dashboard.tokens import visible
 from tests.made import samples
 from tests.made.plain import metrics as plain_metrics
 from tests.made.plain import rollout as plain_rollout
+from tests.made.samples import RUN
 
 MODEL = "local/tiny"
 PROMPT = "zebra lamp river zebra lamp $x$ <b> 👩‍👩‍👧"
@@ -31,8 +41,8 @@ def tiny(tiny_settings):
     from dashboard.engine.local import LocalEngine
 
     engine = LocalEngine(tiny_settings)
-    prompt = engine.tokenize(MODEL, PROMPT, chat=False)
-    return engine, engine.describe(MODEL), engine.run_key(MODEL, prompt), prompt.tokens
+    prompt = engine.tokenizer(MODEL).read(PROMPT, chat=False)
+    return engine, engine.describe(MODEL), engine.describe(MODEL).run_key(prompt), prompt.tokens
 
 
 @pytest.fixture(scope="module")
@@ -49,29 +59,31 @@ def plain(tiny, tiny_folder):
 
 PAIRS = [(0, 1), (2, 3)]
 SCRIPTS = {
-    "head": lambda card, key: build.head_script(card, key, 1, 2),
-    "row": lambda card, key: build.head_script(card, key, 1, 2, rows=(5, 6)),
-    "column": lambda card, key: build.head_script(card, key, 1, 2, cols=(3, 4)),
-    "lines": lambda card, key: build.head_script(card, key, 1, 2, rows=(2, 9), cols=(2, 9), chart="lines"),
-    "mean": lambda card, key: build.combine_script(card, key, PAIRS, "mean"),
-    "max": lambda card, key: build.combine_script(card, key, PAIRS, "max"),
-    "rollout": build.rollout_script,
-    "mosaic": build.mosaic_script,
-    "query_rows": lambda card, key: build.query_rows_script(card, key, 5),
-    "metric": lambda card, key: build.metric_script(card, key, "induction"),
-    "candidates": lambda card, key: build.candidates_script(card, key, 3, 5),
-    "positions": build.position_script,
-    "lens": lambda card, key: build.lens_script(card, key, LensRequest((1, 4), half_steps=True, pins=(7,))),
-    "trajectories": lambda card, key: build.lens_script(card, key, LensRequest((4,), pins=(7,)), chart="trajectories"),
-    "attribution": lambda card, key: build.attribution_script(card, key, 4, 7),
-    "head_attribution": lambda card, key: build.attribution_script(card, key, 4, 7, layer=1),
+    "head": lambda card, key: attention.head_script(card, key, 1, 2),
+    "row": lambda card, key: attention.head_script(card, key, 1, 2, rows=(5, 6)),
+    "column": lambda card, key: attention.head_script(card, key, 1, 2, cols=(3, 4)),
+    "lines": lambda card, key: attention.head_script(card, key, 1, 2, rows=(2, 9), cols=(2, 9), chart="lines"),
+    "mean": lambda card, key: attention.combine_script(card, key, PAIRS, "mean"),
+    "max": lambda card, key: attention.combine_script(card, key, PAIRS, "max"),
+    "rollout": attention.rollout_script,
+    "mosaic": attention.mosaic_script,
+    "query_rows": lambda card, key: attention.query_rows_script(card, key, 5),
+    "metric": lambda card, key: attention.metric_script(card, key, "induction"),
+    "candidates": lambda card, key: prediction.candidates_script(card, key, 3, 5),
+    "positions": prediction.position_script,
+    "lens": lambda card, key: prediction.lens_script(card, key, LensRequest(RUN, (1, 4), half_steps=True, pins=(7,))),
+    "trajectories": lambda card, key: prediction.lens_script(
+        card, key, LensRequest(RUN, (4,), pins=(7,)), chart="trajectories"
+    ),
+    "attribution": lambda card, key: prediction.attribution_script(card, key, 4, 7),
+    "head_attribution": lambda card, key: prediction.attribution_script(card, key, 4, 7, layer=1),
 }
 
 
 # -- against plain transformers -----------------------------------------------------------------------------------
 def test_one_heads_table_is_the_models_own(tiny, plain, run):
     _, card, key, tokens = tiny
-    left = run(build.head_script(card, key, 1, 2))
+    left = run(attention.head_script(card, key, 1, 2))
     expected = np.where(np.tri(len(tokens), dtype=bool), plain[0][1, 2], np.nan)
     np.testing.assert_allclose(left["numbers"], expected, atol=1e-6)
     assert left["numbers"].index[0] == "0 zebr"
@@ -80,7 +92,7 @@ def test_one_heads_table_is_the_models_own(tiny, plain, run):
 
 def test_a_part_keeps_the_prompts_positions(tiny, plain, run):
     _, card, key, _ = tiny
-    left = run(build.head_script(card, key, 2, 0, rows=(6, 10), cols=(2, 5)))
+    left = run(attention.head_script(card, key, 2, 0, rows=(6, 10), cols=(2, 5)))
     np.testing.assert_allclose(left["numbers"], plain[0][2, 0, 6:10, 2:5], atol=1e-6)
     assert (left["figure"].data[0].x0, left["figure"].data[0].y0) == (2, 6)
 
@@ -108,20 +120,20 @@ def test_several_heads_as_one_map(tiny, plain, run):
     both = np.stack([plain[0][layer, head] for layer, head in PAIRS])
     causal = np.tri(len(tokens), dtype=bool)
     for how, expected in (("mean", both.mean(0)), ("max", both.max(0))):
-        left = run(build.combine_script(card, key, PAIRS, how))
+        left = run(attention.combine_script(card, key, PAIRS, how))
         np.testing.assert_allclose(left["numbers"], np.where(causal, expected, np.nan), atol=1e-6)
 
 
 def test_rollout_is_abnar_and_zuidemas(tiny, plain, run):
     _, card, key, tokens = tiny
-    left = run(build.rollout_script(card, key))
+    left = run(attention.rollout_script(card, key))
     expected = np.where(np.tri(len(tokens), dtype=bool), plain_rollout(plain[0]), np.nan)
     np.testing.assert_allclose(left["numbers"], expected, atol=1e-6)
 
 
 def test_every_score_is_the_definitions(tiny, plain, run):
     _, card, key, _ = tiny
-    numbers = run(build.metric_script(card, key, "induction"))["numbers"].set_index(["layer", "head"])
+    numbers = run(attention.metric_script(card, key, "induction"))["numbers"].set_index(["layer", "head"])
     for layer in range(card.layers):
         for head in range(card.heads):
             expected = plain_metrics(plain[0][layer, head], list(key.token_ids))
@@ -133,10 +145,10 @@ def test_candidates_and_positions_are_the_models_own(tiny, plain, run):
     _, card, key, tokens = tiny
     probs = np.exp(plain[1].astype(np.float64))
     probs /= probs.sum(axis=1, keepdims=True)
-    found = run(build.candidates_script(card, key, 3, 5))["numbers"]
+    found = run(prediction.candidates_script(card, key, 3, 5))["numbers"]
     assert found["id"].tolist() == np.argsort(-plain[1][3], kind="stable")[:5].tolist()
     np.testing.assert_allclose(found["prob"], np.sort(probs[3])[::-1][:5], rtol=1e-4)
-    table = run(build.position_script(card, key))["numbers"]
+    table = run(prediction.position_script(card, key))["numbers"]
     for pos in range(len(tokens) - 1):
         p = probs[pos, key.token_ids[pos + 1]]
         assert table["next_prob"][pos] == pytest.approx(p, rel=1e-4)
@@ -147,10 +159,10 @@ def test_candidates_and_positions_are_the_models_own(tiny, plain, run):
 
 def test_the_induction_score_never_counts_the_token_itself(tiny, run):
     engine, card, _, _ = tiny
-    key = engine.run_key(MODEL, engine.tokenize(MODEL, "aaaa lamp lamp", chat=False))
+    key = engine.describe(MODEL).run_key(engine.tokenizer(MODEL).read("aaaa lamp lamp", chat=False))
     assert any(one == other for one, other in pairwise(key.token_ids))
-    scores = run(build.metric_script(card, key, "induction"))["numbers"]
-    np.testing.assert_allclose(scores, metric_frame(engine.tiles(key)), atol=1e-5)
+    scores = run(attention.metric_script(card, key, "induction"))["numbers"]
+    np.testing.assert_allclose(scores, metric_frame(engine.answer(TilesRequest(key))), atol=1e-5)
 
 
 def same_tiles(drawn, tiles):
@@ -163,50 +175,50 @@ def same_tiles(drawn, tiles):
 def compare(engine, card, key, tokens, run, *, atol):
     """Every script against the engine's own results."""
     count, layer, head = len(tokens), card.layers // 2, card.heads - 1
-    shown = weight_table(engine.weights(key, HeadRequest(layer, head)), tokens, digits=7)
-    np.testing.assert_allclose(run(build.head_script(card, key, layer, head))["numbers"], shown, atol=atol)
+    shown = weight_table(engine.answer(HeadRequest(key, layer, head)), tokens, digits=7)
+    np.testing.assert_allclose(run(attention.head_script(card, key, layer, head))["numbers"], shown, atol=atol)
     pairs, part = [(0, 0), (layer, head)], {"rows": (1, count), "cols": (0, 3)}
     requests = [
-        (CombineRequest(tuple(pairs), "mean"), build.combine_script(card, key, pairs, "mean")),
-        (CombineRequest(tuple(pairs), "max", **part), build.combine_script(card, key, pairs, "max", **part)),
-        (RolloutRequest(), build.rollout_script(card, key)),
+        (CombineRequest(RUN, tuple(pairs), "mean"), attention.combine_script(card, key, pairs, "mean")),
+        (CombineRequest(RUN, tuple(pairs), "max", **part), attention.combine_script(card, key, pairs, "max", **part)),
+        (RolloutRequest(RUN), attention.rollout_script(card, key)),
     ]
     for request, source in requests:
-        np.testing.assert_allclose(run(source)["numbers"], engine.weights(key, request).weights, atol=atol)
-    tiles = engine.tiles(key)
-    same_tiles(run(build.mosaic_script(card, key))["numbers"], tiles.tiles)
-    scores = run(build.metric_script(card, key))["numbers"]
+        np.testing.assert_allclose(run(source)["numbers"], engine.answer(replace(request, run=key)).weights, atol=atol)
+    tiles = engine.answer(TilesRequest(key))
+    same_tiles(run(attention.mosaic_script(card, key))["numbers"], tiles.tiles)
+    scores = run(attention.metric_script(card, key))["numbers"]
     np.testing.assert_allclose(scores, metric_frame(tiles), atol=10 * atol)
-    rows = engine.query_rows(key, count - 1)
-    most = run(build.query_rows_script(card, key, count - 1))["numbers"]
+    rows = engine.answer(QueryRowsRequest(key, count - 1))
+    most = run(attention.query_rows_script(card, key, count - 1))["numbers"]
     np.testing.assert_allclose(most["weight"], query_rows_frame(rows, tokens)["weight"], atol=atol)
-    row = run(build.head_script(card, key, layer, head, rows=(count - 1, count)))["numbers"]
+    row = run(attention.head_script(card, key, layer, head, rows=(count - 1, count)))["numbers"]
     np.testing.assert_allclose(row.to_numpy()[0], row_frame(rows, layer, head, tokens)["weight"], atol=atol)
     same_candidates(engine, card, key, run, DecodeSettings())
     same_candidates(engine, card, key, run, DecodeSettings(temperature=0.6, top_k=40, top_p=0.8, min_p=0.01))
     same_candidates(engine, card, key, run, DecodeSettings(do_sample=False, repetition_penalty=1.3))
     same_lens(engine, card, key, tokens, run)
-    table = position_frame(engine.position_table(key), tokens)
-    again = run(build.position_script(card, key))["numbers"]
+    table = position_frame(engine.answer(PositionTableRequest(key)), tokens)
+    again = run(prediction.position_script(card, key))["numbers"]
     assert list(again.columns) == list(table.columns)
     assert again["predicted_id"].tolist() == table["predicted_id"].tolist()
     np.testing.assert_allclose(again["surprisal_bits"], table["surprisal_bits"], atol=1e-3)
 
 
 def same_lens(engine, card, key, tokens, run):
-    request = LensRequest((0, 3, len(tokens) - 1), half_steps=True, pins=(7,))
-    found = engine.lens(key, request)
+    request = LensRequest(key, (0, 3, len(tokens) - 1), half_steps=True, pins=(7,))
+    found = engine.answer(request)
     ids = np.unique(found.top_ids).tolist()
-    names = dict(zip(ids, engine.token(card.model, tuple(ids)), strict=True))
-    shown = lens_frame(found, tokens, names, engine.token(card.model, (7,))[0])
-    same_table(run(build.lens_script(card, key, request))["numbers"], shown.drop(columns="settled"))
-    one = LensRequest((3,), pins=(7, 11))
-    lines = trajectory_frame(engine.lens(key, one), engine.token(card.model, one.pins))
-    same_table(run(build.lens_script(card, key, one, chart="trajectories"))["numbers"], lines)
-    attribution = engine.attribution(key, AttributionRequest(3, 7))
-    same_table(run(build.attribution_script(card, key, 3, 7))["numbers"], attribution_frame(attribution))
-    heads = run(build.attribution_script(card, key, 3, 7, layer=1))["numbers"]
-    same_table(heads, head_attribution_frame(attribution, 1))
+    names = dict(zip(ids, engine.tokenizer(card.model).tokens(tuple(ids)), strict=True))
+    shown = lens_frame(found, tokens, names, engine.tokenizer(card.model).tokens((7,))[0])
+    same_table(run(prediction.lens_script(card, key, request))["numbers"], shown.drop(columns="settled"))
+    one = LensRequest(key, (3,), pins=(7, 11))
+    lines = trajectory_frame(engine.answer(one), engine.tokenizer(card.model).tokens(one.pins))
+    same_table(run(prediction.lens_script(card, key, one, chart="trajectories"))["numbers"], lines)
+    moved = engine.answer(AttributionRequest(key, 3, 7))
+    same_table(run(prediction.attribution_script(card, key, 3, 7))["numbers"], attribution_frame(moved))
+    heads = run(prediction.attribution_script(card, key, 3, 7, layer=1))["numbers"]
+    same_table(heads, head_attribution_frame(moved, 1))
 
 
 def same_table(again, shown):
@@ -221,9 +233,9 @@ def same_table(again, shown):
 
 def same_candidates(engine, card, key, run, settings):
     pos, pins = len(key.token_ids) - 1, (7, 300)
-    found = engine.next_token(key, pos, 5, pins)
-    shown = candidates_frame(found, engine.processed(key, pos, tuple(found.ids.tolist()), settings))
-    again = run(build.candidates_script(card, key, pos, 5, pins=pins, settings=settings))["numbers"]
+    found = engine.answer(CandidatesRequest(key, pos, 5, pins))
+    shown = candidates_frame(found, engine.answer(ProcessedRequest(key, pos, tuple(found.ids.tolist()), settings)))
+    again = run(prediction.candidates_script(card, key, pos, 5, pins=pins, settings=settings))["numbers"]
     assert list(again.columns) == list(shown.columns)
     for name in ("rank", "id", "cut_by"):
         assert again[name].tolist() == shown[name].tolist()
@@ -237,30 +249,32 @@ def test_scripts_give_what_the_dashboard_shows(tiny, run):
 
 def test_a_pooled_mosaic_is_the_same_too(tiny, run):
     engine, card, _, _ = tiny
-    key = engine.run_key(MODEL, engine.tokenize(MODEL, "zebra lamp river " * 40, chat=False))
-    tiles = engine.tiles(key)
+    key = engine.describe(MODEL).run_key(engine.tokenizer(MODEL).read("zebra lamp river " * 40, chat=False))
+    tiles = engine.answer(TilesRequest(key))
     assert tiles.block > 1
-    same_tiles(run(build.mosaic_script(card, key))["numbers"], tiles.tiles)
+    same_tiles(run(attention.mosaic_script(card, key))["numbers"], tiles.tiles)
 
 
 @pytest.mark.parametrize("prompt", ["a", "zebra lamp"])
 def test_short_prompts_without_repeats_run_too(tiny, run, prompt):
     engine, card, _, _ = tiny
-    key = engine.run_key(MODEL, engine.tokenize(MODEL, prompt, chat=False))
-    scores = run(build.metric_script(card, key, "entropy_nats"))["numbers"]
-    np.testing.assert_allclose(scores, metric_frame(engine.tiles(key)), atol=1e-5)
-    assert run(build.mosaic_script(card, key))["numbers"].shape[-1] == len(key.token_ids)
+    key = engine.describe(MODEL).run_key(engine.tokenizer(MODEL).read(prompt, chat=False))
+    scores = run(attention.metric_script(card, key, "entropy_nats"))["numbers"]
+    np.testing.assert_allclose(scores, metric_frame(engine.answer(TilesRequest(key))), atol=1e-5)
+    assert run(attention.mosaic_script(card, key))["numbers"].shape[-1] == len(key.token_ids)
 
 
 @pytest.mark.model
 def test_scripts_of_the_bundled_model_give_what_the_dashboard_shows(bundled_engine, run):
-    prompt = bundled_engine.tokenize(BUNDLED, "When Mary and John went to the store, John gave a drink to", chat=False)
-    card, key = bundled_engine.describe(BUNDLED), bundled_engine.run_key(BUNDLED, prompt)
-    head = run(build.head_script(card, key, 17, 5))["numbers"]
-    shown = bundled_engine.weights(key, HeadRequest(17, 5)).weights
+    prompt = bundled_engine.tokenizer(BUNDLED).read(
+        "When Mary and John went to the store, John gave a drink to", chat=False
+    )
+    card, key = bundled_engine.describe(BUNDLED), bundled_engine.describe(BUNDLED).run_key(prompt)
+    head = run(attention.head_script(card, key, 17, 5))["numbers"]
+    shown = bundled_engine.answer(HeadRequest(key, 17, 5)).weights
     np.testing.assert_allclose(head, shown, atol=1e-5)
-    found = run(build.candidates_script(card, key, len(prompt.tokens) - 1, 10))["numbers"]
-    top = bundled_engine.next_token(key, len(prompt.tokens) - 1, 10)
+    found = run(prediction.candidates_script(card, key, len(prompt.tokens) - 1, 10))["numbers"]
+    top = bundled_engine.answer(CandidatesRequest(key, len(prompt.tokens) - 1, 10))
     assert found["id"].tolist() == top.ids.tolist()
     assert found["token"].tolist() == [visible(token) for token in top.tokens]
     np.testing.assert_allclose(found["prob"], top.probs, atol=1e-5)
@@ -312,8 +326,11 @@ def test_a_name_is_data_and_never_code(tiny, text, source):
     key = samples.run_key(**facts)
     clean = samples.run_key(model="m", revision="r")
     for hostile, plain_one in (
-        (build.position_script(card, key), build.position_script(card, clean)),
-        (build.combine_script(card, key, PAIRS, text), build.combine_script(card, clean, PAIRS, "mean")),
+        (prediction.position_script(card, key), prediction.position_script(card, clean)),
+        (
+            attention.combine_script(card, key, PAIRS, text),
+            attention.combine_script(card, clean, PAIRS, "mean"),
+        ),
     ):
         assert constants_of(hostile)["PROVENANCE"]["model"] == text
         assert shape_of(hostile) == shape_of(plain_one)
@@ -330,7 +347,7 @@ def shape_of(source):
 
 
 def test_a_local_models_script_never_names_the_servers_folder(tiny, tiny_folder):
-    source = build.head_script(tiny[1], tiny[2], 0, 0)
+    source = attention.head_script(tiny[1], tiny[2], 0, 0)
     assert constants_of(source)["MODEL_FOLDER"] == "tiny"
     assert str(tiny_folder.parent) not in source
 
@@ -338,7 +355,7 @@ def test_a_local_models_script_never_names_the_servers_folder(tiny, tiny_folder)
 def test_a_hub_models_script_pins_the_revision_and_takes_safetensors_only(tiny):
     card = dataclasses.replace(tiny[1], source="hub")
     key = samples.run_key(model="openai-community/gpt2", revision="0123abc")
-    source = build.position_script(card, key)
+    source = prediction.position_script(card, key)
     assert constants_of(source)["REVISION"] == "0123abc"
     assert source.count("revision=REVISION") == 2
     assert "use_safetensors=True" in source
@@ -347,16 +364,16 @@ def test_a_hub_models_script_pins_the_revision_and_takes_safetensors_only(tiny):
 
 def test_layers_without_attention_are_left_out_in_the_right_places(tiny):
     card = dataclasses.replace(tiny[1], without_attention=((1, "linear_attention"),))
-    assert constants_of(build.head_script(card, tiny[2], 2, 0))["ATTENTION_LAYERS"] == [0, 2]
+    assert constants_of(attention.head_script(card, tiny[2], 2, 0))["ATTENTION_LAYERS"] == [0, 2]
 
 
 def test_a_long_prompt_stays_readable(tiny):
     key = samples.run_key(token_ids=tuple(range(5000)))
-    source = build.position_script(tiny[1], key)
+    source = prediction.position_script(tiny[1], key)
     assert max(len(line) for line in source.splitlines()) <= 120
     assert tuple(constants_of(source)["TOKEN_IDS"]) == key.token_ids
 
 
 def test_an_unknown_metric_is_our_mistake(tiny):
     with pytest.raises(ValueError, match="entropy"):
-        build.metric_script(tiny[1], tiny[2], "entropy")
+        attention.metric_script(tiny[1], tiny[2], "entropy")

@@ -10,10 +10,12 @@ import pytest
 
 from dashboard.engine.api.decoding import PURE, DecodeSettings
 from dashboard.engine.api.generation import Column, CompareRequest, GenerateRequest, TreeRequest
+from dashboard.engine.api.prediction import CandidatesRequest, ProcessedRequest
 from dashboard.frames.next_token import candidates_frame
 from dashboard.frames.sampling import comparison_frame
 from dashboard.scripts import sampling as scripts
 from dashboard.scripts.build import candidates_script
+from tests.made.samples import RUN
 from tests.scripts.test_sampling import same_texts
 
 RULES = {
@@ -24,6 +26,7 @@ RULES = {
     **{"renormalize_logits": True, "early_stopping": True, "eos_token_id": [0, 11], "guidance_scale": 2.0},
 }
 REQUEST = GenerateRequest(
+    RUN,
     (
         Column(DecodeSettings(do_sample=False), 1, 8),
         Column(DecodeSettings(temperature=2.0, top_k=100), 3, 8, seed=3),
@@ -32,7 +35,7 @@ REQUEST = GenerateRequest(
         Column(DecodeSettings(do_sample=False), 3, 8, num_beams=3),
         Column(DecodeSettings(temperature=3.0), 2, 8, num_beams=3, seed=5),
         Column(dataclasses.replace(PURE, do_sample=False), 2, 8, num_beams=3),
-    )
+    ),
 )
 
 
@@ -50,8 +53,8 @@ def ruled(ruled_folder, tiny_settings):
     from dashboard.engine.local import LocalEngine
 
     engine = LocalEngine(dataclasses.replace(tiny_settings, local_models=(str(ruled_folder),)))
-    prompt = engine.tokenize("local/tiny", "zebra lamp river zebra lamp", chat=False)
-    return engine, engine.describe("local/tiny"), engine.run_key("local/tiny", prompt), prompt.tokens
+    prompt = engine.tokenizer("local/tiny").read("zebra lamp river zebra lamp", chat=False)
+    return engine, engine.describe("local/tiny"), engine.describe("local/tiny").run_key(prompt), prompt.tokens
 
 
 @pytest.fixture
@@ -81,20 +84,20 @@ def test_texts_of_drawn_greedy_and_beam_columns_are_the_engines(ruled, run_ruled
 def test_bars_comparison_and_tree_are_the_engines(ruled, run_ruled):
     engine, card, key, tokens = ruled
     settings = DecodeSettings(temperature=1.5, top_p=0.99)
-    found = engine.next_token(key, 3, 12)
-    processed = engine.processed(key, 3, tuple(found.ids.tolist()), settings)
+    found = engine.answer(CandidatesRequest(key, 3, 12))
+    processed = engine.answer(ProcessedRequest(key, 3, tuple(found.ids.tolist()), settings))
     again = run_ruled(candidates_script(card, key, 3, 12, settings=settings))["numbers"]
     shown = candidates_frame(found, processed)
     np.testing.assert_allclose(again["q"], shown["q"], atol=1e-5)
     assert again["cut_by"].tolist() == shown["cut_by"].tolist()
     assert {"suppress_tokens"} < set(processed.names)
-    request = CompareRequest((settings, PURE), (2, 6))
-    exact = comparison_frame(engine.compare_settings(key, request), ("a", "b"), tokens, 2)
+    request = CompareRequest(key, (settings, PURE), (2, 6))
+    exact = comparison_frame(engine.answer(request), ("a", "b"), tokens, 2)
     again = run_ruled(scripts.settings_script(card, key, request, "settings_lines"))["numbers"]
     assert again["kept"].tolist() == exact["kept"].tolist()
     np.testing.assert_allclose(again["kept_mass"], exact["kept_mass"], atol=1e-5)
-    tree_request = TreeRequest(DecodeSettings(top_k=4), depth=3, mass=0.9, nodes=40, limit=3)
-    tree = engine.probability_tree(key, tree_request)
+    tree_request = TreeRequest(key, DecodeSettings(top_k=4), depth=3, mass=0.9, nodes=40, limit=3)
+    tree = engine.answer(tree_request)
     again = run_ruled(scripts.probability_tree_script(card, key, tree_request))["numbers"]
     own = again[(again["node"] >= 0) & again["id"].notna()]
     assert own["id"].tolist() == tree.ids.tolist()
@@ -105,7 +108,7 @@ def test_a_search_is_the_engines(ruled, run_ruled):
     engine, card, key, _ = ruled
     column = REQUEST.columns[4]
     again = run_ruled(scripts.beam_tree_script(card, key, column))["numbers"]
-    tree = engine.generate(key, GenerateRequest((column,))).beams[0]
+    tree = engine.answer(GenerateRequest(key, (column,))).beams[0]
     assert again["id"].tolist() == tree.ids.tolist()
     np.testing.assert_allclose(again["score"], tree.scores, atol=1e-4)
 
@@ -116,8 +119,8 @@ def test_models_that_differ_in_rules_alone_have_other_revisions(ruled, tiny_engi
     plain = tiny_engine.describe("local/tiny")
     assert plain.revision != card.revision
     assert plain.rules.values == ()
-    other = tiny_engine.run_key(
-        "local/tiny", tiny_engine.tokenize("local/tiny", "zebra lamp river zebra lamp", chat=False)
+    other = tiny_engine.describe("local/tiny").run_key(
+        tiny_engine.tokenizer("local/tiny").read("zebra lamp river zebra lamp", chat=False)
     )
     assert other.token_ids == key.token_ids
     assert other.digest != key.digest

@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import itertools
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from dashboard.scripts import sampling as scripts
 from dashboard.settings import BUNDLED
 from dashboard.stats.diversity import answer_of
 from tests.made import samples
+from tests.made.samples import RUN
 from tests.scripts.test_build import HOSTILE, constants_of, shape_of
 
 MODEL = "local/tiny"
@@ -29,8 +31,8 @@ COLUMNS = {
     "nucleus, penalty": Column(
         DecodeSettings(temperature=0.7, top_p=0.9, repetition_penalty=1.3), 3, 20, seed=2**64 - 1
     ),
-    "greedy, n-gram": Column(DecodeSettings(do_sample=False, repetition_penalty=1.5, no_repeat_ngram=2), 1, 20),
-    "typical, stop": Column(DecodeSettings(typical_p=0.9), 3, 20, stop=("hnen", "% d"), seed=3),
+    "greedy, n-gram": Column(DecodeSettings(do_sample=False, repetition_penalty=1.5, no_repeat_ngram_size=2), 1, 20),
+    "typical, stop": Column(DecodeSettings(typical_p=0.9), 3, 20, stop_strings=("hnen", "% d"), seed=3),
     "min_p": Column(DecodeSettings(min_p=0.1, top_k=50), 3, 20, seed=9),
     "flat": Column(DecodeSettings(temperature=50.0), 8, 20, seed=25),
     "beams": BEAMS,
@@ -41,11 +43,14 @@ COLUMNS = {
     "beams, a candidate that ends": Column(DecodeSettings(temperature=50.0), 6, 8, num_beams=10, seed=4),
     "beams, one token": Column(DecodeSettings(do_sample=False), 3, 1, num_beams=3),
     "beams, dropped rows": Column(DecodeSettings(temperature=0.002, top_k=5), 8, 5, num_beams=8),
-    "beams, stop": Column(DecodeSettings(do_sample=False, no_repeat_ngram=1), 3, 12, num_beams=3, stop=("sto",)),
+    "beams, stop": Column(
+        DecodeSettings(do_sample=False, no_repeat_ngram_size=1), 3, 12, num_beams=3, stop_strings=("sto",)
+    ),
 }
 NAMES = tuple(COLUMNS)
-REQUEST = GenerateRequest(tuple(COLUMNS.values()))
+REQUEST = GenerateRequest(RUN, tuple(COLUMNS.values()))
 SETS = GenerateRequest(
+    RUN,
     (
         Column(DecodeSettings(), 9, 12, seed=1),
         Column(DecodeSettings(temperature=0.4), 9, 12, seed=1),
@@ -53,25 +58,26 @@ SETS = GenerateRequest(
         Column(DecodeSettings(temperature=50.0), 8, 26, seed=25),
         BEAMS,
         Column(DecodeSettings(do_sample=False), 1, 4),
-    )
+    ),
 )
 SET_NAMES = ("a", "b", "c", "d", "e", "f")
 SETTINGS = CompareRequest(
+    RUN,
     (
         DecodeSettings(),
         DecodeSettings(temperature=0.5, top_p=0.8),
         DecodeSettings(do_sample=False, repetition_penalty=1.3),
-        DecodeSettings(top_k=3, no_repeat_ngram=1),
+        DecodeSettings(top_k=3, no_repeat_ngram_size=1),
     ),
     (2, 9),
 )
 TREES = {
-    "p": TreeRequest(nodes=40),
-    "two of each": TreeRequest(DecodeSettings(top_k=2), depth=3, mass=1.0, nodes=100),
-    "every token": TreeRequest(DecodeSettings(temperature=2.0), depth=2, mass=1.0, nodes=430),
-    "penalty": TreeRequest(DecodeSettings(top_p=0.5, repetition_penalty=1.5), depth=4, mass=0.3, nodes=60),
-    "small rests": TreeRequest(DecodeSettings(top_k=4), depth=2, mass=0.95, nodes=100),
-    "greedy": TreeRequest(DecodeSettings(do_sample=False), depth=3),
+    "p": TreeRequest(RUN, nodes=40),
+    "two of each": TreeRequest(RUN, DecodeSettings(top_k=2), depth=3, mass=1.0, nodes=100),
+    "every token": TreeRequest(RUN, DecodeSettings(temperature=2.0), depth=2, mass=1.0, nodes=430),
+    "penalty": TreeRequest(RUN, DecodeSettings(top_p=0.5, repetition_penalty=1.5), depth=4, mass=0.3, nodes=60),
+    "small rests": TreeRequest(RUN, DecodeSettings(top_k=4), depth=2, mass=0.95, nodes=100),
+    "greedy": TreeRequest(RUN, DecodeSettings(do_sample=False), depth=3),
 }
 
 
@@ -81,15 +87,15 @@ def tiny(tiny_settings):
     from dashboard.engine.local import LocalEngine
 
     engine = LocalEngine(tiny_settings)
-    prompt = engine.tokenize(MODEL, "zebra lamp river zebra lamp <b> 👩‍👩‍👧", chat=False)
-    return engine, engine.describe(MODEL), engine.run_key(MODEL, prompt), prompt.tokens
+    prompt = engine.tokenizer(MODEL).read("zebra lamp river zebra lamp <b> 👩‍👩‍👧", chat=False)
+    return engine, engine.describe(MODEL), engine.describe(MODEL).run_key(prompt), prompt.tokens
 
 
 @pytest.fixture(scope="module")
 def tokens(tiny):
     """Id -> token of the whole vocabulary."""
     every = range(tiny[1].vocab)
-    return dict(zip(every, tiny[0].token(MODEL, tuple(every)), strict=True))
+    return dict(zip(every, tiny[0].tokenizer(MODEL).tokens(tuple(every)), strict=True))
 
 
 SCRIPTS = {
@@ -121,10 +127,10 @@ def same(again, shown, *, atol, leave=()):
 # -- texts ---------------------------------------------------------------------------------------------------------
 def same_texts(engine, key, request, numbers, *, atol=2e-5):
     """Token for token the engine's texts, and their sums within `atol`."""
-    found = engine.generate(key, request)
+    found = engine.answer(replace(request, run=key))
     assert list(zip(numbers["column"], numbers["row"], strict=True)) == [(o.column, o.row) for o in found.outputs]
     assert numbers["ids"].tolist() == [output.ids.tolist() for output in found.outputs]
-    said = engine.texts(key.model, tuple(tuple(output.ids.tolist()) for output in found.outputs))
+    said = engine.tokenizer(key.version.model).decode(tuple(tuple(output.ids.tolist()) for output in found.outputs))
     shown = sequence_frame(found, [""] * len(request.columns), said)
     leave = {"name", "ranked", "perplexity", "close_draws"}
     again = numbers.drop(columns="ids")[[name for name in shown if name not in leave]]
@@ -163,11 +169,11 @@ FORKS = "0.1.4.7,f0.9.12,0.2.0.5,2.0.3.11,7.0.2.9,0.9.1.5,0.0.19.3,0.0.40.3,f5.2
 
 def test_forks_are_written_as_the_page_writes_them(tiny, run):
     engine, card, key, _ = tiny
-    request = GenerateRequest((*REQUEST.columns[:3], *REQUEST.columns[4:9]))
+    request = GenerateRequest(key, (*REQUEST.columns[:3], *REQUEST.columns[4:9]))
     forks = forking.read(FORKS)
     numbers = run(scripts.texts_script(card, key, request, forks=forks))["numbers"]
     work = generation_task.Work("forks")
-    made = generation_task.make(engine, key, request, forks, work)
+    made = generation_task.make(engine, request, forks, work)
     assert sorted(made.forks) == [0, 1, 2, 3, 6, 9]
     found = made.with_forks().outputs
     assert numbers["row"].tolist() == [output.row for output in found]
@@ -179,7 +185,7 @@ def test_forks_are_written_as_the_page_writes_them(tiny, run):
 
 def test_a_given_token_that_ends_a_text_ends_it(tiny, run):
     engine, card, key, _ = tiny
-    request = GenerateRequest(REQUEST.columns[:2], forced=(5, 0, 9))
+    request = GenerateRequest(RUN, REQUEST.columns[:2], forced=(5, 0, 9))
     numbers = run(scripts.texts_script(card, key, request))["numbers"]
     same_texts(engine, key, request, numbers)
     assert numbers["stopped"].tolist() == ["end"] * 4
@@ -187,15 +193,15 @@ def test_a_given_token_that_ends_a_text_ends_it(tiny, run):
 
 def test_other_columns_and_rows_do_not_change_a_text(tiny, run):
     engine, card, key, _ = tiny
-    alone = GenerateRequest((dataclasses.replace(COLUMNS["min_p"], rows=1),), first_row=1)
+    alone = GenerateRequest(RUN, (dataclasses.replace(COLUMNS["min_p"], num_return_sequences=1),), first_row=1)
     numbers = run(scripts.texts_script(card, key, alone))["numbers"]
-    beside = [one for one in engine.generate(key, REQUEST).outputs if (one.column, one.row) == (5, 1)]
+    beside = [one for one in engine.answer(replace(REQUEST, run=key)).outputs if (one.column, one.row) == (5, 1)]
     assert numbers["ids"].tolist() == [beside[0].ids.tolist()]
 
 
 def test_a_model_without_a_cache_gives_the_same_texts(tiny, run):
     _, card, key, _ = tiny
-    left = run(scripts.texts_script(card, key, GenerateRequest(REQUEST.columns[:3])))
+    left = run(scripts.texts_script(card, key, GenerateRequest(RUN, REQUEST.columns[:3])))
 
     class Forgetful:
         def __init__(self, model):
@@ -210,17 +216,17 @@ def test_a_model_without_a_cache_gives_the_same_texts(tiny, run):
 
 @pytest.mark.model
 def test_texts_and_trees_of_the_bundled_model_are_the_engines(bundled_engine, run):
-    prompt = bundled_engine.tokenize(BUNDLED, "When Mary and John went to the store, John gave", chat=False)
-    card, key = bundled_engine.describe(BUNDLED), bundled_engine.run_key(BUNDLED, prompt)
+    prompt = bundled_engine.tokenizer(BUNDLED).read("When Mary and John went to the store, John gave", chat=False)
+    card, key = bundled_engine.describe(BUNDLED), bundled_engine.describe(BUNDLED).run_key(prompt)
     ways = (DecodeSettings(temperature=0.7, top_p=0.9), DecodeSettings(do_sample=False), DecodeSettings(typical_p=0.9))
     columns = tuple(Column(way, 1, 8, seed=3) for way in ways)
     search = Column(DecodeSettings(temperature=0.3, top_k=50), 3, 4, num_beams=3, seed=1)
-    request = GenerateRequest((*columns, search))
+    request = GenerateRequest(RUN, (*columns, search))
     numbers = run(scripts.texts_script(card, key, request))["numbers"]
     same_texts(bundled_engine, key, request, numbers, atol=1e-3)
-    tree = TreeRequest(depth=2, nodes=8)
+    tree = TreeRequest(key, depth=2, nodes=8)
     again = run(scripts.probability_tree_script(card, key, tree))["numbers"]
-    found = bundled_engine.probability_tree(key, tree)
+    found = bundled_engine.answer(tree)
     assert again["id"].dropna().tolist() == found.ids.tolist()
     np.testing.assert_allclose(again["prob"][1 : len(found.ids) + 1], found.probs, atol=1e-5)
 
@@ -230,7 +236,7 @@ def test_texts_and_trees_of_the_bundled_model_are_the_engines(bundled_engine, ru
 def test_set_metrics_are_the_engines_texts(tiny, run, chart):
     engine, card, key, _ = tiny
     left = run(SCRIPTS[chart](card, key))
-    shown = set_frame(engine.generate(key, SETS), SET_NAMES)
+    shown = set_frame(engine.answer(replace(SETS, run=key)), SET_NAMES)
     resampled = shown["metric"] != "loops"
     shown.loc[resampled, ["low", "high"]] = np.nan
     same(left["numbers"], shown, atol=1e-6)
@@ -239,7 +245,7 @@ def test_set_metrics_are_the_engines_texts(tiny, run, chart):
     bleu = shown[shown["metric"] == "self_bleu"].set_index("column")["value"]
     assert bleu.notna().tolist() == [True, True, True, False, True, False]
     assert shown["ranked"].any()
-    assert "end" in {output.stopped for output in engine.generate(key, SETS).outputs}
+    assert "end" in {output.stopped for output in engine.answer(replace(SETS, run=key)).outputs}
 
 
 def test_the_quality_chart_has_one_point_a_column_and_hollow_ones_for_ranked_lists(tiny, run):
@@ -253,8 +259,8 @@ def test_the_quality_chart_has_one_point_a_column_and_hollow_ones_for_ranked_lis
 
 def test_answers_and_lengths_are_the_engines_texts(tiny, run):
     engine, card, key, _ = tiny
-    found = engine.generate(key, SETS)
-    said = engine.texts(MODEL, tuple(text_ids(output) for output in found.outputs))
+    found = engine.answer(replace(SETS, run=key))
+    said = engine.tokenizer(MODEL).decode(tuple(text_ids(output) for output in found.outputs))
     same(run(SCRIPTS["answers"](card, key))["numbers"], answer_frame(found, SET_NAMES, said), atol=1e-9)
     shown = length_frame(found, SET_NAMES)
     assert shown["to_tokens"].iloc[0] > shown["from_tokens"].iloc[0]
@@ -279,8 +285,8 @@ def test_a_sweep_is_the_engines_texts(tiny, run):
     engine, card, key, _ = tiny
     values = (0.2, 1, 3.0)
     columns = tuple(Column(DecodeSettings(temperature=float(value)), 6, 10, seed=2) for value in values)
-    left = run(scripts.sweep_script(card, key, GenerateRequest(columns), "temperature", values))
-    shown = sweep_frame(engine.generate(key, GenerateRequest(columns)), values)
+    left = run(scripts.sweep_script(card, key, GenerateRequest(RUN, columns), "temperature", values))
+    shown = sweep_frame(engine.answer(GenerateRequest(key, columns)), values)
     shown.loc[shown["metric"] != "loops", ["low", "high"]] = np.nan
     same(left["numbers"], shown, atol=1e-6)
     assert list(left["figure"].layout.xaxis.ticktext) == ["0.2", "1", "3"]
@@ -290,7 +296,7 @@ def test_a_sweep_is_the_engines_texts(tiny, run):
 @pytest.mark.parametrize(("chart", "value"), itertools.product(("settings_lines", "settings_map"), ("kept", "js_nats")))
 def test_compared_settings_are_the_engines(tiny, run, chart, value):
     engine, card, key, text = tiny
-    found = engine.compare_settings(key, SETTINGS)
+    found = engine.answer(replace(SETTINGS, run=key))
     names = ("A", "B", "C", "D")
     left = run(scripts.settings_script(card, key, SETTINGS, chart, names=names, value=value))
     if value == "kept":
@@ -310,7 +316,7 @@ def test_compared_settings_are_the_engines(tiny, run, chart, value):
 def test_the_probability_tree_is_the_engines(tiny, tokens, run, name):
     engine, card, key, _ = tiny
     left = run(scripts.probability_tree_script(card, key, TREES[name]))
-    shown = probability_frame(engine.probability_tree(key, TREES[name]), tokens)
+    shown = probability_frame(engine.answer(replace(TREES[name], run=key)), tokens)
     same(left["numbers"], shown, atol=1e-6)
     assert ("end" in set(shown["state"])) == (name == "every token")
     rests = shown[shown["state"] == "rest"]["step_prob"]
@@ -331,7 +337,7 @@ def test_the_probability_tree_is_the_engines(tiny, tokens, run, name):
 def test_the_beam_tree_is_the_engines(tiny, tokens, run, name):
     engine, card, key, _ = tiny
     left = run(scripts.beam_tree_script(card, key, COLUMNS[name]))
-    shown = beam_frame(engine.generate(key, GenerateRequest((COLUMNS[name],))).beams[0], tokens)
+    shown = beam_frame(engine.answer(GenerateRequest(key, (COLUMNS[name],))).beams[0], tokens)
     assert ("pruned" in set(shown["state"])) == (name != "beams, dropped rows")
     unused = shown[(shown["state"] == "finished") & ~shown["returned"]]
     assert (len(unused) > 0) == (name == "beams, a candidate that ends")
@@ -375,9 +381,9 @@ def test_names_and_stop_strings_are_data_and_never_code(tiny, text):
     hostile_key = samples.run_key(model=text, revision=text)
 
     def made(key, words):
-        column, search = (dataclasses.replace(one, stop=(words, words)) for one in (COLUMNS["pure"], BEAMS))
-        request = GenerateRequest((column, search))
-        settings = CompareRequest(SETTINGS.settings[:2], (0, 2))
+        column, search = (dataclasses.replace(one, stop_strings=(words, words)) for one in (COLUMNS["pure"], BEAMS))
+        request = GenerateRequest(RUN, (column, search))
+        settings = CompareRequest(RUN, SETTINGS.settings[:2], (0, 2))
         yield scripts.texts_script(card, key, request, names=(words, words))
         for chart in scripts.SETS:
             yield scripts.sets_script(card, key, request, chart, names=(words, words), diversity=words)
@@ -388,7 +394,7 @@ def test_names_and_stop_strings_are_data_and_never_code(tiny, text):
     for hostile, plain in zip(made(hostile_key, text), made(clean, "x"), strict=True):
         constants = constants_of(hostile)
         columns = constants.get("COLUMNS") or [constants[name] for name in ("COLUMN",) if name in constants]
-        assert all(column["stop"] == [text, text] for column in columns)
+        assert all(column["stop_strings"] == [text, text] for column in columns)
         assert shape_of(hostile) == shape_of(plain)
 
 
@@ -396,8 +402,10 @@ def test_hostile_names_are_drawn_as_they_are(tiny, run):
     _, card, key, _ = tiny
     nasty = "<b>%{x} $y$</b>"
     shown = "&lt;b&gt;%&#123;x} &#36;y&#36;&lt;/b&gt;"
-    column = dataclasses.replace(COLUMNS["pure"], stop=(nasty, "'; raise SystemExit #", '"""'), max_new_tokens=9)
-    request = GenerateRequest((column, column))
+    column = dataclasses.replace(
+        COLUMNS["pure"], stop_strings=(nasty, "'; raise SystemExit #", '"""'), max_new_tokens=9
+    )
+    request = GenerateRequest(RUN, (column, column))
     texts = run(scripts.texts_script(card, key, request, names=(nasty, nasty)))["figure"]
     assert set(texts.data[0].cells["values"][0]) == {shown}
     for chart in scripts.SETS[:3]:
@@ -407,7 +415,7 @@ def test_hostile_names_are_drawn_as_they_are(tiny, run):
     assert {note.text for note in lengths.layout.annotations} == {shown}
     sweep = run(scripts.sweep_script(card, key, request, nasty, (1, 2)))["figure"]
     assert shown in {axis.title.text for axis in sweep.select_xaxes()}
-    settings = CompareRequest(SETTINGS.settings[:2], (0, 2))
+    settings = CompareRequest(RUN, SETTINGS.settings[:2], (0, 2))
     lines = scripts.settings_script(card, key, settings, "settings_lines", names=(nasty, nasty), value="js_nats")
     assert run(lines)["figure"].data[0].name == f"{shown} – {shown}"
 
@@ -415,9 +423,9 @@ def test_hostile_names_are_drawn_as_they_are(tiny, run):
 def test_long_texts_stay_whole_in_a_script(tiny):
     _, card, key, _ = tiny
     stops = tuple(f"{i}  blanks   and\na line {'x y' * 8}" for i in range(4))
-    request = GenerateRequest((dataclasses.replace(COLUMNS["pure"], stop=stops),))
+    request = GenerateRequest(RUN, (dataclasses.replace(COLUMNS["pure"], stop_strings=stops),))
     source = scripts.texts_script(card, key, request, names=("many  words " * 3,))
-    assert constants_of(source)["COLUMNS"][0]["stop"] == list(stops)
+    assert constants_of(source)["COLUMNS"][0]["stop_strings"] == list(stops)
     assert constants_of(source)["NAMES"] == ["many  words " * 3]
 
 

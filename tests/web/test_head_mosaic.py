@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.web.head_mosaic import MESSAGE_BYTES, ORDERED_TILES, mosaic_message, pooled_to_fit
+from components.web.head_mosaic.head_mosaic import MESSAGE_BYTES, ORDERED_TILES, mosaic_message, pooled_to_fit
 from dashboard.i18n import Catalogue
 
 

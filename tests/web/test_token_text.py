@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from components.web.token_text import token_text, weight_steps
+from components.web.shared.weight_steps import weight_steps
+from components.web.token_text.token_text import token_text
 from dashboard.i18n import Catalogue
 
 

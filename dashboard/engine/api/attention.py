@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass
 from dashboard.engine.api.arrays import Bytes, Floats
+from dashboard.engine.api.request import RunQuestion
 
 METRICS = ("entropy_nats", "first_token", "previous_token", "self", "duplicate_token", "induction", "distance_tokens")
 """Head metrics, in the order of NUMBERS; the unit is in the name, a bare name is a weight in [0, 1]."""
@@ -18,8 +16,8 @@ TILE_SIDE = 64
 
 # -- attention: requests and results ------------------------------------------------------------------------------
 @dataclass(frozen=True)
-class HeadRequest:
-    """One head's weights, exact, or max-pooled when `side` is smaller than the span."""
+class HeadRequest(RunQuestion["WeightMap"]):
+    """One head's weights, exact, or max-pooled when `side` is smaller than the span. Raises LayerHasNoAttention."""
 
     layer: int
     head: int
@@ -32,7 +30,7 @@ class HeadRequest:
 
 
 @dataclass(frozen=True)
-class CombineRequest:
+class CombineRequest(RunQuestion["WeightMap"]):
     """Mean or max over chosen heads, as one map."""
 
     heads: tuple[tuple[int, int], ...]
@@ -45,12 +43,24 @@ class CombineRequest:
 
 
 @dataclass(frozen=True)
-class RolloutRequest:
+class RolloutRequest(RunQuestion["WeightMap"]):
     """Attention rollout (Abnar & Zuidema 2020) after all layers, for a span of query rows."""
 
     rows: tuple[int, int] | None = None
     cols: tuple[int, int] | None = None
     side: int = 512
+
+
+@dataclass(frozen=True)
+class QueryRowsRequest(RunQuestion["QueryRows"]):
+    """One query's row in all heads."""
+
+    query: int
+
+
+@dataclass(frozen=True)
+class TilesRequest(RunQuestion["Tiles"]):
+    """Tiles and metrics of all heads."""
 
 
 @dataclass(frozen=True)
@@ -76,17 +86,6 @@ class QueryRows:
     query: int
     weights: Floats
     """(layer, head, key); key <= query; NaN for layers without attention and heads that a layer lacks."""
-
-
-@dataclass(frozen=True)
-class KeyColumn:
-    """How much every query of one head looks at one key."""
-
-    layer: int
-    head: int
-    key: int
-    weights: Floats
-    """(query,); NaN where query < key."""
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass
 from dashboard.engine.api.arrays import Floats
 
 PENALTIES = (
-    *("sequence_bias", "encoder_repetition_penalty", "repetition_penalty", "no_repeat_ngram"),
+    *("sequence_bias", "encoder_repetition_penalty", "repetition_penalty", "no_repeat_ngram_size"),
     *("encoder_no_repeat_ngram_size", "bad_words_ids", "min_length", "min_new_tokens", "forced_bos_token_id"),
     *("forced_eos_token_id", "remove_invalid_values", "exponential_decay_length_penalty", "suppress_tokens"),
     "begin_suppress_tokens",
@@ -81,7 +78,7 @@ class DecodeSettings:
     """(0, 1]; 1 = off."""
     repetition_penalty: float = 1.0
     """> 0; 1 = off."""
-    no_repeat_ngram: int = 0
+    no_repeat_ngram_size: int = 0
     """A token that would complete an n-gram of this length for the second time is cut; 0 = off."""
     model_rules: bool = True
     """Whether the model's own rules (`ModelRules`) act too, as they do in ``generate``."""
@@ -93,7 +90,10 @@ class DecodeSettings:
         As `GenerationMixin._get_logits_processor` of transformers 5.23 does for one beam: penalties always, all others
         only when tokens are drawn.
         """
-        penalties = {"repetition_penalty": self.repetition_penalty != 1, "no_repeat_ngram": self.no_repeat_ngram > 0}
+        penalties = {
+            "repetition_penalty": self.repetition_penalty != 1,
+            "no_repeat_ngram_size": self.no_repeat_ngram_size > 0,
+        }
         warpers = {
             "temperature": self.temperature != 1,
             "top_k": self.top_k > 0,

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from dashboard.engine.api.arrays import Floats, Ints, read_only
 from dashboard.engine.api.decoding import PURE, DecodeSettings
+from dashboard.engine.api.request import RunQuestion
 from dashboard.errors import TextsUnfinished
 
 ALTERNATIVES = 10
@@ -29,22 +30,26 @@ class Column:
     """One way of making texts: decode settings, and how many texts of which length."""
 
     settings: DecodeSettings
-    rows: int = 1
-    """Texts; with beams those returned, at most `num_beams`."""
+    num_return_sequences: int = 1
+    """Texts, the rows of the column; with beams those returned, at most `num_beams`."""
     max_new_tokens: int = 20
     num_beams: int = 1
     """1: greedy or drawn token by token; more: transformers' beam search or beam-sample."""
     length_penalty: float = 1.0
     """Of beams: a score is divided by length to this power."""
-    stop: tuple[str, ...] = ()
+    stop_strings: tuple[str, ...] = ()
     """A text ends with the token that completes one of these, or one of the model's own (`ModelRules`)."""
     seed: int = 0
     """Of the noise, [0, 2^64); a draw depends on (seed, row, step) alone, beams on the seed alone."""
 
 
 @dataclass(frozen=True)
-class GenerateRequest:
-    """Texts to make from one prompt: the rows of all columns without beams advance together."""
+class GenerateRequest(RunQuestion["Generated"]):
+    """Texts to make from one prompt: the rows of all columns without beams advance together.
+
+    Cancelled, or without the device for too long, after the first token, the answer is what came. Raises
+    GenerationTooLong, GenerationTooLarge, NothingLeft.
+    """
 
     columns: tuple[Column, ...]
     forced: tuple[int, ...] = ()
@@ -53,72 +58,59 @@ class GenerateRequest:
     """Number of the first row: its noise is that of this row."""
 
 
-@dataclass(frozen=True)
-class GenerationCost:
-    """What texts would cost, before they are made."""
-
-    tokens: int
-    """At most, over all rows."""
-    seconds: float
-    """From the last passes and steps; NaN before the first."""
-    nbytes: int
-    """Memory of keys, values, logits and what a draw works in meanwhile [bytes]."""
+IntArray = TypeVar("IntArray")
+FloatArray = TypeVar("FloatArray")
 
 
 @dataclass(frozen=True)
-class Step:
-    """One token of each row of a column that has not ended."""
+class TokenFacts(Generic[IntArray, FloatArray]):
+    """How likely n tokens were, to the model and to the sampler: one of each row of a step, or all of a text."""
+
+    ids: IntArray
+    """(n,)"""
+    log_p: FloatArray
+    """(n,) ln p: the model's own, softmax of the raw logits [nats]. Of one pass over the whole text where that crosses
+    a length at which the family changes."""
+    log_q: FloatArray
+    """(n,) ln q: of the distribution really drawn from [nats]; NaN for beams, which draw no single token."""
+    ranks: IntArray
+    """(n,) by p, 1 = likeliest; ties count those strictly likelier."""
+    margins: FloatArray
+    """(n,) by how much the draw was won, on the scale of ln q [nats]; NaN where nothing was drawn. Below float noise
+    another batch size may draw another token."""
+    alternatives: IntArray
+    """(n, 10) likeliest tokens by p."""
+    alternative_log_p: FloatArray
+    """(n, 10) [nats]"""
+    alternative_log_q: FloatArray
+    """(n, 10) [nats]; -inf where cut, NaN for beams."""
+    alternative_cut_by: IntArray
+    """(n, 10) 0 = not cut, else 1 + place in `Generated.names` of the column."""
+
+
+@dataclass(frozen=True)
+class Step(TokenFacts[Ints, Floats]):
+    """One token of each row of a column that has not ended; n = rows."""
 
     column: int
     rows: Ints
     """(row,) their numbers."""
-    ids: Ints
-    """(row,)"""
-    log_p: Floats
-    """(row,) and so on: as in `Output`, with a row in place of a step."""
-    log_q: Floats
-    ranks: Ints
-    margins: Floats
-    alternatives: Ints
-    alternative_log_p: Floats
-    alternative_log_q: Floats
-    alternative_cut_by: Ints
     stopped: tuple[str, ...]
     """(row,) why it ends with this token; empty where it goes on."""
 
 
 OnStep = Callable[[Step], None]
-"""Told every step of every sampled column; from the thread that computes."""
+"""Called with every step of every sampled column; from the thread that computes."""
 
 
 @dataclass(frozen=True)
-class Output:
-    """One text: its tokens, and how likely each was to the model and to the sampler."""
+class Output(TokenFacts[Ints, Floats]):
+    """One text: the tokens behind the prompt, the one that ended it included; n = steps."""
 
     column: int
     """Place in the request."""
     row: int
     """Of beams: 0 = best."""
-    ids: Ints
-    """(step,) tokens behind the prompt, the one that ended it included."""
-    log_p: Floats
-    """(step,) ln p: the model's own, softmax of the raw logits [nats]. Of one pass over the whole text where that
-    crosses a length at which the family changes."""
-    log_q: Floats
-    """(step,) ln q: of the distribution really drawn from [nats]; NaN for beams, which draw no single token."""
-    ranks: Ints
-    """(step,) by p, 1 = likeliest; ties count those strictly likelier."""
-    margins: Floats
-    """(step,) by how much the draw was won, on the scale of ln q [nats]; NaN where nothing was drawn. Below float noise
-    another batch size may draw another token."""
-    alternatives: Ints
-    """(step, 10) likeliest tokens by p."""
-    alternative_log_p: Floats
-    """(step, 10) [nats]"""
-    alternative_log_q: Floats
-    """(step, 10) [nats]; -inf where cut, NaN for beams."""
-    alternative_cut_by: Ints
-    """(step, 10) 0 = kept, else 1 + place in `Generated.names` of the column."""
     stopped: str
     """``end`` (end of text), ``limit``, ``stop`` (a stop string), ``cancelled``, or ``busy`` (others took the
     device)."""
@@ -180,28 +172,29 @@ def assembled(steps: Iterable[Step], request: GenerateRequest, *, unfinished: st
         request: whose steps they are.
         unfinished: why a text without an end stopped.
     """
-    found: dict[tuple[int, int], list[tuple[Step, int]]] = {}
+    texts: dict[tuple[int, int], list[tuple[Step, int]]] = {}
     for step in steps:
-        for place, row in enumerate(step.rows):
-            found.setdefault((step.column, int(row)), []).append((step, place))
-    names = [one.name for one in fields(Step) if one.name not in {"column", "rows", "stopped"}]
+        for index, row in enumerate(step.rows):
+            texts.setdefault((step.column, int(row)), []).append((step, index))
+    names = [field.name for field in fields(TokenFacts)]
     outputs = []
-    for (column, row), parts in sorted(found.items()):
-        arrays: dict[str, Any] = {
-            name: np.stack([getattr(step, name)[place] for step, place in parts]) for name in names
+    for (column, row), parts in sorted(texts.items()):
+        facts: dict[str, Any] = {
+            name: read_only(np.stack([getattr(step, name)[index] for step, index in parts])) for name in names
         }
-        for array in arrays.values():
-            read_only(array)
-        last, at = parts[-1]
-        stopped = last.stopped[at] or unfinished
-        outputs.append(Output(column, request.first_row + row, **arrays, stopped=stopped))
+        last, index = parts[-1]
+        stopped = last.stopped[index] or unfinished
+        outputs.append(Output(**facts, column=column, row=request.first_row + row, stopped=stopped))
     return tuple(outputs)
 
 
 # -- settings compared without drawing -----------------------------------------------------------------------------
 @dataclass(frozen=True)
-class CompareRequest:
-    """Decode settings to be compared exactly at the positions of a run."""
+class CompareRequest(RunQuestion["SettingsComparison"]):
+    """Decode settings to be compared exactly at the positions of a run. Raises NothingLeft.
+
+    Each position is the end of a prompt that the model's rules count from.
+    """
 
     settings: tuple[DecodeSettings, ...]
     positions: tuple[int, int]
@@ -228,8 +221,11 @@ class SettingsComparison:
 
 # -- what the model would say, without drawing ---------------------------------------------------------------------
 @dataclass(frozen=True)
-class TreeRequest:
-    """Exact continuations of a prompt, likeliest first, until finished ones hold `mass` or there are `nodes`."""
+class TreeRequest(RunQuestion["ProbabilityTree"]):
+    """Exact continuations of a prompt, likeliest first, until finished ones hold `mass` or there are `nodes`.
+
+    Raises GenerationTooLong, NothingLeft.
+    """
 
     settings: DecodeSettings = PURE
     """Probabilities are q of these; the default leaves p."""

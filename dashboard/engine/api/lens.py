@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass
 from dashboard.engine.api.arrays import Floats, Ints
+from dashboard.engine.api.request import RunQuestion
 
 
 # -- through the layers -------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
-class LensRequest:
-    """Where to ask what the model would say if it ended there."""
+class LensRequest(RunQuestion["Lens"]):
+    """What the model would say if it ended at each step of the stream. Raises StreamRefused."""
 
     positions: tuple[int, ...]
     """Ascending; not empty."""
@@ -51,8 +49,8 @@ class Lens:
 
 
 @dataclass(frozen=True)
-class AttributionRequest:
-    """Whose logit, after which position."""
+class AttributionRequest(RunQuestion["Attribution"]):
+    """What each part of the model adds to one logit after one position. Raises StreamRefused."""
 
     pos: int
     token: int

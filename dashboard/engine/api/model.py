@@ -6,14 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING
 
-from dashboard.run_key import RunKey
-from dashboard.tokens import Token
-
-if TYPE_CHECKING:
-    pass
 from dashboard.engine.api.decoding import ModelRules
+from dashboard.engine.api.request import RunQuestion
+from dashboard.run_key import ModelVersion, RunKey
+from dashboard.tokens import Token
 
 
 @dataclass(frozen=True)
@@ -34,20 +31,20 @@ class ResidualStreamMap:
 
     blocks: str
     """The list of decoder layers."""
-    tail: tuple[str, ...]
+    final_modules: tuple[str, ...]
     """What runs between the last of them and the head."""
-    project: tuple[str, ...]
+    output_projection: tuple[str, ...]
     """(layer,) below its block: the projection of the heads' values to the residual's width."""
-    then: tuple[tuple[str, ...], ...]
+    after_projection: tuple[tuple[str, ...], ...]
     """(layer,) below its block: what runs on that before it is added."""
     scale: tuple[float, ...]
     """(layer,) what it is multiplied by."""
     softcap: float | None
     """Of the final logits."""
-    lens_refused: str
+    why_no_lens: str
     """Why there is no lens; empty when there is. These three are ids below ``lens.refused.``."""
-    half_steps_refused: str
-    attribution_refused: str
+    why_no_half_steps: str
+    why_no_attribution: str
 
 
 @dataclass(frozen=True)
@@ -108,6 +105,15 @@ class ModelCard:
     rules: ModelRules = field(default_factory=ModelRules)
     """What the model's own generation config does to texts."""
 
+    @property
+    def version(self) -> ModelVersion:
+        """What of it changes numbers."""
+        return ModelVersion(self.model, self.revision, self.dtype, self.device, self.transformers, self.torch)
+
+    def run_key(self, prompt: TokenizedPrompt) -> RunKey:
+        """The key of the run that would answer for this prompt here."""
+        return RunKey(self.version, prompt.template, prompt.ids)
+
     def heads_of(self, layer: int) -> int:
         """Query heads of one layer."""
         return self.heads_by_layer[layer] if self.heads_by_layer else self.heads
@@ -137,16 +143,8 @@ class TokenizedPrompt:
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """What a run would cost, before it is made."""
-
-    tokens: int
-    seconds: float
-    """Of the forward pass, from the last passes of this model on this device."""
-    nbytes: int
-    """Memory the run would hold [bytes]."""
-    cached: bool
-    """The run is there already: no forward pass."""
+class RunRequest(RunQuestion["RunSummary"]):
+    """One forward pass with capture. Raises PromptTooLong, TokenBeyondModel, RunTooLarge."""
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass
 from dashboard.engine.api.arrays import Floats, Ints
+from dashboard.engine.api.decoding import DecodeSettings, Processed
+from dashboard.engine.api.request import RunQuestion
 from dashboard.tokens import Token
 
 
 # -- next token ---------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class CandidatesRequest(RunQuestion["Candidates"]):
+    """The k likeliest tokens after one position, and pinned ones."""
+
+    pos: int
+    k: int
+    pins: tuple[int, ...] = ()
+    """Token ids that are among them whatever their rank."""
+
+
+@dataclass(frozen=True)
+class ProcessedRequest(RunQuestion[Processed]):
+    """What decode settings make of the distribution after one position; no forward pass. Raises NothingLeft.
+
+    The text up to `pos` is the prompt that the model's rules count from.
+    """
+
+    pos: int
+    ids: tuple[int, ...]
+    """Tokens whose q is asked for."""
+    settings: DecodeSettings
+
+
+@dataclass(frozen=True)
+class PositionTableRequest(RunQuestion["PositionTable"]):
+    """Prediction and outcome at every position."""
+
+
 @dataclass(frozen=True)
 class Candidates:
     """The k likeliest tokens after one position, and pinned ones that are not among them, from the raw logits."""

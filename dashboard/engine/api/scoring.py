@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dashboard.engine.api.arrays import Floats, Ints
+from dashboard.engine.api.request import ModelQuestion
 
 ID_BYTES = 8
 """A token id in a tuple."""
@@ -18,25 +19,36 @@ ARRAY_BYTES = 112
 
 
 @dataclass(frozen=True)
-class ScoreRequest:
-    """Every completion behind every prompt; equal ones are computed once."""
+class ScoreRequest(ModelQuestion["Scores"]):
+    """Exact log-probabilities of every completion behind every prompt; equal ones are computed once.
+
+    Raises PromptEmpty, NothingToScore, TokenBeyondModel, ScoresTooLong, ScoresTooLarge, WordsNotMarked.
+    """
 
     prompts: tuple[tuple[int, ...], ...]
     """Token ids, each at least one: what begins a text has no probability."""
     completions: tuple[tuple[int, ...], ...]
     """Token ids, each at least one, the leading space in the first."""
     boundary: bool = False
-    """Also how likely it is that the last word ends with the completion, by the tokens of `Engine.word_ends`."""
+    """Also how likely it is that the last word ends with the completion, by the tokens of `Tokenizer.word_ends`."""
 
     @property
     def nbytes(self) -> int:
         """Memory of its ids [bytes]."""
-        return sum(ID_BYTES * len(ids) for ids in (*self.prompts, *self.completions))
+        return ID_BYTES * self.count
+
+    @property
+    def count(self) -> int:
+        """Tokens of its prompts and completions."""
+        return sum(map(len, (*self.prompts, *self.completions)))
 
 
 @dataclass(frozen=True)
-class SentenceRequest:
-    """Texts of their own, each with a beginning that is given: whole sentences, or pairs of a prompt and an ending."""
+class SentenceRequest(ModelQuestion["SentenceScores"]):
+    """Texts of their own, each with a beginning that is given: whole sentences, or pairs of a prompt and an ending.
+
+    Raises as `ScoreRequest`.
+    """
 
     sentences: tuple[tuple[int, ...], ...]
     """Token ids, what is given included."""
@@ -48,17 +60,12 @@ class SentenceRequest:
     @property
     def nbytes(self) -> int:
         """Memory of its ids [bytes]."""
-        return sum(ID_BYTES * len(ids) for ids in self.sentences)
+        return ID_BYTES * self.count
 
-
-@dataclass(frozen=True)
-class ScoreCost:
-    """What scores would cost, before they are computed."""
-
-    tokens: int
-    """That go through the model: shared beginnings once."""
-    seconds: float
-    """From the last scores, or else from the last passes."""
+    @property
+    def count(self) -> int:
+        """Tokens of its sentences."""
+        return sum(map(len, self.sentences))
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass
 from dashboard.engine.api.model import ModelCard
+from dashboard.engine.api.request import ModelQuestion
 
 
-# -- against plain transformers -----------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class VerifyRequest(ModelQuestion["Verification"]):
+    """The loaded model compared with plain transformers, loaded anew. Raises the ``Model…`` errors."""
+
+
 @dataclass(frozen=True)
 class Deviation:
     """The largest difference of one kind of number from plain transformers, on one text."""

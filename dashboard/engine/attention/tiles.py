@@ -1,4 +1,4 @@
-"""Tiles and metrics of every head, in one sweep over layers and blocks of query rows."""
+"""Tiles and metrics of all heads, in one sweep over layers and blocks of query rows."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from dashboard.engine.capture.kernel_inputs import Layer
 from dashboard.errors import Cancelled
 
 ROWS = 64
-"""About so many query rows at once: smaller blocks waste less above the diagonal, larger ones fewer calls."""
+"""Query rows at once, roughly: smaller blocks waste less above the diagonal, larger ones need fewer calls."""
 DENSE = 1 / 16
-"""Share of a block's weights from which on repeated tokens are added up by a mask, not one by one."""
+"""Pairs of repeated tokens are summed by a mask where they are more than this share of a block, else one by one."""
 TINY = 1e-37
-"""Stands for weights of 0 in a logarithm: 0 ln 0 = 0, and `entr` is not vectorised."""
+"""Replaces weights of 0 in a logarithm: 0 ln 0 = 0, and torch's `entr` is not vectorised."""
 
 
 @dataclass(frozen=True)
 class _Block:
-    """Query rows [start, stop), and where in them a token's earlier copies stand; the same for every layer."""
+    """Query rows [start, stop) and the pairs of repeated tokens in them; the same for every layer."""
 
     start: int
     stop: int
     duplicate: Tensor
     """(R, K) true where the key j < i has the query's token; (pairs, 2) positions where such pairs are few."""
     induction: Tensor
-    """The same for the keys after those, j + 1 < i."""
+    """The same for the keys right after those, j + 1 < i."""
     repeated: int
     """How many of the queries have such a key."""
 
@@ -46,9 +46,9 @@ class _Block:
         return cls(start, stop, _compact(same), _compact(after), int(same.any(1).sum()))
 
 
-def _compact(found: np.ndarray) -> Tensor:
-    """The (R, K) truth itself, or its (pairs, 2) positions where true is rare: far less to add up."""
-    return torch.from_numpy(found if found.mean() > DENSE else np.argwhere(found))
+def _compact(pairs: np.ndarray) -> Tensor:
+    """The (R, K) mask itself, or the (pairs, 2) positions of its true cells where these are few."""
+    return torch.from_numpy(pairs if pairs.mean() > DENSE else np.argwhere(pairs))
 
 
 def sweep(layers: Sequence[Layer | None], ids: Sequence[int], heads: int, control: CallControl) -> Tiles:
@@ -57,8 +57,8 @@ def sweep(layers: Sequence[Layer | None], ids: Sequence[int], heads: int, contro
     Args:
         layers: one a decoder layer; ``None`` = without attention (metrics NaN, tiles 0).
         ids: token ids, for the scores of repeated tokens.
-        heads: query heads of a layer, at most; those that a layer lacks are as in one without attention.
-        control: cancel and progress, told at every layer.
+        heads: most query heads of a layer; those that a layer lacks are as in one without attention.
+        control: cancel and progress, at every layer.
 
     Raises:
         Cancelled: ``control.cancel`` was set.
@@ -79,11 +79,11 @@ def sweep(layers: Sequence[Layer | None], ids: Sequence[int], heads: int, contro
             raise Cancelled
         if layer is not None:
             with torch.inference_mode():
-                own = slice(layer.heads)
-                found, worst = _layer(layer, blocks, block, tiles[i, own], without_first[i, own])
+                present = slice(layer.heads)
+                of_layer, worst = _layer(layer, blocks, block, tiles[i, present], without_first[i, present])
             errors.append(worst)
-            for name, values in found.items():
-                metrics[name][i, own] = values
+            for name, values in of_layer.items():
+                metrics[name][i, present] = values
         control.progress((i + 1) / len(layers))
     arrays: list[np.ndarray] = [tiles, without_first, *metrics.values()]
     for array in arrays:
@@ -93,35 +93,35 @@ def sweep(layers: Sequence[Layer | None], ids: Sequence[int], heads: int, contro
     return Tiles(tiles, without_first, block, metrics, float(np.max(errors)), seconds, frozenset(lacking))
 
 
-def nbytes(made: Tiles) -> int:
+def nbytes(tiles: Tiles) -> int:
     """Memory of tiles and metrics [bytes]."""
-    arrays: list[np.ndarray] = [made.tiles, made.tiles_without_first, *made.metrics.values()]
+    arrays: list[np.ndarray] = [tiles.tiles, tiles.tiles_without_first, *tiles.metrics.values()]
     return sum(array.nbytes for array in arrays)
 
 
 def _layer(
     layer: Layer, blocks: Sequence[_Block], block: int, tiles: np.ndarray, without_first: np.ndarray
 ) -> tuple[dict[str, np.ndarray], float]:
-    """Fill one layer's tiles; its metrics (head,) and its worst row sum."""
+    """Fill one layer's tiles; returns its metrics, (head,), and the largest error of a row sum."""
     sums = {name: torch.zeros(layer.heads, dtype=torch.float64) for name in METRICS}
     errors = []
     for rows in blocks:
         weights = layer.weights(None, (rows.start, rows.stop))[..., : rows.stop]
-        pooled, other = pooled_rows(weights, block)
-        at = slice(rows.start // block, rows.start // block + pooled.shape[1])
-        tiles[:, at, : pooled.shape[2]] = _eight_bit(pooled)
-        without_first[:, at] = _eight_bit(other)
+        pooled, first_column = pooled_rows(weights, block)
+        cells = slice(rows.start // block, rows.start // block + pooled.shape[1])
+        tiles[:, cells, : pooled.shape[2]] = _eight_bit(pooled)
+        without_first[:, cells] = _eight_bit(first_column)
         errors.append(_add(sums, weights, rows))
     repeated = sum(rows.repeated for rows in blocks)
     counts = dict.fromkeys(METRICS, layer.tokens - 1) | dict.fromkeys(("duplicate_token", "induction"), repeated)
-    found = {
+    means = {
         name: (value / counts[name]).numpy().astype(np.float32)
         if counts[name]
         else np.full(layer.heads, np.nan, np.float32)
         for name, value in sums.items()
     }
     # NumPy's maximum, unlike Python's, lets a NaN through: a broken weight must show
-    return found, float(np.max(errors))
+    return means, float(np.max(errors))
 
 
 def _eight_bit(weights: Tensor) -> np.ndarray:
@@ -136,7 +136,7 @@ def pooled_rows(weights: Tensor, block: int) -> tuple[Tensor, Tensor]:
         block: edge of a cell [tokens]; the last cells may be cut off.
 
     Returns:
-        (head, ceil(R / block), ceil(K / block)), and its first column again without key 0.
+        (head, ceil(R / block), ceil(K / block)), and its first column pooled without key 0.
     """
     if block == 1:
         return weights, torch.zeros_like(weights[..., 0])
@@ -148,7 +148,7 @@ def pooled_rows(weights: Tensor, block: int) -> tuple[Tensor, Tensor]:
 
 
 def _add(sums: dict[str, Tensor], weights: Tensor, block: _Block) -> float:
-    """Add one block's rows, row 0 of the prompt left out, to the sums; gives the worst row sum."""
+    """Add one block's rows, without row 0 of the prompt, to the sums; returns the largest error of a row sum."""
     first = 1 if block.start == 0 else 0
     row_sums = weights.sum(-1)
     part = weights[:, first:]
@@ -165,14 +165,14 @@ def _add(sums: dict[str, Tensor], weights: Tensor, block: _Block) -> float:
     add("self", part[:, local, rows])
     # Σ a (i - j) = i Σ a - Σ a j: one product instead of a map of distances
     add("distance_tokens", rows * row_sums[:, first:] - part @ keys)
-    add("duplicate_token", _at(weights, block.duplicate))
-    add("induction", _at(weights, block.induction))
+    add("duplicate_token", _pairs_of(weights, block.duplicate))
+    add("induction", _pairs_of(weights, block.induction))
     return float((row_sums - 1).abs().max())
 
 
-def _at(weights: Tensor, where: Tensor) -> Tensor:
-    """(head, n) sums or values of the (head, R, K) weights that `where` (see `_compact`) names."""
-    where = where.to(weights.device)
-    if where.dtype == torch.bool:
-        return (weights * where).sum(-1)
-    return weights[:, where[:, 0], where[:, 1]]
+def _pairs_of(weights: Tensor, pairs: Tensor) -> Tensor:
+    """(head, n) row sums or single values of (head, R, K) weights at `pairs`, which are as `_compact` gives them."""
+    pairs = pairs.to(weights.device)
+    if pairs.dtype == torch.bool:
+        return (weights * pairs).sum(-1)
+    return weights[:, pairs[:, 0], pairs[:, 1]]

@@ -13,7 +13,6 @@ from dashboard.engine.api.attention import (
     AttentionRequest,
     CombineRequest,
     HeadRequest,
-    KeyColumn,
     QueryRows,
     RolloutRequest,
     WeightMap,
@@ -23,17 +22,17 @@ from dashboard.engine.capture.kernel_inputs import Layer
 from dashboard.errors import Cancelled, LayerHasFewerHeads, LayerHasNoAttention
 
 ROWS = 256
-"""Most query rows at once; fewer where a layer's heads and the prompt make them large."""
+"""Most query rows at once; fewer where many heads or a long prompt make them large."""
 WEIGHTS = 1 << 24
-"""Most weights in memory at once, unless one row of every head has more."""
+"""Most weights in memory at once, unless one row of all heads has more."""
 ROLLOUT_ROWS = 2048
-"""Every block of a rollout's rows goes through all layers again: few large blocks."""
+"""Query rows of a rollout at once: each block goes through all layers again, so blocks are few and large."""
 Layers = Sequence[Layer | None]
 Reasons = dict[int, str]
 
 
 def weight_map(layers: Layers, request: AttentionRequest, reasons: Reasons, control: CallControl) -> WeightMap:
-    """The map that `request` asks for.
+    """The requested map.
 
     Raises:
         LayerHasNoAttention, LayerHasFewerHeads: a layer or head that it needs has no map.
@@ -60,9 +59,9 @@ def weight_map(layers: Layers, request: AttentionRequest, reasons: Reasons, cont
             if control.cancel.is_set():
                 raise Cancelled
             share = (stop - rows[0]) / (rows[1] - rows[0]), (stop - start) / (rows[1] - rows[0])
-            whole = source(start, stop, _part_of(control, share[0] - share[1], share[1]))
-            errors.append(float((whole.sum(-1) - 1).abs().max()))
-            parts.append(_pooled(_emptied(whole[:, cols[0] : cols[1]], start, cols[0]), block))
+            rows_of_map = source(start, stop, _part_of(control, share[0] - share[1], share[1]))
+            errors.append(float((rows_of_map.sum(-1) - 1).abs().max()))
+            parts.append(_pooled(_causal(rows_of_map[:, cols[0] : cols[1]], start, cols[0]), block))
             control.progress(share[0])
     weights = torch.cat(parts).float().cpu().numpy()
     read_only(weights)
@@ -73,7 +72,7 @@ def weight_map(layers: Layers, request: AttentionRequest, reasons: Reasons, cont
 
 
 def _rows(heads: int, tokens: int) -> int:
-    """Query rows of so many heads at once."""
+    """Query rows at once, of so many heads."""
     return max(1, min(ROWS, WEIGHTS // (heads * tokens)))
 
 
@@ -89,8 +88,8 @@ def _span(span: tuple[int, int] | None, tokens: int) -> tuple[int, int]:
     return start, stop
 
 
-def _emptied(weights: Tensor, row: int, col: int) -> Tensor:
-    """`weights` with NaN where the key comes after the query."""
+def _causal(weights: Tensor, row: int, col: int) -> Tensor:
+    """`weights` with NaN where the key is later than the query."""
     rows = torch.arange(row, row + weights.shape[0], device=weights.device)[:, None]
     cols = torch.arange(col, col + weights.shape[1], device=weights.device)
     return weights.masked_fill(cols > rows, torch.nan)
@@ -106,30 +105,31 @@ def _pooled(weights: Tensor, block: int) -> Tensor:
     return cells.masked_fill(cells < 0, torch.nan)
 
 
-def _there(layers: Layers, layer: int, reasons: Reasons) -> Layer:
-    _within(layer, len(layers), "layer")
-    found = layers[layer]
-    if found is None:
+def _layer_with_map(layers: Layers, layer: int, reasons: Reasons) -> Layer:
+    """The layer of that number. Raises LayerHasNoAttention."""
+    _require_index(layer, len(layers), "layer")
+    attention = layers[layer]
+    if attention is None:
         raise LayerHasNoAttention(layer=layer, reason=reasons.get(layer, "no attention"))
-    return found
+    return attention
 
 
 def _first(layers: Layers, reasons: Reasons) -> Layer:
-    """The first layer that has a map; where none has, the first layer says why."""
-    return next((layer for layer in layers if layer is not None), None) or _there(layers, 0, reasons)
+    """The first layer with a map; where none has one, the error of the first layer."""
+    return next((layer for layer in layers if layer is not None), None) or _layer_with_map(layers, 0, reasons)
 
 
-def _head(layers: Layers, layer: int, head: int, reasons: Reasons) -> Layer:
-    """The layer of a head that there is; layers may differ in how many they have."""
-    found = _there(layers, layer, reasons)
-    _within(head, max(other.heads for other in layers if other is not None), "head")
-    if head >= found.heads:
-        raise LayerHasFewerHeads(layer=layer, head=head, heads=found.heads)
-    return found
+def _layer_with_head(layers: Layers, layer: int, head: int, reasons: Reasons) -> Layer:
+    """The layer of that number, which must have the head: layers may differ in how many they have."""
+    attention = _layer_with_map(layers, layer, reasons)
+    _require_index(head, max(other.heads for other in layers if other is not None), "head")
+    if head >= attention.heads:
+        raise LayerHasFewerHeads(layer=layer, head=head, heads=attention.heads)
+    return attention
 
 
-def _within(index: int, count: int, what: str) -> None:
-    """Python would take -1 for the last."""
+def _require_index(index: int, count: int, what: str) -> None:
+    """Raise IndexError for an index that does not exist; Python would take -1 for the last."""
     if not 0 <= index < count:
         raise IndexError(f"{what} {index} of {count}")
 
@@ -137,12 +137,12 @@ def _within(index: int, count: int, what: str) -> None:
 def _heads_source(
     pairs: Sequence[tuple[int, int]], how: str, layers: Layers, reasons: Reasons
 ) -> Callable[[int, int, CallControl], Tensor]:
-    """Gives (R, T) rows of the mean or maximum over `pairs` of (layer, head)."""
+    """A function from rows [start, stop) to (R, T) weights: mean or maximum over `pairs` of (layer, head)."""
     by_layer: dict[int, list[int]] = {}
     for layer, head in pairs:
-        _head(layers, layer, head, reasons)
+        _layer_with_head(layers, layer, head, reasons)
         by_layer.setdefault(layer, []).append(head)
-    chosen = [(_there(layers, layer, reasons), heads) for layer, heads in by_layer.items()]
+    chosen = [(_layer_with_map(layers, layer, reasons), heads) for layer, heads in by_layer.items()]
 
     def rows(start: int, stop: int, control: CallControl) -> Tensor:
         result: Tensor | None = None
@@ -151,8 +151,8 @@ def _heads_source(
                 raise Cancelled
             weights = layer.weights(heads, (start, stop))
             part = weights.amax(0) if how == "max" else weights.sum(0) / len(pairs)
-            together = torch.maximum if how == "max" else torch.add
-            result = part if result is None else together(result, part)
+            combine = torch.maximum if how == "max" else torch.add
+            result = part if result is None else combine(result, part)
         assert result is not None
         return result
 
@@ -160,29 +160,32 @@ def _heads_source(
 
 
 def _rollout_source(layers: Layers, reasons: Reasons, tokens: int) -> Callable[[int, int, CallControl], Tensor]:
-    """Gives (R, T) rows of the product over layers of (mean over heads + identity) / 2 (Abnar & Zuidema 2020)."""
-    chosen = [_there(layers, i, reasons) for i in range(len(layers))]
+    """A function from rows [start, stop) to (R, T) attention rollout (Abnar & Zuidema 2020).
+
+    That is the product over layers of (mean over heads + identity) / 2.
+    """
+    chosen = [_layer_with_map(layers, i, reasons) for i in range(len(layers))]
 
     def rows(start: int, stop: int, control: CallControl) -> Tensor:
-        # from the last layer down: only the rows asked for are ever multiplied
+        # from the last layer down: only the requested rows are multiplied
         result = torch.zeros(stop - start, tokens)
         result[torch.arange(stop - start), torch.arange(start, stop)] = 1
         for done, layer in enumerate(reversed(chosen), 1):
             if control.cancel.is_set():
                 raise Cancelled
-            result = _through(layer, result, stop)
+            result = _times_layer(layer, result, stop)
             control.progress(done / len(chosen))
         return result
 
     return rows
 
 
-def _through(layer: Layer, result: Tensor, seen: int) -> Tensor:
-    """(R, T) `result` times this layer's (mean + identity) / 2, rows renormalised; no key from `seen` on is reached."""
+def _times_layer(layer: Layer, result: Tensor, stop_key: int) -> Tensor:
+    """(R, T) `result` times this layer's (mean + identity) / 2, rows renormalised; keys from `stop_key` on are 0."""
     mixed = torch.zeros_like(result)
     step = _rows(layer.heads, layer.tokens)
-    for start in range(0, seen, step):
-        stop = min(start + step, seen)
+    for start in range(0, stop_key, step):
+        stop = min(start + step, stop_key)
         mean = layer.weights(None, (start, stop)).mean(0)
         if mean.device != result.device:  # a model may be spread over devices
             result, mixed = result.to(mean.device), mixed.to(mean.device)
@@ -194,23 +197,11 @@ def _through(layer: Layer, result: Tensor, seen: int) -> Tensor:
 
 
 def query_rows(layers: Layers, reasons: Reasons, query: int, heads: int) -> QueryRows:
-    """One query's row in every head of every layer; NaN for layers without attention and heads that a layer lacks."""
-    _within(query, _first(layers, reasons).tokens, "query")
-    found = np.full((len(layers), heads, query + 1), np.nan, np.float32)
+    """One query's row in every head; NaN for layers without attention and heads that a layer lacks."""
+    _require_index(query, _first(layers, reasons).tokens, "query")
+    rows = np.full((len(layers), heads, query + 1), np.nan, np.float32)
     with torch.inference_mode():
         for i, layer in enumerate(layers):
             if layer is not None:
-                found[i, : layer.heads] = layer.weights(None, (query, query + 1))[:, 0, : query + 1].cpu().numpy()
-    return QueryRows(query, read_only(found))
-
-
-def key_column(layers: Layers, reasons: Reasons, layer: int, head: int, key: int) -> KeyColumn:
-    """How much every query of one head looks at `key`."""
-    source = _head(layers, layer, head, reasons)
-    _within(key, source.tokens, "key")
-    found = np.full(source.tokens, np.nan, np.float32)
-    with torch.inference_mode():
-        for start in range(key, source.tokens, ROWS):
-            stop = min(start + ROWS, source.tokens)
-            found[start:stop] = source.weights([head], (start, stop))[0, :, key].cpu().numpy()
-    return KeyColumn(layer, head, key, read_only(found))
+                rows[i, : layer.heads] = layer.weights(None, (query, query + 1))[:, 0, : query + 1].cpu().numpy()
+    return QueryRows(query, read_only(rows))

@@ -1,4 +1,4 @@
-"""What a thread attends by in place of the kernel: rows that share a prompt, or a tree of tokens."""
+"""Attention override: a thread may attend by its own code instead of the kernel (shared prefixes, token trees)."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import Protocol
 from torch import Tensor, nn
 
 
-class Attends(Protocol):
-    """What a thread puts in place of its kernel: it knows keys and values that are not passed again."""
+class AttentionOverride(Protocol):
+    """Attention in place of the kernel, with keys and values of earlier tokens that are not passed again."""
 
     def attend(self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, scaling: float | None) -> Tensor:
         """See `SharedPrefixRows.attend`."""
 
 
-_shared: ContextVar[Attends | None] = ContextVar("rows", default=None)
+_override: ContextVar[AttentionOverride | None] = ContextVar("rows", default=None)
 
 
-def current() -> Attends | None:
-    """What attends in this thread in place of the kernel: rows that share their prompt's keys and values, or a tree."""
-    return _shared.get()
+def current() -> AttentionOverride | None:
+    """The override of this thread, if there is one."""
+    return _override.get()
 
 
 @contextlib.contextmanager
-def attending(rows: Attends) -> Iterator[None]:
-    """Forward passes of this thread attend by `rows`."""
-    token = _shared.set(rows)
+def overriding_attention(override: AttentionOverride) -> Iterator[None]:
+    """Forward passes of this thread attend by `override`."""
+    token = _override.set(override)
     try:
         yield
     finally:
-        _shared.reset(token)
+        _override.reset(token)

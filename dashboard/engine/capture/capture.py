@@ -1,8 +1,6 @@
-"""Capture: one forward pass with the model's own fast kernel, recording what each layer's kernel was given.
+"""Capture: one forward pass with the model's own fast kernel, recording the inputs of each layer's kernel.
 
-How a family can be captured is tried out on a few tokens when a model is loaded: the first way whose pass is the
-model's own, and whose weights are those that the model itself returns, is taken. A shared model is set up once, before
-it is shared.
+`dashboard.engine.capture.capture_choice` sets a model up for it once, before the model is shared.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from torch import Tensor, nn
 from dashboard.engine.api.model import CallControl
 from dashboard.engine.capture import kernels
 from dashboard.engine.capture.kernel_inputs import KernelInputs, Layer
-from dashboard.engine.models.anatomy import largest, residual, run
+from dashboard.engine.models.anatomy import largest_config_value, residual, run
 from dashboard.errors import Cancelled
 
 SINK = ", learned sink"
@@ -26,7 +24,7 @@ SINK = ", learned sink"
 
 @dataclass(frozen=True)
 class Recording:
-    """What one forward pass left behind."""
+    """The record of one forward pass."""
 
     layers: tuple[Layer | None, ...]
     """One a decoder layer; ``None`` where there is no attention map."""
@@ -37,24 +35,26 @@ class Recording:
 
 
 class Capturer:
-    """A model that is ready to be captured; see `install`."""
+    """A model that was set up for capture; see `pick_capturer`."""
 
     def __init__(self, model: Any, blocks: Sequence[nn.Module], kernel: str) -> None:
-        """Keep the model and how its layers are reached."""
+        """Store the model, its decoder layers and the capture method: ``sdpa``, ``eager``, ``replay`` or ``none``."""
         self.model = model
         self.blocks = tuple(blocks)
-        self.layers = len(blocks) or largest(model.config.get_text_config(), "num_hidden_layers", default=1)
+        self.layers = len(blocks) or largest_config_value(
+            model.config.get_text_config(), "num_hidden_layers", default=1
+        )
         self.kernel = kernel
         self.heads: tuple[int, ...] = ()
         """(layer,) query heads of each layer, 0 where it has none."""
         self.without_attention: tuple[tuple[int, str], ...] = ()
         self.weight_formula = "softmax(q·k)"
         self.gated = False
-        """Whether learned sinks scale what a head gives and are no part of the weights."""
-        self.plain = False
-        """Whether the family's attention is our kernel and nothing but softmax(scaling · q·k), at any length."""
-        self.reach = 0
-        """Up to so many tokens it is, and computes the same whatever the text's length."""
+        """Whether learned sinks scale the output of a head and are no part of the weights."""
+        self.plain_softmax = False
+        """Whether the family's attention is our SDPA kernel and only softmax(scaling · q·k), at any length."""
+        self.plain_softmax_up_to = 0
+        """Most tokens up to which it is, and computes the same whatever the text's length; 0: it is not."""
         self._takes_logits_to_keep = "logits_to_keep" in inspect.signature(model.forward).parameters
 
     def forward(self, ids: tuple[int, ...], control: CallControl, **model_kwargs: Any) -> tuple[Any, Recording]:
@@ -62,7 +62,7 @@ class Capturer:
 
         Args:
             ids: token ids.
-            control: its cancel is checked and its progress told at every layer.
+            control: cancel and progress, at every layer.
             model_kwargs: passed on to the model.
 
         Raises:
@@ -71,17 +71,17 @@ class Capturer:
         with kernels.recording(control, len(ids)) as record:
             output = self._pass(ids, **model_kwargs)
         hidden = {i for i, _ in self.without_attention}
-        layers = [self._layer(record.inputs, i) if i not in hidden else None for i in range(self.layers)]
+        layers = [self.layer_of(record.inputs, i) if i not in hidden else None for i in range(self.layers)]
         storages = {k: v for layer in layers if layer is not None for k, v in layer.storages().items()}
         return output, Recording(tuple(layers), tuple(record.stream), sum(storages.values()))
 
-    def _layer(self, inputs: Mapping[int, Sequence[Layer]], layer: int) -> Layer | None:
-        """What the decoder layer's one attention was given."""
+    def layer_of(self, inputs: Mapping[int, Sequence[Layer]], layer: int) -> Layer | None:
+        """The recorded attention of a decoder layer; ``None`` unless it has exactly one."""
         attentions = inputs.get(layer, ())
         if len(attentions) != 1:
             return None
-        only = attentions[0]
-        return replace(only, sinks=None) if self.gated and isinstance(only, KernelInputs) else only
+        (attention,) = attentions
+        return replace(attention, sinks=None) if self.gated and isinstance(attention, KernelInputs) else attention
 
     def head_values(self, ids: tuple[int, ...], control: CallControl) -> tuple[Tensor, ...]:
         """(T, width) of each layer: the heads' values side by side, by one more forward pass.
@@ -101,14 +101,14 @@ class Capturer:
 
 
 @contextmanager
-def following(control: CallControl) -> Iterator[None]:
-    """Forward passes of this thread tell `control` their progress and end when it is cancelled."""
+def controlled_by(control: CallControl) -> Iterator[None]:
+    """Forward passes of this thread report progress to `control` and end when it is cancelled."""
     with kernels.recording(control, keep=False):
         yield
 
 
-def announce(layer: int, layers: int) -> Callable[..., None]:
-    """A permanent hook before a decoder layer: cancel and progress of the thread that runs it, if it records."""
+def record_block_input(layer: int, layers: int) -> Callable[..., None]:
+    """A permanent hook before a decoder layer: cancel, progress and residual of a thread that records."""
 
     def hook(_module: nn.Module, args: Any, kwargs: Any) -> None:
         record = kernels.current()
@@ -125,8 +125,8 @@ def announce(layer: int, layers: int) -> Callable[..., None]:
     return hook
 
 
-def passed(_module: nn.Module, _args: Any, output: Any) -> None:
-    """A permanent hook after a decoder layer: the residual stream as it leaves it."""
+def record_block_output(_module: nn.Module, _args: Any, output: Any) -> None:
+    """A permanent hook after a decoder layer: records the residual that it returns."""
     record = kernels.current()
     if record is not None:
         record.layer = None
@@ -135,8 +135,8 @@ def passed(_module: nn.Module, _args: Any, output: Any) -> None:
             record.stream.append(after)
 
 
-def keep_values(_module: nn.Module, args: Any) -> None:
-    """A permanent hook before the projection of a layer's heads: their values, for a thread that wants them."""
+def record_head_values(_module: nn.Module, args: Any) -> None:
+    """A permanent hook before the output projection of a layer's heads: records their values where they are wanted."""
     record = kernels.current()
     if record is not None and record.values is not None:
         record.values.append(args[0].flatten(0, -2).detach())

@@ -1,4 +1,4 @@
-"""Bytes that a run holds, measured when the model is loaded."""
+"""Memory footprint of a run by its tokens, measured when the model is loaded."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 SHORT = 8
-"""Tokens of the shorter of two runs that tell what longer ones hold."""
+"""Tokens of the shorter of the two runs that are measured."""
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """Bytes that a run holds, by its tokens: measured, as families differ in what their kernels are given."""
+    """Bytes that a run holds: measured, as families differ in the inputs of their kernels."""
 
     token: float
+    """Of each token [bytes]."""
     square: float
-    """Masks and position biases."""
+    """Of each pair of tokens: masks and position biases [bytes]."""
     window: int | None
     """More tokens than this need a mask of a byte for every pair."""
 
     @classmethod
     def measured(cls, nbytes: Callable[[int], int], window: int | None, context: int) -> Footprint:
-        """Through the bytes of two short runs, of at most `context` tokens."""
+        """Fit to the bytes of two short runs, of at most `context` tokens."""
         tokens = max(1, min(SHORT, context // 2))
         short, long = nbytes(tokens), nbytes(2 * tokens)
         square = max(0.0, (long - 2 * short) / (2 * tokens**2))

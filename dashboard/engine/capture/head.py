@@ -1,4 +1,4 @@
-"""The model's own head on captured residuals: the exact logits of any positions, without another pass."""
+"""The model's own head on captured residuals: exact logits of any positions without another pass."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from dashboard.engine.capture.capture import Capturer
 from dashboard.engine.models.anatomy import FAMILY_ERRORS, base_name, check_ids
 
 HEAD_ERROR = 1e-4
-"""Logits remade from the residual may differ so much from the model's own, relative to the largest [1]."""
+"""Logits computed from the residual may differ by so much of the largest from the model's own [1]."""
 
 CHECK_TOKENS = 6
 
 
-class _Given(BaseModelOutputWithPast):  # type: ignore[misc]
+class _StubOutput(BaseModelOutputWithPast):  # type: ignore[misc]
     """A base model's output; what a family asks for beyond it is ``None``."""
 
     def __getattr__(self, name: str) -> Any:
@@ -31,11 +31,11 @@ class _Given(BaseModelOutputWithPast):  # type: ignore[misc]
 
 
 class _Stub(nn.Module):
-    """Stands for the base model and returns the residual that its thread was given; all else is the model's own."""
+    """Stands in for the base model and returns the residual that its thread set; all else is the model's own."""
 
     def __init__(self, base: nn.Module) -> None:
         super().__init__()
-        self.given = threading.local()
+        self.local = threading.local()
         self._base = (base,)  # in a tuple, so that it is no part of this module
 
     def __getattr__(self, name: str) -> Any:
@@ -49,19 +49,19 @@ class _Stub(nn.Module):
         """Some families reach through to the decoder."""
         return self
 
-    def forward(self, *_args: Any, **_kwargs: Any) -> _Given:
-        """The given residual, as the base model would return it."""
-        return _Given(last_hidden_state=self.given.residual)
+    def forward(self, *_args: Any, **_kwargs: Any) -> _StubOutput:
+        """The residual that was set, as the base model would return it."""
+        return _StubOutput(last_hidden_state=self.local.residual)
 
 
 class Head:
-    """The model's own code after its base model: projection, scaling, soft-capping, whatever the family has.
+    """The model's own code after its base model: projection, scaling, soft-cap, whatever the family has.
 
     A shallow copy of the model, sharing its weights, whose base model is a stub.
     """
 
     def __init__(self, model: Any, *, softcap: bool = True) -> None:
-        """Copy `model` shallowly, without its final soft-cap on request; the model itself stays as it is."""
+        """Copy `model` shallowly; with ``softcap=False`` without its final soft-cap. The model stays unchanged."""
         base = base_name(model)
         self._stub = _Stub(getattr(model, base))
         self._model = copy.copy(model)
@@ -74,20 +74,20 @@ class Head:
 
     def logits(self, residual: Tensor) -> Tensor:
         """(P, vocab) float32 logits of (P, d) outputs of the base model."""
-        self._stub.given.residual = residual[None]
+        self._stub.local.residual = residual[None]
         try:
             ids = torch.zeros((1, residual.shape[0]), dtype=torch.long, device=residual.device)
             logits: Tensor = self._model(input_ids=ids, use_cache=False).logits
             return logits[0].float()
         finally:
-            del self._stub.given.residual
+            del self._stub.local.residual
 
 
 class ResidualHook:
-    """Keeps what the base model returned during one forward pass of one thread."""
+    """Captures the base model's output during one forward pass of one thread."""
 
     def __init__(self, model: Any) -> None:
-        """Register a permanent hook that does nothing until `keep` is called in its thread."""
+        """Register a permanent hook that does nothing outside of `during`."""
         self._local = threading.local()
         base = getattr(model, base_name(model))
         base.register_forward_hook(self._hook)
@@ -96,30 +96,35 @@ class ResidualHook:
             base.decoder.register_forward_hook(self._hook)
 
     def _hook(self, _module: nn.Module, _args: Any, output: Any) -> None:
-        if getattr(self._local, "keep", False):
+        if getattr(self._local, "active", False):
             self._local.residual = output[0][0].detach()
 
     def during(self, call: Callable[[], Any]) -> tuple[Any, Tensor]:
-        """What `call` returns, and the (T, d) residual that the base model gave meanwhile."""
-        self._local.keep = True
+        """The result of `call`, and the (T, d) residual that the base model returned meanwhile."""
+        self._local.active = True
         try:
             result = call()
             return result, self._local.residual
         finally:
-            self._local.keep = False
+            self._local.active = False
             self._local.residual = None
 
 
 def exact_head(capturer: Capturer, hook: ResidualHook) -> Head | None:
-    """The model's head on its own, if it remakes the model's logits; ``None`` if the family needs more than that."""
+    """The model's head, if it gives the model's logits of the residual alone; ``None`` if the family needs more."""
     head = Head(capturer.model)
     try:
         ids = check_ids(capturer.model, CHECK_TOKENS)
         (output, _), residual = hook.during(lambda: capturer.forward(ids, CallControl()))
         with torch.inference_mode():
-            last, own = head.logits(residual[-1:])[0], output.logits[0, -1].float()
+            logits, expected = head.logits(residual[-1:])[0], output.logits[0, -1].float()
     except FAMILY_ERRORS:
         return None
-    if last.shape != own.shape:
+    if logits.shape != expected.shape:
         return None
-    return head if (last - own).abs().max() <= HEAD_ERROR * max(1.0, float(own.abs().max())) else None
+    return head if equal_logits(logits, expected) else None
+
+
+def equal_logits(logits: Tensor, expected: Tensor) -> bool:
+    """Whether logits are the model's own up to rounding."""
+    return float((logits - expected).abs().max()) <= HEAD_ERROR * max(1.0, float(expected.abs().max()))

@@ -1,4 +1,4 @@
-"""One layer's attention, remade on demand from what its kernel was given."""
+"""One layer's attention weights, computed on demand from the inputs of its kernel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 class Layer(Protocol):
-    """What heads, tiles and metrics are computed from."""
+    """One layer's attention: maps, tiles and metrics are computed from it."""
 
     @property
     def heads(self) -> int:
@@ -39,7 +39,7 @@ class Layer(Protocol):
 
 @dataclass(frozen=True)
 class KernelInputs:
-    """References to what one layer's kernel was given; nothing here grows with T x T but a mask shared by layers."""
+    """References to the inputs of one layer's kernel; only a mask that layers share grows with T x T."""
 
     query: Tensor
     """(head, T, d) after rotary position."""
@@ -73,9 +73,9 @@ class KernelInputs:
         """See `Layer.weights`."""
         start, stop = rows
         # later keys than the last row's own are masked in every causal model
-        seen = stop if self.mask is None else self.tokens
-        scores = self._scores(heads, start, stop, seen)
-        self._mask(scores, heads, start, stop, seen)
+        keys = stop if self.mask is None else self.tokens
+        scores = self._scores(heads, start, stop, keys)
+        self._mask(scores, heads, start, stop, keys)
         share = None
         if self.sinks is not None:
             sinks = _part(self.sinks[..., None].float(), heads, start, stop, 1)
@@ -83,41 +83,41 @@ class KernelInputs:
         weights = torch.softmax(scores, -1)
         if share is not None:
             weights *= share
-        return weights if seen == self.tokens else torch.nn.functional.pad(weights, (0, self.tokens - seen))
+        return weights if keys == self.tokens else torch.nn.functional.pad(weights, (0, self.tokens - keys))
 
-    def _scores(self, heads: Sequence[int] | None, start: int, stop: int, seen: int) -> Tensor:
-        """(head', R, seen) scaled, capped and biased scores, float32."""
-        query, key = self.query[:, start:stop], self.key[:, :seen]
+    def _scores(self, heads: Sequence[int] | None, start: int, stop: int, keys: int) -> Tensor:
+        """(head', R, keys) scaled, capped and biased scores, float32."""
+        query, key = self.query[:, start:stop], self.key[:, :keys]
         group = query.shape[0] // key.shape[0]
         if heads is None:
             # all query heads of a key head in one product: no repeated keys
             grouped = query.reshape(key.shape[0], -1, query.shape[-1])
-            scores = torch.matmul(grouped, key.transpose(-1, -2)).view(query.shape[0], stop - start, seen)
+            scores = torch.matmul(grouped, key.transpose(-1, -2)).view(query.shape[0], stop - start, keys)
         else:
             scores = torch.matmul(query[list(heads)], key[[head // group for head in heads]].transpose(-1, -2))
         scores = scores.float().mul_(self.scaling)
         if self.softcap is not None:
             scores.div_(self.softcap).tanh_().mul_(self.softcap)
         if self.bias is not None:
-            scores += _part(self.bias, heads, start, stop, seen)
+            scores += _part(self.bias, heads, start, stop, keys)
         return scores
 
-    def _mask(self, scores: Tensor, heads: Sequence[int] | None, start: int, stop: int, seen: int) -> None:
+    def _mask(self, scores: Tensor, heads: Sequence[int] | None, start: int, stop: int, keys: int) -> None:
         if self.mask is None:
             rows = torch.arange(start, stop, device=scores.device)[:, None]
             # only the block's own square can hold keys after their query
-            scores[..., start:].masked_fill_(torch.arange(start, seen, device=scores.device) > rows, -math.inf)
+            scores[..., start:].masked_fill_(torch.arange(start, keys, device=scores.device) > rows, -math.inf)
             return
-        part = _part(self.mask, heads, start, stop, seen)
+        part = _part(self.mask, heads, start, stop, keys)
         if part.dtype == torch.bool:
             scores.masked_fill_(~part, -math.inf)
         else:
             scores += part
 
 
-def _part(tensor: Tensor, heads: Sequence[int] | None, start: int, stop: int, seen: int) -> Tensor:
+def _part(tensor: Tensor, heads: Sequence[int] | None, start: int, stop: int, keys: int) -> Tensor:
     """The heads, rows and keys asked for, of a (1 or head, 1 or T, T) tensor."""
-    part = tensor[..., :seen]
+    part = tensor[..., :keys]
     if part.shape[1] > 1:
         part = part[:, start:stop]
     return part if heads is None or part.shape[0] == 1 else part[list(heads)]
@@ -125,5 +125,5 @@ def _part(tensor: Tensor, heads: Sequence[int] | None, start: int, stop: int, se
 
 def storages_of(tensors: Sequence[Any]) -> dict[int, int]:
     """Data pointer -> bytes of the storages behind those of `tensors` that are tensors."""
-    found = [value.untyped_storage() for value in tensors if torch.is_tensor(value)]
-    return {storage.data_ptr(): storage.nbytes() for storage in found}
+    storages = [value.untyped_storage() for value in tensors if torch.is_tensor(value)]
+    return {storage.data_ptr(): storage.nbytes() for storage in storages}

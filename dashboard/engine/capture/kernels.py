@@ -1,7 +1,7 @@
-"""Attention functions of our own: the ordinary kernels, which also record what they are given.
+"""Recording kernels: the ordinary SDPA and eager attention, which also record references to their inputs.
 
-transformers' attention interface takes a function that records references to query and key and then calls the ordinary
-kernel. A context variable says whether, and into what, a thread records: there is no global state.
+They are registered in transformers' attention interface. A context variable holds the record of the thread that runs:
+there is no global state.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ ROWS = 256
 BY_ROW = ("position_bias", "sinks")
 """Keyword arguments with a row for every query."""
 UNDERSTOOD = {"position_bias", "s_aux", "sinks", "indices", "position_ids"}
-"""Keyword arguments of a kernel that may be tensors: what they do is done here too. (Positions do nothing.)"""
+"""Keyword arguments of a kernel that may be tensors, as their effect is known here. (Positions have none.)"""
 
 
 @dataclass
 class Record:
-    """What one forward pass of one thread writes to."""
+    """The record of one forward pass of one thread."""
 
     control: CallControl
     tokens: int = 0
     """T of the pass."""
     keep: bool = True
-    """Otherwise the control is followed, and nothing is kept."""
+    """Otherwise only the control is followed, and nothing is recorded."""
     layer: int | None = None
     """The decoder layer that runs now."""
     inputs: dict[int, list[Layer]] = field(default_factory=dict)
-    """decoder layer that ran -> one entry for each time that it attended."""
+    """decoder layer that ran -> its attentions, one entry a call."""
     stream: list[Tensor] = field(default_factory=list)
     """(T, d) before the first block and after each."""
     values: list[Tensor] | None = None
-    """(T, width) heads' values of each layer, side by side; ``None``: not wanted."""
+    """(T, width) heads' values of each layer, side by side; ``None``: not recorded."""
 
-    def attended(self, layer: Layer) -> None:
-        """Note one attention of the decoder layer that runs now; what attends outside of them is not shown."""
+    def add_attention(self, layer: Layer) -> None:
+        """Record one attention of the decoder layer that runs now; attention outside of decoder layers is not shown."""
         if self.layer is not None:
             self.inputs[self.layer].append(layer)
 
@@ -60,13 +60,13 @@ _record: ContextVar[Record | None] = ContextVar("capture", default=None)
 
 
 def current() -> Record | None:
-    """What this thread records into, if it records."""
+    """The record of this thread, if it records."""
     return _record.get()
 
 
 @contextlib.contextmanager
 def recording(control: CallControl, tokens: int = 0, *, keep: bool = True) -> Iterator[Record]:
-    """Forward passes of this thread (over so many tokens, where anything is kept) write to a record."""
+    """Forward passes of this thread, over so many tokens, write to a record."""
     record = Record(control, tokens, keep)
     token = _record.set(record)
     try:
@@ -76,10 +76,10 @@ def recording(control: CallControl, tokens: int = 0, *, keep: bool = True) -> It
 
 
 class NotUnderstood(Exception):
-    """A family gives its kernel a tensor that is not in `UNDERSTOOD`."""
+    """A family passes its kernel a tensor that is not in `UNDERSTOOD`."""
 
 
-def _remember(module: nn.Module, query: Tensor, key: Tensor, mask: Tensor | None, kwargs: dict[str, Any]) -> None:
+def _record_inputs(module: nn.Module, query: Tensor, key: Tensor, mask: Tensor | None, kwargs: dict[str, Any]) -> None:
     record = _record.get()
     if record is None or not record.keep:
         return
@@ -88,7 +88,7 @@ def _remember(module: nn.Module, query: Tensor, key: Tensor, mask: Tensor | None
         raise NotUnderstood(f"{type(module).__name__} gives its kernel {sorted(unknown)}")
     scaling = kwargs.get("scaling")
     bias = kwargs.get("position_bias")
-    record.attended(
+    record.add_attention(
         KernelInputs(
             query=query[0].detach(),
             key=key[0].detach(),
@@ -112,11 +112,11 @@ def _sinks(kwargs: dict[str, Any]) -> Tensor | None:
 def _sdpa(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **kwargs: Any
 ) -> Any:
-    rows = attention_override.current()
-    if rows is not None:
-        return rows.attend(module, query, key, value, kwargs.get("scaling")), None
+    override = attention_override.current()
+    if override is not None:
+        return override.attend(module, query, key, value, kwargs.get("scaling")), None
     mask = _selected(attention_mask, query, key, kwargs.pop("indices", None))
-    _remember(module, query, key, mask, kwargs)
+    _record_inputs(module, query, key, mask, kwargs)
     return sdpa_attention_forward(module, query, key, value, mask, **kwargs)
 
 
@@ -124,26 +124,26 @@ def _eager(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **kwargs: Any
 ) -> Any:
     """The family's own eager attention, in blocks of query rows, for families that SDPA cannot serve."""
-    given = _selected(attention_mask, query, key, kwargs.pop("indices", None))
-    _remember(module, query, key, given, kwargs)
-    own = own_eager(module)
+    full_mask = _selected(attention_mask, query, key, kwargs.pop("indices", None))
+    _record_inputs(module, query, key, full_mask, kwargs)
+    eager_attention = family_eager_attention(module)
     outputs = []
     for start in range(0, query.shape[2], ROWS):
         stop = min(start + ROWS, query.shape[2])
-        mask = _additive(given, query, key, start, stop)
+        mask = _additive(full_mask, query, key, start, stop)
         part = {name: kwargs[name][:, :, start:stop] for name in BY_ROW if kwargs.get(name) is not None}
-        outputs.append(own(module, query[:, :, start:stop], key, value, mask, **{**kwargs, **part})[0])
+        outputs.append(eager_attention(module, query[:, :, start:stop], key, value, mask, **{**kwargs, **part})[0])
     return torch.cat(outputs, 1), None
 
 
 def _selected(mask: Tensor | None, query: Tensor, key: Tensor, indices: Tensor | None) -> Tensor | None:
-    """The mask with all keys but those that sparse attention chose taken away, as the families' own eager pass does.
+    """The mask restricted to the keys that sparse attention selected, as in the families' own eager code.
 
     Args:
         mask: (1, 1 or head, R, T) True = may be looked at, or additive.
         query: (1, head, R, d)
         key: (1, kv_head, T, d)
-        indices: (1, R, k) the keys that each query may look at, of those that the mask allows; ``None`` = all.
+        indices: (1, R, k) the selected keys of each query; ``None`` = all.
     """
     if indices is None:
         return mask
@@ -166,14 +166,14 @@ def _additive(mask: Tensor | None, query: Tensor, key: Tensor, start: int, stop:
 
 
 def _causal(query: Tensor, key: Tensor, start: int, stop: int) -> Tensor:
-    """(1, 1, R, T) True where query rows [start, stop) may look: at themselves and what comes before."""
+    """(1, 1, R, T) True where query rows [start, stop) may attend: to themselves and earlier keys."""
     first = key.shape[2] - query.shape[2]  # keys of a cache come before the queries
     rows = torch.arange(first + start, first + stop, device=query.device)[:, None]
     return (torch.arange(key.shape[2], device=query.device) <= rows)[None, None]
 
 
-def own_eager(module: nn.Module) -> Callable[..., Any]:
-    """The family's own eager attention: the very function that transformers itself would call."""
+def family_eager_attention(module: nn.Module) -> Callable[..., Any]:
+    """The family's own eager attention: the function that transformers itself would call."""
     for cls in type(module).__mro__:
         function = getattr(sys.modules.get(cls.__module__), "eager_attention_forward", None)
         if function is not None:

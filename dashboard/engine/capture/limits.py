@@ -1,8 +1,8 @@
-"""Limits: the lengths at which a family begins to compute something else, and a copy of a model that has small ones.
+"""Limits: the lengths at which a family begins to compute something else, and a copy of a model with small ones.
 
 A sliding window, a chunk, the most keys that sparse attention selects, the length at which rotary factors change: what
-holds on a dozen tokens need not hold beyond them, and real limits lie at thousands. So whatever is proven at load is
-proven on a copy too, which shares the model's weights and has these lengths set to `SHORT`.
+is exact on a dozen tokens need not be exact beyond them, and real limits lie at thousands. So each check at load runs
+on a copy too, which shares the model's weights and has these lengths set to `SHORT`.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ WINDOWS = frozenset(
         "attention_chunk_size",
     }
 )
-"""Settings that bound how far back a layer looks."""
+"""Settings that limit how far back a layer attends."""
 SELECTIONS = frozenset({"index_topk", "keep_window_size", "index_block_size"})
-"""Settings that bound how many keys a layer looks at."""
+"""Settings that limit how many keys a layer attends to."""
 SWITCH = "original_max_position_embeddings"
 """Setting at which rotary factors change (longrope)."""
 NAMES = WINDOWS | SELECTIONS | {SWITCH}
@@ -83,7 +83,7 @@ def _mappings(config: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _numbers(owner: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
-    """The limits among some settings; a layer's own count where they differ by layer."""
+    """The limits among some settings; one entry a layer where they differ by layer."""
     for name in NAMES & owner.keys():
         value = owner[name]
         values = value if isinstance(value, list | tuple) else [value]
@@ -106,25 +106,25 @@ def short_copy(model: Any, names: Sequence[str]) -> Any:
 
 
 def shallow_copy(model: Any) -> Any:
-    """A copy that shares the weights of the first layers and has no others: enough of them to have one of every kind.
+    """A copy of the first layers, sharing their weights: enough of them to have one of every kind.
 
-    A proof on it takes a few layers' time. Kinds are told by the lists of the configuration that have an entry a layer.
-    A family that cannot do with fewer layers keeps all of them.
+    Checks on it take a few layers' time. The kinds are those of the configuration's lists with an entry a layer. A
+    family that cannot run with fewer layers keeps all of them.
     """
     blocks, shallow = decoder_blocks(model), _copy(model)
     config = shallow.config.get_text_config()
     lists = [value for value in vars(config).values() if isinstance(value, list | tuple) and len(value) == len(blocks)]
-    kept = max((_first_of_each(kinds) for kinds in lists), default=1) + 1
+    count = max((_first_of_each(kinds) for kinds in lists), default=1) + 1
     path = next((name for name, module in model.named_modules() if blocks and module is blocks[0]), "")
     stack = shallow.get_submodule(path.rpartition(".")[0])
-    if not isinstance(stack, nn.ModuleList) or 2 * kept > len(blocks):
+    if not isinstance(stack, nn.ModuleList) or 2 * count > len(blocks):
         return shallow
     try:
-        del stack[kept:]
+        del stack[count:]
         for name, value in list(vars(config).items()):
             if isinstance(value, list | tuple) and len(value) == len(blocks):
-                vars(config)[name] = value[:kept]
-        config.num_hidden_layers = kept
+                vars(config)[name] = value[:count]
+        config.num_hidden_layers = count
         run(shallow, check_ids(model, SHORT))
     except FAMILY_ERRORS:
         return _copy(model)
@@ -132,9 +132,9 @@ def shallow_copy(model: Any) -> Any:
 
 
 def _first_of_each(kinds: Sequence[Any]) -> int:
-    """So many entries from the start hold one of every kind."""
-    shown = [str(kind) for kind in kinds]
-    return 1 + max(shown.index(kind) for kind in set(shown))
+    """How many entries from the start hold one of every kind."""
+    names = [str(kind) for kind in kinds]
+    return 1 + max(names.index(name) for name in set(names))
 
 
 def _copy(model: Any) -> Any:
@@ -156,7 +156,7 @@ def _shorter(value: Any) -> Any:
 
 
 def _shorten_bands(module: nn.Module, lengths: set[int]) -> None:
-    """Masks made when the model was built (GPT-Neo): causal, and as wide as a window."""
+    """Shorten masks made when the model was built (GPT-Neo): causal, and as wide as a window."""
     for name, mask in module.named_buffers(recurse=False):
         if mask.dtype == torch.bool and mask.ndim == 4 and int(mask[0, 0, -1].sum()) in lengths - {mask.shape[-1]}:
             setattr(module, name, mask & ~torch.ones_like(mask).tril(-SHORT))
@@ -171,14 +171,14 @@ def last_logits(model: Any, ids: Sequence[int], count: int = 1) -> Tensor:
 # -- the proof ----------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Proof:
-    """What there is to prove of a loaded model beyond a few tokens, and on what."""
+    """A loaded model's limits, and the copy on which checks run beyond them."""
 
     limits: tuple[Limit, ...] = ()
     """Of the model, ascending."""
     short: Any = None
     """A copy of its first layers with small limits; ``None`` where there are none, or where the copy cannot be run."""
     unproven: tuple[Limit, ...] = ()
-    """Limits whose effect the copy does not show: with or without them its last logits are the same."""
+    """Limits whose effect the copy cannot show: with or without them its last logits are the same."""
 
     @classmethod
     def of(cls, model: Any, context: int = sys.maxsize) -> Proof:
@@ -198,13 +198,13 @@ class Proof:
         return cls(limits, short, unproven)
 
     @property
-    def reach(self) -> int:
-        """Up to so many tokens the family computes the same whatever the text's length."""
+    def first_limit(self) -> int:
+        """Most tokens up to which the family computes the same whatever the text's length."""
         return min((limit.length for limit in self.limits), default=sys.maxsize)
 
 
 def _acts(limit: Limit, model: Any, short: Any, ids: Sequence[int]) -> bool:
-    """Whether the copy shows the limit: on a text that the limit itself does not reach, it decides the last logits."""
+    """Whether the copy shows the effect of a limit: on a text within the real limit, its last logits differ."""
     text = ids[: limit.length]
     others = [name for name in NAMES if name != limit.name]
     return not torch.equal(last_logits(short, text), last_logits(short_copy(model, others), text))

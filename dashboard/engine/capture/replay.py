@@ -1,7 +1,7 @@
-"""Replay: attention of families that do not call transformers' attention interface.
+"""Replay: for families outside transformers' attention interface, a layer's attention module is run again on demand.
 
-The inputs of each layer's attention module are recorded by hooks; on demand that one module is run again with its own
-eager code and ``output_attentions``.
+Hooks record the inputs of each attention module; the module then runs with its own eager code and
+``output_attentions``.
 """
 
 from __future__ import annotations
@@ -30,50 +30,50 @@ _CACHES = {"past_key_values", "past_key_value", "layer_past"}
 
 @dataclass(frozen=True)
 class AttentionModule:
-    """A module and where in its output the weights stand."""
+    """A module that returns attention weights, and where in its output they are."""
 
     module: nn.Module
     output: int
     heads: int
     lead: int = 0
-    """Tokens of the family's own before the prompt's, which it leaves out of what it returns."""
+    """The family's own tokens before the prompt, which the model leaves out of the weights that it returns."""
 
 
 class LastMap:
-    """The last map that was replayed: a sweep asks for the same layer in many blocks of rows."""
+    """Cache of the last replayed map: a sweep asks for the same layer in many blocks of rows."""
 
     def __init__(self) -> None:
-        """Nothing yet."""
+        """Empty."""
         self._lock = threading.Lock()
-        self._held: tuple[weakref.ref[ReplayedLayer], Tensor] | None = None
+        self._entry: tuple[weakref.ref[ReplayedLayer], Tensor] | None = None
 
     def of(self, layer: ReplayedLayer) -> Tensor:
         """(head, T, T) of `layer`."""
         with self._lock:
-            held = self._held
+            entry = self._entry
         # the layer itself, not its address: Python gives the address of a dropped layer to a new one
-        if held is not None and held[0]() is layer:
-            return held[1]
-        found = layer.run_again()
+        if entry is not None and entry[0]() is layer:
+            return entry[1]
+        weights = layer.run_again()
         with self._lock:
-            self._held = (weakref.ref(layer, self._forget), found)
-        return found
+            self._entry = (weakref.ref(layer, self._forget), weights)
+        return weights
 
     def _forget(self, layer: weakref.ref[ReplayedLayer]) -> None:
-        """Drop the map of a layer that is gone: heads x T x T. Without the lock, which this very thread may hold."""
-        held = self._held
-        if held is not None and held[0] is layer:
-            self._held = None
+        """Drop the map, heads x T x T, of a layer that is gone. Without the lock, which this thread may hold."""
+        entry = self._entry
+        if entry is not None and entry[0] is layer:
+            self._entry = None
 
 
 class ReplayedLayer:
-    """One layer's inputs; see `dashboard.engine.capture.kernel_inputs.Layer`."""
+    """The inputs of one layer's attention module; see `dashboard.engine.capture.kernel_inputs.Layer`."""
 
-    def __init__(self, found: AttentionModule, given: dict[str, Any], record: Record, last: LastMap) -> None:
-        """Keep references to what the module was called with, by name."""
-        self._found, self._given, self._last = found, given, last
+    def __init__(self, source: AttentionModule, arguments: dict[str, Any], record: Record, last: LastMap) -> None:
+        """Store references to the arguments of the module's call, by name."""
+        self._source, self._arguments, self._last = source, arguments, last
         self._number = record.layer
-        self.tokens, self.heads = record.tokens, found.heads
+        self.tokens, self.heads = record.tokens, source.heads
 
     def weights(self, heads: Sequence[int] | None, rows: tuple[int, int]) -> Tensor:
         """See `Layer.weights`."""
@@ -88,8 +88,8 @@ class ReplayedLayer:
             LayerHasNoAttention: from some length on the family's attention is no such map (chunks, hashes).
         """
         with torch.inference_mode():
-            weights: Tensor = self._found.module(**self._given)[self._found.output][0]
-        weights = weights[:, self._found.lead :, self._found.lead :]
+            weights: Tensor = self._source.module(**self._arguments)[self._source.output][0]
+        weights = weights[:, self._source.lead :, self._source.lead :]
         if weights.shape != (self.heads, self.tokens, self.tokens):
             reason = f"over {self.tokens} tokens its weights are no map of queries and keys"
             raise LayerHasNoAttention(layer=self._number, reason=reason)
@@ -97,54 +97,56 @@ class ReplayedLayer:
 
     def storages(self) -> dict[int, int]:
         """See `Layer.storages`."""
-        return storages_of(list(self._given.values()))
+        return storages_of(list(self._arguments.values()))
 
 
 def record_inputs(modules: Sequence[AttentionModule]) -> list[Any]:
-    """Hooks on a model's attention modules: what they are given is recorded, in a thread that records."""
+    """Hooks on attention modules that record their inputs in a thread that records."""
     last = LastMap()
-    return [found.module.register_forward_pre_hook(_recorder(found, last), with_kwargs=True) for found in modules]
+    return [source.module.register_forward_pre_hook(_recorder(source, last), with_kwargs=True) for source in modules]
 
 
-def _recorder(found: AttentionModule, last: LastMap) -> Any:
-    names = list(inspect.signature(found.module.forward).parameters)
+def _recorder(source: AttentionModule, last: LastMap) -> Any:
+    names = list(inspect.signature(source.module.forward).parameters)
 
     def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         record = kernels.current()
         if record is None or not record.keep:
             return
-        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        arguments = {**dict(zip(names, args, strict=False)), **kwargs}
         # a cache holds the keys by now; they would come a second time
-        given = {name: None if name in _CACHES or isinstance(value, Cache) else value for name, value in given.items()}
+        arguments = {
+            name: None if name in _CACHES or isinstance(value, Cache) else value for name, value in arguments.items()
+        }
         if "output_attentions" in names:
-            given["output_attentions"] = True
-        record.attended(ReplayedLayer(found, given, record, last))
+            arguments["output_attentions"] = True
+        record.add_attention(ReplayedLayer(source, arguments, record, last))
 
     return hook
 
 
 @dataclass(frozen=True)
-class OwnPass:
-    """What the model itself computes over a few tokens, with its own eager attention."""
+class ReferencePass:
+    """The model's own logits and weights over a few tokens, with eager attention: what a capture must reproduce."""
 
     tokens: int
     logits: Tensor
     """(T, vocab)"""
     weights: dict[int, Tensor]
-    """decoder layer -> (head, T, T) as it returns them; no layer that returns none, or several."""
+    """decoder layer -> (head, T, T) as the model returns them; without layers that return none, or several."""
     modules: tuple[AttentionModule, ...]
     """Those that return them."""
     unplaced: bool = False
-    """It returns weights that are no one layer's."""
+    """Whether the model returns weights that belong to no single layer."""
 
 
-def own_pass(model: Any, ids: tuple[int, ...], layers: int) -> OwnPass:
-    """Run `model` once, with eager attention, and find its weights and who returned them (by identity of the tensors).
+def reference_pass(model: Any, ids: tuple[int, ...], layers: int) -> ReferencePass:
+    """Run `model` once with eager attention; its weights, and the modules that returned them (told by identity).
 
     Args:
-        model: its blocks announce themselves, see `dashboard.engine.capture.capture`.
+        model: its blocks have the hooks of `dashboard.engine.capture.capture`.
         ids: token ids.
-        layers: decoder layers; where weights cannot be told by identity, as many of them are taken in order.
+        layers: decoder layers; weights without a known module belong to them in order if there are as many.
     """
     seen: list[tuple[int | None, AttentionModule, Tensor]] = []
 
@@ -157,7 +159,7 @@ def own_pass(model: Any, ids: tuple[int, ...], layers: int) -> OwnPass:
                 if torch.is_tensor(value) and value.ndim == 4
             )
 
-    # before the hooks by which a block says that it has ended
+    # before the hooks that record the end of a block
     handles = [module.register_forward_hook(hook, prepend=True) for module in model.modules()]
     try:
         with kernels.recording(CallControl(), keep=False):
@@ -173,8 +175,8 @@ def own_pass(model: Any, ids: tuple[int, ...], layers: int) -> OwnPass:
         layer, source = next(
             (
                 (layer, replace(source, lead=lead))
-                for layer, source, given in seen
-                if (lead := _lead(given, value)) >= 0
+                for layer, source, candidate in seen
+                if (lead := _lead(candidate, value)) >= 0
             ),
             (i if len(weights) == layers else None, None),
         )
@@ -183,15 +185,15 @@ def own_pass(model: Any, ids: tuple[int, ...], layers: int) -> OwnPass:
             modules[id(source.module)] = source
     one_each = {layer: values[0] for layer, values in by_layer.items() if layer is not None and len(values) == 1}
     unplaced = len(one_each) < len(by_layer)
-    return OwnPass(len(ids), output.logits[0].float(), one_each, tuple(modules.values()), unplaced)
+    return ReferencePass(len(ids), output.logits[0].float(), one_each, tuple(modules.values()), unplaced)
 
 
-def _lead(given: Tensor, returned: Tensor) -> int:
-    """How many first queries and keys of `given` the model left out of what it `returned`; -1: it is another tensor."""
-    if given.untyped_storage().data_ptr() != returned.untyped_storage().data_ptr():
+def _lead(weights: Tensor, returned: Tensor) -> int:
+    """How many first queries and keys of a module's weights the model left out; -1: it `returned` another tensor."""
+    if weights.untyped_storage().data_ptr() != returned.untyped_storage().data_ptr():
         return -1
-    lead = given.shape[-1] - returned.shape[-1]
-    rest = given[..., lead:, lead:]
+    lead = weights.shape[-1] - returned.shape[-1]
+    rest = weights[..., lead:, lead:]
     same = (
         rest.shape == returned.shape and rest.data_ptr() == returned.data_ptr() and rest.stride() == returned.stride()
     )

@@ -1,7 +1,7 @@
-"""The residual stream: where in a family it can be read, what attention adds to it, and how logits come of it.
+"""The residual stream of a family: where it is read, what attention writes to it, and how logits follow from it.
 
-Nothing is guessed from names: the model is run once on a few tokens with hooks everywhere, and what each module gave
-tells the way. What does not reproduce the model's own numbers is refused with a reason.
+Nothing is guessed from names: the model runs once on a few tokens with hooks on every module, and the recorded tensors
+show how they are connected. What does not reproduce the model's own numbers is refused with a reason.
 """
 
 from __future__ import annotations
@@ -15,112 +15,108 @@ import torch
 from torch import Tensor, nn
 
 from dashboard.engine.api.model import ResidualStreamMap
-from dashboard.engine.capture.head import HEAD_ERROR, Head
-from dashboard.engine.capture.watched_calls import Call, Watched, watch
-from dashboard.engine.models.anatomy import FAMILY_ERRORS, settings
-
-RELATIVE_TOLERANCE = 1e-4
-"""Relative error up to which two float32 results are the same sum in another order."""
-
-HALF_PRECISION_FACTOR = 400
-"""So much more for float16 and bfloat16, whose own results are rounded."""
+from dashboard.engine.capture.head import Head, equal_logits
+from dashboard.engine.capture.watched_calls import Call, WatchedPass, watch
+from dashboard.engine.models.anatomy import FAMILY_ERRORS, config_values
+from dashboard.engine.models.precision import tolerance_of
 
 
-# -- what attention adds ------------------------------------------------------------------------------------------
+# -- what attention writes ------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class AttentionWrite:
     """How one block's heads reach the residual stream."""
 
-    project: nn.Module
+    output_projection: nn.Module
     """Takes the heads' values, side by side."""
-    then: tuple[nn.Module, ...]
-    """What runs on its output before that is added (a norm, in some families)."""
+    after_projection: tuple[nn.Module, ...]
+    """Modules that its output passes before it is added (a norm, in some families)."""
     scale: float
+    """The output is multiplied by this."""
     sequential: bool
-    """The MLP reads the sum: there is a residual between attention and MLP."""
+    """Whether the MLP reads the sum: there is a residual between attention and MLP."""
 
     def attention(self, values: Tensor) -> Tensor:
         """(P, d) what attention adds, of (P, width) heads' values side by side."""
-        added: Tensor = self.project(values)
-        for module in self.then:
+        added: Tensor = self.output_projection(values)
+        for module in self.after_projection:
             added = module(added)
         return added * self.scale
 
 
 def find_attention_write(calls: Sequence[Call], before: Tensor, after: Tensor) -> AttentionWrite | None:
-    """The projection whose output, with that of one other module, makes up all that a block adds; or ``None``."""
-    tolerance = RELATIVE_TOLERANCE * (1 if after.dtype == torch.float32 else HALF_PRECISION_FACTOR)
+    """The projection whose output, together with that of one other module, is all that a block adds; or ``None``."""
+    tolerance = tolerance_of(after.dtype)
     x, added = before.float(), (after - before).float()
-    for place, call in enumerate(calls):
+    for index, call in enumerate(calls):
         weight = getattr(call.module, "weight", None)
-        if not (call.leaf and weight is not None and weight.ndim == 2 and call.own.shape == after.shape):
+        if not (call.leaf and weight is not None and weight.ndim == 2 and call.output_copy.shape == after.shape):
             continue
-        chain, y = _followed(call, calls[place + 1 :])
+        chain, y = _chain_behind(call, calls[index + 1 :])
         for other in calls if y.shape == after.shape else ():
-            if other.own.shape != after.shape or other is call:
+            if other.output_copy.shape != after.shape or other is call:
                 continue
-            scales = _fit(added, y.float(), other.own.float(), tolerance)
+            scales = _fit(added, y.float(), other.output_copy.float(), tolerance)
             if scales is not None:
                 middle = x + scales[0] * y.float()
-                room = tolerance * float((scales[0] * y).norm()) + 1e-6 * float(x.norm())
-                inputs = [c.given.float() for c in calls if c.given.shape == after.shape]
-                # families that add in place change what was given; what the MLP's norm reads is never changed
-                sequential = any(float((given - middle).norm()) <= room for given in inputs)
+                allowed = tolerance * float((scales[0] * y).norm()) + 1e-6 * float(x.norm())
+                inputs = [c.input.float() for c in calls if c.input.shape == after.shape]
+                # families that add in place overwrite some inputs, but never that of the MLP's norm
+                sequential = any(float((tensor - middle).norm()) <= allowed for tensor in inputs)
                 return AttentionWrite(call.module, chain, scales[0], sequential)
     return None
 
 
-def _followed(call: Call, later: Sequence[Call]) -> tuple[tuple[nn.Module, ...], Tensor]:
-    """The modules that take `call`'s output as it is, one after the other, and what the last one gives."""
-    chain, gave, y = [], call.gave, call.own
+def _chain_behind(call: Call, later: Sequence[Call]) -> tuple[tuple[nn.Module, ...], Tensor]:
+    """The modules that the output of `call` passes unchanged, in order, and the output of the last."""
+    chain, output, y = [], call.output, call.output_copy
     for next_call in later:
-        same = next_call.given.data_ptr() == gave.data_ptr() and next_call.given.shape == gave.shape
+        same = next_call.input.data_ptr() == output.data_ptr() and next_call.input.shape == output.shape
         if same and next_call.leaf and not isinstance(next_call.module, nn.Dropout):
             chain.append(next_call.module)
-            gave, y = next_call.gave, next_call.own
+            output, y = next_call.output, next_call.output_copy
     return tuple(chain), y
 
 
 def _fit(added: Tensor, y: Tensor, other: Tensor, tolerance: float) -> tuple[float, float] | None:
-    """``a, b`` with ``added = a y + b other``, if there are any but 0."""
+    """``a, b`` with ``added = a y + b other``, by least squares; ``None`` unless that is exact and neither is 0."""
     columns = torch.stack([y.flatten(), other.flatten()], -1).cpu().double()
-    wanted = added.flatten().cpu().double()
+    target = added.flatten().cpu().double()
     gram = columns.T @ columns
     if float(torch.linalg.det(gram)) <= 1e-12 * float(gram[0, 0] * gram[1, 1]):
         return None
-    # families scale by round numbers (1, 0.22), and float noise would stand in every figure
-    a, b = (round(float(value), 6) for value in torch.linalg.solve(gram, columns.T @ wanted))
-    error = float((wanted - columns @ torch.tensor([a, b], dtype=torch.double)).norm())
-    return (a, b) if a and b and error <= tolerance * float(wanted.norm()) else None
+    # families scale by round numbers (1, 0.22); float noise would show in every figure
+    a, b = (round(float(value), 6) for value in torch.linalg.solve(gram, columns.T @ target))
+    error = float((target - columns @ torch.tensor([a, b], dtype=torch.double)).norm())
+    return (a, b) if a and b and error <= tolerance * float(target.norm()) else None
 
 
 # -- from the residual to logits ----------------------------------------------------------------------------------
-class Tail:
-    """All that a model does after its last block, run on any residual."""
+class FinalModules:
+    """What a model does after its last block, applied to any residual: its final modules, then its head."""
 
     def __init__(self, modules: Sequence[nn.Module], head: Head) -> None:
-        """Keep the base model's modules after the blocks, and its head."""
+        """Store the base model's modules after the blocks, and its head."""
         self.modules, self.head = tuple(modules), head
 
     def normed(self, residual: Tensor) -> Tensor:
-        """(P, d') what the head is given, of (P, d) residuals."""
+        """(P, d') input of the head, of (P, d) residuals."""
         for module in self.modules:
             residual = module(residual)
         return residual
 
     def logits(self, residual: Tensor) -> Tensor:
-        """(P, vocab) float32."""
+        """(P, vocab) float32 logits of (P, d) residuals."""
         return self.head.logits(self.normed(residual))
 
 
 Linear = Callable[[Tensor], Tensor]
 
 
-def fixed(module: Callable[[Tensor], Tensor], at: Tensor, tolerance: float) -> tuple[Linear, Tensor] | None:
-    """`module` as a linear map plus a constant, whatever it divides by held as it is at `at`.
+def linearized(module: Callable[[Tensor], Tensor], at: Tensor, tolerance: float) -> tuple[Linear, Tensor] | None:
+    """`module` as a linear map plus a constant, with its divisor held at its value for `at`.
 
-    An affine module is that already. A norm is found to be ``s · gain · (x - c · mean x) + bias`` (c = 1: LayerNorm,
-    0: RMSNorm) by what it makes of 0 and of alternating signs.
+    An affine module is that already. A norm is recognised as ``s · gain · (x - c · mean x) + bias`` (c = 1: LayerNorm,
+    0: RMSNorm) by its outputs for 0 and for alternating signs.
 
     Args:
         module: takes (P, d).
@@ -154,79 +150,84 @@ def _scaled(weight: Tensor, centred: int, x: Tensor) -> Tensor:
 def linearized_chain(
     modules: Sequence[Callable[[Tensor], Tensor]], at: Tensor, tolerance: float
 ) -> tuple[Linear, Tensor] | None:
-    """`fixed` of several modules, one after the other."""
+    """`linearized` of several modules, one after the other."""
     linears: list[Linear] = []
     constant = torch.zeros_like(at)
     for module in modules:
-        found = fixed(module, at, tolerance)
-        if found is None:
+        affine = linearized(module, at, tolerance)
+        if affine is None:
             return None
-        linear, own = found
-        constant = linear(constant[None])[0] + own
+        linear, offset = affine
+        constant = linear(constant[None])[0] + offset
         at = module(at[None])[0]
         linears.append(linear)
 
-    def all_of(x: Tensor) -> Tensor:
+    def composed(x: Tensor) -> Tensor:
         for linear in linears:
             x = linear(x)
         return x
 
-    return all_of, constant
+    return composed, constant
 
 
 # -- setting a model up -------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
-class Stream:
-    """What the lens and attribution need of a model."""
+class ResidualStream:
+    """A model's residual stream as the lens and attribution use it."""
 
-    tail: Tail | None
-    uncapped: Head | None
+    final_modules: FinalModules | None
+    """``None``: they do not give the model's own logits."""
+    uncapped_head: Head | None
     """The head as an affine map: without the final soft-cap, where there is one."""
-    additions: tuple[AttentionWrite, ...]
-    """One a block; none when they were not all found."""
-    where: ResidualStreamMap
-    """The same as names of modules, and what is refused."""
+    attention_writes: tuple[AttentionWrite, ...]
+    """One a block; empty unless all were recognised."""
+    module_map: ResidualStreamMap
+    """The same as names of modules, and why anything is refused."""
     tolerance: float
     """Relative error allowed, by the model's dtype."""
 
 
-def find_residual_stream(model: Any, blocks: Sequence[nn.Module], ids: Sequence[int], head: Head | None) -> Stream:
-    """Watch `model` once and find its way; once, before it is shared."""
+def find_residual_stream(
+    model: Any, blocks: Sequence[nn.Module], ids: Sequence[int], head: Head | None
+) -> ResidualStream:
+    """Run `model` with hooks and work out its residual stream; before it is shared."""
     seen = watch(model, blocks, ids)
-    tolerance = RELATIVE_TOLERANCE * (1 if model.dtype == torch.float32 else HALF_PRECISION_FACTOR)
+    tolerance = tolerance_of(model.dtype)
     names = {id(module): name for name, module in model.named_modules()}
     with torch.inference_mode():
-        tail = _exact_tail(seen, blocks, head)
+        tail = _exact_final_modules(seen, blocks, head)
         facts = zip(seen.inside, seen.before, seen.after, strict=True) if tail else ()
-        found = [find_attention_write(*one) for one in facts]
-        additions = tuple(a for a in found if a is not None) if None not in found else ()
-        uncapped = _affine_head(model, tail, seen.after[-1][-1], tolerance) if tail and additions else None
-    refused = "" if tail else "tail"
-    half = refused or ("" if additions else "not_added")
-    where = ResidualStreamMap(
+        each = [find_attention_write(*block) for block in facts]
+        writes = tuple(write for write in each if write is not None) if None not in each else ()
+        uncapped = _affine_head(model, tail, seen.after[-1][-1], tolerance) if tail and writes else None
+    why_no_lens = "" if tail else "tail"
+    why_no_writes = why_no_lens or ("" if writes else "not_added")
+    module_map = ResidualStreamMap(
         blocks=names[id(blocks[0])].rpartition(".")[0] if blocks else "",
-        tail=tuple(names[id(module)] for module in seen.tail) if tail else (),
-        project=tuple(_below(names, block, a.project) for block, a in zip(blocks, additions, strict=False)),
-        then=tuple(
-            tuple(_below(names, block, module) for module in a.then)
-            for block, a in zip(blocks, additions, strict=False)
+        final_modules=tuple(names[id(module)] for module in seen.tail) if tail else (),
+        output_projection=tuple(
+            _below(names, block, write.output_projection) for block, write in zip(blocks, writes, strict=False)
         ),
-        scale=tuple(a.scale for a in additions),
-        softcap=next(iter(settings(model.config.get_text_config(), "final_logit_softcapping")), None),
-        lens_refused=refused,
-        half_steps_refused=half or ("" if all(a.sequential for a in additions) else "parallel"),
-        attribution_refused=half or ("" if uncapped else "not_linear"),
+        after_projection=tuple(
+            tuple(_below(names, block, module) for module in write.after_projection)
+            for block, write in zip(blocks, writes, strict=False)
+        ),
+        scale=tuple(write.scale for write in writes),
+        softcap=next(iter(config_values(model.config.get_text_config(), "final_logit_softcapping")), None),
+        why_no_lens=why_no_lens,
+        why_no_half_steps=why_no_writes or ("" if all(write.sequential for write in writes) else "parallel"),
+        why_no_attribution=why_no_writes or ("" if uncapped else "not_linear"),
     )
-    return Stream(tail, uncapped, additions, where, tolerance)
+    return ResidualStream(tail, uncapped, writes, module_map, tolerance)
 
 
-def _exact_tail(seen: Watched, blocks: Sequence[nn.Module], head: Head | None) -> Tail | None:
-    """What runs after the last block, if it makes the model's own logits of that block's residual alone."""
+def _exact_final_modules(seen: WatchedPass, blocks: Sequence[nn.Module], head: Head | None) -> FinalModules | None:
+    """The modules after the last block, if they give the model's own logits of that block's residual alone."""
     if head is None or not len(seen.after) == len(blocks) > 0:
         return None
-    tail = Tail(seen.tail, head)
+    tail = FinalModules(seen.tail, head)
     try:
-        return tail if _same(tail.logits(seen.after[-1]), seen.logits) else None
+        return tail if equal_logits(tail.logits(seen.after[-1]), seen.logits) else None
     except FAMILY_ERRORS:
         return None
 
@@ -235,12 +236,8 @@ def _below(names: dict[int, str], block: nn.Module, module: nn.Module) -> str:
     return names[id(module)].removeprefix(names[id(block)] + ".")
 
 
-def _same(found: Tensor, own: Tensor) -> bool:
-    return float((found - own).abs().max()) <= HEAD_ERROR * max(1.0, float(own.abs().max()))
-
-
-def _affine_head(model: Any, tail: Tail, residual: Tensor, tolerance: float) -> Head | None:
-    """The head without its soft-cap, if it is affine then and the tail's norm can be held fixed; else ``None``."""
+def _affine_head(model: Any, tail: FinalModules, residual: Tensor, tolerance: float) -> Head | None:
+    """The head without its soft-cap, if it is affine then and the final norm can be linearized; else ``None``."""
     if linearized_chain(tail.modules, residual, tolerance) is None:
         return None
     head = Head(model, softcap=False)

@@ -1,4 +1,4 @@
-"""What one forward pass left: kernel inputs, residuals and what was computed from them since."""
+"""A run: the kernel inputs and residuals of one forward pass, and what was computed from them since."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass
 class Run:
-    """What one forward pass left, and what was computed from it since; looking needs no model, only this."""
+    """The record of one forward pass, and results computed from it; no view of it needs the model again."""
 
     summary: RunSummary
     layers: tuple[Layer | None, ...]
@@ -41,23 +41,23 @@ class Run:
 
 
 def without_values(layers: Iterable[Layer | None]) -> tuple[tuple[Layer | None, ...], int]:
-    """The layers, nothing kept alive but what they read, and their bytes.
+    """The layers without tensors that they do not read, and their bytes.
 
-    Families with one product for query, key and value (GPT-2) give the kernel views of it, which keep the values alive.
+    Families with one product for query, key and value (GPT-2) pass the kernel views of it, which keep the values alive.
     """
-    kept = tuple(_compact(layer) if isinstance(layer, KernelInputs) else layer for layer in layers)
-    storages = {where: size for layer in kept if layer is not None for where, size in layer.storages().items()}
-    return kept, sum(storages.values())
+    compact = tuple(_compact(layer) if isinstance(layer, KernelInputs) else layer for layer in layers)
+    storages = {pointer: size for layer in compact if layer is not None for pointer, size in layer.storages().items()}
+    return compact, sum(storages.values())
 
 
 def _compact(layer: KernelInputs) -> KernelInputs:
-    return replace(layer, query=_own(layer.query), key=_own(layer.key))
+    return replace(layer, query=_unshared(layer.query), key=_unshared(layer.key))
 
 
-def _own(tensor: Tensor) -> Tensor:
+def _unshared(tensor: Tensor) -> Tensor:
     return tensor.clone() if tensor.untyped_storage().nbytes() > tensor.nbytes else tensor
 
 
 def tensor_bytes(tensors: Iterable[Tensor]) -> int:
-    """Bytes of some tensors."""
+    """Bytes of tensors."""
     return sum(tensor.nbytes for tensor in tensors)

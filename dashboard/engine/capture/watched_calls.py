@@ -1,4 +1,4 @@
-"""Calls of modules during one forward pass, watched by hooks: which tensors went in and came out."""
+"""Watched calls: the input and output tensor of every module during one forward pass."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from dashboard.engine.models.anatomy import base_name, first_tensor, residual, r
 
 @dataclass(frozen=True)
 class Call:
-    """One module's call while the model was watched."""
+    """One call of a module."""
 
     module: nn.Module
-    given: Tensor
-    """(T, width) the first tensor that it was given."""
-    gave: Tensor
-    """(T, width) the first tensor that it gave."""
-    own: Tensor
-    """A copy of that: some families add to it in place afterwards."""
+    input: Tensor
+    """(T, width) the first tensor among its arguments."""
+    output: Tensor
+    """(T, width) the first tensor that it returned."""
+    output_copy: Tensor
+    """A copy of `output`: some families add to it in place afterwards."""
 
     @property
     def leaf(self) -> bool:
@@ -31,7 +31,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Watched:
+class WatchedPass:
     """One forward pass with every module watched."""
 
     before: list[Tensor]
@@ -46,12 +46,12 @@ class Watched:
     """(T, vocab) the model's own."""
 
 
-def watch(model: Any, blocks: Sequence[nn.Module], ids: Sequence[int]) -> Watched:
+def watch(model: Any, blocks: Sequence[nn.Module], ids: Sequence[int]) -> WatchedPass:
     """Run `model` once; only before it is shared, as the hooks see every thread."""
     base = getattr(model, base_name(model))
     number = {id(block): i for i, block in enumerate(blocks)}
     block_of = {id(part): i for i, block in enumerate(blocks) for part in block.modules() if part is not block}
-    seen = Watched([], [], [[] for _ in blocks], [], torch.empty(0))
+    seen = WatchedPass([], [], [[] for _ in blocks], [], torch.empty(0))
 
     def hook(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
         if id(module) in number:
@@ -60,13 +60,13 @@ def watch(model: Any, blocks: Sequence[nn.Module], ids: Sequence[int]) -> Watche
                 seen.before.append(ends[0].clone())
                 seen.after.append(ends[1].clone())
             return
-        first = first_tensor((*args, *kwargs.values())), first_tensor(output)
-        if first[0] is None or first[1] is None:
+        tensors = first_tensor((*args, *kwargs.values())), first_tensor(output)
+        if tensors[0] is None or tensors[1] is None:
             return
         # some families drop the batch axis inside a block
-        given, gave = (value.flatten(0, -2) if value.ndim > 1 else value for value in first if value is not None)
+        before, after = (value.flatten(0, -2) if value.ndim > 1 else value for value in tensors if value is not None)
         if id(module) in block_of:
-            seen.inside[block_of[id(module)]].append(Call(module, given, gave, gave.clone()))
+            seen.inside[block_of[id(module)]].append(Call(module, before, after, after.clone()))
         elif len(seen.after) == len(blocks) and next(module.children(), None) is None:
             seen.tail.append(module)
 
@@ -76,4 +76,4 @@ def watch(model: Any, blocks: Sequence[nn.Module], ids: Sequence[int]) -> Watche
     finally:
         for handle in handles:
             handle.remove()
-    return Watched(seen.before, seen.after, seen.inside, seen.tail, output.logits[0].float())
+    return WatchedPass(seen.before, seen.after, seen.inside, seen.tail, output.logits[0].float())

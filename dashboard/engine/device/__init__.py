@@ -1,1 +1,1 @@
-"""The device that models run on: its choice, its lock and the threads of the processor."""
+"""The device that models run on: its choice, lock, threads, memory and pace."""

@@ -1,4 +1,4 @@
-"""One lock around the device: first come, first served; waiting can be cancelled and ends."""
+"""The device lock: fair (first come, first served), with a timeout and cancellation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dashboard.errors import Busy, Cancelled
 
 POLL_SECONDS = 0.1
 REGAIN_SECONDS = 2.0
-"""What is left to compute of texts that others interrupted waits so long for the device."""
+"""Timeout of `DeviceLock.regained` [s]."""
 
 
 class DeviceLock:
@@ -23,19 +23,19 @@ class DeviceLock:
     def __init__(
         self, seconds: float, inside: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext
     ) -> None:
-        """Wait at most `seconds`; each thread that has it is `inside` meanwhile."""
+        """A lock with a timeout of `seconds`; `inside` is entered by each thread while it holds the device."""
         self._seconds, self._inside = seconds, inside
         self._changed = threading.Condition()
         self._queue: deque[object] = deque()
         self._holder: int | None = None
-        """The thread that has the device."""
+        """The thread that holds the device."""
 
     @contextlib.contextmanager
     def held(self, control: CallControl) -> Iterator[None]:
         """Hold the device.
 
         Raises:
-            Busy: others held it for longer than we wait.
+            Busy: others held it for longer than the timeout.
             Cancelled: ``control.cancel`` was set while waiting.
         """
         ticket = object()
@@ -49,9 +49,9 @@ class DeviceLock:
 
     @contextlib.contextmanager
     def regained(self) -> Iterator[bool]:
-        """Hold the device again, which this thread may have lost in `give_way`, if it comes within REGAIN_SECONDS.
+        """Hold the device again, if this thread lost it in `give_way` and gets it within REGAIN_SECONDS.
 
-        Gives whether it is held.
+        Yields whether it is held.
         """
         lost = self._holder != threading.get_ident()
         ticket = object()
@@ -68,7 +68,7 @@ class DeviceLock:
                 self._leave(ticket)
 
     def give_way(self, control: CallControl) -> None:
-        """Called by the holder between two steps: those who wait come first, then it goes on.
+        """Let waiting threads in between two steps of the holder, then take the device again.
 
         Raises:
             Busy: as `held`.
@@ -101,7 +101,7 @@ class DeviceLock:
             control.on_queue(0)
 
     def _leave(self, ticket: object) -> None:
-        if ticket in self._queue:  # not there when giving way ended in an error
+        if ticket in self._queue:  # missing when giving way ended in an error
             if self._queue[0] is ticket:
                 self._holder = None
             self._queue.remove(ticket)
@@ -109,5 +109,5 @@ class DeviceLock:
 
     @property
     def waiting(self) -> int:
-        """How many wait or work now."""
+        """How many threads wait for the device or hold it."""
         return len(self._queue)

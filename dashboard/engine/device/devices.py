@@ -1,4 +1,4 @@
-"""Which device and which dtype a model runs on."""
+"""Choice of device and dtype; names, synchronisation and memory settings of devices."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DTYPES = ("float32", "bfloat16", "float16", "auto")
 
 
 def available() -> tuple[str, ...]:
-    """The devices that this machine has, best first."""
+    """The kinds of device that this machine has, best first."""
     import torch
 
     has = {
@@ -28,16 +28,16 @@ def available() -> tuple[str, ...]:
 
 
 def pick_device(wanted: str) -> str:
-    """``auto``: the best there is; else `wanted` (``cuda:1`` names one of several).
+    """``auto``: the best available device; else `wanted` (``cuda:1`` names one of several).
 
     Raises:
-        DeviceUnavailable: this machine does not have it.
+        DeviceUnavailable: this machine lacks it.
     """
-    there = available()
+    devices = available()
     if wanted == "auto":
-        return there[0]
-    if wanted.partition(":")[0] not in there:
-        raise DeviceUnavailable(device=wanted, available=", ".join(there))
+        return devices[0]
+    if wanted.partition(":")[0] not in devices:
+        raise DeviceUnavailable(device=wanted, available=", ".join(devices))
     return wanted
 
 
@@ -87,7 +87,7 @@ _M_MMAP_THRESHOLD = -3
 
 
 def synchronize(device: str) -> None:
-    """Wait until the device has done what it was given, so that seconds are true."""
+    """Wait until the device has finished its work, so that measured seconds are right."""
     kind = device.partition(":")[0]
     if kind != "cpu":
         import torch

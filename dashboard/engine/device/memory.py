@@ -1,4 +1,4 @@
-"""Out of memory, in words."""
+"""Out-of-memory errors of Python, NumPy, torch and the system, as one error that a person can read."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _MEMORY_SIGNS = ("can't allocate memory", "cannot allocate memory", "not enough 
 
 
 @contextlib.contextmanager
-def memory_in_words() -> Iterator[None]:
-    """A failed allocation becomes advice; what was kept before it stays as it was.
+def explain_memory_errors() -> Iterator[None]:
+    """Turn a failed allocation into OutOfMemory; cached results stay as they are.
 
     Raises:
-        OutOfMemory: with what the allocator said.
+        OutOfMemory: with the allocator's message.
     """
     try:
         yield
@@ -38,7 +38,7 @@ def is_memory(error: BaseException) -> bool:
 
 
 def first_line(error: BaseException) -> str:
-    """What an exception says, on one line and cut; its type where it says nothing."""
+    """An exception's message on one line, shortened; its type where it has none."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if len(lines) > 1 and lines[0].endswith(":"):  # a heading
         lines[0] += " " + lines[1]

@@ -1,4 +1,4 @@
-"""How long passes take, from the last ones."""
+"""Pace: an estimate of seconds from the last measurements."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections import deque
 import numpy as np
 
 REMEMBERED = 8
-"""So many passes tell how long the next one takes."""
+"""Measurements that an estimate is fitted to."""
 
 
 class Pace:
-    """How long forward passes take, by their tokens: a fixed part and a part for each token, from the last passes."""
+    """Seconds by the number of tokens: a fixed part and a part a token, fitted to the last measurements."""
 
     def __init__(self) -> None:
-        """Nothing measured yet."""
+        """Nothing is measured yet."""
         self._passes: deque[tuple[int, float]] = deque(maxlen=REMEMBERED)
 
     def add(self, tokens: int, seconds: float) -> None:
-        """A pass was measured."""
+        """Add a measurement."""
         self._passes.append((tokens, seconds))
 
     def seconds(self, tokens: int) -> float:
-        """Of a pass of so many tokens; ``nan`` before the first."""
+        """The estimate for so many tokens; NaN before the first measurement."""
         counts, times = np.array(list(self._passes) or [(1, np.nan)]).T
         if len(set(counts)) > 1:
             rate, fixed = np.polyfit(counts, times, 1)

@@ -1,7 +1,7 @@
-"""How many of the processor's threads a computation gets.
+"""Threads of the processor for each computation: half of them for short work, free cores for long work.
 
-A step of a few rows gains nothing by the second of two cores, and where others compute beside it the two threads wait
-for each other most of the time. Long prompts gain half their time, if the cores are free.
+A step of a few rows gains nothing from a second core, and beside other computations its threads mostly wait for each
+other. Long prompts take half the time on two cores, if both are free.
 """
 
 from __future__ import annotations
@@ -17,70 +17,70 @@ from typing import Any
 import torch
 
 FEW_ROWS = 64
-"""A pass over at most so many tokens, all rows together, has little to share out."""
+"""A pass over at most so many tokens, all rows together, is short work."""
 FRESH_SECONDS = 0.25
-"""So long a look at what others compute holds."""
+"""Seconds after which the free cores are counted again."""
 ALL = torch.get_num_threads()
-"""As many as torch takes by itself: read before anything here sets another number."""
-_LOOKS, _PAUSE_SECONDS = 3, 0.002
+"""torch's own default, read before anything here sets another number."""
+_ATTEMPTS, _PAUSE_SECONDS = 3, 0.002
 
 
 class Threads:
-    """Sets the calling thread's share; torch keeps it for each thread of Python apart.
+    """Sets the number of torch threads of the calling Python thread; torch stores it for each of these separately.
 
-    Small computations always have the same: in theirs the number of threads decides in which order sums are made, and
-    the same seed must make the same text however busy the machine is.
+    Short work always has the same number: it decides the order of sums, and the same seed must give the same text
+    however busy the machine is.
     """
 
     def __init__(self, fixed: int, free: Callable[[], int] | None = None) -> None:
-        """As many as torch takes by itself at most; or always `fixed`, where that is not 0.
+        """At most torch's own default; or always `fixed`, where that is not 0.
 
         Args:
             fixed: the operator's number.
-            free: how many cores nobody else computes on.
+            free: a function that counts free cores.
         """
         self._most = fixed or ALL
         self._few = fixed or max(1, self._most // 2)
         self._free = (lambda: fixed) if fixed else free or free_cores
-        self._looked, self._now = -math.inf, self._most
+        self._counted_at, self._free_now = -math.inf, self._most
 
     @contextlib.contextmanager
-    def whole(self) -> Iterator[None]:
-        """What is computed inside is long; looks that follow are small."""
+    def long_work(self) -> Iterator[None]:
+        """Threads for long work inside, for short work afterwards."""
         self._long()
         try:
             yield
         finally:
-            self.small()
+            self.short_work()
 
-    def small(self) -> None:
-        """What is computed next is a small look."""
+    def short_work(self) -> None:
+        """Set the number of threads for short work."""
         torch.set_num_threads(self._few)
 
     def _long(self) -> None:
-        if time.monotonic() - self._looked > FRESH_SECONDS:
-            self._now = max(1, min(self._most, self._free()))
-            self._looked = time.monotonic()
-        torch.set_num_threads(self._now)
+        if time.monotonic() - self._counted_at > FRESH_SECONDS:
+            self._free_now = max(1, min(self._most, self._free()))
+            self._counted_at = time.monotonic()
+        torch.set_num_threads(self._free_now)
 
-    def follow(self, model: Any) -> None:
-        """From now on each pass of `model` has threads by its tokens, whoever calls it."""
+    def adjust_by_pass(self, model: Any) -> None:
+        """Register a hook that sets the threads of each pass of `model` by its tokens."""
 
         def before(_: Any, args: Any, kwargs: Any) -> None:
-            given = (*args, kwargs.get("input_ids"), kwargs.get("inputs_embeds"))
-            ids = next((value for value in given if torch.is_tensor(value)), None)
+            inputs = (*args, kwargs.get("input_ids"), kwargs.get("inputs_embeds"))
+            ids = next((value for value in inputs if torch.is_tensor(value)), None)
             small = ids is None or ids.shape[:2].numel() <= FEW_ROWS
-            (self.small if small else self._long)()
+            (self.short_work if small else self._long)()
 
         model.register_forward_pre_hook(before, with_kwargs=True)
 
 
 def free_cores() -> int:
-    """How many cores nobody else computes on just now; all of them where the system does not tell."""
+    """How many cores no other thread computes on now; all of them where the system does not tell."""
     cores = os.cpu_count() or 1
     running = []
-    for look in range(_LOOKS):  # some thread is always at work for a moment
-        if look:
+    for attempt in range(_ATTEMPTS):  # some thread is always active for a moment
+        if attempt:
             time.sleep(_PAUSE_SECONDS)
         try:
             # "0.20 0.18 0.12 1/80 11206": 1 thread runs, this one

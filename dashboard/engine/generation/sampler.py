@@ -1,101 +1,47 @@
-"""Drawing tokens: what decode settings leave of each row's distribution, and one token of it.
+"""Sampling: cut each row's distribution by its decode settings, then draw one token of what remains.
 
-A row's noise depends on (seed, row, step, token) alone, by counter: never on what is drawn beside it. Candidates are
-cut first and drawn from what is left. What transformers' own warpers would keep is kept: where a threshold is too near
-to tell, or a setting needs the whole vocabulary, those warpers themselves decide.
+A row's noise depends on (seed, row, step, token) alone, never on the rows beside it. Candidates are cut first and drawn
+afterwards. The cut is exactly that of transformers' own warpers: where a threshold is too close to call in float32, or
+a setting needs the whole vocabulary, those warpers themselves decide.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from dashboard.engine.api.decoding import PENALTIES, DecodeSettings
 from dashboard.engine.api.generation import ALTERNATIVES
+from dashboard.engine.device.scratch_buffers import ScratchBuffers
+from dashboard.engine.generation.noise import gumbel, row_keys
+from dashboard.engine.generation.token_facts import (
+    SampledTokens,
+    concatenated,
+    likeliest,
+    log_total,
+    rows_of,
+    sampled_facts,
+)
 from dashboard.engine.models.generation_config import Origin
-from dashboard.engine.prediction.decoding import processors, run, something_left
+from dashboard.engine.prediction.decoding import processors, require_tokens_left, run_processors
 
 CANDIDATES = (256, 4096)
-"""So many of the likeliest tokens are looked at first, and where they do not tell, so many."""
+"""Top-k sizes tried in turn: rows whose cut cannot be decided within 256 candidates retry with 4,096, then with the
+whole vocabulary."""
 NEAR = 2e-5
-"""A threshold nearer than this to a sum of float32 probabilities cannot be told from it."""
+"""A threshold closer than this to a sum of float32 probabilities is too close to call."""
 CUTTING = frozenset({"top_k", "top_p", "min_p"})
 """Settings that cut a sorted list of candidates."""
 AT_ONCE = 1 << 23
-"""Rows are drawn for together as long as they have at most so many logits: what a draw works in is several times
-that."""
+"""Most logits of rows that are sampled together: the scratch memory of a draw is several times that."""
 DRAW_BYTES = 56
-"""What a draw works in, a logit, where the whole vocabulary is looked at, roughly [bytes]."""
-
-# SplitMix64 (Steele, Lea and Flood 2014), in signed 64 bit
-_GOLDEN, _MIX1, _MIX2 = (c - (1 << 64) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
-
-
-def _mixed(x: Tensor, spare: Tensor | None = None) -> Tensor:
-    """Integers mixed in their own memory; `spare` is more of it."""
-    spare = torch.empty_like(x) if spare is None else spare
-    x.bitwise_xor_(_shifted(x, 30, spare)).mul_(_MIX1)
-    x.bitwise_xor_(_shifted(x, 27, spare)).mul_(_MIX2)
-    return x.bitwise_xor_(_shifted(x, 31, spare))
-
-
-def _shifted(x: Tensor, bits: int, out: Tensor) -> Tensor:
-    """Logical shift to the right."""
-    return torch.bitwise_right_shift(x, bits, out=out).bitwise_and_((1 << (64 - bits)) - 1)
-
-
-def row_keys(seed: int, first: int, rows: int) -> Tensor:
-    """(R,) what the noise of rows [first, first + rows) is counted from.
-
-    Args:
-        seed: [0, 2^64).
-        first: number of the first row.
-        rows: how many.
-    """
-    signed = seed - (1 << 64) if seed >= 1 << 63 else seed
-    return _mixed(_mixed(torch.tensor(signed)) + torch.arange(first + 1, first + rows + 1) * _GOLDEN)
-
-
-def gumbel(keys: Tensor, step: int, ids: Tensor, room: Tensor | None = None) -> Tensor:
-    """(R, K) standard Gumbel noise, float64.
-
-    Args:
-        keys: (R,) of `row_keys`.
-        step: which token of the text is drawn.
-        ids: (K,) or (R, K) tokens.
-        room: (2, R, K) int64, memory to work in; the noise lies in it until the next call.
-    """
-    here = _mixed(keys + torch.tensor(step) * _GOLDEN)[:, None]  # a product of tensors wraps around
-    x, spare = torch.empty((2, len(keys), ids.shape[-1]), dtype=torch.int64) if room is None else room
-    same = ids.dim() == 2 and ids.stride(0) == 0  # one row, expanded
-    torch.add(here, (ids[:1] if same else ids) * _MIX2, out=x)
-    bits = _shifted(_mixed(x, spare), 11, spare)
-    uniform = x.view(torch.float64).copy_(bits).add_(0.5).mul_(2.0**-53)
-    return uniform.log_().neg_().log_().neg_()
-
-
+"""Scratch memory of a draw for each logit where the whole vocabulary is sorted, roughly [bytes]."""
 DrawOverride = Callable[[Tensor, Tensor], Tensor]
-"""(R, K) token ids, (R, K) ln q -> (R,) column that is drawn: another source of noise, for tests."""
-
-
-@dataclass(frozen=True)
-class SampledTokens:
-    """One token of each row; (R,) or (R, 10), as in `dashboard.engine.api.generation.Step`."""
-
-    ids: Tensor
-    log_p: Tensor
-    log_q: Tensor
-    ranks: Tensor
-    margins: Tensor
-    alternatives: Tensor
-    alternative_log_p: Tensor
-    alternative_log_q: Tensor
-    alternative_cut_by: Tensor
+"""(R, K) token ids, (R, K) ln q -> (R,) column to draw: another source of noise, for tests."""
 
 
 @dataclass(frozen=True)
@@ -110,75 +56,57 @@ class _Batch:
     """(R, length)"""
     keys: Tensor
     """(R,)"""
-    others: Tensor | None = None
+    alternatives: Tensor | None = None
     """(R, 10) likeliest tokens by the model's own distribution; ``None``: nothing is penalised."""
-    cut: Tensor | None = None
+    penalised_by: Tensor | None = None
     """(R, 10) which penalty removed them: 0 = none, else 1 + its place."""
 
     def likeliest(self) -> tuple[Tensor, Tensor]:
-        """`others` and `cut`, whether or not anything is penalised."""
-        if self.others is None or self.cut is None:
-            others = _alternatives(self.logits)
-            return others, torch.zeros_like(others)
-        return self.others, self.cut
+        """`alternatives` and `penalised_by`, whether or not anything is penalised."""
+        if self.alternatives is None or self.penalised_by is None:
+            alternatives = likeliest(self.logits)
+            return alternatives, torch.zeros_like(alternatives)
+        return self.alternatives, self.penalised_by
 
 
 @dataclass(frozen=True)
 class _Candidates:
-    """What settings leave of some rows' distributions."""
+    """The remaining distribution of some rows."""
 
     ids: Tensor
-    """(R, K) tokens that hold all that is left; the whole vocabulary in order where it was looked at."""
+    """(R, K) tokens that hold all of it; the whole vocabulary in order where that was sorted."""
     log_q: Tensor
     """(R, K) [nats]; -inf where cut."""
     alternatives: Tensor
     """(R, 10) likeliest tokens by the model's own distribution."""
-    places: Tensor
-    """(R, 10) where they stand in `ids`."""
+    columns: Tensor
+    """(R, 10) their columns in `ids`."""
     cut_by: Tensor
-    """(R, 10) 0 = kept, else 1 + place in the names."""
-
-
-class _ScratchBuffers:
-    """Memory that every step works in again: new memory costs more than what is computed in it."""
-
-    def __init__(self) -> None:
-        self._kept: dict[tuple[torch.dtype, torch.device], Tensor] = {}
-
-    def get(self, shape: Sequence[int], dtype: torch.dtype, device: torch.device | str = "cpu") -> Tensor:
-        """`shape` numbers, whatever they are; those that were given before for this dtype are gone."""
-        key, count = (dtype, torch.device(device)), math.prod(shape)
-        if key not in self._kept or self._kept[key].numel() < count:
-            self._kept[key] = torch.empty(count, dtype=dtype, device=device)
-        return self._kept[key][:count].view(*shape)
-
-    def like(self, numbers: Tensor) -> Tensor:
-        """As many of the same kind."""
-        return self.get(numbers.shape, numbers.dtype, numbers.device)
+    """(R, 10) 0 = not cut, else 1 + place in the names."""
 
 
 class Sampler:
-    """Draws for the rows of one column."""
+    """Draws the tokens of one column's rows."""
 
     def __init__(
-        self, settings: DecodeSettings, keys: Tensor, pick: DrawOverride | None = None, origin: Origin | None = None
+        self, settings: DecodeSettings, keys: Tensor, override: DrawOverride | None = None, origin: Origin | None = None
     ) -> None:
-        """Keep the settings and the rows' noise.
+        """Store the settings and the rows' noise.
 
         Args:
             settings: checked.
             keys: (R,) of `row_keys`.
-            pick: takes the noise's place.
-            origin: where the texts come from, with the model's rules; ``None``: there are none.
+            override: draws in place of the noise.
+            origin: where the texts begin, with the model's rules; ``None``: there are none.
         """
-        found = processors(settings, origin)
-        self.names = tuple(name for name, _ in found) + (() if settings.do_sample else ("do_sample",))
-        self._settings, self._keys, self._pick = settings, keys, pick
-        self._penalties = [(name, processor) for name, processor in found if name in PENALTIES]
-        self._warpers = [(name, processor) for name, processor in found if name not in PENALTIES]
+        named = processors(settings, origin)
+        self.names = tuple(name for name, _ in named) + (() if settings.do_sample else ("do_sample",))
+        self._settings, self._keys, self._override = settings, keys, override
+        self._penalties = [(name, processor) for name, processor in named if name in PENALTIES]
+        self._warpers = [(name, processor) for name, processor in named if name not in PENALTIES]
         cutting = {name for name, _ in self._warpers} - {"temperature"}
         self._sorts = bool(cutting) and cutting <= CUTTING and settings.top_k < CANDIDATES[-1]
-        self._memory = _ScratchBuffers()
+        self._scratch = ScratchBuffers()
 
     def keep(self, rows: Tensor) -> None:
         """Go on with these rows only."""
@@ -189,7 +117,7 @@ class Sampler:
 
         Args:
             logits: (R, vocab) raw, float32.
-            ids: (R, length) prompt and text so far; the penalties look at it.
+            ids: (R, length) prompt and text so far, for the penalties.
             step: which token of the text it is.
             forced: (R,) tokens that are given, not drawn.
 
@@ -204,220 +132,166 @@ class Sampler:
             )
             for part in parts
         ]
-        return drawn[0] if len(drawn) == 1 else _joined(drawn)
+        return drawn[0] if len(drawn) == 1 else concatenated(drawn)
 
     def _draw(self, logits: Tensor, ids: Tensor, keys: Tensor, *, step: int, forced: Tensor | None) -> SampledTokens:
-        """The same of rows that are not too many to be drawn for together."""
+        """As `draw`, of rows few enough to be sampled together."""
         batch = self._batch(logits, ids, keys)
         if not self._settings.do_sample:
             return self._greedy(batch, forced)
         if forced is not None or not self._sorts:
-            return self._of(batch, self._whole(batch), step, forced)
+            return self._sample(batch, self._warped(batch), step, forced)
         counts = [count for count in CANDIDATES if self._settings.top_k < count < logits.shape[-1]]
-        return self._cut(batch, step, counts)
+        return self._draw_of_top(batch, step, counts)
 
-    def _cut(self, batch: _Batch, step: int, counts: Sequence[int]) -> SampledTokens:
-        """One token a row: of counts[0] candidates, and in the rows where they do not tell of the next count's."""
+    def _draw_of_top(self, batch: _Batch, step: int, counts: Sequence[int]) -> SampledTokens:
+        """One token a row, of the counts[0] likeliest; rows that these cannot decide retry with the next count."""
         if not counts:
-            return self._of(batch, self._whole(batch), step)
-        left, sure = self._candidates(batch, counts[0])
-        if bool(sure.all()):
-            return self._of(batch, left, step)
-        some, others = sure.nonzero()[:, 0], (~sure).nonzero()[:, 0]
-        rest = self._cut(_rows(batch, others), step, counts[1:])
-        if not len(some):
-            return rest
-        drawn = self._of(_rows(batch, some), _rows(left, some), step)
-        return _rows(_joined([drawn, rest]), torch.cat([some, others]).argsort())
+            return self._sample(batch, self._warped(batch), step)
+        candidates, decided = self._cut(batch, counts[0])
+        if bool(decided.all()):
+            return self._sample(batch, candidates, step)
+        done, undecided = decided.nonzero()[:, 0], (~decided).nonzero()[:, 0]
+        retried = self._draw_of_top(rows_of(batch, undecided), step, counts[1:])
+        if not len(done):
+            return retried
+        drawn = self._sample(rows_of(batch, done), rows_of(candidates, done), step)
+        return rows_of(concatenated([drawn, retried]), torch.cat([done, undecided]).argsort())
 
     def distribution(self, logits: Tensor, ids: Tensor) -> Tensor:
         """(R, vocab) ln q of the next token; arguments and errors as of `draw`."""
         batch = self._batch(logits, ids, self._keys)
         if not self._settings.do_sample:
             return torch.full_like(batch.scores, -torch.inf).scatter_(-1, self._best(batch), 0.0)
-        return self._whole(batch).log_q
+        return self._warped(batch).log_q
 
     def _batch(self, logits: Tensor, ids: Tensor, keys: Tensor) -> _Batch:
         if not self._penalties:
             return _Batch(logits, logits, ids, keys)
-        others = _alternatives(logits)
-        scores, cut = run(self._penalties, ids, logits, others)
-        return _Batch(logits, scores, ids, keys, others, cut)
+        alternatives = likeliest(logits)
+        scores, penalised_by = run_processors(self._penalties, ids, logits, alternatives)
+        return _Batch(logits, scores, ids, keys, alternatives, penalised_by)
 
     def _best(self, batch: _Batch) -> Tensor:
-        """(R, 1) the likeliest token of what is penalised."""
+        """(R, 1) the likeliest token after the penalties."""
         best = batch.scores.argmax(-1, keepdim=True)
-        something_left(torch.isfinite(batch.scores.gather(-1, best)), self.names)
+        require_tokens_left(torch.isfinite(batch.scores.gather(-1, best)), self.names)
         return best
 
-    def _of(self, batch: _Batch, left: _Candidates, step: int, forced: Tensor | None = None) -> SampledTokens:
-        """One token of what is left."""
+    def _sample(self, batch: _Batch, candidates: _Candidates, step: int, forced: Tensor | None = None) -> SampledTokens:
+        """One token of the candidates, by the Gumbel-max trick."""
         logits = batch.logits
         margins = torch.full((len(logits),), math.nan, device=logits.device)
         if forced is not None:
             column = forced[:, None]
-        elif self._pick is not None:
-            column = self._pick(left.ids, left.log_q)[:, None]
+        elif self._override is not None:
+            column = self._override(candidates.ids, candidates.log_q)[:, None]
         else:
             # not every device has float64
-            noise = gumbel(batch.keys, step, left.ids.cpu(), self._memory.get((2, *left.ids.shape), torch.int64))
-            best = noise.add_(left.log_q.cpu()).topk(2, -1)
+            buffer = self._scratch.get((2, *candidates.ids.shape), torch.int64)
+            noise = gumbel(batch.keys, step, candidates.ids.cpu(), buffer)
+            best = noise.add_(candidates.log_q.cpu()).topk(2, -1)
             column = best.indices[:, :1].to(logits.device)
             margins = (best.values[:, 0] - best.values[:, 1]).float().to(logits.device)
-        ids, log_q = left.ids.gather(-1, column), left.log_q.gather(-1, column)[:, 0]
-        others_q = left.log_q.gather(-1, left.places)
-        room = self._memory.like(logits)
-        return _token_facts(
-            logits, room, ids, log_q, margins, others=left.alternatives, others_q=others_q, cut=left.cut_by
+        return sampled_facts(
+            logits,
+            self._scratch.like(logits),
+            candidates.ids.gather(-1, column),
+            candidates.log_q.gather(-1, column)[:, 0],
+            margins,
+            alternatives=candidates.alternatives,
+            alternative_log_q=candidates.log_q.gather(-1, candidates.columns),
+            cut_by=candidates.cut_by,
         )
 
     def _greedy(self, batch: _Batch, forced: Tensor | None) -> SampledTokens:
-        """The likeliest token, whatever its probability: all others are cut, at the latest by not drawing."""
+        """The likeliest token, whatever its probability: all others are cut, at the latest by not sampling."""
         logits, scores = batch.logits, batch.scores
         best = self._best(batch)
         ids = best if forced is None else forced[:, None]
         second = scores.scatter(-1, best, -torch.inf).amax(-1)
         margins = scores.gather(-1, best)[:, 0] - second
-        others, penalised = batch.likeliest()
-        taken = others == best
-        cut = torch.where(taken, 0, torch.where(penalised == 0, len(self.names), penalised))
-        log_q = torch.where(ids == best, 0.0, -torch.inf)[:, 0]
-        if forced is not None:
-            margins = torch.full_like(margins, math.nan)
-        others_q = torch.where(taken, 0.0, -torch.inf)
-        room = self._memory.like(logits)
-        return _token_facts(logits, room, ids, log_q, margins, others=others, others_q=others_q, cut=cut)
+        alternatives, penalised_by = batch.likeliest()
+        is_best = alternatives == best
+        cut_by = torch.where(is_best, 0, torch.where(penalised_by == 0, len(self.names), penalised_by))
+        return sampled_facts(
+            logits,
+            self._scratch.like(logits),
+            ids,
+            torch.where(ids == best, 0.0, -torch.inf)[:, 0],
+            margins if forced is None else torch.full_like(margins, math.nan),
+            alternatives=alternatives,
+            alternative_log_q=torch.where(is_best, 0.0, -torch.inf),
+            cut_by=cut_by,
+        )
 
-    def _candidates(self, batch: _Batch, count: int) -> tuple[_Candidates, Tensor]:
-        """What top_k, top_p and min_p leave of the `count` likeliest, and (R,) whether surely nothing else is left."""
+    def _cut(self, batch: _Batch, count: int) -> tuple[_Candidates, Tensor]:
+        """The `count` likeliest after top_k, top_p and min_p, and (R,) whether that is surely the whole cut."""
         settings, scores = self._settings, batch.scores
         values, ids = scores.topk(count, -1)
         values = values / settings.temperature
-        kept = torch.isfinite(values)
-        something_left(kept[:, 0], self.names)
-        cut = torch.zeros_like(ids)
-        sure = torch.ones(len(scores), dtype=torch.bool, device=scores.device)
+        allowed = torch.isfinite(values)
+        require_tokens_left(allowed[:, 0], self.names)
+        cut_by = torch.zeros_like(ids)
+        decided = torch.ones(len(scores), dtype=torch.bool, device=scores.device)
 
-        def drop(name: str, gone: Tensor) -> None:
-            cut.masked_fill_(kept & gone, 1 + self.names.index(name))
-            kept.logical_and_(~gone)
+        def drop(name: str, beyond: Tensor) -> None:
+            cut_by.masked_fill_(allowed & beyond, 1 + self.names.index(name))
+            allowed.logical_and_(~beyond)
 
         if settings.top_k:
             drop("top_k", values < values[:, settings.top_k - 1 : settings.top_k])
-            total = torch.logsumexp(values.masked_fill(~kept, -torch.inf), -1, keepdim=True)
+            total = torch.logsumexp(values.masked_fill(~allowed, -torch.inf), -1, keepdim=True)
         else:
-            total = log_total(scores, self._memory.like(scores), settings.temperature)
+            total = log_total(scores, self._scratch.like(scores), settings.temperature)
         if settings.top_p < 1:
-            probs = (values - total).exp().masked_fill(~kept, 0)
-            before = probs.cumsum(-1) - probs  # of the likelier ones; the token that crosses top_p stays
-            gone = before >= settings.top_p
-            gone[:, 0] = False
-            sure &= ~((before - settings.top_p).abs() < NEAR).any(-1)
-            # equal scores at the edge: which of them stays is a matter of transformers' own sort
-            edge = gone[:, 1:] & ~gone[:, :-1] & (values[:, 1:] == values[:, :-1]) & kept[:, 1:]
-            sure &= ~edge.any(-1)
-            drop("top_p", gone)
+            probs = (values - total).exp().masked_fill(~allowed, 0)
+            mass_before = probs.cumsum(-1) - probs  # of the likelier ones; the token that crosses top_p stays
+            beyond = mass_before >= settings.top_p
+            beyond[:, 0] = False
+            decided &= ~((mass_before - settings.top_p).abs() < NEAR).any(-1)
+            # equal scores at the edge: transformers' own sort decides which of them stays
+            edge = beyond[:, 1:] & ~beyond[:, :-1] & (values[:, 1:] == values[:, :-1]) & allowed[:, 1:]
+            decided &= ~edge.any(-1)
+            drop("top_p", beyond)
         if settings.min_p:
             distance = values - values[:, :1] - math.log(settings.min_p)
-            sure &= ~(distance.abs() < NEAR).any(-1)
+            decided &= ~(distance.abs() < NEAR).any(-1)
             drop("min_p", distance < 0)
-        log_q = torch.log_softmax(values.masked_fill(~kept, -torch.inf), -1)
-        others, found = ids[:, :ALTERNATIVES], sure
-        places = torch.arange(others.shape[-1], device=ids.device).expand_as(others)
-        if batch.others is not None:
-            others, there = batch.others, ids[:, None, :] == batch.others[:, :, None]
-            places, found = there.int().argmax(-1), there.any(-1).all(-1)
-        cut = cut.gather(-1, places)
-        cut = cut if batch.cut is None else torch.where(batch.cut > 0, batch.cut, cut)
-        return _Candidates(ids, log_q, others, places, cut), sure & found & ~kept[:, -1]
+        log_q = torch.log_softmax(values.masked_fill(~allowed, -torch.inf), -1)
+        alternatives, columns, complete = _alternatives_among(ids, batch, decided)
+        cut_by = cut_by.gather(-1, columns)
+        if batch.penalised_by is not None:
+            cut_by = torch.where(batch.penalised_by > 0, batch.penalised_by, cut_by)
+        return _Candidates(ids, log_q, alternatives, columns, cut_by), decided & complete & ~allowed[:, -1]
 
-    def _whole(self, batch: _Batch) -> _Candidates:
-        """The same by transformers' own warpers, over the whole vocabulary."""
-        others, penalised = batch.likeliest()
+    def _warped(self, batch: _Batch) -> _Candidates:
+        """The remaining distribution by transformers' own warpers, over the whole vocabulary."""
+        alternatives, penalised_by = batch.likeliest()
         before = [name for name, _ in self._penalties]
-        scores, warped = run(self._warpers, batch.ids, batch.scores, others, before=before)
+        scores, warped_by = run_processors(self._warpers, batch.ids, batch.scores, alternatives, before=before)
         log_q = torch.log_softmax(scores, -1)
-        something_left(~log_q[:, 0].isnan(), self.names)
-        behind = torch.where(warped > 0, warped + len(self._penalties), 0)
-        every = torch.arange(scores.shape[-1], device=scores.device).expand_as(scores)
-        return _Candidates(every, log_q, others, others, torch.where(penalised > 0, penalised, behind))
+        require_tokens_left(~log_q[:, 0].isnan(), self.names)
+        cut_by = torch.where(warped_by > 0, warped_by + len(self._penalties), 0)
+        vocabulary = torch.arange(scores.shape[-1], device=scores.device).expand_as(scores)
+        cut_by = torch.where(penalised_by > 0, penalised_by, cut_by)
+        return _Candidates(vocabulary, log_q, alternatives, alternatives, cut_by)
 
 
-def single_row(settings: DecodeSettings, origin: Origin | None) -> Sampler:
-    """A chooser for one row, whose distribution is read and from which nothing is drawn."""
+def _alternatives_among(ids: Tensor, batch: _Batch, decided: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(R, 10) alternatives, their columns in (R, K) candidates `ids`, and (R,) whether all of them are there."""
+    if batch.alternatives is None:
+        alternatives = ids[:, :ALTERNATIVES]
+        return alternatives, torch.arange(alternatives.shape[-1], device=ids.device).expand_as(alternatives), decided
+    matches = ids[:, None, :] == batch.alternatives[:, :, None]
+    return batch.alternatives, matches.int().argmax(-1), matches.any(-1).all(-1)
+
+
+def single_row_sampler(settings: DecodeSettings, origin: Origin | None) -> Sampler:
+    """A sampler of one row, to read its distribution without drawing."""
     return Sampler(settings, row_keys(0, 0, 1), origin=origin)
 
 
 def rows_at_once(vocab: int) -> int:
-    """For so many rows a token is drawn together."""
+    """Most rows that are sampled together."""
     return max(1, AT_ONCE // vocab)
-
-
-def _alternatives(logits: Tensor) -> Tensor:
-    return logits.topk(min(ALTERNATIVES, logits.shape[-1]), -1).indices
-
-
-_Some = TypeVar("_Some", "_Candidates", "_Batch", SampledTokens)
-
-
-def _rows(of: _Some, rows: Tensor) -> _Some:
-    values = {field.name: getattr(of, field.name) for field in fields(of)}
-    some: Any = {name: value if value is None else value[rows] for name, value in values.items()}
-    return type(of)(**some)
-
-
-def _joined(drawn: Sequence[SampledTokens]) -> SampledTokens:
-    """Rows below each other."""
-    return SampledTokens(*(torch.cat([getattr(part, field.name) for part in drawn]) for field in fields(SampledTokens)))
-
-
-def log_total(logits: Tensor, room: Tensor, temperature: float = 1.0) -> Tensor:
-    """(R, 1) ln Σ e^(x / temperature) of (R, vocab) `logits` [nats]; `room`: memory of their shape to work in."""
-    most = logits.amax(-1, keepdim=True)
-    torch.sub(logits, most, out=room)
-    if temperature != 1:
-        room.div_(temperature)
-    return room.exp_().sum(-1, keepdim=True).log_().add_(most / temperature)
-
-
-def _token_facts(
-    logits: Tensor,
-    room: Tensor,
-    ids: Tensor,
-    log_q: Tensor,
-    margins: Tensor,
-    *,
-    others: Tensor,
-    others_q: Tensor,
-    cut: Tensor,
-) -> SampledTokens:
-    """What is told of tokens `ids`, (R, 1); `room` as of `log_total`."""
-    raw, total = logits.gather(-1, ids), log_total(logits, room)
-    likelier = torch.gt(logits, raw, out=room).sum(-1)
-    return SampledTokens(
-        ids=ids[:, 0],
-        log_p=(raw - total)[:, 0],
-        log_q=log_q,
-        ranks=1 + likelier.long(),
-        margins=margins,
-        alternatives=others,
-        alternative_log_p=logits.gather(-1, others) - total,
-        alternative_log_q=others_q,
-        alternative_cut_by=cut,
-    )
-
-
-def token_facts(logits: Tensor, ids: Tensor) -> SampledTokens:
-    """What is told of tokens `ids`, (n,), that were not drawn one by one: nothing of q.
-
-    Args:
-        logits: (n, vocab) raw, float32, before each of them.
-        ids: (n,)
-    """
-    others = _alternatives(logits)
-    unknown = torch.full((len(ids),), math.nan, device=logits.device)
-    nothing = torch.zeros_like(others)
-    others_q = nothing + unknown[:, None]
-    return _token_facts(
-        logits, torch.empty_like(logits), ids[:, None], unknown, unknown, others=others, others_q=others_q, cut=nothing
-    )

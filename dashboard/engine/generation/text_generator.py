@@ -1,4 +1,4 @@
-"""What making texts works with: a model that goes on from prompts, and its turn on the device."""
+"""TextGenerator: a model that continues prompts, and its turn on the device."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from torch import Tensor
 from dashboard.engine.api.decoding import ModelRules
 from dashboard.engine.api.generation import Column
 from dashboard.engine.api.model import CallControl
-from dashboard.engine.capture.capture import following
+from dashboard.engine.capture.capture import controlled_by
 from dashboard.engine.capture.limits import last_logits
 from dashboard.engine.device.device_lock import DeviceLock
 from dashboard.engine.generation.cache_choice import PromptCache
 from dashboard.engine.generation.prompt_cache import Prompt
 from dashboard.engine.models.generation_config import Origin
-from dashboard.engine.tokenizing.prompt_reader import in_words
+from dashboard.engine.tokenizing.prompt_reader import explain_tokenizer_errors
 from dashboard.errors import Busy, Cancelled
 
 
 @dataclass(frozen=True)
 class DeviceTurn:
-    """The device, which is held, and whose control holds it."""
+    """The device, which the caller holds, and the control of the call."""
 
     device: DeviceLock
     control: CallControl
@@ -34,7 +34,7 @@ class DeviceTurn:
         self.device.give_way(self.control)
 
     def interrupted(self) -> str:
-        """Between two steps: let others in. Why it does not go on then: ``cancelled``, ``busy``; empty: it does."""
+        """Let others in between two steps. Why the call ends here: ``cancelled``, ``busy``; empty: it goes on."""
         if self.control.cancel.is_set():
             return "cancelled"
         try:
@@ -48,12 +48,12 @@ class DeviceTurn:
 
 @dataclass(frozen=True)
 class TextGenerator:
-    """A model, and what making texts needs of it."""
+    """A model, and all that generation needs of it."""
 
     model: Any
     tokenizer: Any
-    way: PromptCache
-    """How rows go on from a prompt."""
+    prompt_cache: PromptCache
+    """How rows continue a prompt."""
     ending: tuple[int, ...]
     """Tokens that end a text."""
     rules: ModelRules = field(default_factory=ModelRules)
@@ -64,29 +64,29 @@ class TextGenerator:
         return torch.tensor(list(tokens), device=self.model.device)
 
     def prompt(self, ids: Tensor, control: CallControl) -> Prompt:
-        """The computed prompt, (T,). Raises Cancelled."""
-        with torch.inference_mode(), following(CallControl(cancel=control.cancel)):
-            return self.way.prompt(self.model, ids)
+        """Run the prompt, (T,). Raises Cancelled."""
+        with torch.inference_mode(), controlled_by(CallControl(cancel=control.cancel)):
+            return self.prompt_cache.prompt(self.model, ids)
 
     def along(self, prompt: Prompt, ids: Sequence[int], text: Sequence[int]) -> Tensor:
         """(n, vocab) float32 logits before each token of `text`, (n,), behind the computed `prompt` of `ids`.
 
-        Those of one pass over prompt and text: where the text crosses a length at which the family changes, what was
-        computed for the prompt alone does not count.
+        They equal those of one pass over prompt and text; where the text crosses a length at which the family changes,
+        that pass is run, as the cache of the prompt is invalid there.
         """
         with torch.inference_mode():
-            if self.way.crosses(len(ids), len(ids) + len(text)):
+            if self.prompt_cache.crosses(len(ids), len(ids) + len(text)):
                 return last_logits(self.model, [*ids, *text], len(text) + 1)[:-1]
-            behind = prompt.begin(1).step(self.ids(text[:-1])[None])[0] if len(text) > 1 else prompt.logits[None][:0]
-            return torch.cat([prompt.logits[None], behind])
+            later = prompt.begin(1).step(self.ids(text[:-1])[None])[0] if len(text) > 1 else prompt.logits[None][:0]
+            return torch.cat([prompt.logits[None], later])
 
     def text(self, ids: Sequence[int]) -> str:
-        """What tokens say, special ones included."""
-        with in_words():
+        """The text of tokens, special ones included."""
+        with explain_tokenizer_errors():
             return str(self.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False))
 
     def origin(self, prompt: Tensor, limit: int = 0) -> Origin:
-        """Where texts come from, for the model's rules: behind a prompt, (T,), at most `limit` tokens (0: not said)."""
+        """Where texts begin, for the model's rules: behind a prompt, (T,), at most `limit` tokens (0: not given)."""
         return Origin(self.rules, prompt, self.ending, limit)
 
     def why_stopped(self, ids: Sequence[int], column: Column, prompt: Sequence[int] = ()) -> str:
@@ -94,19 +94,19 @@ class TextGenerator:
 
         Args:
             ids: its tokens behind the prompt.
-            column: how it is made.
+            column: its settings.
             prompt: the tokens before it: as in ``generate``, a stop string may begin there.
         """
         if ids[-1] in self.ending:
             return "end"
-        stops = (*column.stop, *self.rules.stops(column.settings))
+        stops = (*column.stop_strings, *self.rules.stops(column.settings))
         if stops and self._completed(prompt, ids, stops):
             return "stop"
         return "limit" if len(ids) >= column.max_new_tokens else ""
 
     def _completed(self, prompt: Sequence[int], ids: Sequence[int], stops: Sequence[str]) -> bool:
         """Whether the last token completes one of `stops`."""
-        reach = max(len(stop.encode()) for stop in stops) + 4  # no token is shorter than a byte
-        tail = [*prompt[-reach:], *ids[-reach:]][-reach:]
+        count = max(len(stop.encode()) for stop in stops) + 4  # no token is shorter than a byte
+        tail = [*prompt[-count:], *ids[-count:]][-count:]
         whole, before = self.text(tail), len(self.text(tail[:-1]).rstrip("\ufffd"))
         return any(whole.find(stop, max(0, before - len(stop) + 1)) >= 0 for stop in stops)

@@ -1,1 +1,1 @@
-"""Models: which there are, where their files are, whether they can be loaded, and loading them."""
+"""Models: registry, files, checks, loading, and the pool of those in memory."""

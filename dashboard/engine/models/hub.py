@@ -20,27 +20,27 @@ PINS = "pins.json"
 
 
 def fetch(model: str, settings: Settings) -> tuple[Path, str]:
-    """Folder with the files of `model`, and the commit that they belong to.
+    """Folder with the files of `model`, and their commit.
 
     Raises:
-        ModelUnknown: the hub has no such model, or does not give it to this user.
-        ModelUnreachable: it is not on this machine and the hub cannot be asked.
+        ModelUnknown: the hub has no such model, or denies it to this user.
+        ModelUnreachable: it is not on this machine and the hub cannot be reached.
         ModelUnsafe: no weights as safetensors, or code of its own.
-        CacheUnwritable: it cannot be kept.
+        CacheUnwritable: the cache cannot be written.
     """
     import huggingface_hub as hf
     from huggingface_hub import errors
 
-    _trust(settings)
-    cache = _cache(settings)
-    commit = pinned(model, settings)
+    _trust_certificates(settings)
+    cache = _hub_cache(settings)
+    commit = pinned_commit(model, settings)
     if commit:
         try:
             folder = Path(hf.snapshot_download(model, revision=commit, cache_dir=cache, local_files_only=True))
-            if _whole(folder, model):
+            if _is_complete(folder, model):
                 return folder, commit
         except (errors.LocalEntryNotFoundError, OSError):
-            pass  # pinned, and since removed from the cache: fetch that commit again
+            pass  # removed from the cache: fetch the pinned commit again
     if settings.offline:
         raise ModelUnreachable(model=model, reason="LOGITSCOPE_OFFLINE")
     try:
@@ -63,7 +63,7 @@ def fetch(model: str, settings: Settings) -> tuple[Path, str]:
 
 
 def _download(model: str, info: Any, cache: Path | None) -> Path:
-    """Fetch what transformers would read and nothing else: the small files first, which say where the weights are."""
+    """Download only what transformers would read: the small files first, which name the weight files."""
     import huggingface_hub as hf
 
     names = [sibling.rfilename for sibling in info.siblings or []]
@@ -71,16 +71,16 @@ def _download(model: str, info: Any, cache: Path | None) -> Path:
     templates = [n for n in names if n.startswith("additional_chat_templates/") and n.endswith(".jinja")]
     if not small:
         raise ModelBroken(model=model, reason="it has no config.json")
-    wanted: dict[str, Any] = {"revision": info.sha, "cache_dir": cache}
-    folder = Path(hf.snapshot_download(model, allow_patterns=[glob.escape(n) for n in small + templates], **wanted))
+    revision: dict[str, Any] = {"revision": info.sha, "cache_dir": cache}
+    folder = Path(hf.snapshot_download(model, allow_patterns=[glob.escape(n) for n in small + templates], **revision))
     config = model_folder.read_config(folder, model)
-    weights = model_folder.weight_names(folder, config, model, there=names)
-    hf.snapshot_download(model, allow_patterns=[glob.escape(name) for name in weights], **wanted)
+    weights = model_folder.weight_names(folder, config, model, available=names)
+    hf.snapshot_download(model, allow_patterns=[glob.escape(name) for name in weights], **revision)
     return folder
 
 
-def _whole(folder: Path, model: str) -> bool:
-    """Whether what was fetched once is still there."""
+def _is_complete(folder: Path, model: str) -> bool:
+    """Whether all files of a download are still there."""
     try:
         model_folder.check_links(folder, model)
         config = model_folder.read_config(folder, model)
@@ -90,7 +90,7 @@ def _whole(folder: Path, model: str) -> bool:
 
 
 def _check(model: str, info: Any) -> None:
-    """Raise ModelUnsafe where the hub's own facts say already that it cannot be loaded, before anything is fetched."""
+    """Raise ModelUnsafe where the hub's metadata show that the model cannot be loaded, before anything is fetched."""
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
     names = [sibling.rfilename for sibling in info.siblings or []]
@@ -101,22 +101,22 @@ def _check(model: str, info: Any) -> None:
         raise ModelUnsafe(model=model, reason="it brings code of its own (auto_map)")
 
 
-def _trust(settings: Settings) -> None:
+def _trust_certificates(settings: Settings) -> None:
     """Have downloads trust the operator's certificates (the hub's client reads these variables)."""
     if settings.ca_bundle:
         for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
             os.environ[name] = settings.ca_bundle
 
 
-def _cache(settings: Settings) -> Path | None:
-    """``None``: where ``HF_HOME`` says."""
+def _hub_cache(settings: Settings) -> Path | None:
+    """Folder of the hub's cache; ``None``: as ``HF_HOME`` says."""
     return None if os.environ.get("HF_HOME") else cache_folder(settings) / "hub"
 
 
-def pinned(model: str, settings: Settings) -> str | None:
-    """The commit that `model` was first fetched at."""
-    found = _pins(settings).get(model)
-    return str(found) if found else None
+def pinned_commit(model: str, settings: Settings) -> str | None:
+    """The commit of the first fetch of `model`."""
+    commit = _pins(settings).get(model)
+    return str(commit) if commit else None
 
 
 def _pins(settings: Settings) -> dict[str, str]:
@@ -126,14 +126,14 @@ def _pins(settings: Settings) -> dict[str, str]:
 
 def _pins_in(folder: Path) -> dict[str, str]:
     try:
-        found = json.loads((folder / PINS).read_text(encoding="utf-8"))
+        pins = json.loads((folder / PINS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return pins if isinstance(pins, dict) else {}
 
 
 def pin(model: str, commit: str, settings: Settings) -> None:
-    """Remember `commit`, so that the same id means the same weights ever after; atomic and safe between processes."""
+    """Store `commit`, so that the same id always means the same weights; atomic and safe between processes."""
     import filelock
 
     folder = data_folder(settings)

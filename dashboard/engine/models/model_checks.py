@@ -1,4 +1,4 @@
-"""Whether a model can be loaded here, told from its configuration and the headers of its weight files."""
+"""Checks before loading: from a model's configuration and the headers of its weight files."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from dashboard.errors import (
 
 _LOG = logging.getLogger(__name__)
 HEADROOM = 1.3
-"""A model needs so much more memory than its weights: activations and the first run."""
+"""Memory that a model needs relative to its weights: activations and the first run [1]."""
 _FLOATS = {"F64", "F32", "F16", "BF16"}
 
 
 def check_kind(config: dict[str, Any], model: str) -> None:
-    """Raise unless transformers has a causal language model for such a configuration, without code of its own.
+    """Raise unless transformers has a causal language model for such a configuration, without remote code.
 
     Raises:
         ModelUnsafe: only the code that the model brings along could load it.
@@ -49,7 +49,7 @@ def check_kind(config: dict[str, Any], model: str) -> None:
 
 
 def quantization_of(config: dict[str, Any]) -> dict[str, Any] | None:
-    """The part of a configuration that says how its weights are quantised."""
+    """The quantisation part of a configuration."""
     text = config.get("text_config")
     for part in (config, text if isinstance(text, dict) else {}):
         for name in ("quantization_config", "compression_config"):
@@ -59,7 +59,7 @@ def quantization_of(config: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def check_quantization(config: dict[str, Any], model: str) -> None:
-    """Raise ModelQuantized where transformers would pass over how the weights are stored, or lacks a library for it."""
+    """Raise ModelQuantized where transformers would ignore the quantisation, or lacks a library for it."""
     from transformers import quantizers
     from transformers.quantizers.auto import AUTO_QUANTIZER_MAPPING
 
@@ -84,11 +84,11 @@ def check_size(
     """Raise ModelTooLarge when the weights in the chosen dtype do not fit into the device's free memory.
 
     Args:
-        tensors: what is in the files.
+        tensors: of the files.
         config: of the model.
         model: for the message.
         dtype: the operator's setting.
-        device: where they are to be.
+        device: where they will be.
     """
     import psutil
     import torch
@@ -103,9 +103,9 @@ def check_size(
 
 
 def needed_bytes(tensors: Mapping[str, StoredTensor], width: int, quantization: dict[str, Any] | None) -> int:
-    """What the weights take in memory [bytes] when floating numbers are held in `width` bytes each.
+    """Memory of the weights with floating-point numbers of `width` bytes each [bytes].
 
-    Quantised weights count with what they are unpacked to.
+    Quantised weights count as unpacked.
     """
     bits = _bits(quantization) if quantization else 0
 
@@ -118,7 +118,7 @@ def needed_bytes(tensors: Mapping[str, StoredTensor], width: int, quantization: 
 
 
 def _bits(quantization: dict[str, Any]) -> int:
-    """Bits that a quantised weight is stored in; 8 where the configuration does not say."""
+    """Bits of a stored quantised weight; 8 where the configuration does not say."""
     method = str(quantization.get("quant_method", ""))
     bits = quantization.get("bits") or quantization.get("w_bit")
     if isinstance(bits, int) and 0 < bits <= 8:

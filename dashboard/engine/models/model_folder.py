@@ -1,4 +1,4 @@
-"""A model's folder: what is in it that transformers would read, before anything of it is loaded."""
+"""A model's folder: the files that transformers would read, inspected before anything is loaded."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 SMALL = ("*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken")
-"""What else is read beside the weights: configuration, tokenizer, chat template."""
+"""Files beside the weights: configuration, tokenizer, chat template."""
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.h5", "*.msgpack")
 SAMPLE = 4096
-"""So much of a tensor is looked at, at three places of it [bytes]."""
+"""Bytes of a tensor that are hashed, at each of three offsets."""
 _VOCABULARIES = ("tokenizer.json", "vocab*", "*.model", "merges.txt", "*.tiktoken", "tekken.json")
 _WRAPPER = r"(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\."
 UNWRAP = {rf"^(?:module\.|{_WRAPPER})+": "", rf"(?<=\.)(?:{_WRAPPER})+": "", rf"(?<=\.)(?:{_WRAPPER})+(?=.)": ""}
-"""Takes out of weights' names what DDP, torch.compile, FSDP and checkpointing put there (transformers replaces each
+"""Removes the prefixes of DDP, torch.compile, FSDP and checkpointing from weights' names (transformers replaces each
 pattern once)."""
 
 
@@ -43,7 +43,7 @@ def read_config(folder: Path, model: str) -> dict[str, Any]:
 
     Raises:
         ModelUnknown: there is no such folder, or no configuration in it.
-        ModelAdapter: it has an adapter's configuration only.
+        ModelAdapter: it has only an adapter's configuration.
         ModelBroken: it is damaged.
     """
     path = folder / CONFIG
@@ -73,32 +73,34 @@ def _json_mapping(path: Path, model: str) -> dict[str, Any]:
 
 
 def check_links(folder: Path, model: str) -> None:
-    """Raise ModelBroken where a file is a link to one that is gone, as a cache leaves it whose blobs were removed."""
+    """Raise ModelBroken where a file is a broken link, as in a cache whose blobs were removed."""
     for path in sorted(folder.iterdir()):
         if path.is_symlink() and not path.exists():
             raise ModelBroken(model=model, reason=f"{path.name} is a link to a file that is not there")
 
 
-def weight_names(folder: Path, config: dict[str, Any], model: str, there: Collection[str] | None = None) -> list[str]:
+def weight_names(
+    folder: Path, config: dict[str, Any], model: str, available: Collection[str] | None = None
+) -> list[str]:
     """The files below `folder` that transformers would read weights from, in its order of preference.
 
     Args:
         folder: the model's.
         config: its configuration.
         model: for messages.
-        there: names of the files that there are, where not all of them are on this machine yet.
+        available: names of the files, where not all of them are on this machine yet; ``None``: those in `folder`.
 
     Raises:
-        ModelUnsafe: weights are there, but only as files that can run code.
-        ModelBroken: there are none, or the list of them is damaged.
+        ModelUnsafe: there are only weight files that can run code.
+        ModelBroken: there are none, or their index is damaged.
     """
     named = config.get("transformers_weights")
     for name in (named, WEIGHTS, INDEX):
-        if isinstance(name, str) and ((folder / name).is_file() if there is None else name in there):
+        if isinstance(name, str) and ((folder / name).is_file() if available is None else name in available):
             names = _shards(folder / name, model) if name.endswith(".json") else [name]
             _check_inside(names, model)
             return names
-    names = [path.name for path in folder.iterdir()] if there is None else list(there)
+    names = [path.name for path in folder.iterdir()] if available is None else list(available)
     if any(fnmatch.fnmatch(name, pattern) for pattern in _PICKLES for name in names):
         raise ModelUnsafe(model=model, reason="it has no weights as safetensors")
     raise ModelBroken(model=model, reason=f"there is neither {WEIGHTS} nor {INDEX}")
@@ -118,10 +120,10 @@ def _check_inside(names: list[str], model: str) -> None:
 
 
 def stored_tensors(folder: Path, names: list[str], model: str) -> dict[str, StoredTensor]:
-    """What the headers of the weight files say is in them; nothing but the headers is read.
+    """The tensors in the headers of the weight files; only the headers are read.
 
     Raises:
-        ModelBroken: a file is missing, cut off or no safetensors.
+        ModelBroken: a file is missing, truncated or no safetensors.
     """
     tensors: dict[str, StoredTensor] = {}
     for name in names:
@@ -150,18 +152,18 @@ def _header(path: Path) -> dict[str, StoredTensor]:
     return tensors
 
 
-def wrapped(names: Iterable[str]) -> bool:
-    """Whether names of weights have what a training framework put into them."""
+def has_wrapper_names(names: Iterable[str]) -> bool:
+    """Whether names of weights have a training framework's prefixes."""
     return any(re.search(pattern, name) for pattern in UNWRAP for name in names)
 
 
 def vocabulary_files(folder: Path) -> list[str]:
-    """Files that a tokenizer's vocabulary can come from."""
+    """Names of the files that may hold a tokenizer's vocabulary."""
     return sorted(path.name for path in folder.glob("*") if any(fnmatch.fnmatch(path.name, v) for v in _VOCABULARIES))
 
 
 def revision(folder: Path, names: list[str]) -> str:
-    """Twelve hex digits over a folder's model files: names, sizes, beginnings, and samples of every tensor.
+    """Twelve hex digits of a hash over a folder's model files: names, sizes, beginnings, and samples of every tensor.
 
     Args:
         folder: the folder.
@@ -174,19 +176,19 @@ def revision(folder: Path, names: list[str]) -> str:
         digest.update(f"{name} {path.stat().st_size}".encode())
         with path.open("rb") as file:
             digest.update(file.read(1 << 20))
-            for place in _samples(path) if name in names else ():
-                file.seek(max(0, place))
+            for offset in _sample_offsets(path) if name in names else ():
+                file.seek(max(0, offset))
                 digest.update(file.read(SAMPLE))
     return digest.hexdigest()[:12]
 
 
-def _samples(path: Path) -> list[int]:
-    """Places in a weight file: beginning, middle and end of each tensor. Whatever trains a tensor changes all of it."""
+def _sample_offsets(path: Path) -> list[int]:
+    """Offsets of beginning, middle and end of each tensor in a weight file: training changes all of a tensor."""
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             header = json.loads(file.read(length))
         spans = [entry["data_offsets"] for name, entry in header.items() if name != "__metadata__"]
-        return [8 + length + place for begin, end in spans for place in (begin, (begin + end) // 2, end - SAMPLE)]
+        return [8 + length + offset for begin, end in spans for offset in (begin, (begin + end) // 2, end - SAMPLE)]
     except (OSError, ValueError, KeyError, TypeError, OverflowError, AttributeError, MemoryError):
-        return []  # said when the file is looked at before it is loaded
+        return []  # `stored_tensors` reports it before the model is loaded

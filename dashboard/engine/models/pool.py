@@ -1,4 +1,4 @@
-"""Models in memory: leased, never dropped while in use, room made before another is loaded."""
+"""Model pool: models in memory, leased; idle ones are evicted before another is loaded."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ POLL_SECONDS = 0.1
 
 @dataclass
 class _Slot(Generic[T]):
-    """One model; `held` is ``None`` while it loads."""
+    """One model; `model` is ``None`` while it loads."""
 
-    held: T | None = None
+    model: T | None = None
     leases: int = 1
 
 
 class ModelPool(Generic[T]):
-    """At most so many models at once; several threads may lease the same one."""
+    """A bounded number of models; several threads may lease the same one."""
 
     def __init__(
         self, load: Callable[[str, CallControl], T], most: int, check: Callable[[str, CallControl], None] | None = None
     ) -> None:
-        """Keep how models come.
+        """Nothing is loaded yet.
 
         Args:
-            load: makes the model of that name; runs outside the lock, one thread a name.
-            most: models held at once.
-            check: cheap checks before room is made; raises what `load` would, so that a model that cannot be had
-                evicts nothing.
+            load: loads the model of that name; runs outside the lock, one thread a name.
+            most: models in memory at once.
+            check: cheap checks before anything is evicted; raises what `load` would, so that a model that cannot be
+                loaded evicts nothing.
         """
         self._load, self._most, self._check = load, most, check
         self._changed = threading.Condition()
@@ -47,26 +47,26 @@ class ModelPool(Generic[T]):
 
     @contextlib.contextmanager
     def lease(self, name: str, timeout: float, control: CallControl) -> Iterator[T]:
-        """The model of that name, loaded if need be, safe from eviction while leased.
+        """The model of that name, loaded where necessary; it is not evicted while leased.
 
         Raises:
             Busy: all models in memory stayed in use for `timeout` seconds.
-            ModelLoading: somebody else's load of this model took longer than that.
+            ModelLoading: another thread's load of this model took longer than that.
             Cancelled: ``control.cancel`` was set while waiting.
         """
         slot = self._acquire(name, timeout, control)
         try:
-            assert slot.held is not None
-            yield slot.held
+            assert slot.model is not None
+            yield slot.model
         finally:
             with self._changed:
                 slot.leases -= 1
                 self._changed.notify_all()
 
     def names(self) -> list[str]:
-        """Models that are there."""
+        """Names of the models in memory."""
         with self._changed:
-            return [name for name, slot in self._slots.items() if slot.held is not None]
+            return [name for name, slot in self._slots.items() if slot.model is not None]
 
     def _acquire(self, name: str, timeout: float, control: CallControl) -> _Slot[T]:
         end = time.monotonic() + timeout
@@ -75,11 +75,11 @@ class ModelPool(Generic[T]):
         with self._changed:
             while True:
                 slot = self._slots.get(name)
-                if slot is not None and slot.held is not None:
+                if slot is not None and slot.model is not None:
                     slot.leases += 1
                     self._slots.move_to_end(name)
                     return slot
-                if slot is None and self._make_room():
+                if slot is None and self._evict_idle():
                     slot = self._slots[name] = _Slot()
                     break
                 if control.cancel.is_set():
@@ -87,22 +87,24 @@ class ModelPool(Generic[T]):
                 if time.monotonic() > end:
                     raise ModelLoading(model=name, seconds=round(timeout)) if slot else Busy(seconds=round(timeout))
                 self._changed.wait(POLL_SECONDS)
-        return self._filled(name, slot, control)
+        return self._load_into(name, slot, control)
 
-    def _make_room(self) -> bool:
-        """Drop models that nobody uses until one more fits; the caller holds the lock."""
+    def _evict_idle(self) -> bool:
+        """Drop idle models until one more fits; whether it does. The caller holds the lock."""
         while len(self._slots) >= self._most:
-            idle = next((name for name, slot in self._slots.items() if slot.held is not None and not slot.leases), None)
+            idle = next(
+                (name for name, slot in self._slots.items() if slot.model is not None and not slot.leases), None
+            )
             if idle is None:
                 return False
             del self._slots[idle]
             free_memory()
         return True
 
-    def _filled(self, name: str, slot: _Slot[T], control: CallControl) -> _Slot[T]:
+    def _load_into(self, name: str, slot: _Slot[T], control: CallControl) -> _Slot[T]:
         skip_libraries()
         try:
-            slot.held = self._load(name, control)
+            slot.model = self._load(name, control)
         except BaseException:
             with self._changed:
                 del self._slots[name]

@@ -1,4 +1,4 @@
-"""Which models there are: bundled, hub ids that the operator allows, local folders; and how one is loaded."""
+"""Model registry: the bundled model, hub ids that the operator allows and local folders; and loading them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dashboard.engine.api.model import ModelSpec
 from dashboard.engine.device.devices import pick_dtype
 from dashboard.engine.device.memory import first_line, is_memory
 from dashboard.engine.models import bundled, hub, model_checks, model_folder
-from dashboard.engine.models.failures import files_in_words
+from dashboard.engine.models.failures import explain_file_errors
 from dashboard.errors import (
     ModelEncoderDecoder,
     ModelNotAllowed,
@@ -43,13 +43,13 @@ class LoadedModel:
     tokenizer: Any
 
 
-def listed(settings: Settings) -> tuple[ModelSpec, ...]:
-    """The models that a person can choose from, in the operator's order."""
+def available_models(settings: Settings) -> tuple[ModelSpec, ...]:
+    """The models that a person can choose, in the operator's order."""
     return tuple(_spec(name) for name in settings.models if name != "*") + _local(settings.local_models)
 
 
 def _local(folders: tuple[str, ...]) -> tuple[ModelSpec, ...]:
-    """Local folders by their names; of several with one name, all but the first by more of the end of their paths."""
+    """Local folders by their names; where names are equal, later ones by a longer end of their paths."""
     paths = list(dict.fromkeys(Path(os.path.normpath(Path(folder).expanduser().absolute())) for folder in folders))
     specs: dict[str, ModelSpec] = {}
     for path in paths:
@@ -77,14 +77,14 @@ def find(model: str, settings: Settings) -> ModelSpec:
     """The model of that id.
 
     Raises:
-        ModelNotAllowed: the operator's list does not have it, or it is not an id at all.
+        ModelNotAllowed: it is not in the operator's list, or no valid id.
     """
-    there = {spec.id: spec for spec in listed(settings)}
-    if model in there:
-        return there[model]
+    available = {spec.id: spec for spec in available_models(settings)}
+    if model in available:
+        return available[model]
     if "*" in settings.models and HUB_ID.fullmatch(model) and not model.startswith(LOCAL):
         return ModelSpec(model, model, "hub")
-    raise ModelNotAllowed(model=model[:100], allowed=", ".join(there))
+    raise ModelNotAllowed(model=model[:100], allowed=", ".join(available))
 
 
 def fetch(spec: ModelSpec, settings: Settings, progress: Progress) -> tuple[Path, str]:
@@ -98,20 +98,20 @@ def fetch(spec: ModelSpec, settings: Settings, progress: Progress) -> tuple[Path
     if spec.source == "hub":
         return hub.fetch(spec.id, settings)
     assert spec.folder is not None
-    with files_in_words(spec.id):
+    with explain_file_errors(spec.id):
         config = model_folder.read_config(spec.folder, spec.id)
         model_folder.check_links(spec.folder, spec.id)
         return spec.folder, model_folder.revision(spec.folder, model_folder.weight_names(spec.folder, config, spec.id))
 
 
 def check(folder: Path, spec: ModelSpec, settings: Settings, device: str) -> dict[str, model_folder.StoredTensor]:
-    """What is in the weight files of a model that can be loaded here.
+    """The tensors in a model's weight files; raises where it cannot be loaded here.
 
     Raises:
         ModelBroken, ModelUnsafe, ModelAdapter, ModelEncoderDecoder, ModelTypeUnknown, ModelWithoutHead,
             ModelQuantized, ModelTooLarge: see `dashboard.errors`.
     """
-    with files_in_words(spec.id):
+    with explain_file_errors(spec.id):
         config = model_folder.read_config(folder, spec.id)
         model_folder.check_links(folder, spec.id)
         names = model_folder.weight_names(folder, config, spec.id)
@@ -123,9 +123,9 @@ def check(folder: Path, spec: ModelSpec, settings: Settings, device: str) -> dic
 
 
 def load(spec: ModelSpec, settings: Settings, device: str, progress: Progress) -> LoadedModel:
-    """The model in memory, with eager attention, in evaluation mode; the caller sets the kernel before sharing it.
+    """Load a model, with eager attention, in evaluation mode; the caller sets the kernel before sharing it.
 
-    What was loaded has been looked at: see `dashboard.engine.models.loaded_model`.
+    It is checked by `dashboard.engine.models.loaded_model`.
 
     Raises:
         DashboardError: ModelUnreachable, ModelUnsafe, ModelTooLarge and the others of `dashboard.errors` for a model.
@@ -134,7 +134,7 @@ def load(spec: ModelSpec, settings: Settings, device: str, progress: Progress) -
 
     folder, revision = fetch(spec, settings, progress)
     stored = check(folder, spec, settings, device)
-    with files_in_words(spec.id):
+    with explain_file_errors(spec.id):
         config, model, info = _from_files(folder, stored, spec, settings)
         tokenizer = _tokenizer(folder, spec.id)
     loaded_model.check_weights(model, config, info, stored, spec.id)
@@ -165,8 +165,8 @@ def _from_files(
         attn_implementation="eager",
         use_safetensors=True,
         output_loading_info=True,
-        ignore_mismatched_sizes=True,  # they are refused by name
-        key_mapping=dict(model_folder.UNWRAP) if model_folder.wrapped(stored) else None,
+        ignore_mismatched_sizes=True,  # refused later, with their names
+        key_mapping=dict(model_folder.UNWRAP) if model_folder.has_wrapper_names(stored) else None,
         **_SAFE,
     )
     return config, *loaded
@@ -177,8 +177,8 @@ def _tokenizer(folder: Path, model: str) -> Any:
 
     Raises:
         TokenizerMissing: there is no vocabulary.
-        TokenizerUnreadable: there is one that cannot be read here.
-        ModelUnsafe: it needs code that it brings along.
+        TokenizerUnreadable: it cannot be read here.
+        ModelUnsafe: it needs remote code.
     """
     from transformers import AutoTokenizer
 
@@ -194,6 +194,6 @@ def _tokenizer(folder: Path, model: str) -> Any:
         if not files:
             raise TokenizerMissing(model=model) from error
         raise TokenizerUnreadable(model=model, files=", ".join(files[:3]), reason=first_line(error)) from error
-    if tokenizer.is_fast and not files:  # an empty one, made of its class alone
+    if tokenizer.is_fast and not files:  # an empty one, of its class alone
         raise TokenizerMissing(model=model)
     return tokenizer

@@ -1,4 +1,4 @@
-"""From residuals to logits through the model's own head: next tokens and the table of every position."""
+"""Next-token candidates, the table of every position, and the sums over logits that both need."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from torch import Tensor
 from dashboard.engine.api.arrays import read_only
 from dashboard.engine.api.model import CallControl
 from dashboard.engine.api.prediction import Candidates, PositionTable
+from dashboard.engine.prediction.distributions import entropy
 from dashboard.errors import Cancelled
 from dashboard.tokens import Token
 
 BLOCK = 64
-"""Positions whose logits are in memory at once."""
+"""Most positions whose logits are in memory at once."""
 
 
 def candidates(logits: Tensor, pos: int, k: int, token: Callable[[int], Token], pins: Sequence[int] = ()) -> Candidates:
@@ -25,17 +26,17 @@ def candidates(logits: Tensor, pos: int, k: int, token: Callable[[int], Token], 
     log_p = torch.log_softmax(logits.double(), -1)
     top = torch.topk(logits, min(k, logits.shape[-1])).indices.tolist()
     ids = [*top, *(pin for pin in dict.fromkeys(pins) if pin not in set(top))]
-    at = torch.tensor(ids)
-    pinned = 1 + (logits[None] > logits[at[len(top) :], None]).sum(-1)
-    # the likeliest in their order, although ties among them have no own rank
+    chosen = torch.tensor(ids)
+    pinned = 1 + (logits[None] > logits[chosen[len(top) :], None]).sum(-1)
+    # the likeliest in their order, although ties among them share a rank
     ranks = [*range(1, len(top) + 1), *pinned.tolist()]
     return Candidates(
         pos=pos,
         ids=read_only(np.array(ids, np.int64)),
         ranks=read_only(np.array(ranks, np.int64)),
-        logits=read_only(logits[at].float().numpy()),
-        probs=read_only(log_p[at].exp().float().numpy()),
-        entropy_nats=float(-(log_p.exp() * log_p.clamp_min(-1e300)).sum()),
+        logits=read_only(logits[chosen].float().numpy()),
+        probs=read_only(log_p[chosen].exp().float().numpy()),
+        entropy_nats=entropy(log_p),
         tokens=tuple(token(i) for i in ids),
     )
 
@@ -49,7 +50,7 @@ def position_table(
         logits_of: (start, stop) -> (stop - start, vocab) raw logits.
         ids: token ids of the prompt.
         token: id -> token.
-        control: cancel and progress, told at every block.
+        control: cancel and progress, at every block.
 
     Raises:
         Cancelled: ``control.cancel`` was set.
@@ -58,37 +59,37 @@ def position_table(
     predicted = np.zeros(count, np.int64)
     predicted_prob = np.zeros(count, np.float32)
     actual_log_prob = np.full(count, np.nan, np.float32)
-    entropy = np.zeros(count, np.float32)
+    entropy_nats = np.zeros(count, np.float32)
     actual_rank = np.zeros(count, np.int64)
     for start in range(0, count, BLOCK):
         if control.cancel.is_set():
             raise Cancelled
         stop = min(start + BLOCK, count)
         logits = logits_of(start, stop)
-        found = moments(logits)
+        sums = logit_sums(logits)
         predicted[start:stop] = logits.argmax(-1).cpu().numpy()
         # the likeliest is shifted to 0
-        predicted_prob[start:stop] = (-found.log_total).exp().cpu().numpy()
+        predicted_prob[start:stop] = (-sums.log_total).exp().cpu().numpy()
         following = torch.tensor(ids[start + 1 : stop + 1], device=logits.device)
         rows = len(following)
         chosen = logits[:rows].gather(-1, following[:, None])
-        log_prob = found.shifted[:rows].gather(-1, following[:, None])[:, 0] - found.log_total[:rows]
+        log_prob = sums.shifted[:rows].gather(-1, following[:, None])[:, 0] - sums.log_total[:rows]
         actual_log_prob[start : start + rows] = log_prob.cpu().numpy()
         actual_rank[start : start + rows] = 1 + (logits[:rows] > chosen).sum(-1).cpu().numpy()
-        entropy[start:stop] = found.entropy.cpu().numpy()
+        entropy_nats[start:stop] = sums.entropy.cpu().numpy()
         control.progress(stop / count)
     return PositionTable(
         predicted=tuple(token(int(i)) for i in predicted),
         predicted_prob=read_only(predicted_prob),
         actual_log_prob=read_only(actual_log_prob),
         actual_rank=read_only(actual_rank),
-        entropy_nats=read_only(entropy),
+        entropy_nats=read_only(entropy_nats),
     )
 
 
 @dataclass(frozen=True)
-class Moments:
-    """What a row of logits sums to; see `moments`."""
+class LogitSums:
+    """Normaliser and entropy of rows of logits; see `logit_sums`."""
 
     shifted: Tensor
     """(P, vocab) ``y = x - max x``, finite."""
@@ -98,22 +99,24 @@ class Moments:
     """(P,) [nats]"""
 
 
-def moments(logits: Tensor, room: Tensor | None = None) -> Moments:
+def logit_sums(logits: Tensor, buffer: Tensor | None = None) -> LogitSums:
     """Normaliser and entropy of (P, vocab) logits, in a few passes over memory: ``H = ln Σ e^y - Σ p y``.
 
     Args:
         logits: float32.
-        room: (2, P or more, vocab) memory to work in, used again and again: new memory costs more than the sums.
-            `Moments.shifted` lies in its first half until the next call; the second is free again.
+        buffer: (2, P or more, vocab), overwritten: allocating costs more than the sums. `LogitSums.shifted` lies in
+            its first half until the next call; the second half is free again.
     """
-    shifted, weights = torch.empty((2, *logits.shape), device=logits.device) if room is None else room[:, : len(logits)]
+    shifted, weights = (
+        torch.empty((2, *logits.shape), device=logits.device) if buffer is None else buffer[:, : len(logits)]
+    )
     torch.sub(logits, logits.amax(-1, keepdim=True), out=shifted)
     total = torch.exp(shifted, out=weights).sum(-1)
-    # not `vecdot`, which takes new memory for as many numbers again
+    # not `vecdot`, which allocates as many numbers again
     expected = weights.mul_(shifted).sum(-1)
     if bool(expected.isnan().any()):
         # 0 * -inf; e^-1e4 is 0 as well, and adds nothing
         torch.exp(shifted.clamp_min_(-1e4), out=weights)
         expected = weights.mul_(shifted).sum(-1)
     log_total = total.log()
-    return Moments(shifted, log_total, (log_total - expected / total).clamp_min(0))
+    return LogitSums(shifted, log_total, (log_total - expected / total).clamp_min(0))

@@ -1,4 +1,4 @@
-"""Logit lens and direct logit attribution: the model's own tail on the residual stream between its blocks."""
+"""Logit lens: the model's final modules and head applied to the residual stream between its blocks."""
 
 from __future__ import annotations
 
@@ -12,52 +12,52 @@ from torch import Tensor
 from dashboard.engine.api.arrays import read_only
 from dashboard.engine.api.lens import Lens, LensRequest
 from dashboard.engine.api.model import CallControl
-from dashboard.engine.capture.residual_stream import AttentionWrite, Tail
-from dashboard.engine.prediction.candidates import moments
+from dashboard.engine.capture.residual_stream import AttentionWrite, FinalModules
+from dashboard.engine.prediction.candidates import logit_sums
 from dashboard.errors import Cancelled
 
 TOP = 5
-"""Likeliest tokens that a cell keeps."""
+"""Likeliest tokens of a cell."""
 
 BLOCK = 256
-"""Cells whose logits are made at once."""
+"""Most cells whose logits are in memory at once."""
 
 SLICE = 16
-"""Cells whose statistics are made at once: what they need stays in the processor's cache."""
+"""Most cells whose statistics are computed at once: their logits stay in the processor's cache."""
 
 CHUNK = 128
-"""Neighbouring tokens of the vocabulary whose largest logit is looked at first."""
+"""Neighbouring tokens of the vocabulary that share a maximum in `largest`."""
 
 
 def steps(layers: int, *, half: bool) -> tuple[tuple[int, str], ...]:
-    """Where the stream is read, first to last: (layer, ``embedding`` | ``attention`` | ``output``)."""
+    """Where the residual stream is read, first to last: (layer, ``embedding`` | ``attention`` | ``output``)."""
     inside = [(i, part) for i in range(layers) for part in (("attention", "output") if half else ("output",))]
     return ((-1, "embedding"), *inside)
 
 
 def residuals(
-    request: LensRequest, stream: Sequence[Tensor], values: Sequence[Tensor], additions: Sequence[AttentionWrite]
+    request: LensRequest, stream: Sequence[Tensor], values: Sequence[Tensor], writes: Sequence[AttentionWrite]
 ) -> list[Tensor]:
-    """(P, d) of every step at the request's positions.
+    """(P, d) residuals of every step at the request's positions.
 
     Args:
-        request: positions and whether half steps are wanted.
+        request: positions, and whether half steps are included.
         stream: (T, d) before the first block and after each.
         values: (T, width) heads' values of each layer; only for half steps.
-        additions: what makes attention's part of them.
+        writes: attention's write to the stream, one a layer; only for half steps.
     """
-    at = torch.tensor(request.positions, device=stream[0].device)
-    found = [stream[0][at]]
+    pos = torch.tensor(request.positions, device=stream[0].device)
+    rows = [stream[0][pos]]
     for i, after in enumerate(stream[1:]):
         if request.half_steps:
-            found.append(stream[i][at] + additions[i].attention(values[i][at]))
-        found.append(after[at])
-    return found
+            rows.append(stream[i][pos] + writes[i].attention(values[i][pos]))
+        rows.append(after[pos])
+    return rows
 
 
 @dataclass(frozen=True)
 class _Cells:
-    """What is kept of each (step, pos)."""
+    """Statistics of each (step, pos)."""
 
     ids: np.ndarray
     probs: np.ndarray
@@ -78,29 +78,29 @@ class _Cells:
 
     def fill(
         self,
-        place: tuple[slice, slice],
+        cells: tuple[slice, slice],
         scores: Tensor,
         final: FinalDistribution,
         pins: Sequence[int],
-        room: Tensor | None = None,
+        buffer: Tensor | None = None,
     ) -> None:
-        """Write the cells at `place` from their (cell, vocab) logits; `room` as of `moments`."""
-        shape = self.entropy[place].shape
-        found = moments(scores, room)
+        """Fill `cells` from their (cell, vocab) logits; `buffer` as of `logit_sums`."""
+        shape = self.entropy[cells].shape
+        sums = logit_sums(scores, buffer)
         best = largest(scores, TOP)
-        top = (found.shifted.gather(-1, best) - found.log_total[:, None]).exp()
+        top = (sums.shifted.gather(-1, best) - sums.log_total[:, None]).exp()
         # KL(p_final || p) = Σ p_f ln p_f - Σ p_f ln p
-        products = torch.mul(final.p, found.shifted, out=None if room is None else room[1, : len(scores)])
-        kl = found.log_total - products.sum(-1) - final.entropy
-        self.ids[place][..., : best.shape[-1]] = best.cpu().numpy().reshape(*shape, -1)
-        self.probs[place][..., : best.shape[-1]] = top.cpu().numpy().reshape(*shape, -1)
-        self.entropy[place] = found.entropy.cpu().numpy().reshape(shape)
-        self.kl[place] = kl.clamp_min(0).cpu().numpy().reshape(shape)
+        products = torch.mul(final.p, sums.shifted, out=None if buffer is None else buffer[1, : len(scores)])
+        kl = sums.log_total - products.sum(-1) - final.entropy
+        self.ids[cells][..., : best.shape[-1]] = best.cpu().numpy().reshape(*shape, -1)
+        self.probs[cells][..., : best.shape[-1]] = top.cpu().numpy().reshape(*shape, -1)
+        self.entropy[cells] = sums.entropy.cpu().numpy().reshape(shape)
+        self.kl[cells] = kl.clamp_min(0).cpu().numpy().reshape(shape)
         for i, pin in enumerate(pins):
-            log_p = found.shifted[:, pin] - found.log_total
-            self.pin_probs[i][place] = log_p.exp().cpu().numpy().reshape(shape)
-            self.pin_log_probs[i][place] = log_p.cpu().numpy().reshape(shape)
-            self.pin_ranks[i][place] = 1 + (scores > scores[:, pin : pin + 1]).sum(-1).cpu().numpy().reshape(shape)
+            log_p = sums.shifted[:, pin] - sums.log_total
+            self.pin_probs[i][cells] = log_p.exp().cpu().numpy().reshape(shape)
+            self.pin_log_probs[i][cells] = log_p.cpu().numpy().reshape(shape)
+            self.pin_ranks[i][cells] = 1 + (scores > scores[:, pin : pin + 1]).sum(-1).cpu().numpy().reshape(shape)
 
 
 @dataclass(frozen=True)
@@ -113,14 +113,14 @@ class FinalDistribution:
     """(P,) [nats]"""
 
     @classmethod
-    def of(cls, scores: Tensor, room: Tensor) -> FinalDistribution:
-        """From (P, vocab) logits; `room` as of `moments`, for SLICE rows."""
+    def of(cls, scores: Tensor, buffer: Tensor) -> FinalDistribution:
+        """From (P, vocab) logits; `buffer` as of `logit_sums`, for SLICE rows."""
         p, entropy = torch.empty_like(scores), torch.empty_like(scores[:, 0])
         for start in range(0, len(scores), SLICE):
             part = slice(start, start + SLICE)
-            found = moments(scores[part], room)
-            torch.exp(found.shifted - found.log_total[:, None], out=p[part])
-            entropy[part] = found.entropy
+            sums = logit_sums(scores[part], buffer)
+            torch.exp(sums.shifted - sums.log_total[:, None], out=p[part])
+            entropy[part] = sums.entropy
         return cls(p, entropy)
 
     def part(self, start: int, stop: int) -> FinalDistribution:
@@ -128,53 +128,55 @@ class FinalDistribution:
         return FinalDistribution(self.p[start:stop], self.entropy[start:stop])
 
 
-def lens(request: LensRequest, rows: Sequence[Tensor], tail: Tail, logits: Tensor, control: CallControl) -> Lens:
+def lens(
+    request: LensRequest, rows: Sequence[Tensor], tail: FinalModules, logits: Tensor, control: CallControl
+) -> Lens:
     """What the model would say next if it ended at each step.
 
     Args:
         request: positions (ascending), half steps, pinned tokens.
         rows: (P, d) of every step, in order; the last is the model's own end.
-        tail: from a residual to logits.
+        tail: final modules and head, from a residual to logits.
         logits: (vocab,) the model's own at the last of the positions, which the last step must equal.
-        control: cancel and progress, told at every block of cells.
+        control: cancel and progress, at every block of cells.
 
     Raises:
         Cancelled: ``control.cancel`` was set.
     """
     count = len(request.positions)
     cells = _Cells.empty((len(rows), count), len(request.pins))
-    room = logits.new_empty((2, SLICE, len(logits)))
+    buffer = logits.new_empty((2, SLICE, len(logits)))
     error, done = 0.0, 0
     for start in range(0, count, BLOCK):
         stop = min(start + BLOCK, count)
         width = stop - start
-        together = max(1, BLOCK // width)
+        steps_at_once = max(1, BLOCK // width)
         final = None
         # backwards: the distribution that all are compared with is the last step's
-        for end in range(len(rows), 0, -together):
+        for end in range(len(rows), 0, -steps_at_once):
             if control.cancel.is_set():
                 raise Cancelled
-            first = max(0, end - together)
+            first = max(0, end - steps_at_once)
             scores = tail.logits(torch.cat([row[start:stop] for row in rows[first:end]]))
             if final is None:
-                final = FinalDistribution.of(scores[-width:], room)
+                final = FinalDistribution.of(scores[-width:], buffer)
                 error = float((scores[-1] - logits).abs().max())
             if width == 1:
                 cells.fill((slice(first, end), slice(start, stop)), scores, final, request.pins)
             else:
                 for row in range(first, end):
-                    for at in range(0, width, SLICE):
-                        till = min(at + SLICE, width)
-                        part = scores[(row - first) * width :][at:till]
-                        place = (slice(row, row + 1), slice(start + at, start + till))
-                        cells.fill(place, part, final.part(at, till), request.pins, room)
-            del scores  # before the next are made: they are the largest thing here
+                    for offset in range(0, width, SLICE):
+                        end_offset = min(offset + SLICE, width)
+                        part = scores[(row - first) * width :][offset:end_offset]
+                        place = (slice(row, row + 1), slice(start + offset, start + end_offset))
+                        cells.fill(place, part, final.part(offset, end_offset), request.pins, buffer)
+            del scores  # before the next are allocated: they are the largest tensor here
             done += (end - first) * width
             control.progress(done / (count * len(rows)))
-    where = steps_of(request, len(rows))
-    whole = [i for i, (_, name) in enumerate(where) if name != "attention"]
+    step_names = steps_of(request, len(rows))
+    whole = [i for i, (_, name) in enumerate(step_names) if name != "attention"]
     return Lens(
-        steps=where,
+        steps=step_names,
         positions=request.positions,
         top_ids=read_only(cells.ids),
         top_probs=read_only(cells.probs),
@@ -194,7 +196,7 @@ def steps_of(request: LensRequest, rows: int) -> tuple[tuple[int, str], ...]:
 
 
 def settled(top: np.ndarray) -> np.ndarray:
-    """(pos,) first row of (row, pos) top tokens from which on the last row's stays on top."""
+    """(pos,) first row of (row, pos) top tokens from which on they equal the last row's."""
     differs = top != top[-1]
     return np.where(differs.any(0), len(top) - np.argmax(differs[::-1], 0), 0)
 

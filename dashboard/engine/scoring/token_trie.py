@@ -1,4 +1,4 @@
-"""Trees of tokens: texts that begin alike share those tokens; one node a token, depth first."""
+"""Token tries: texts that begin alike share those tokens; one node a token, in depth-first order."""
 
 from __future__ import annotations
 
@@ -15,77 +15,77 @@ Ids = tuple[int, ...]
 
 @dataclass(frozen=True)
 class TokenTrie:
-    """Nodes in the order of a walk that goes as deep as it can: a node's children and theirs follow it at once."""
+    """Nodes in depth-first order: a node's descendants follow it at once."""
 
     tokens: Ints
     """(node,)"""
     parents: Ints
-    """(node,) -1: nothing before it in this tree."""
+    """(node,) -1: a root."""
     depths: Ints
     """(node,) tokens before it."""
 
     def __len__(self) -> int:
-        """Nodes."""
+        """The number of nodes."""
         return len(self.tokens)
 
-    def only(self, kept: Ints) -> TokenTrie:
-        """The tree of these nodes, ascending; the parents of all of them must be among them."""
-        place = np.full(len(self) + 1, -1)  # the last: that of parent -1
-        place[kept] = np.arange(len(kept))
-        return TokenTrie(self.tokens[kept], place[self.parents[kept]], self.depths[kept])
+    def subtrie(self, nodes: Ints) -> TokenTrie:
+        """The trie of these nodes, ascending; it must hold the parents of all of them."""
+        index = np.full(len(self) + 1, -1)  # the last: that of parent -1
+        index[nodes] = np.arange(len(nodes))
+        return TokenTrie(self.tokens[nodes], index[self.parents[nodes]], self.depths[nodes])
 
     def path(self, node: int, start: int = 0) -> list[int]:
-        """The nodes from the first down to `node`, none before `start`."""
-        found = []
+        """The nodes from the root down to `node`, without those before `start`."""
+        nodes = []
         while node >= start and node >= 0:
-            found.append(node)
+            nodes.append(node)
             node = int(self.parents[node])
-        return found[::-1]
+        return nodes[::-1]
 
 
 @dataclass(frozen=True)
 class CompletionTrie:
-    """What may follow a prompt."""
+    """Completions of a prompt as a trie."""
 
-    tree: TokenTrie
+    trie: TokenTrie
     """Depths count from the prompt's end."""
     ends: Ints
     """(text,) node of its last token."""
     run: Ints
-    """(node',) nodes whose next token is asked for, ascending: these go through the model."""
+    """(node',) nodes whose next token is needed, ascending: these go through the model."""
 
     @cached_property
     def paths(self) -> Ints:
         """(text, token) nodes of each text; -1 after its last."""
-        found = np.full((len(self.ends), int(self.tree.depths.max()) + 1), -1)
-        for row, end in zip(found, self.ends.tolist(), strict=True):
-            path = self.tree.path(end)
+        paths = np.full((len(self.ends), int(self.trie.depths.max()) + 1), -1)
+        for row, end in zip(paths, self.ends.tolist(), strict=True):
+            path = self.trie.path(end)
             row[: len(path)] = path
-        return found
+        return paths
 
     @cached_property
     def rows(self) -> list[list[int]]:
-        """Paths that hold every node of `run`, the longest first."""
-        inner = set(self.tree.parents[self.run].tolist())
-        paths = [self.tree.path(node) for node in self.run.tolist() if node not in inner]
+        """Paths that together hold every node of `run`, the longest first."""
+        inner = set(self.trie.parents[self.run].tolist())
+        paths = [self.trie.path(node) for node in self.run.tolist() if node not in inner]
         return sorted(paths, key=len, reverse=True)
 
 
-def common(one: Ids, other: Ids) -> int:
-    """So many tokens are equal at the start of both."""
-    length = min(len(one), len(other))
-    if one[:length] == other[:length]:
+def common_prefix(a: Ids, b: Ids) -> int:
+    """How many tokens are equal at the start of both."""
+    length = min(len(a), len(b))
+    if a[:length] == b[:length]:
         return length
-    return next(i for i in range(length) if one[i] != other[i])
+    return next(i for i in range(length) if a[i] != b[i])
 
 
 def build_trie(texts: Sequence[Ids], *, beyond: bool = False, apart: bool = False) -> CompletionTrie:
-    """The tree of some texts.
+    """The trie of some texts.
 
     Args:
         texts: of at least one token each; not empty.
-        beyond: whether what follows the last token of each is asked for too.
-        apart: every text has nodes of its own, although it begins as others do.
+        beyond: whether the next token after the last of each is needed too.
+        apart: whether texts share no nodes, although they begin alike.
     """
     tokens: list[int] = []
     parents: list[int] = []
@@ -93,10 +93,10 @@ def build_trie(texts: Sequence[Ids], *, beyond: bool = False, apart: bool = Fals
     ends = np.zeros(len(texts), np.int64)
     path: list[int] = []
     last: Ids = ()
-    # in this order each text leaves the one before it where it leaves the tree
+    # sorted, each text branches off the one before it
     for number in sorted(range(len(texts)), key=texts.__getitem__):
         text = texts[number]
-        del path[0 if apart else common(last, text) :]
+        del path[0 if apart else common_prefix(last, text) :]
         for token in text[len(path) :]:
             tokens.append(token)
             parents.append(path[-1] if path else -1)
@@ -104,39 +104,39 @@ def build_trie(texts: Sequence[Ids], *, beyond: bool = False, apart: bool = Fals
             path.append(len(tokens) - 1)
         ends[number] = path[-1]
         last = text
-    tree = TokenTrie(np.array(tokens, np.int64), np.array(parents, np.int64), np.array(depths, np.int64))
-    inner = tree.parents[tree.parents >= 0]
-    return CompletionTrie(tree, ends, np.unique(np.concatenate([inner, ends]) if beyond else inner))
+    trie = TokenTrie(np.array(tokens, np.int64), np.array(parents, np.int64), np.array(depths, np.int64))
+    inner = trie.parents[trie.parents >= 0]
+    return CompletionTrie(trie, ends, np.unique(np.concatenate([inner, ends]) if beyond else inner))
 
 
 @dataclass(frozen=True)
 class PromptForest:
-    """Prompts, and behind each what may follow it, as one tree."""
+    """Prompts and the completions of each, as one trie."""
 
     prompts: Sequence[Ids]
-    branches: Sequence[CompletionTrie]
+    completions: Sequence[CompletionTrie]
     """(prompt,)"""
-    tree: TokenTrie
+    trie: TokenTrie
     lasts: Ints
     """(prompt,) node of its last token."""
     firsts: Ints
-    """(prompt,) first node of its branches."""
+    """(prompt,) first node of its completions."""
 
 
-def join_tries(prompts: Sequence[Ids], branches: Sequence[CompletionTrie]) -> PromptForest:
-    """One tree of prompts and their branches.
+def join_tries(prompts: Sequence[Ids], completions: Sequence[CompletionTrie]) -> PromptForest:
+    """One trie of prompts and their completions.
 
     Args:
         prompts: all different, ascending; not empty.
-        branches: (prompt,) what may follow each.
+        completions: (prompt,) of each.
     """
     parts: list[tuple[Ints, Ints, Ints]] = []
     lasts, firsts = np.zeros(len(prompts), np.int64), np.zeros(len(prompts), np.int64)
     path: list[int] = []
     last: Ids = ()
     count = 0
-    for number, (prompt, behind) in enumerate(zip(prompts, branches, strict=True)):
-        del path[common(last, prompt) :]
+    for number, (prompt, behind) in enumerate(zip(prompts, completions, strict=True)):
+        del path[common_prefix(last, prompt) :]
         new = len(prompt) - len(path)
         stem = np.arange(count, count + new)
         parents = np.concatenate([path[-1:] or [-1], stem])[:new]
@@ -144,14 +144,15 @@ def join_tries(prompts: Sequence[Ids], branches: Sequence[CompletionTrie]) -> Pr
         path += stem.tolist()
         count += new
         lasts[number], firsts[number] = path[-1], count
-        own = behind.tree
-        parts.append((own.tokens, np.where(own.parents < 0, path[-1], own.parents + count), own.depths + len(prompt)))
-        count += len(own)
+        trie = behind.trie
+        parents = np.where(trie.parents < 0, path[-1], trie.parents + count)
+        parts.append((trie.tokens, parents, trie.depths + len(prompt)))
+        count += len(trie)
         last = prompt
-    tokens, parents, depths = (np.concatenate(some).astype(np.int64) for some in zip(*parts, strict=True))
-    return PromptForest(prompts, branches, TokenTrie(tokens, parents, depths), lasts, firsts)
+    tokens, parents, depths = (np.concatenate(column).astype(np.int64) for column in zip(*parts, strict=True))
+    return PromptForest(prompts, completions, TokenTrie(tokens, parents, depths), lasts, firsts)
 
 
 def stem_tokens(prompts: Sequence[Ids]) -> int:
-    """Nodes of the prompts alone, which are all different and ascending."""
-    return sum(len(text) - common(last, text) for last, text in zip([(), *prompts], prompts, strict=False))
+    """Nodes of the trie of prompts alone; these are all different and ascending."""
+    return sum(len(text) - common_prefix(last, text) for last, text in zip([(), *prompts], prompts, strict=False))

@@ -1,42 +1,39 @@
-"""Where words end: the tokens of a vocabulary that cannot carry on the word before them."""
+"""Word ends: the tokens of a vocabulary that cannot continue the word before them."""
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 
-from dashboard.tokens import Token
-
-NO_CHARACTER = "\ufffd"
+from dashboard.tokens import Token, continues_word
 
 
 def word_ends(tokens: Iterable[Token]) -> tuple[int, ...]:
     """Ids of tokens that begin a new word, punctuation, a new line or the end of the text, ascending.
 
-    A token does when its first character is no letter, digit, mark or joiner, or when it is special. Pieces of a broken
-    character and a token for what is unknown do not: they may carry a word on. Where a vocabulary marks the ends of
-    words instead (``</w>``), every token may follow one. Empty where it marks neither.
+    Those are special tokens, and tokens whose first character is no letter, digit, mark or joiner. Pieces of a broken
+    character and the unknown token may continue a word. Where a vocabulary marks the ends of words instead (``</w>``),
+    every token may follow one. Empty where it marks neither.
 
     Args:
         tokens: the whole vocabulary.
     """
-    found, begins, ends, every = [], False, False, []
+    word_starts, marks_starts, marks_ends, every = [], False, False, []
     for token in tokens:
         every.append(token.id)
-        text = beginning(token)
+        text = first_character(token)
         letters = any(character.isalpha() for character in token.text or "")
-        begins = begins or (not token.special and text == " " and letters)
-        ends = ends or token.piece.endswith("</w>")
+        marks_starts = marks_starts or (not token.special and text == " " and letters)
+        marks_ends = marks_ends or token.piece.endswith("</w>")
         if _unknown(token):
             continue
-        if token.special or (text and not _continues(text[0])):
-            found.append(token.id)
-    if begins:
-        return tuple(sorted(found))
-    return tuple(sorted(every)) if ends else ()
+        if token.special or (text and not continues_word(text[0])):
+            word_starts.append(token.id)
+    if marks_starts:
+        return tuple(sorted(word_starts))
+    return tuple(sorted(every)) if marks_ends else ()
 
 
-def beginning(token: Token) -> str:
+def first_character(token: Token) -> str:
     """The first character of a token, a space where its piece marks one; empty where its bytes begin with none."""
     if token.piece.startswith("▁"):
         return " "
@@ -49,11 +46,5 @@ def beginning(token: Token) -> str:
 
 
 def _unknown(token: Token) -> bool:
-    """Whether it stands for anything; by its name, as vocabularies that need none name their end of text as such."""
+    """Whether it is the unknown token, by its name: vocabularies without one declare their end of text as it."""
     return token.special and "unk" in token.piece.lower()
-
-
-def _continues(character: str) -> bool:
-    """Whether a word may go on with it: letter, digit, mark (accents, vowel signs) or joiner."""
-    category = unicodedata.category(character)
-    return category[0] in "LNM" or category == "Cf" or character == NO_CHARACTER

@@ -1,4 +1,4 @@
-"""Texts to tokens as data, for any tokenizer: what it appends is left out, and what it raises becomes words."""
+"""PromptReader: texts to tokens with any tokenizer; appended special tokens are left out, errors are explained."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from dashboard.engine.api.model import TokenizedPrompt
-from dashboard.engine.tokenizing.spans import Span, aligned, covered
+from dashboard.engine.tokenizing.spans import Span, align_tokens, token_bytes
 from dashboard.engine.tokenizing.vocabulary import Vocabulary
 from dashboard.errors import (
     ChatTemplateFailed,
@@ -19,49 +19,49 @@ from dashboard.errors import (
     PromptTooLong,
     TokenizerFailed,
 )
-from dashboard.tokens import Token
+from dashboard.tokens import Token, without_surrogates
 
 CHARACTERS_A_TOKEN = 40
-"""A prompt with more characters for each token that the model reads is refused before it is tokenised."""
+"""A prompt with more characters for each token that the model can read is refused before it is tokenised."""
 
 SEARCHED = 200
-"""So many characters of what is searched for are looked at as a whole."""
+"""Characters of a search text that are tokenised."""
 
 REASON = 200
-"""So many characters of what a library says are shown."""
+"""Characters of a library's message that are shown."""
 
 
 @contextmanager
-def in_words(error: type[DashboardError] = TokenizerFailed) -> Iterator[None]:
-    """Whatever a tokenizer raises, as advice with its own reason."""
+def explain_tokenizer_errors(error: type[DashboardError] = TokenizerFailed) -> Iterator[None]:
+    """Turn any error of a tokenizer into `error`, with the tokenizer's message as reason."""
     try:
         yield
     except BaseException as problem:
         # a panic of the compiled tokenizers is no Exception
         if not isinstance(problem, Exception) and type(problem).__name__ != "PanicException":
             raise
-        said = " ".join(str(problem).split())[:REASON]
-        raise error(reason=said or type(problem).__name__) from problem
+        message = " ".join(str(problem).split())[:REASON]
+        raise error(reason=message or type(problem).__name__) from problem
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A text as its tokenizer gives it."""
+    """A tokenised text."""
 
     ids: tuple[int, ...]
-    own: tuple[bool, ...]
-    """(token,) of the text itself; the others the tokenizer puts in front of it or appends."""
+    from_text: tuple[bool, ...]
+    """(token,) whether it is of the text; the tokenizer adds the others before or after it."""
     spans: tuple[Span, ...] | None
-    """(token,) characters; ``None``: not asked for, or the tokenizer does not say."""
+    """(token,) characters; ``None``: not requested, or the tokenizer does not give them."""
 
     @property
     def stop(self) -> int:
-        """So many tokens are the prompt's: up to the last of its text; 0 where the text gives none."""
-        return max((place + 1 for place, own in enumerate(self.own) if own), default=0)
+        """The number of the prompt's tokens: up to the last of its text; 0 where the text gives none."""
+        return max((index + 1 for index, from_text in enumerate(self.from_text) if from_text), default=0)
 
 
 class PromptReader:
-    """Reads prompts with one tokenizer of transformers; what is asked again and again is looked up once."""
+    """Reads prompts with one tokenizer of transformers; its vocabulary is looked up once."""
 
     def __init__(self, tokenizer: Any, size: int | None = None) -> None:
         """Look the vocabulary up; `size` as of `Vocabulary`."""
@@ -75,7 +75,7 @@ class PromptReader:
     def read(self, prompt: str, *, chat: bool, limit: int, model: str, answer: str = "") -> TokenizedPrompt:
         """`prompt` as the model reads it, each token with the bytes of the text that it stands for.
 
-        What the tokenizer appends (``</s>``, ``[SEP]``) is not part of it: the model would go on behind the end.
+        Tokens that the tokenizer appends (``</s>``, ``[SEP]``) are left out: the model would continue after the end.
 
         Args:
             prompt: any text; lone surrogates become the replacement character, as no tokenizer can encode them.
@@ -86,17 +86,18 @@ class PromptReader:
 
         Raises:
             PromptEmpty: no text, or text that gives no token.
-            PromptTooLarge: too many characters to be worth tokenising.
+            PromptTooLarge: so many characters that they cannot fit.
             PromptTooLong: more tokens than `limit`.
             TokenBeyondModel: the model has no embedding for a token.
-            TokenizerFailed, ChatTemplateFailed: what the tokenizer says.
+            TokenizerFailed, ChatTemplateFailed: with the tokenizer's message.
         """
         if not prompt:
             raise PromptEmpty
         characters = len(prompt) + len(answer)
         if characters > CHARACTERS_A_TOKEN * limit:
             raise PromptTooLarge(characters=characters, limit=CHARACTERS_A_TOKEN * limit)
-        text = (self._in_template(_clean(prompt)) if chat else _clean(prompt)) + _clean(answer)
+        prompt, answer = without_surrogates(prompt), without_surrogates(answer)
+        text = (self._in_template(prompt) if chat else prompt) + answer
         encoded = self._encoded([text], special=not chat, spans=True)[0]
         if not encoded.stop:
             raise PromptEmpty
@@ -111,40 +112,41 @@ class PromptReader:
         )
 
     def ids(self, texts: Sequence[str], *, alone: bool) -> list[tuple[int, ...]]:
-        """Token ids of many texts at once, without what the tokenizer appends; none for a text that gives no token.
+        """Token ids of many texts at once, without tokens that the tokenizer appends; empty where a text gives none.
 
         Args:
             texts: none of them inside a chat template.
             alone: without the special tokens that a prompt begins with.
 
         Raises:
-            TokenizerFailed: what the tokenizer says.
+            TokenizerFailed: with the tokenizer's message.
         """
         if not texts:
             return []
-        return [one.ids[: one.stop] for one in self._encoded([_clean(text) for text in texts], special=not alone)]
+        encoded = self._encoded([without_surrogates(text) for text in texts], special=not alone)
+        return [each.ids[: each.stop] for each in encoded]
 
     @cached_property
     def text_starts(self) -> tuple[int, ...]:
-        """What the tokenizer puts in front of a text, its named beginnings, its end of text, then other special ones.
+        """Tokens that may begin a text: those the tokenizer prepends, BOS, CLS, EOS, then its other special tokens.
 
-        Each once; never the token for what is unknown, unless it bears another name too.
+        Each once; without the unknown token, unless that is one of the named ones too.
         """
         tokenizer = self._tokenizer
-        named = [*self._front(), tokenizer.bos_token_id, tokenizer.cls_token_id, tokenizer.eos_token_id]
+        named = [*self._prepended(), tokenizer.bos_token_id, tokenizer.cls_token_id, tokenizer.eos_token_id]
         others = [i for i in tokenizer.all_special_ids if i not in self.vocabulary.unknown]
         known = (i for i in (*named, *others) if i is not None and i < self.vocabulary.size)
         return tuple(dict.fromkeys(known))
 
-    def _front(self) -> tuple[int, ...]:
-        """What the tokenizer puts in front of a text."""
+    def _prepended(self) -> tuple[int, ...]:
+        """Tokens that the tokenizer prepends to a text."""
         for text in ("a", "1", self.vocabulary.token(self.vocabulary.size - 1).piece):
             try:
                 encoded = self._encoded([text], special=True)[0]
-            except TokenizerFailed:  # it cannot read this one
+            except TokenizerFailed:  # it cannot read this text
                 continue
             if encoded.stop:
-                return encoded.ids[: encoded.own.index(True)]
+                return encoded.ids[: encoded.from_text.index(True)]
         return ()
 
     def token(self, token_id: int) -> Token:
@@ -157,51 +159,46 @@ class PromptReader:
             return ()
         try:
             pieces = self.ids([text[:SEARCHED]], alone=True)[0]
-        except TokenizerFailed:  # no pieces then; it may still stand inside a token
+        except TokenizerFailed:  # no pieces then; the text may still be part of a token
             pieces = ()
         return self.vocabulary.find(text, pieces, limit)
 
     def _encoded(self, texts: Sequence[str], *, special: bool, spans: bool = False) -> list[Encoded]:
-        asked = {"return_offsets_mapping": True} if spans and getattr(self._tokenizer, "is_fast", False) else {}
-        with in_words():
+        options = {"return_offsets_mapping": True} if spans and getattr(self._tokenizer, "is_fast", False) else {}
+        with explain_tokenizer_errors():
             batch = self._tokenizer(
-                list(texts), add_special_tokens=special, return_special_tokens_mask=True, verbose=False, **asked
+                list(texts), add_special_tokens=special, return_special_tokens_mask=True, verbose=False, **options
             )
-        offsets = batch["offset_mapping"] if asked else [None] * len(texts)
+        offsets = batch["offset_mapping"] if options else [None] * len(texts)
         rows = zip(batch["input_ids"], batch["special_tokens_mask"], offsets, strict=True)
         return [
-            Encoded(tuple(map(int, ids)), tuple(not by_tokenizer for by_tokenizer in mask), tuple(at) if at else None)
+            Encoded(tuple(map(int, ids)), tuple(not special for special in mask), tuple(at) if at else None)
             for ids, mask, at in rows
         ]
 
     def _in_text(self, text: str, encoded: Encoded) -> tuple[Token, ...]:
-        """The prompt's tokens; those of its text with the bytes that they stand for, the tokenizer's own with none."""
+        """The prompt's tokens, with the bytes of the text that they stand for; added tokens have none."""
         tokens = [self.token(i) for i in encoded.ids[: encoded.stop]]
-        places = [place for place in range(encoded.stop) if encoded.own[place]]
-        pieces = [tokens[place].raw for place in places]
+        indices = [index for index in range(encoded.stop) if encoded.from_text[index]]
+        pieces = [tokens[index].raw for index in indices]
         if encoded.spans is None:
-            spans = aligned(text, [piece.decode("utf-8", "replace") for piece in pieces])
+            spans = align_tokens(text, [piece.decode("utf-8", "replace") for piece in pieces])
         else:
-            spans = [encoded.spans[place] for place in places]
-        parts = dict(zip(places, covered(text, spans, pieces), strict=True))
-        return tuple(_standing(token, parts.get(place, b"")) for place, token in enumerate(tokens))
+            spans = [encoded.spans[index] for index in indices]
+        parts = dict(zip(indices, token_bytes(text, spans, pieces), strict=True))
+        return tuple(_with_bytes(token, parts.get(index, b"")) for index, token in enumerate(tokens))
 
     def _in_template(self, text: str) -> str:
-        chosen = {"chat_template": self._template} if self._template else {}
+        options = {"chat_template": self._template} if self._template else {}
         messages = [{"role": "user", "content": text}]
-        with in_words(ChatTemplateFailed):
+        with explain_tokenizer_errors(ChatTemplateFailed):
             return str(
-                self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **chosen)
+                self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **options)
             )
 
 
-def _clean(text: str) -> str:
-    """`text` with the replacement character for lone surrogates."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _standing(token: Token, raw: bytes) -> Token:
-    """The token as it stands in a text: special ones keep their name, and those without bytes there their own text."""
+def _with_bytes(token: Token, raw: bytes) -> Token:
+    """The token with its bytes in a text, and their text; special tokens and tokens without bytes keep their own."""
     if token.special or not raw:
         return replace(token, raw=raw)
     try:

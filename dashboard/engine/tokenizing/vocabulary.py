@@ -1,4 +1,4 @@
-"""A tokenizer's vocabulary, token by token: what each one says by itself, and how one is found by its text."""
+"""A tokenizer's vocabulary: the text and bytes of each token by itself, and search by text."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _WORD_END = "</w>"
 
 
 class Vocabulary:
-    """Ids as tokens out of any text; different ones look different.
+    """Tokens by their ids, outside of any text; different ones look different.
 
-    A tokenizer's own ``decode`` of one id drops a SentencePiece token's space and takes an added token for bytes, so
-    the text is read from the piece.
+    A tokenizer's own ``decode`` of one id drops the space of a SentencePiece token and decodes an added token as bytes,
+    so the text is read from the piece.
     """
 
     def __init__(self, tokenizer: Any, size: int | None = None) -> None:
@@ -32,9 +32,9 @@ class Vocabulary:
         self._pieces = {token_id: piece for piece, token_id in tokenizer.get_vocab().items()} | self._added
         pieces = set(self._pieces.values())
         self.size = max(self._pieces, default=-1) + 1 if size is None else size
-        """Ids from this one on mean nothing to the model."""
+        """The model has no embedding for ids from this one on."""
         self.unknown = _unknown(tokenizer)
-        """Ids that stand for what the vocabulary lacks."""
+        """Ids of the unknown token."""
         self._special = {*tokenizer.all_special_ids, *self.unknown}
         self._special |= {token_id for token_id, entry in entries.items() if entry.special}
         self._fallback = "<0x0A>" in pieces
@@ -42,7 +42,7 @@ class Vocabulary:
         # ByT5 writes every byte as the character with its number; no other vocabulary has all of these controls
         self._latin = {chr(byte) for byte in range(128, 160)} <= pieces
         self._marked = any(piece.startswith("▁") for piece in pieces)
-        self._spelt = pieces  # a byte that has a piece of its own as well is shown as a byte
+        self._all_pieces = pieces  # a byte that has an ordinary piece too is shown as a byte
 
     def token(self, token_id: int) -> Token:
         """One id as a token: its piece, its text where its bytes alone are valid, its bytes."""
@@ -53,10 +53,10 @@ class Vocabulary:
         if token_id in self._special:
             return Token(token_id, piece, piece, piece.encode("utf-8", "replace"), special=True)
         raw = self._bytes(token_id, piece)
-        return Token(token_id, piece, None if self._twice(piece, raw) else _text(raw), raw, special=False)
+        return Token(token_id, piece, None if self._has_twin(piece, raw) else _text(raw), raw, special=False)
 
     def _bytes(self, token_id: int, piece: str) -> bytes:
-        """What a piece stands for: an added token for itself, others by the vocabulary's alphabet."""
+        """The bytes of a piece: an added token's own text, other pieces by the vocabulary's alphabet."""
         if token_id in self._added:
             return piece.encode("utf-8", "replace")
         table = byte_alphabet()
@@ -73,11 +73,11 @@ class Vocabulary:
             piece = piece.removesuffix(_WORD_END) + " "
         return piece.encode("utf-8", "replace")
 
-    def _twice(self, piece: str, raw: bytes) -> bool:
-        """Whether another piece says the same as this byte: ``<0x41>`` beside ``A``."""
+    def _has_twin(self, piece: str, raw: bytes) -> bool:
+        """Whether another piece stands for the same byte: ``<0x41>`` beside ``A``."""
         if not self._fallback or not _BYTE.fullmatch(piece):
             return False
-        return {b" ": "▁"}.get(raw, _text(raw) or piece) in self._spelt - {piece}
+        return {b" ": "▁"}.get(raw, _text(raw) or piece) in self._all_pieces - {piece}
 
     def check(self, ids: tuple[int, ...]) -> None:
         """Raise TokenBeyondModel where the model has no embedding for one of the ids."""
@@ -86,29 +86,29 @@ class Vocabulary:
             raise TokenBeyondModel(token=self.token(beyond).piece, id=beyond, size=self.size)
 
     def find(self, text: str, pieces: tuple[int, ...], limit: int) -> tuple[Token, ...]:
-        """Tokens that `text` may mean, at most `limit`: those that are it, then `pieces`, then those that contain it.
+        """Tokens that `text` may mean, at most `limit`: those equal to it, then `pieces`, then those that contain it.
 
         Args:
-            text: as typed, with and without a space at either end; or as a page shows it (``·`` for a space).
-            pieces: ids that the tokenizer makes of it.
+            text: as typed, found with and without a space at either end; or as a page shows it (``·`` for a space).
+            pieces: its ids by the tokenizer.
             limit: most tokens.
         """
-        wanted = {text, f" {text}", f"{text} "}
-        same = [i for i, (said, shown) in self._texts.items() if said in wanted or shown == text]
-        inside = [i for i, (said, shown) in self._texts.items() if text in said or text in shown]
-        inside.sort(key=lambda i: len(self._texts[i][0]))
-        ids = dict.fromkeys([*same, *(i for i in pieces if i < self.size), *inside])
+        variants = {text, f" {text}", f"{text} "}
+        equal = [i for i, (raw, visible_text) in self._texts.items() if raw in variants or visible_text == text]
+        containing = [i for i, (raw, visible_text) in self._texts.items() if text in raw or text in visible_text]
+        containing.sort(key=lambda i: len(self._texts[i][0]))
+        ids = dict.fromkeys([*equal, *(i for i in pieces if i < self.size), *containing])
         return tuple(self.token(i) for i in list(ids)[:limit])
 
     @cached_property
     def _texts(self) -> dict[int, tuple[str, str]]:
-        """What every id of the model says (its piece where its bytes alone are no text), and how it is shown."""
+        """Id -> its text (its piece where its bytes alone are no text), and that text as it is shown."""
         tokens = [self.token(i) for i in sorted(self._pieces) if i < self.size]
         return {token.id: (token.piece if token.text is None else token.text, visible(token)) for token in tokens}
 
 
 def _text(raw: bytes) -> str | None:
-    """The text of some bytes; ``None`` where they are none by themselves."""
+    """The text of bytes; ``None`` where they are not valid UTF-8."""
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
@@ -116,7 +116,7 @@ def _text(raw: bytes) -> str | None:
 
 
 def _unknown(tokenizer: Any) -> set[int]:
-    """The token for what is unknown, as the tokenizer names it and as its algorithm does."""
+    """Ids of the unknown token, by the tokenizer's and by its algorithm's name."""
     inner = getattr(getattr(tokenizer, "backend_tokenizer", None), "model", None)
     name = getattr(inner, "unk_token", None)
     ids = {tokenizer.unk_token_id, None if name is None else tokenizer.convert_tokens_to_ids(name)}

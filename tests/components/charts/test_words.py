@@ -31,7 +31,6 @@ from components.charts.sampling.sets import quality_diversity_figure, sets_figur
 from components.charts.sampling.settings import settings_lines_figure, settings_map_figure
 from components.charts.sampling.trees import beam_tree_figure, probability_tree_figure
 from components.charts.theme import ChartTheme
-from dashboard.engine.api.attention import KeyColumn
 from dashboard.frames.attention import column_frame, metric_frame, query_rows_frame, row_frame
 from dashboard.frames.bias import completion_frame, delta_frame, forest_frame, map_frame
 from dashboard.frames.bias_groups import distance_frame as group_distance_frame
@@ -59,7 +58,7 @@ SAMPLES = {
     "head": (attention.head_figure, (samples.weight_map(15), TOKENS)),
     "lines": (attention.lines_figure, (samples.weight_map(15), TOKENS)),
     "row": (attention.row_figure, (row_frame(samples.query_rows(), 0, 0, TOKENS),)),
-    "column": (attention.column_figure, (column_frame(KeyColumn(0, 0, 1, samples.causal(15)[:, 1]), TOKENS),)),
+    "column": (attention.column_figure, (column_frame(samples.causal(15)[:, 1], 1, TOKENS),)),
     "query_rows": (attention.query_rows_figure, (query_rows_frame(samples.query_rows(), TOKENS),)),
     "metric_map": (attention.metric_map_figure, (metric_frame(samples.tiles()), "self")),
     "mosaic": (attention.mosaic_figure, (samples.tiles(), [(0, 0), (1, 1)])),

@@ -7,11 +7,12 @@ import torch
 from dashboard.engine.api.attention import METRICS, CombineRequest, HeadRequest, RolloutRequest
 from dashboard.engine.api.model import CallControl
 from dashboard.engine.attention import tiles, weight_maps
-from dashboard.engine.capture.install import install
+from dashboard.engine.capture.capture_choice import pick_capturer
 from dashboard.errors import Cancelled, LayerHasFewerHeads, LayerHasNoAttention
 from dashboard.frames.attention import metric_frame
 from tests.made import plain
 from tests.made.families import build
+from tests.made.samples import RUN
 
 LENGTHS = (1, 2, 63, 64, 65, 130, 300)
 
@@ -38,7 +39,7 @@ def captured(family: str, tokens: int, seed: int = 0):
     with torch.inference_mode():
         given = model(torch.tensor([ids]), output_attentions=True, use_cache=False).attentions
     maps = np.stack([layer[0].numpy() for layer in given if layer is not None])
-    capturer = install(model)
+    capturer = pick_capturer(model)
     return capturer.forward(tuple(ids), CallControl())[1].layers, ids, maps, dict(capturer.without_attention)
 
 
@@ -99,7 +100,7 @@ def test_a_layer_without_attention_has_empty_tiles_and_no_metrics():
     assert found.tiles[0].max() == 0
     assert all(np.isnan(found.metrics[name][0]).all() for name in METRICS)
     with pytest.raises(LayerHasNoAttention) as error:
-        weight_maps.weight_map(layers, HeadRequest(1, 0), reasons, CallControl())
+        weight_maps.weight_map(layers, HeadRequest(RUN, 1, 0), reasons, CallControl())
     assert error.value.facts == {"layer": 1, "reason": "linear_attention"}
 
 
@@ -111,7 +112,7 @@ def test_a_head_map_is_the_eager_map_whole_in_part_or_pooled(tokens, rows, cols,
     if rows and rows[1] > tokens:
         rows, cols = (0, tokens), (0, tokens)
     layers, _, maps, reasons = captured("llama", tokens)
-    found = weight_maps.weight_map(layers, HeadRequest(2, 5, rows, cols, side), reasons, CallControl())
+    found = weight_maps.weight_map(layers, HeadRequest(RUN, 2, 5, rows, cols, side), reasons, CallControl())
     rows, cols = rows or (0, tokens), cols or (0, tokens)
     expected = plain.pooled(plain.causal(maps[2, 5])[rows[0] : rows[1], cols[0] : cols[1]], found.block)
     assert found.weights.shape == expected.shape
@@ -125,14 +126,14 @@ def test_mean_and_max_over_heads_are_those_of_the_full_maps():
     pairs = ((0, 1), (0, 5), (3, 2))
     stack = np.stack([maps[pair] for pair in pairs])
     for how, expected in (("mean", stack.mean(0)), ("max", stack.max(0))):
-        found = weight_maps.weight_map(layers, CombineRequest(pairs, how), reasons, CallControl())
+        found = weight_maps.weight_map(layers, CombineRequest(RUN, pairs, how), reasons, CallControl())
         np.testing.assert_allclose(found.weights, plain.causal(expected), atol=1e-5)
 
 
 @pytest.mark.parametrize("rows", [None, (40, 60), (89, 90)])
 def test_rollout_is_the_product_of_the_mixed_maps(rows):
     layers, _, maps, reasons = captured("llama", 90)
-    found = weight_maps.weight_map(layers, RolloutRequest(rows), reasons, CallControl())
+    found = weight_maps.weight_map(layers, RolloutRequest(RUN, rows), reasons, CallControl())
     start, stop = rows or (0, 90)
     np.testing.assert_allclose(found.weights, plain.causal(plain.rollout(maps))[start:stop], atol=1e-5)
     assert found.row_sum_error < 1e-5
@@ -140,18 +141,15 @@ def test_rollout_is_the_product_of_the_mixed_maps(rows):
 
 def test_rollout_of_a_model_with_sinks_renormalises_its_rows():
     layers, _, maps, reasons = captured("gpt_oss", 40)
-    found = weight_maps.weight_map(layers, RolloutRequest(), reasons, CallControl())
+    found = weight_maps.weight_map(layers, RolloutRequest(RUN), reasons, CallControl())
     np.testing.assert_allclose(found.weights, plain.causal(plain.rollout(maps)), atol=1e-5)
 
 
-def test_one_querys_rows_and_one_keys_column_are_those_of_the_full_map():
+def test_one_querys_rows_are_those_of_the_full_map():
     layers, _, maps, reasons = captured("llama", 300)
     np.testing.assert_allclose(
         weight_maps.query_rows(layers, reasons, 123, 8).weights, maps[:, :, 123, :124], atol=1e-5
     )
-    column = weight_maps.key_column(layers, reasons, 3, 6, 123).weights
-    assert np.isnan(column[:123]).all()
-    np.testing.assert_allclose(column[123:], maps[3, 6, 123:, 123], atol=1e-5)
 
 
 def test_a_sweep_and_a_map_stop_when_cancelled():
@@ -161,12 +159,12 @@ def test_a_sweep_and_a_map_stop_when_cancelled():
     with pytest.raises(Cancelled):
         tiles.sweep(layers, ids, 8, control)
     with pytest.raises(Cancelled):
-        weight_maps.weight_map(layers, RolloutRequest(), reasons, control)
+        weight_maps.weight_map(layers, RolloutRequest(RUN), reasons, control)
 
 
 def test_what_is_given_out_cannot_be_changed():
     layers, ids, _, reasons = captured("llama", 20)
-    found = weight_maps.weight_map(layers, HeadRequest(0, 0), reasons, CallControl())
+    found = weight_maps.weight_map(layers, HeadRequest(RUN, 0, 0), reasons, CallControl())
     with pytest.raises(ValueError, match="read-only"):
         found.weights[0, 0] = 1
     with pytest.raises(ValueError, match="read-only"):
@@ -197,25 +195,24 @@ def test_where_layers_differ_in_heads_what_one_lacks_is_empty_and_has_no_row():
     np.testing.assert_allclose(rows[2, 1], TWO[1][2])
 
 
-@pytest.mark.parametrize("request_", [HeadRequest(0, 1), CombineRequest(((2, 0), (0, 1)), "mean")])
+@pytest.mark.parametrize("request_", [HeadRequest(RUN, 0, 1), CombineRequest(RUN, ((2, 0), (0, 1)), "mean")])
 def test_a_head_that_a_layer_lacks_is_refused_in_words_and_one_that_none_has_is_our_mistake(request_):
     layers = [Given(ONE), None, Given(TWO)]
     with pytest.raises(LayerHasFewerHeads) as error:
         weight_maps.weight_map(layers, request_, {}, CallControl())
     assert error.value.facts == {"layer": 0, "head": 1, "heads": 1}
-    with pytest.raises(LayerHasFewerHeads):
-        weight_maps.key_column(layers, {}, 0, 1, 0)
     with pytest.raises(IndexError):
-        weight_maps.weight_map(layers, HeadRequest(0, 2), {}, CallControl())
+        weight_maps.weight_map(layers, HeadRequest(RUN, 0, 2), {}, CallControl())
 
 
-@pytest.mark.parametrize("request_", [HeadRequest(0, 0), CombineRequest(((0, 0),), "max"), RolloutRequest()])
+@pytest.mark.parametrize(
+    "request_", [HeadRequest(RUN, 0, 0), CombineRequest(RUN, ((0, 0),), "max"), RolloutRequest(RUN)]
+)
 def test_of_a_model_without_any_map_every_map_is_refused_with_the_reason(request_):
     layers, reasons = [None, None], {0: "linear_attention", 1: "linear_attention"}
     asked = [
         lambda: weight_maps.weight_map(layers, request_, reasons, CallControl()),
         lambda: weight_maps.query_rows(layers, reasons, 0, 4),
-        lambda: weight_maps.key_column(layers, reasons, 0, 0, 0),
     ]
     for ask in asked:
         with pytest.raises(LayerHasNoAttention) as error:

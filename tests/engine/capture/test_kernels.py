@@ -5,7 +5,7 @@ import torch
 
 from dashboard.engine.api.model import CallControl
 from dashboard.engine.capture import kernels
-from dashboard.engine.capture.install import install
+from dashboard.engine.capture.capture_choice import pick_capturer
 from tests.made import every_family
 from tests.made.every_family import IDS
 from tests.made.families import build
@@ -27,7 +27,7 @@ def test_a_pass_beyond_the_keys_that_sparse_attention_chooses_is_that_of_plain_t
         model.set_attn_implementation("sdpa")
         plain["sdpa"] = logits(model)
         model.set_attn_implementation("eager")
-    assert install(model).kernel == ("sdpa" if model._supports_sdpa else "eager")
+    assert pick_capturer(model).kernel == ("sdpa" if model._supports_sdpa else "eager")
     for expected in plain.values():
         assert (logits(model) - expected).abs().max() < 1e-5 * max(1.0, float(expected.abs().max()))
 
@@ -58,7 +58,7 @@ def test_a_family_that_gives_its_kernel_an_unknown_tensor_is_not_captured_throug
         )
     with torch.inference_mode():
         expected = model(torch.tensor([IDS]), output_attentions=True, use_cache=False)
-    capturer = install(model)
+    capturer = pick_capturer(model)
     assert (capturer.kernel, capturer.without_attention) == ("replay", ())
     output, recording = capturer.forward(IDS, CallControl())
     assert (output.logits[0, -1] - expected.logits[0, -1]).abs().max() < 1e-5
@@ -71,13 +71,13 @@ def test_a_kernel_whose_pass_is_not_the_models_own_is_not_taken(monkeypatch):
     monkeypatch.setattr(
         kernels, "sdpa_attention_forward", lambda *a, **k: (torch.zeros(1, len(a[1][0, 0]), 8, 8), None)
     )
-    assert install(model).kernel == "eager"
+    assert pick_capturer(model).kernel == "eager"
 
 
 @pytest.mark.parametrize("kind", ["granite_swa", "granitemoe_swa"])
 def test_a_sink_that_scales_what_a_head_gives_is_no_part_of_its_weights_and_the_formula_says_so(kind):
-    capturer = install(every_family.build(kind)[0])
+    capturer = pick_capturer(every_family.build(kind)[0])
     assert capturer.gated and capturer.weight_formula.endswith("scaled by a learned sink")
     layers = capturer.forward(IDS, CallControl())[1].layers
     assert all((layer.weights(None, (0, len(IDS))).sum(-1) - 1).abs().max() < 1e-5 for layer in layers)
-    assert not install(every_family.build("gpt_oss")[0]).gated
+    assert not pick_capturer(every_family.build("gpt_oss")[0]).gated

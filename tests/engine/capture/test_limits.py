@@ -19,7 +19,7 @@ from dashboard.engine.capture.limits import (
     shallow_copy,
     short_copy,
 )
-from dashboard.engine.models.anatomy import context, decoder_blocks
+from dashboard.engine.models.anatomy import context_length, decoder_blocks
 from tests.made.families import FAMILIES, SETTINGS, build
 
 LONG = 200
@@ -170,7 +170,7 @@ def test_as_many_tokens_are_read_as_there_are_positions_for(kind):
     sizes |= {"num_attention_heads": 4, "max_position_embeddings": 34, "pad_token_id": 1, "eos_token_id": 0}
     extra = {"gpt_neo": {"attention_types": [[["global", "local"], 1]]}, "gptj": {"rotary_dim": 4}}
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **sizes | extra.get(kind, {}))).eval()
-    readable = context(model)
+    readable = context_length(model)
     last_logits(model, [5 + i % 90 for i in range(readable)])
     with pytest.raises((IndexError, RuntimeError)):
         last_logits(model, [5 + i % 90 for i in range(readable + 1)])

@@ -35,7 +35,7 @@ def four(monkeypatch):
 def counts(threads, rows):
     """Threads that a pass of so many tokens has."""
     model = torch.nn.Linear(1, 1)
-    threads.follow(model)
+    threads.adjust_by_pass(model)
     model(torch.zeros(1, rows, 1))
     return torch.get_num_threads()
 
@@ -52,7 +52,7 @@ def test_a_pass_has_threads_by_its_tokens_and_by_what_is_free(fixed, free, small
 @pytest.mark.usefixtures("four")
 def test_who_has_the_device_has_what_is_free_and_small_looks_follow():
     threads = Threads(0, lambda: 4)
-    with DeviceLock(1, threads.whole).held(CallControl()):
+    with DeviceLock(1, threads.long_work).held(CallControl()):
         assert torch.get_num_threads() == 4
     assert torch.get_num_threads() == 2
 
@@ -62,14 +62,14 @@ def test_two_threads_of_python_have_their_own_number():
     threads, ready, done = Threads(0, lambda: 4), threading.Event(), threading.Event()
 
     def other():
-        with threads.whole():
+        with threads.long_work():
             ready.set()
             done.wait(5)
 
     thread = threading.Thread(target=other)
     thread.start()
     ready.wait(5)
-    threads.small()
+    threads.short_work()
     assert torch.get_num_threads() == 2
     done.set()
     thread.join()
@@ -90,10 +90,12 @@ def test_every_step_of_a_text_and_every_small_look_has_the_same_threads_however_
         engine = LocalEngine(tiny_settings)
         key = key_of(engine)
         with engine._leased(MODEL) as ready:
-            ready.writer.model.register_forward_pre_hook(lambda *_: seen.append(torch.get_num_threads()))
-        made = engine.generate(key, GenerateRequest((Column(DecodeSettings(), rows=3, max_new_tokens=9),)))
+            ready.generator.model.register_forward_pre_hook(lambda *_: seen.append(torch.get_num_threads()))
+        made = engine.answer(
+            GenerateRequest(key, (Column(DecodeSettings(), num_return_sequences=3, max_new_tokens=9),))
+        )
         texts.append([output.ids.tolist() for output in made.outputs])
-        engine.lens(key, LensRequest(positions=(3,)))
+        engine.answer(LensRequest(key, positions=(3,)))
         assert torch.get_num_threads() == 2
     assert set(seen) == {2}
     assert texts[0] == texts[1]

@@ -14,13 +14,19 @@ from dashboard.settings import BUNDLED
 from tests.engine.generation.test_batch import plain  # noqa: F401 - a fixture
 from tests.engine.test_local import key_of
 
-SEARCH = Column(DecodeSettings(do_sample=False), rows=4, num_beams=4, max_new_tokens=6)
-SAMPLE = Column(DecodeSettings(temperature=0.7, top_k=50), rows=4, num_beams=4, max_new_tokens=6, seed=3)
+SEARCH = Column(DecodeSettings(do_sample=False), num_return_sequences=4, num_beams=4, max_new_tokens=6)
+SAMPLE = Column(
+    DecodeSettings(temperature=0.7, top_k=50), num_return_sequences=4, num_beams=4, max_new_tokens=6, seed=3
+)
 WAYS = {
     "search": SEARCH,
     "sample": SAMPLE,
-    "length": Column(DecodeSettings(do_sample=False), rows=2, num_beams=3, max_new_tokens=5, length_penalty=2.0),
-    "penalty": Column(DecodeSettings(do_sample=False, repetition_penalty=1.5), rows=2, num_beams=3, max_new_tokens=5),
+    "length": Column(
+        DecodeSettings(do_sample=False), num_return_sequences=2, num_beams=3, max_new_tokens=5, length_penalty=2.0
+    ),
+    "penalty": Column(
+        DecodeSettings(do_sample=False, repetition_penalty=1.5), num_return_sequences=2, num_beams=3, max_new_tokens=5
+    ),
 }
 
 
@@ -35,9 +41,9 @@ def theirs(model, ids, column, ending):
 @pytest.mark.parametrize("way", WAYS)
 def test_beams_are_transformers_own(tiny_engine, plain, way):  # noqa: F811
     key = key_of(tiny_engine)
-    made = tiny_engine.generate(key, GenerateRequest((WAYS[way],)))
-    with tiny_engine._leased(key.model) as ready:
-        ending = ready.writer.ending
+    made = tiny_engine.answer(GenerateRequest(key, (WAYS[way],)))
+    with tiny_engine._leased(key.version.model) as ready:
+        ending = ready.generator.ending
     output = theirs(plain, list(key.token_ids), WAYS[way], ending)
     found = [one.ids.tolist() for one in made.outputs]
     expected = output.sequences[:, len(key.token_ids) :].tolist()
@@ -48,7 +54,7 @@ def test_beams_are_transformers_own(tiny_engine, plain, way):  # noqa: F811
 @pytest.mark.parametrize("way", ["search", "sample"])
 def test_the_tree_holds_every_returned_text_with_its_score(tiny_engine, way):
     column = WAYS[way]
-    made = tiny_engine.generate(key_of(tiny_engine), GenerateRequest((column,)))
+    made = tiny_engine.answer(GenerateRequest(key_of(tiny_engine), (column,)))
     tree = made.beams[0]
     assert tree is not None
     children = {}
@@ -70,7 +76,7 @@ def test_the_tree_holds_every_returned_text_with_its_score(tiny_engine, way):
 
 def test_p_of_a_beam_is_the_models_own_and_q_does_not_exist(tiny_engine, plain):  # noqa: F811
     key = key_of(tiny_engine)
-    output = tiny_engine.generate(key, GenerateRequest((SEARCH,))).outputs[0]
+    output = tiny_engine.answer(GenerateRequest(key, (SEARCH,))).outputs[0]
     with torch.inference_mode():
         logits = plain(torch.tensor([[*key.token_ids, *output.ids.tolist()]])).logits[0]
     log_p = torch.log_softmax(logits[len(key.token_ids) - 1 : -1], -1)
@@ -84,14 +90,14 @@ def test_p_of_a_beam_is_the_models_own_and_q_does_not_exist(tiny_engine, plain):
 def test_torchs_own_noise_is_left_as_it_was(tiny_engine):
     torch.manual_seed(77)
     before = torch.random.get_rng_state()
-    tiny_engine.generate(key_of(tiny_engine), GenerateRequest((SAMPLE,)))
+    tiny_engine.answer(GenerateRequest(key_of(tiny_engine), (SAMPLE,)))
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_the_same_seed_gives_the_same_beam_sample(tiny_engine):
-    first = tiny_engine.generate(key_of(tiny_engine), GenerateRequest((SAMPLE,)))
-    tiny_engine._results._found.clear()
-    again = tiny_engine.generate(key_of(tiny_engine), GenerateRequest((SAMPLE,)))
+    first = tiny_engine.answer(GenerateRequest(key_of(tiny_engine), (SAMPLE,)))
+    tiny_engine._results._answers.clear()
+    again = tiny_engine.answer(GenerateRequest(key_of(tiny_engine), (SAMPLE,)))
     assert [o.ids.tolist() for o in first.outputs] == [o.ids.tolist() for o in again.outputs]
 
 
@@ -105,8 +111,8 @@ def test_a_search_stops_within_a_step_and_keeps_what_it_has(tiny_engine):
             control.cancel.set()
 
     control = CallControl(cancel=control.cancel, progress=progress)
-    column = Column(DecodeSettings(do_sample=False), rows=2, num_beams=2, max_new_tokens=100)
-    made = tiny_engine.generate(key_of(tiny_engine), GenerateRequest((column,)), control)
+    column = Column(DecodeSettings(do_sample=False), num_return_sequences=2, num_beams=2, max_new_tokens=100)
+    made = tiny_engine.answer(GenerateRequest(key_of(tiny_engine), (column,)), control)
     assert len(told) < 10
     assert all(len(output.ids) < 10 for output in made.outputs)
     assert {output.stopped for output in made.outputs} == {"cancelled"}
@@ -115,13 +121,17 @@ def test_a_search_stops_within_a_step_and_keeps_what_it_has(tiny_engine):
 @pytest.mark.model
 def test_rows_that_transformers_cannot_fill_are_dropped_and_counted(bundled_engine):
     """Scores divided by so small a temperature leave beams without any continuation."""
-    prompt = bundled_engine.tokenize(BUNDLED, "The woman earns money working as a", chat=False)
-    key = bundled_engine.run_key(BUNDLED, prompt)
+    prompt = bundled_engine.tokenizer(BUNDLED).read("The woman earns money working as a", chat=False)
+    key = bundled_engine.describe(BUNDLED).run_key(prompt)
     for temperature in (1e-3, 1e-9):
         column = Column(
-            DecodeSettings(temperature=temperature, top_k=50), rows=5, num_beams=5, max_new_tokens=3, seed=1
+            DecodeSettings(temperature=temperature, top_k=50),
+            num_return_sequences=5,
+            num_beams=5,
+            max_new_tokens=3,
+            seed=1,
         )
-        made = bundled_engine.generate(key, GenerateRequest((column,)))
+        made = bundled_engine.answer(GenerateRequest(key, (column,)))
         assert made.dropped[0] + len(made.outputs) == 5
         assert made.dropped[0] > 0
         assert all(output.score > -1e8 for output in made.outputs)
@@ -129,10 +139,12 @@ def test_rows_that_transformers_cannot_fill_are_dropped_and_counted(bundled_engi
 
 @pytest.mark.model
 def test_the_notebooks_own_call_gives_its_kind_of_list(bundled_engine):
-    prompt = bundled_engine.tokenize(BUNDLED, "The white man earns money working as a", chat=False)
-    key = bundled_engine.run_key(BUNDLED, prompt)
-    column = Column(DecodeSettings(temperature=0.3, top_k=50), rows=5, num_beams=5, max_new_tokens=3, seed=42)
-    made = bundled_engine.generate(key, GenerateRequest((column,)))
+    prompt = bundled_engine.tokenizer(BUNDLED).read("The white man earns money working as a", chat=False)
+    key = bundled_engine.describe(BUNDLED).run_key(prompt)
+    column = Column(
+        DecodeSettings(temperature=0.3, top_k=50), num_return_sequences=5, num_beams=5, max_new_tokens=3, seed=42
+    )
+    made = bundled_engine.answer(GenerateRequest(key, (column,)))
     texts = [tuple(output.ids.tolist()) for output in made.outputs]
     assert len(set(texts)) == len(texts) == 5
     scores = [output.score for output in made.outputs]

@@ -12,13 +12,14 @@ from scipy.spatial.distance import jensenshannon
 
 from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import CompareRequest, TreeRequest
-from dashboard.engine.api.model import CallControl
+from dashboard.engine.api.model import CallControl, RunRequest
 from dashboard.engine.generation.settings_comparison import compare
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.prediction.decoding import process
 from dashboard.errors import Cancelled, GenerationTooLong
 from tests.engine.generation.test_batch import DeviceTaken, plain  # noqa: F401 - a fixture
 from tests.engine.test_local import MODEL, key_of
+from tests.made.samples import RUN
 
 WAYS = (
     DecodeSettings(),
@@ -31,7 +32,7 @@ WAYS = (
 
 def by_hand(*settings):
     logits = torch.log(torch.tensor([0.5, 0.3, 0.2]))
-    return compare(lambda _: logits, [0, 1], CompareRequest(settings, (0, 2)), CallControl())
+    return compare(lambda _: logits, [0, 1], CompareRequest(RUN, settings, (0, 2)), CallControl())
 
 
 def test_a_nucleus_of_three_tokens_by_hand():
@@ -46,7 +47,9 @@ def test_a_nucleus_of_three_tokens_by_hand():
 
 
 def test_equal_settings_have_no_distance_and_disjoint_ones_the_largest():
-    found = by_hand(DecodeSettings(do_sample=False), DecodeSettings(do_sample=False), DecodeSettings(no_repeat_ngram=1))
+    found = by_hand(
+        DecodeSettings(do_sample=False), DecodeSettings(do_sample=False), DecodeSettings(no_repeat_ngram_size=1)
+    )
     assert found.total_variation[0, 1, 0] == 0
     assert found.js_nats[0, 1, 0] == 0
     assert found.total_variation[0, 2, 0] == pytest.approx(1)
@@ -56,7 +59,7 @@ def test_equal_settings_have_no_distance_and_disjoint_ones_the_largest():
 def test_every_number_equals_transformers_processors_and_scipy(tiny_engine, plain):  # noqa: F811
     key = key_of(tiny_engine)
     count = len(key.token_ids)
-    found = tiny_engine.compare_settings(key, CompareRequest(WAYS, (2, count)))
+    found = tiny_engine.answer(CompareRequest(key, WAYS, (2, count)))
     with torch.inference_mode():
         logits = plain(torch.tensor([key.token_ids])).logits[0].float()
     for place, pos in enumerate(range(2, count)):
@@ -72,14 +75,15 @@ def test_every_number_equals_transformers_processors_and_scipy(tiny_engine, plai
 
 
 def test_a_comparison_is_kept_with_the_run_and_can_be_stopped(tiny_engine):
-    key, request = key_of(tiny_engine), CompareRequest(WAYS, (0, 5))
-    tiny_engine.run(key)
+    key = key_of(tiny_engine)
+    request = CompareRequest(key, WAYS, (0, 5))
+    tiny_engine.answer(RunRequest(key))
     control = CallControl()
     control.cancel.set()
     with pytest.raises(Cancelled):
-        tiny_engine.compare_settings(key, request, control)
-    made = tiny_engine.compare_settings(key, request)
-    assert tiny_engine.compare_settings(key, request) is made
+        tiny_engine.answer(request, control)
+    made = tiny_engine.answer(request)
+    assert tiny_engine.answer(request) is made
     assert not made.kept.flags.writeable
 
 
@@ -108,10 +112,10 @@ def ways_of(tree):
 
 def test_the_likeliest_continuations_are_found_with_their_probabilities(every_way):
     engine, key, first, second = every_way
-    found = engine.probability_tree(key, TreeRequest(depth=2, mass=1.0, nodes=120))
+    found = engine.answer(TreeRequest(key, depth=2, mass=1.0, nodes=120))
     assert len(found.ids) == 120
-    with engine._leased(key.model) as ready:
-        ending = ready.writer.ending
+    with engine._leased(key.version.model) as ready:
+        ending = ready.generator.ending
     for way, prob in zip(ways_of(found), found.probs, strict=True):
         expected = first[way[0]] if len(way) == 1 else second[way]
         assert prob == pytest.approx(expected, rel=1e-3)
@@ -125,7 +129,7 @@ def test_the_likeliest_continuations_are_found_with_their_probabilities(every_wa
 
 def test_a_tree_ends_when_finished_ways_hold_the_mass(every_way):
     engine, key, first, _ = every_way
-    found = engine.probability_tree(key, TreeRequest(depth=1, mass=0.3, nodes=399))
+    found = engine.answer(TreeRequest(key, depth=1, mass=0.3, nodes=399))
     assert found.finished_mass >= 0.3
     assert found.finished_mass - found.probs[-1] < 0.3
     np.testing.assert_allclose(found.probs, np.sort(first)[::-1][: len(found.ids)], rtol=1e-4)
@@ -134,7 +138,7 @@ def test_a_tree_ends_when_finished_ways_hold_the_mass(every_way):
 
 def test_a_tree_of_settings_has_what_they_leave(every_way):
     engine, key, first, _ = every_way
-    found = engine.probability_tree(key, TreeRequest(DecodeSettings(top_k=4), depth=1, mass=1.0, nodes=50))
+    found = engine.answer(TreeRequest(key, DecodeSettings(top_k=4), depth=1, mass=1.0, nodes=50))
     top = np.sort(first)[::-1][:4]
     np.testing.assert_allclose(found.probs, top / top.sum(), rtol=1e-4)
     assert found.finished_mass == pytest.approx(1)
@@ -145,22 +149,23 @@ def test_a_tree_can_be_stopped(every_way):
     control = CallControl()
     control.cancel.set()
     with pytest.raises(Cancelled):
-        engine.probability_tree(key, TreeRequest(depth=4, nodes=300), control)
+        engine.answer(TreeRequest(key, depth=4, nodes=300), control)
 
 
 def test_a_tree_that_others_interrupt_is_right_as_far_as_it_goes_and_is_not_kept(tiny_settings):
     engine = LocalEngine(dataclasses.replace(tiny_settings, busy_seconds=0.2))
-    key, request = key_of(engine), TreeRequest(depth=3, mass=1.0, nodes=60)
+    key = key_of(engine)
+    request = TreeRequest(key, depth=3, mass=1.0, nodes=60)
     others = DeviceTaken(engine)
     looks = itertools.count(1)
     control = CallControl(progress=lambda _: others.take() if next(looks) == 3 else None)
     try:
-        part = engine.probability_tree(key, request, control)
+        part = engine.answer(request, control)
     finally:
         others.leave()
     assert part.unfinished == "busy"
     assert 0 < len(part.ids) < 60
-    whole = engine.probability_tree(key, request)
+    whole = engine.answer(request)
     assert whole.unfinished == ""
     np.testing.assert_array_equal(part.ids, whole.ids[: len(part.ids)])
     np.testing.assert_allclose(part.probs, whole.probs[: len(part.ids)], rtol=1e-4)
@@ -170,6 +175,6 @@ def test_a_tree_beyond_what_the_model_reads_is_refused_in_words(tiny_engine):
     context = tiny_engine.describe(MODEL).context
     key = key_of(tiny_engine, "a" * 8)
     whole = replace(key, token_ids=(key.token_ids * context)[:context])
-    assert len(tiny_engine.probability_tree(whole, TreeRequest(depth=1, nodes=5)).ids) == 5
+    assert len(tiny_engine.answer(TreeRequest(whole, depth=1, nodes=5)).ids) == 5
     with pytest.raises(GenerationTooLong):
-        tiny_engine.probability_tree(whole, TreeRequest(depth=2, nodes=5))
+        tiny_engine.answer(TreeRequest(whole, depth=2, nodes=5))

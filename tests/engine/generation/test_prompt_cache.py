@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from dashboard.engine.capture.attention_override import current
-from dashboard.engine.capture.install import install
+from dashboard.engine.capture.capture_choice import pick_capturer
 from dashboard.engine.generation.cache_choice import pick_prompt_cache
-from dashboard.engine.generation.prompt_cache import ROOM, CopiedCache, NoCache, SharedPrefix
+from dashboard.engine.generation.prompt_cache import GROWTH_TOKENS, CopiedCache, NoCache, SharedPrefix
 from tests.made.families import FAMILIES, REPLAYED, WINDOW, build
 
 IDS = tuple(range(3, 11))
@@ -23,8 +23,8 @@ def ready():
     def of(name):
         if name not in made:
             model = build(name)
-            capturer = install(model)
-            made[name] = model, pick_prompt_cache(model, IDS, shared=capturer.plain)
+            capturer = pick_capturer(model)
+            made[name] = model, pick_prompt_cache(model, IDS, shared=capturer.plain_softmax)
         return made[name]
 
     return of
@@ -84,7 +84,7 @@ def test_texts_that_begin_from_one_prompt_do_not_change_each_other(ready):
 
 def test_room_is_made_for_long_texts(ready):
     model, way = ready("llama")
-    tokens = torch.randint(3, 290, (2, ROOM + 9), generator=torch.Generator().manual_seed(1))
+    tokens = torch.randint(3, 290, (2, GROWTH_TOKENS + 9), generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         rows = way.prompt(model, torch.tensor(IDS)).begin(2)
         found = torch.cat([rows.step(tokens[:, i : i + 1]) for i in range(tokens.shape[1])], 1)

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from dashboard.engine.capture.capture_choice import pick_capturer
 from dashboard.engine.capture.head import ResidualHook, exact_head
-from dashboard.engine.capture.install import install
 from dashboard.engine.capture.residual_stream import find_residual_stream
 from dashboard.engine.models import anatomy
 from tests.made import every_family
@@ -15,11 +15,11 @@ from tests.made.families import build
 @pytest.mark.parametrize("vocab", [2, 8, 10, 300])
 def test_a_model_of_any_vocabulary_and_context_is_made_ready(vocab, positions):
     model = build("gpt2", vocab_size=vocab, n_positions=positions, bos_token_id=0, eos_token_id=0, pad_token_id=None)
-    capturer = install(model)
+    capturer = pick_capturer(model)
     head = exact_head(capturer, ResidualHook(model))
     assert not capturer.without_attention
-    assert find_residual_stream(model, capturer.blocks, anatomy.check_ids(model, 6), head).where.lens_refused == ""
-    assert anatomy.context(model) == positions
+    assert find_residual_stream(model, capturer.blocks, anatomy.check_ids(model, 6), head).module_map.why_no_lens == ""
+    assert anatomy.context_length(model) == positions
 
 
 @pytest.mark.parametrize("count", [1, 6, 12, 100])
@@ -52,7 +52,7 @@ def tiny(kind, **own):
 )
 def test_a_table_of_learned_positions_says_how_much_a_model_reads(kind, context):
     model = tiny(kind)
-    assert anatomy.context(model) == context
+    assert anatomy.context_length(model) == context
     ids = [3 + i % 80 for i in range(context + 1)]
     anatomy.run(model, tuple(ids[:-1]))
     with pytest.raises((IndexError, RuntimeError)):
@@ -60,7 +60,7 @@ def test_a_table_of_learned_positions_says_how_much_a_model_reads(kind, context)
 
 
 def test_a_family_that_goes_over_to_sparse_attention_reads_up_to_there():
-    assert anatomy.context(tiny("big_bird", block_size=2, num_random_blocks=1)) == 14
+    assert anatomy.context_length(tiny("big_bird", block_size=2, num_random_blocks=1)) == 14
 
 
 @pytest.mark.parametrize("kind", ["dots3_note_text", "gemma4_text"])
@@ -69,10 +69,10 @@ def test_a_setting_in_which_layers_differ_has_a_value_for_each_of_them(kind):
     uneven = next(iter(config.per_layer_attributes))
     with pytest.raises(RuntimeError):
         getattr(config, uneven, None)
-    values = anatomy.settings(config, uneven)
+    values = anatomy.config_values(config, uneven)
     assert len(values) == config.num_hidden_layers and len(set(values)) > 1
-    assert anatomy.largest(config, uneven, default=0) == max(values)
-    assert anatomy.settings(config, "no such setting") == []
+    assert anatomy.largest_config_value(config, uneven, default=0) == max(values)
+    assert anatomy.config_values(config, "no such setting") == []
     assert anatomy.has_heads(config)
 
 

@@ -79,7 +79,7 @@ def test_the_second_time_nothing_is_converted(elsewhere, monkeypatch):
 def test_a_damaged_cache_is_made_again(elsewhere):
     folder, _ = bundled.prepare(elsewhere)
     (folder / "weights").write_text("cut off")
-    assert bundled.prepared(elsewhere) is None
+    assert bundled.converted_model(elsewhere) is None
     bundled.prepare(elsewhere)
     assert (folder / "weights").stat().st_size == 1000
 
@@ -146,7 +146,7 @@ def test_a_conversion_that_fails_leaves_nothing_and_can_be_tried_again(elsewhere
     monkeypatch.setattr(bundled, "_load", lambda *_: (_ for _ in ()).throw(MemoryError()))
     with pytest.raises(MemoryError):
         bundled.prepare(elsewhere)
-    assert bundled.prepared(elsewhere) is None
+    assert bundled.converted_model(elsewhere) is None
     assert not list((elsewhere.cache_dir / "models").glob("*.part"))
     monkeypatch.setattr(bundled, "_load", good)
     assert bundled.prepare(elsewhere)

@@ -9,12 +9,14 @@ import pytest
 import torch
 
 from dashboard.engine import ready
-from dashboard.engine.api.attention import CombineRequest, HeadRequest, RolloutRequest
+from dashboard.engine.api.attention import CombineRequest, HeadRequest, QueryRowsRequest, RolloutRequest, TilesRequest
 from dashboard.engine.api.lens import LensRequest
+from dashboard.engine.api.model import RunRequest
+from dashboard.engine.api.prediction import CandidatesRequest, PositionTableRequest
 from dashboard.engine.device.memory import first_line, is_memory
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.models import model_checks, model_folder, registry
-from dashboard.engine.models.failures import loading_in_words
+from dashboard.engine.models.failures import explain_loading_errors
 from dashboard.errors import Cancelled, DashboardError, ModelFailed, OutOfMemory
 from dashboard.i18n import LANGUAGES, Catalogue
 from dashboard.process import logs
@@ -109,7 +111,7 @@ def test_an_unknown_error_of_any_call_in_loading_is_words_with_its_traceback_in_
 
 def test_most_calls_of_our_own_are_among_those_that_are_tried():
     assert len(INSIDE) > 15
-    assert {"dashboard.engine.local.install", "dashboard.engine.local.pick_prompt_cache"} <= set(INSIDE) or len(
+    assert {"dashboard.engine.ready.pick_capturer", "dashboard.engine.ready.pick_prompt_cache"} <= set(INSIDE) or len(
         INSIDE
     ) > 25
 
@@ -132,7 +134,7 @@ def test_after_an_error_the_model_can_be_loaded(tiny_settings, monkeypatch):
 
 @pytest.mark.parametrize("error", [Cancelled(), KeyboardInterrupt(), SystemExit(1), ModelFailed(model="a")])
 def test_what_has_a_meaning_of_its_own_passes_the_net(error, caplog):
-    with pytest.raises(type(error)), loading_in_words("a"):
+    with pytest.raises(type(error)), explain_loading_errors("a"):
         raise error
     assert not caplog.records
 
@@ -166,25 +168,25 @@ def test_the_first_line_of_an_error_says_something(text, line):
 
 # -- computing ----------------------------------------------------------------------------------------------------
 CALLS = {
-    "run": lambda engine, key: engine.run(key),
-    "one head": lambda engine, key: engine.weights(key, HeadRequest(1, 1)).weights,
-    "several heads": lambda engine, key: engine.weights(key, CombineRequest(((0, 0), (2, 3)), "mean")).weights,
-    "rollout": lambda engine, key: engine.weights(key, RolloutRequest()).weights,
-    "a query's rows": lambda engine, key: engine.query_rows(key, 2).weights,
-    "tiles": lambda engine, key: engine.tiles(key),
-    "next token": lambda engine, key: engine.next_token(key, 1, 5).probs,
-    "positions": lambda engine, key: engine.position_table(key),
-    "lens": lambda engine, key: engine.lens(key, LensRequest((0, 1))),
+    "run": lambda engine, key: engine.answer(RunRequest(key)),
+    "one head": lambda engine, key: engine.answer(HeadRequest(key, 1, 1)).weights,
+    "several heads": lambda engine, key: engine.answer(CombineRequest(key, ((0, 0), (2, 3)), "mean")).weights,
+    "rollout": lambda engine, key: engine.answer(RolloutRequest(key)).weights,
+    "a query's rows": lambda engine, key: engine.answer(QueryRowsRequest(key, 2)).weights,
+    "tiles": lambda engine, key: engine.answer(TilesRequest(key)),
+    "next token": lambda engine, key: engine.answer(CandidatesRequest(key, 1, 5)).probs,
+    "positions": lambda engine, key: engine.answer(PositionTableRequest(key)),
+    "lens": lambda engine, key: engine.answer(LensRequest(key, (0, 1))),
 }
 
 
 @pytest.mark.parametrize("what", CALLS)
 def test_a_failed_allocation_in_any_computation_is_advice_and_the_engine_stays_whole(tiny_settings, monkeypatch, what):
     engine = LocalEngine(tiny_settings)
-    key = engine.run_key(MODEL, engine.tokenize(MODEL, "zebra lamp", chat=False))
+    key = engine.describe(MODEL).run_key(engine.tokenizer(MODEL).read("zebra lamp", chat=False))
     before = engine.health()["forward_passes"]
     if what != "run":
-        engine.run(key)
+        engine.answer(RunRequest(key))
 
     def fail(*_args, **_kwargs):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 34359738368 bytes.")

@@ -30,7 +30,8 @@ from dashboard.engine.models.generation_config import (
 )
 from dashboard.engine.prediction.decoding import process, processors
 from dashboard.errors import NothingLeft
-from tests.engine.generation.test_batch import as_transformers_draws, turn, writer  # noqa: F401 - fixtures
+from tests.engine.generation.test_batch import as_transformers_draws, generator, turn  # noqa: F401 - fixtures
+from tests.made.samples import RUN
 
 IDS = [7, 20, 7, 33, 50]
 ALONE = [7]
@@ -41,8 +42,8 @@ WAYS = {
     "greedy": Column(GREEDY, max_new_tokens=NEW),
     "sampled": Column(SAMPLED, max_new_tokens=NEW),
     "pure": Column(DecodeSettings(temperature=1.5), max_new_tokens=NEW),
-    "beams": Column(GREEDY, rows=3, num_beams=3, max_new_tokens=NEW),
-    "beam-sample": Column(SAMPLED, rows=3, num_beams=3, max_new_tokens=NEW),
+    "beams": Column(GREEDY, num_return_sequences=3, num_beams=3, max_new_tokens=NEW),
+    "beam-sample": Column(SAMPLED, num_return_sequences=3, num_beams=3, max_new_tokens=NEW),
 }
 FIELDS = {
     "sequence_bias": lambda g: {"sequence_bias": [[[g[0]], -60.0], [[g[1], g[2]], -60.0], [[9], 4.5]]},
@@ -85,66 +86,66 @@ def prompt_of(field):
     return ALONE if "beginning" in field or field in {"forced_bos_token_id", "all at once"} else IDS
 
 
-def likeliest(writer, ids, **options):  # noqa: F811
+def likeliest(generator, ids, **options):  # noqa: F811
     """The likeliest tokens behind a prompt, by ``generate``."""
     with torch.inference_mode():
         given = torch.tensor([ids])
-        made = without_rules(writer.model).generate(
+        made = without_rules(generator.model).generate(
             given, max_new_tokens=NEW, do_sample=False, pad_token_id=0, **options
         )
     return made[0, len(ids) :].tolist()
 
 
-def broken(writer):  # noqa: F811
+def broken(generator):  # noqa: F811
     """Tokens that are no text by themselves."""
-    return [token for token in range(writer.model.config.vocab_size) if not writer.text([token]).isascii()]
+    return [token for token in range(generator.model.config.vocab_size) if not generator.text([token]).isascii()]
 
 
 @pytest.fixture(scope="module")
-def greedy(writer):  # noqa: F811
+def greedy(generator):  # noqa: F811
     """The tokens that the likeliest text is made of: what rules are about."""
-    return list(dict.fromkeys([*likeliest(writer, IDS), *likeliest(writer, ALONE), *range(60, 66)]))
+    return list(dict.fromkeys([*likeliest(generator, IDS), *likeliest(generator, ALONE), *range(60, 66)]))
 
 
 @pytest.fixture
-def ruled(writer, greedy):  # noqa: F811
-    """A writer whose model has a generation config of its own, and that model."""
+def ruled(generator, greedy):  # noqa: F811
+    """A generator whose model has a generation config of its own, and that model."""
 
     def made(fields):
         if fields.get("stop_strings") == "STOP":
-            fields = {"suppress_tokens": broken(writer)}
-            fields["stop_strings"] = writer.text(likeliest(writer, IDS, **fields)[1:3])
-        model = copy.copy(writer.model)
+            fields = {"suppress_tokens": broken(generator)}
+            fields["stop_strings"] = generator.text(likeliest(generator, IDS, **fields)[1:3])
+        model = copy.copy(generator.model)
         model.generation_config = GenerationConfig(pad_token_id=0, **fields)
         rules = read_rules(model.generation_config, model.config.vocab_size)
-        return replace(writer, model=model, ending=rules.ending, rules=rules)
+        return replace(generator, model=model, ending=rules.ending, rules=rules)
 
     return made
 
 
-def ours(writer, ids, column, turn):  # noqa: F811
+def ours(generator, ids, column, turn):  # noqa: F811
     torch.manual_seed(5)
-    pick = as_transformers_draws(writer.model)
-    return generate(writer, ids, GenerateRequest((column,)), turn, lambda _: None, pick=pick)[0]
+    pick = as_transformers_draws(generator.model)
+    return generate(generator, ids, GenerateRequest(RUN, (column,)), turn, lambda _: None, pick=pick)[0]
 
 
-def theirs(writer, ids, column):  # noqa: F811
+def theirs(generator, ids, column):  # noqa: F811
     """``generate`` as a person would call it: the column's settings; all else is the model's own."""
     settings = column.settings
     drawn = {"temperature": settings.temperature, "top_k": settings.top_k} if settings.do_sample else {}
     torch.manual_seed(column.seed if column.num_beams > 1 else 5)
     given = torch.tensor([ids])
     with torch.inference_mode():
-        return writer.model.generate(
+        return generator.model.generate(
             given,
             attention_mask=torch.ones_like(given),
             do_sample=settings.do_sample,
             num_beams=column.num_beams,
-            num_return_sequences=column.rows,
+            num_return_sequences=column.num_return_sequences,
             max_new_tokens=column.max_new_tokens,
             return_dict_in_generate=True,
             output_scores=True,
-            tokenizer=writer.tokenizer,
+            tokenizer=generator.tokenizer,
             **drawn,
         )
 
@@ -214,8 +215,10 @@ def test_comparison_and_tree_obey_the_rules_that_the_bars_obey(ruled, greedy, tu
     with torch.inference_mode():
         logits = own.model(torch.tensor([IDS])).logits[0].float()
         # a sum of rounded numbers may come to 1 before the last of them
-        tree = probability_tree(own, IDS, TreeRequest(settings, 1, 1.1, 500), turn)
-    found = compare(lambda pos: logits[pos], IDS, CompareRequest((settings, PURE), (0, len(IDS))), CallControl(), own)
+        tree = probability_tree(own, IDS, TreeRequest(RUN, settings, 1, 1.1, 500), turn)
+    found = compare(
+        lambda pos: logits[pos], IDS, CompareRequest(RUN, (settings, PURE), (0, len(IDS))), CallControl(), own
+    )
     for pos in range(len(IDS)):
         before = IDS[: pos + 1]
         bars = process(logits[pos], before, settings, range(logits.shape[-1]), own.origin(torch.tensor(before)))
@@ -229,7 +232,7 @@ def test_comparison_and_tree_obey_the_rules_that_the_bars_obey(ruled, greedy, tu
 
 def test_a_tree_forces_the_end_where_its_column_would(ruled, turn):  # noqa: F811
     own = ruled({"forced_eos_token_id": 5})
-    request = TreeRequest(DecodeSettings(top_k=2), depth=3, mass=1.0, nodes=100, limit=2)
+    request = TreeRequest(RUN, DecodeSettings(top_k=2), depth=3, mass=1.0, nodes=100, limit=2)
     for limit, forced in ((2, {5}), (0, None)):
         tree = probability_tree(own, IDS, replace(request, limit=limit), turn)
         second = set(tree.ids[tree.depths == 2].tolist())
@@ -303,7 +306,7 @@ def test_no_field_that_changes_texts_in_transformers_is_called_idle(reader):
 def test_processors_are_transformers_own_in_its_order(ruled, greedy):
     own = ruled(FIELDS["all at once"](greedy))
     settings = DecodeSettings(
-        temperature=0.7, top_k=9, top_p=0.9, min_p=0.1, typical_p=0.8, repetition_penalty=1.3, no_repeat_ngram=2
+        temperature=0.7, top_k=9, top_p=0.9, min_p=0.1, typical_p=0.8, repetition_penalty=1.3, no_repeat_ngram_size=2
     )
     config = copy.deepcopy(own.model.generation_config)
     config.update(
@@ -373,24 +376,24 @@ def test_the_end_of_a_text_is_the_generation_configs_own():
     assert ending_of(GenerationConfig()) == ()
 
 
-def test_a_stop_string_that_begins_in_the_prompt_ends_a_text_as_in_generate(ruled, writer, turn):  # noqa: F811
-    own = ruled({"suppress_tokens": broken(writer)})
+def test_a_stop_string_that_begins_in_the_prompt_ends_a_text_as_in_generate(ruled, generator, turn):  # noqa: F811
+    own = ruled({"suppress_tokens": broken(generator)})
     ids = [*IDS, 40]
-    first = likeliest(writer, ids, suppress_tokens=broken(writer))
-    for stop, text in ((writer.text([40, first[0]]), first[:1]), (writer.text(ids), first)):
-        for column in (WAYS["greedy"], replace(WAYS["beams"], rows=1, num_beams=2, max_new_tokens=1)):
-            made = ours(own, ids, replace(column, stop=(stop,)), turn).outputs[0]
+    first = likeliest(generator, ids, suppress_tokens=broken(generator))
+    for stop, text in ((generator.text([40, first[0]]), first[:1]), (generator.text(ids), first)):
+        for column in (WAYS["greedy"], replace(WAYS["beams"], num_return_sequences=1, num_beams=2, max_new_tokens=1)):
+            made = ours(own, ids, replace(column, stop_strings=(stop,)), turn).outputs[0]
             assert made.ids.tolist() == text[: column.max_new_tokens]
             assert made.stopped == ("stop" if len(text) == 1 else "limit")
-        free = replace(WAYS["greedy"], stop=(stop,))
+        free = replace(WAYS["greedy"], stop_strings=(stop,))
         plainly = own.model.generate(
             torch.tensor([ids]), max_new_tokens=NEW, do_sample=False, stop_strings=[stop], tokenizer=own.tokenizer
         )
         assert plainly[0, len(ids) :].tolist() == ours(own, ids, free, turn).outputs[0].ids.tolist()
 
 
-def test_rules_that_cut_every_token_are_an_error_with_their_names(ruled, writer, turn):  # noqa: F811
-    vocab = writer.model.config.vocab_size
+def test_rules_that_cut_every_token_are_an_error_with_their_names(ruled, generator, turn):  # noqa: F811
+    vocab = generator.model.config.vocab_size
     own = ruled({"suppress_tokens": list(range(vocab))})
     for column in WAYS.values():
         with pytest.raises(NothingLeft) as error:
@@ -399,7 +402,7 @@ def test_rules_that_cut_every_token_are_an_error_with_their_names(ruled, writer,
         with pytest.raises(NothingLeft):
             process(torch.zeros(vocab), IDS, column.settings, (), own.origin(torch.tensor(IDS)))
     with pytest.raises(NothingLeft):
-        probability_tree(own, IDS, TreeRequest(SAMPLED), turn)
+        probability_tree(own, IDS, TreeRequest(RUN, SAMPLED), turn)
 
 
 def test_rules_that_break_transformers_together_are_an_error_with_their_names(ruled, turn):  # noqa: F811

@@ -138,7 +138,7 @@ def test_large_weights_whose_sum_overflows_are_numbers():
 )
 def test_logits_are_numbers_where_their_softmax_is(logits, expected):
     logits = torch.tensor(logits)
-    assert loaded_model.numbers(logits) is expected
+    assert loaded_model.all_finite(logits) is expected
     assert bool(logits.softmax(-1).isfinite().all()) is expected
 
 

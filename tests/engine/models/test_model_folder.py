@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from dashboard import errors
+from dashboard.engine.api.prediction import CandidatesRequest
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.models import bundled, registry
 from dashboard.i18n import LANGUAGES, Catalogue
@@ -32,8 +33,8 @@ def settings_for(*folders, **values):
 def probabilities(folder, **values):
     """(5,) of the likeliest next tokens, through a fresh engine."""
     engine, name = LocalEngine(settings_for(folder, **values)), f"local/{folder.name}"
-    key = engine.run_key(name, engine.tokenize(name, PROMPT, chat=False))
-    return engine.next_token(key, len(key.token_ids) - 1, 5).probs.tolist()
+    key = engine.describe(name).run_key(engine.tokenizer(name).read(PROMPT, chat=False))
+    return engine.answer(CandidatesRequest(key, len(key.token_ids) - 1, 5)).probs.tolist()
 
 
 @pytest.fixture(scope="module")
@@ -339,7 +340,7 @@ def test_the_memory_that_is_needed_follows_what_is_stored_not_the_configuration(
 # -- names --------------------------------------------------------------------------------------------------------
 def test_folders_of_one_name_are_told_apart_and_the_first_keeps_its_old_id():
     settings = settings_for("/runs/a/checkpoint-500", "/runs/b/checkpoint-500", "/runs/c/x", "/runs/c/x/")
-    specs = registry.listed(settings)
+    specs = registry.available_models(settings)
     assert [spec.id for spec in specs] == ["local/checkpoint-500", "local/b/checkpoint-500", "local/x"]
     assert [spec.label for spec in specs] == ["a/checkpoint-500", "b/checkpoint-500", "x"]
     assert registry.find("local/checkpoint-500", settings).folder == Path("/runs/a/checkpoint-500").absolute()
@@ -348,7 +349,7 @@ def test_folders_of_one_name_are_told_apart_and_the_first_keeps_its_old_id():
 
 def test_a_folder_named_by_a_dot_has_the_name_of_where_it_is(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert [spec.id for spec in registry.listed(settings_for("."))] == [f"local/{tmp_path.name}"]
+    assert [spec.id for spec in registry.available_models(settings_for("."))] == [f"local/{tmp_path.name}"]
 
 
 # -- the bundled model --------------------------------------------------------------------------------------------

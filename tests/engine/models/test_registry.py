@@ -61,8 +61,8 @@ def edit(folder: Path, **values) -> None:
 
 def test_the_operators_list_is_shown_in_its_order_with_local_folders_last(tiny_folder):
     settings = Settings(models=("gpt2", BUNDLED, "*"), local_models=(str(tiny_folder),))
-    assert [spec.id for spec in registry.listed(settings)] == ["gpt2", BUNDLED, "local/tiny"]
-    assert [spec.source for spec in registry.listed(settings)] == ["hub", "bundled", "local"]
+    assert [spec.id for spec in registry.available_models(settings)] == ["gpt2", BUNDLED, "local/tiny"]
+    assert [spec.source for spec in registry.available_models(settings)] == ["hub", "bundled", "local"]
 
 
 @pytest.mark.parametrize(
@@ -306,7 +306,7 @@ def test_commits_that_an_earlier_version_left_in_the_cache_folder_hold(fake_hub,
     assert hub.fetch("gpt2", settings)[1] == "e" * 40
     assert json.loads((settings.data_dir / "pins.json").read_text()) == {"gpt2": "e" * 40, "other": "f" * 40}
     (settings.data_dir / "pins.json").write_text(json.dumps({"gpt2": "d" * 40}))
-    assert hub.pinned("gpt2", settings) == "d" * 40
+    assert hub.pinned_commit("gpt2", settings) == "d" * 40
 
 
 def test_a_damaged_list_of_commits_is_made_again(fake_hub, online):

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from dashboard.engine.api.model import CallControl
+from dashboard.engine.capture.capture_choice import pick_capturer
 from dashboard.engine.capture.head import ResidualHook, exact_head
-from dashboard.engine.capture.install import install
 from dashboard.engine.prediction import candidates
 from dashboard.errors import Cancelled
 from dashboard.tokens import Token
@@ -24,7 +24,7 @@ def test_logits_remade_from_the_residual_are_the_models_own(family):
     model = FAMILIES[family]()
     with torch.inference_mode():
         expected = model(torch.tensor([IDS]), use_cache=False).logits[0]
-    capturer, hook = install(model), ResidualHook(model)
+    capturer, hook = pick_capturer(model), ResidualHook(model)
     head = exact_head(capturer, hook)
     assert head is not None
     (output, _), residual = hook.during(lambda: capturer.forward(IDS, CallControl()))

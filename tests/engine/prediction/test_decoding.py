@@ -29,7 +29,7 @@ def random_settings(draw: random.Random) -> DecodeSettings:
         min_p=either(0.0, draw.uniform(0.01, 0.9)),
         typical_p=either(1.0, draw.uniform(0.05, 0.99)),
         repetition_penalty=either(1.0, draw.uniform(0.5, 2)),
-        no_repeat_ngram=either(0, draw.randint(1, 3)),
+        no_repeat_ngram_size=either(0, draw.randint(1, 3)),
     )
 
 
@@ -51,7 +51,7 @@ def test_q_is_what_generate_draws_from(model, seed):
         config = GenerationConfig(
             do_sample=settings.do_sample,
             repetition_penalty=settings.repetition_penalty,
-            no_repeat_ngram_size=settings.no_repeat_ngram,
+            no_repeat_ngram_size=settings.no_repeat_ngram_size,
             max_new_tokens=1,
             output_scores=True,
             output_logits=True,

@@ -12,15 +12,16 @@ from torch import nn
 from dashboard.engine.api.lens import AttributionRequest, LensRequest
 from dashboard.engine.api.model import CallControl
 from dashboard.engine.capture import kernels
-from dashboard.engine.capture.capture import keep_values
+from dashboard.engine.capture.capture import record_head_values
+from dashboard.engine.capture.capture_choice import pick_capturer
 from dashboard.engine.capture.head import ResidualHook, exact_head
-from dashboard.engine.capture.install import install
-from dashboard.engine.capture.residual_stream import Tail, find_residual_stream
+from dashboard.engine.capture.residual_stream import FinalModules, find_residual_stream
 from dashboard.engine.models.anatomy import check_ids, decoder_blocks
 from dashboard.engine.prediction import attribution as attributions
 from dashboard.engine.prediction import lens as lenses
 from dashboard.errors import Cancelled
 from tests.made.families import FAMILIES, build
+from tests.made.samples import RUN
 
 IDS = tuple(3 + (i * 37) % 290 for i in range(20))
 PARALLEL = {"gpt_neox", "phi", "cohere", "cohere-scaled", "cohere2", "falcon-alibi", "falcon-rope", "gptj", "codegen"}
@@ -41,12 +42,12 @@ class Opened:
 
     def __init__(self, model):
         self.model = model
-        self.capturer, hook = install(model), ResidualHook(model)
+        self.capturer, hook = pick_capturer(model), ResidualHook(model)
         self.stream = find_residual_stream(
             model, decoder_blocks(model), check_ids(model, 6), exact_head(self.capturer, hook)
         )
-        for addition in self.stream.additions:
-            addition.project.register_forward_pre_hook(keep_values)
+        for addition in self.stream.attention_writes:
+            addition.output_projection.register_forward_pre_hook(record_head_values)
         _, recording = self.capturer.forward(IDS, CallControl())
         self.residual = recording.stream
         self.values = self.capturer.head_values(IDS, CallControl())
@@ -56,12 +57,12 @@ class Opened:
 
     def lens(self, request):
         with torch.inference_mode():
-            rows = lenses.residuals(request, self.residual, self.values, self.stream.additions)
+            rows = lenses.residuals(request, self.residual, self.values, self.stream.attention_writes)
             own = self.logits[request.positions[-1]]
-            return lenses.lens(request, rows, self.stream.tail, own, CallControl()), rows
+            return lenses.lens(request, rows, self.stream.final_modules, own, CallControl()), rows
 
     def attribution(self, **request):
-        request = AttributionRequest(**request)
+        request = AttributionRequest(RUN, **request)
         return attributions.attribution(request, self.stream, self.residual, self.values, self.capturer.heads)
 
 
@@ -72,7 +73,7 @@ def opened(name):
 @pytest.mark.parametrize("family", ALL)
 def test_every_row_of_the_lens_is_what_the_model_would_say_if_it_ended_there(family):
     one = opened(family)
-    found, rows = one.lens(LensRequest(tuple(range(len(IDS)))))
+    found, rows = one.lens(LensRequest(RUN, tuple(range(len(IDS)))))
     assert found.error < 1e-4 * one.scale
     shorter_model = ALL[family]()
     blocks = decoder_blocks(shorter_model)
@@ -82,7 +83,7 @@ def test_every_row_of_the_lens_is_what_the_model_would_say_if_it_ended_there(fam
         shorter_model.config.get_text_config().num_hidden_layers = layer + 1
         with torch.inference_mode():
             shorter = shorter_model(torch.tensor([IDS]), use_cache=False).logits[0].float()
-            own = one.stream.tail.logits(rows[layer + 1])
+            own = one.stream.final_modules.logits(rows[layer + 1])
         assert (own - shorter).abs().max() < 1e-4 * one.scale
         p = torch.softmax(shorter.double(), -1)
         np.testing.assert_allclose(found.top_probs[layer + 1, :, 0], p.max(-1).values, atol=1e-4)
@@ -92,11 +93,11 @@ def test_every_row_of_the_lens_is_what_the_model_would_say_if_it_ended_there(fam
 @pytest.mark.parametrize("family", ALL)
 def test_the_parts_of_a_logit_sum_to_it_and_the_heads_to_their_layer(family):
     one = opened(family)
-    where = one.stream.where
+    where = one.stream.module_map
     if family in NOT_ADDED | {"opt-350m"}:
-        assert where.attribution_refused == where.half_steps_refused == "not_added"
+        assert where.why_no_attribution == where.why_no_half_steps == "not_added"
         return
-    assert where.half_steps_refused == ("parallel" if family in PARALLEL else "")
+    assert where.why_no_half_steps == ("parallel" if family in PARALLEL else "")
     for pos, chosen in ((len(IDS) - 1, 7), (5, 250)):
         found = one.attribution(pos=pos, token=chosen)
         logit = float(one.logits[pos, chosen])
@@ -109,18 +110,18 @@ def test_the_parts_of_a_logit_sum_to_it_and_the_heads_to_their_layer(family):
 
 
 def test_a_norm_after_attention_belongs_to_what_attention_adds():
-    assert opened("gemma2").stream.where.then[0] == ("post_attention_layernorm",)
-    assert opened("llama").stream.where.then[0] == ()
+    assert opened("gemma2").stream.module_map.after_projection[0] == ("post_attention_layernorm",)
+    assert opened("llama").stream.module_map.after_projection[0] == ()
 
 
 def test_a_scaled_residual_is_found():
-    assert set(opened("granite-residual").stream.where.scale) == {0.22}
+    assert set(opened("granite-residual").stream.module_map.scale) == {0.22}
 
 
 @pytest.mark.parametrize(("family", "norm"), [("llama", "post_attention_layernorm"), ("gpt2", "ln_2")])
 def test_a_half_step_is_what_the_mlps_norm_is_given(family, norm):
     one = opened(family)
-    _, rows = one.lens(LensRequest((3, 19), half_steps=True))
+    _, rows = one.lens(LensRequest(RUN, (3, 19), half_steps=True))
     given = []
     for block in decoder_blocks(one.model):
         getattr(block, norm).register_forward_pre_hook(lambda _m, args: given.append(args[0][0]))
@@ -159,8 +160,8 @@ class Given:
 
 def by_hand(rows, **request):
     rows = [torch.tensor(row).log() for row in rows]
-    asked = LensRequest(tuple(range(len(rows[0]))), **request)
-    return lenses.lens(asked, rows, Tail((), Given()), rows[-1][-1], CallControl())
+    asked = LensRequest(RUN, tuple(range(len(rows[0]))), **request)
+    return lenses.lens(asked, rows, FinalModules((), Given()), rows[-1][-1], CallControl())
 
 
 def test_a_vocabulary_of_four_by_hand():
@@ -207,7 +208,7 @@ def test_the_lens_stops_when_cancelled():
     control = CallControl()
     control.cancel.set()
     with pytest.raises(Cancelled):
-        lenses.lens(LensRequest((0,)), [torch.zeros(1, 4)], Tail((), Given()), torch.zeros(4), control)
+        lenses.lens(LensRequest(RUN, (0,)), [torch.zeros(1, 4)], FinalModules((), Given()), torch.zeros(4), control)
 
 
 def test_the_heads_values_keep_no_kernel_inputs_and_no_stream(monkeypatch):

@@ -70,6 +70,6 @@ def test_a_byte_level_vocabulary_is_told_by_its_bytes(tiny_folder):
 def test_the_bundled_models_words_end_with_its_end_of_text_too(bundled_engine):
     from dashboard.settings import BUNDLED
 
-    tokens = bundled_engine.token(BUNDLED, bundled_engine.word_ends(BUNDLED))
+    tokens = bundled_engine.tokenizer(BUNDLED).tokens(bundled_engine.tokenizer(BUNDLED).word_ends())
     assert {"<|endoftext|>", "<|im_end|>", "Ġas", "Ċ", "âĢĻ"} <= {one.piece for one in tokens}
     assert not {"ing", "s", "ectomy", "é"} & {one.piece for one in tokens}

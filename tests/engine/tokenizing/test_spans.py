@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboard.engine.tokenizing.spans import aligned, covered
+from dashboard.engine.tokenizing.spans import align_tokens, token_bytes
 
 GIRL = "👧".encode()
 
@@ -26,11 +26,11 @@ GIRL = "👧".encode()
     ],
 )
 def test_every_byte_of_the_text_belongs_to_one_token(text, spans, pieces, expected):
-    found = covered(text, spans, pieces)
+    found = token_bytes(text, spans, pieces)
     assert found == expected
     assert not pieces or b"".join(found) == text.encode()
 
 
 def test_tokens_without_places_are_looked_for_in_their_order_whatever_their_case():
-    assert aligned("THE nurse, the", ["the", "<unk>", " nurse", "the"]) == [(0, 3), (3, 3), (4, 9), (11, 14)]
-    assert aligned("İx İ", ["x", "İ"]) == [(1, 2), (3, 4)]  # its lowercase is two characters
+    assert align_tokens("THE nurse, the", ["the", "<unk>", " nurse", "the"]) == [(0, 3), (3, 3), (4, 9), (11, 14)]
+    assert align_tokens("İx İ", ["x", "İ"]) == [(1, 2), (3, 4)]  # its lowercase is two characters

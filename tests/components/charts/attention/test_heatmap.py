@@ -6,7 +6,7 @@ import pytest
 from components.charts.attention.heatmap import TOP, column_figure, head_figure, lines_figure, row_figure
 from components.charts.attention.lines import LEAST_LINE, LINES_MOST
 from components.charts.theme import ChartTheme
-from dashboard.engine.api.attention import KeyColumn, QueryRows
+from dashboard.engine.api.attention import QueryRows
 from dashboard.frames.attention import column_frame, row_frame
 from dashboard.i18n import Catalogue
 from tests.made import samples
@@ -135,7 +135,7 @@ def test_a_row_shows_the_largest_and_sums_the_rest(look):
 
 
 def test_few_bars_need_no_rest(look):
-    frame = column_frame(KeyColumn(0, 0, 2, samples.causal(6)[:, 2]), samples.tokens(6))
+    frame = column_frame(samples.causal(6)[:, 2], 2, samples.tokens(6))
     figure = column_figure(frame, **look)
     assert len(figure.data[0].x) == 4
     assert "more" not in figure.layout.xaxis.title.text

@@ -1,0 +1,1 @@
+"""A chart as PNG or SVG, with its provenance inside the file."""

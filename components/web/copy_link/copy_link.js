@@ -1,0 +1,44 @@
+// Copies the page's link. Joined with shared/life.js.
+
+// The page's address with the query parameters `more`, which replace those of the same name.
+function linkOf(address, more) {
+  const link = new URL(address);
+  for (const [name, value] of Object.entries(more)) link.searchParams.set(name, value);
+  return link.href;
+}
+
+export default function ({ data, parentElement }) {
+  const life = beginLife(parentElement);
+  const [button, input, said] = ["button", "input", ".said"].map((name) => parentElement.querySelector(name));
+  button.textContent = data.words.copy;
+  input.setAttribute("aria-label", data.words.link);
+
+  // Browsers give the clipboard to https and localhost only; elsewhere the older way, then the person's own hands.
+  async function copy() {
+    const link = linkOf(window.location.href, data.more);
+    try {
+      await navigator.clipboard.writeText(link);
+      return true;
+    } catch {
+      input.hidden = false;
+      input.value = link;
+      input.focus();
+      input.select();
+      return document.execCommand("copy");
+    }
+  }
+
+  async function press() {
+    const copied = await copy();
+    if (life.signal.aborted) return;
+    input.hidden = copied;
+    if (copied) button.focus();
+    said.dataset.link = window.location.href;
+    said.textContent = copied ? data.words.copied : data.words.by_hand;
+  }
+
+  // what was said about an older link would be wrong now
+  if (said.dataset.link !== window.location.href) said.textContent = "";
+  button.addEventListener("click", press, { signal: life.signal });
+  return () => life.abort();
+}

@@ -1,0 +1,29 @@
+"""A button that copies the page's link."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from components.web.shared.source import source
+from dashboard.i18n import Catalogue
+
+_copy = st.components.v2.component(
+    "copy_link",
+    html=source("copy_link/copy_link.html"),
+    css=source("shared/controls.css", "copy_link/copy_link.css"),
+    js=source("shared/life.js", "copy_link/copy_link.js"),
+)
+
+
+def copy_link(*, more: Mapping[str, str], text: Catalogue, key: str) -> None:
+    """Draw the button; where the browser keeps its clipboard closed, the link is shown selected instead.
+
+    Args:
+        more: query parameters that the copied link names although the page's address may leave them out (defaults).
+        text: the catalogue.
+        key: widget key.
+    """
+    words = {name: text(f"web.copy.{name}") for name in ("copy", "copied", "by_hand", "link")}
+    _copy(key=key, data={"words": words, "more": dict(more)})

@@ -1,0 +1,1 @@
+"""Generated texts, token by token, with the alternatives of each token."""

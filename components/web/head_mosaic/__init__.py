@@ -1,0 +1,1 @@
+"""The mosaic: every head of every layer as one canvas."""

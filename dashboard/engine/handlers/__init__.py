@@ -1,0 +1,1 @@
+"""What answers each type of request: a table of handlers, by rooms of the engine."""

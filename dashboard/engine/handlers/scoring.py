@@ -1,0 +1,33 @@
+"""Exact log-probabilities of given texts."""
+
+from __future__ import annotations
+
+from dashboard.engine.api.request import Cost
+from dashboard.engine.api.scoring import ScoreRequest, Scores, SentenceRequest, SentenceScores
+from dashboard.engine.handlers.handler import Call, Handler, Handlers, always
+from dashboard.engine.ready import ReadyModel
+from dashboard.settings import Settings
+
+
+def _cost(request: ScoreRequest | SentenceRequest, ready: ReadyModel, settings: Settings) -> Cost:
+    return ready.scorer.cost(request, ready.card.context, settings.max_scored, ready.pace)
+
+
+def _score(request: ScoreRequest, call: Call) -> Scores:
+    return call.ready.scorer.score(request, call.turn)
+
+
+def _score_sentences(request: SentenceRequest, call: Call) -> SentenceScores:
+    return call.ready.scorer.score_sentences(request, call.turn)
+
+
+def _nbytes(request: ScoreRequest | SentenceRequest, scores: Scores | SentenceScores) -> int:
+    return scores.nbytes + request.nbytes
+
+
+HANDLERS: Handlers = {
+    ScoreRequest: Handler[ScoreRequest, Scores](_score, _cost, _nbytes, check=_cost, run=False, device=always),
+    SentenceRequest: Handler[SentenceRequest, SentenceScores](
+        _score_sentences, _cost, _nbytes, check=_cost, run=False, device=always
+    ),
+}
