@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from components.attention import panels
+from components.attention import mosaic, panels, token_bars
 from components.shell.pickers import choice_picker, integer_picker, ranges_input, span_picker, switch
 from components.shell.sidebar import loaded_view
 from dashboard.frames.attention import metric_frame
 
 view = loaded_view()
 text, card, tokens = view.text, view.card, view.tokens.tokens
-tiles = panels.tiles(view)
+tiles = mosaic.tiles(view)
 metrics = metric_frame(tiles)
 
 with st.container(key="attention_controls"):
@@ -22,7 +22,7 @@ with st.container(key="attention_controls"):
             prefix="metrics",
             help_text=text("attention.order_help"),
         )
-    first_layer, first_head = panels.opening_head(metrics, tokens)
+    first_layer, first_head = mosaic.opening_head(metrics, tokens)
     with layer_at:
         layer = integer_picker("attention_layer", text("attention.layer"), card.layers - 1, first_layer)
     with head_at:
@@ -33,7 +33,7 @@ with st.container(key="attention_controls"):
         )
         own_scale = switch("attention_own_scale", text("attention.own_scale"), text("attention.own_scale_help"))
 
-panels.mosaic(view, tiles, metrics, order=order, selected=(layer, head), without_first=without_first)
+mosaic.mosaic(view, tiles, metrics, order=order, selected=(layer, head), without_first=without_first)
 
 with st.container(key="detail_controls"):
     view_at, token_at, layers_at, heads_at = st.columns([2.2, 1, 1.6, 1.6], vertical_alignment="bottom")
@@ -75,6 +75,6 @@ left, right = st.columns([1.5, 1], gap="medium")
 with left:
     panels.weight_map(detail)
 with right:
-    panels.token_bars(detail)
+    token_bars.token_bars(detail)
 panels.lines(detail)
-panels.metric_map(view, metrics)
+mosaic.metric_map(view, metrics)

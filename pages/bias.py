@@ -20,18 +20,18 @@ else:
     spec = builder.spec_state(view)
     builder.editor(spec, view)
     with error_frame(text):
-        made = builder.tokenised(spec, view)
-        seconds = builder.seconds(made, view)
-        builder.told(made, view, seconds)
+        tokenized = builder.tokenised(spec, view)
+        seconds = builder.seconds(tokenized, view)
+        builder.tokenization_notes(tokenized, view, seconds)
         if block == "notebook":
-            notebook.panels(view, made)
+            notebook.panels(view, tokenized)
         elif block == "gap":
-            gap.panels(view, made)
+            gap.panels(view, tokenized)
         elif block == "sampled":
-            sampled.panels(view, made)
-        elif block == "jobs" or seconds > builder.MOST_SECONDS or not made.whole:
-            log_p = jobs.probe_job(view, made)
+            sampled.panels(view, tokenized)
+        elif block == "jobs" or seconds > builder.MOST_SECONDS or not tokenized.whole:
+            log_p = jobs.probe_job(view, tokenized)
             if log_p is not None:
-                exact.panels(exact.ProbeResult(view, made, pairs.probe_scores(made, log_p), None, ""))
+                exact.panels(exact.ProbeResult(view, tokenized, pairs.probe_scores(tokenized, log_p), None, ""))
         else:
-            exact.panels(exact.exact(view, made))
+            exact.panels(exact.exact(view, tokenized))

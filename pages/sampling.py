@@ -13,13 +13,13 @@ specs = settings.columns_state()
 columns = Columns(specs, settings.names_of(specs), view.key)
 settings.cards(columns.specs, columns.names, view)
 settings.editor(columns.specs, columns.names, view)
-made = None
+generation = None
 with error_frame(text):
-    made = panels.made_texts(view, columns)
-if made is not None:
-    panels.sequences(view, columns, made)
-    exact.beam_tree(view, columns, made)
-    sets.sets(view, columns, made)
+    generation = panels.made_texts(view, columns)
+if generation is not None:
+    panels.sequences(view, columns, generation)
+    exact.beam_tree(view, columns, generation)
+    sets.sets(view, columns, generation)
 if columns.possible:
     with error_frame(text):
         exact.compared(view, columns)

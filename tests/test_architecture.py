@@ -26,7 +26,7 @@ ALLOWED = {
     "safetensors": ["dashboard/engine/*.py"],
     "huggingface_hub": ["dashboard/engine/*.py"],
     "plotly": [
-        *("components/charts/*.py", "components/shell/panel.py", "components/attention/panels.py"),
+        *("components/charts/*.py", "components/shell/panel.py", "components/attention/token_bars.py"),
         "dashboard/export.py",
     ],
     "pyarrow": ["dashboard/jobs/*.py"],
@@ -79,6 +79,8 @@ WITHOUT_TORCH_AT_IMPORT = [
     "dashboard/engine/device/devices.py",
 ]
 MOST_FILES = 12
+MOST_LINES = 300
+MOST_FUNCTION_LINES = 60
 
 
 def name_of(path: Path) -> str:
@@ -191,6 +193,38 @@ def test_nothing_outside_the_engine_knows_more_than_its_types(path):
 def test_no_folder_is_crowded(folder):
     files = [path for path in folder.iterdir() if path.suffix in {".py", ".js", ".css"} and path.name != "__init__.py"]
     assert len(files) <= MOST_FILES, f"{name_of(folder)} holds {len(files)} files of code: split it by subject"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_files_and_functions_are_short(path):
+    source = path.read_text(encoding="utf-8")
+    lines = len(source.splitlines())
+    assert lines <= MOST_LINES, f"{name_of(path)} has {lines} lines: split it by subject"
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef):
+            length = node.end_lineno - node.lineno + 1
+            assert length <= MOST_FUNCTION_LINES, f"{name_of(path)}: {node.name} has {length} lines"
+
+
+def test_public_signatures_name_the_thing_itself():
+    vague = {"found", "one", "made", "place", "own", "told", "kept", "shown"}
+    wrong = [
+        f"{name_of(path)}: {node.name}({argument.arg})"
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+        for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+        if argument.arg in vague
+    ]
+    assert not wrong, wrong
+
+
+def test_an_engine_has_few_methods():
+    tree = ast.parse((ROOT / "dashboard" / "engine" / "api" / "engine.py").read_text(encoding="utf-8"))
+    engine = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Engine")
+    names = [node.name for node in engine.body if isinstance(node, ast.FunctionDef)]
+    assert "answer" in names
+    assert len(names) <= 6, names
 
 
 @pytest.mark.parametrize("name", STANDARD_LIBRARY_ONLY)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -13,7 +14,6 @@ from components.charts.bias.benchmarks import benchmark_figure
 from components.jobs.panels import job_box, job_runner, other_run, start_button
 from components.shell import link
 from components.shell.messages import notice, quiet, section
-from components.shell.panel import Panel, chart_panel
 from components.shell.view import View, error_frame
 from dashboard.benchmarks.files import BENCHMARKS, MAX_BYTES, Benchmark
 from dashboard.engine.api.request import Cost
@@ -216,20 +216,17 @@ def _results(spec: JobSpec, status: JobStatus, other: bool, view: View) -> None:
     if found.not_scored:
         quiet(text("bias_jobs.not_scored", count=found.not_scored))
     origin = job_results(spec, items=status.items, items_done=len(found.items), prefix=spec.request["prefix"])
-    panel = Panel(
-        name="benchmark",
-        origins=[origin],
-        text=text,
-        figure=partial(benchmark_figure, found.scores, text=text, theme=view.theme),
-        frame=lambda: found.scores,
-        script=lambda own: _script(spec, own, other, view),
-        strip=_strip(spec, status, len(found.items), origin, view),
-        alt={"categories": found.scores["category"].nunique() - 1},
-        suffix=spec.request["benchmark"],
-    )
-    chart_panel(panel)
+    common: dict[str, Any] = {
+        "origins": [origin],
+        "script": lambda own: _script(spec, own, other, view),
+        "strip": _strip(spec, status, len(found.items), origin, view),
+        "alt": {"categories": found.scores["category"].nunique() - 1},
+        "suffix": spec.request["benchmark"],
+    }
+    figure = partial(benchmark_figure, found.scores)
+    view.panel("benchmark", figure=figure, frame=lambda: found.scores, **common)
     section(text("bias_jobs.items_title"), text("bias_jobs.items_note"))
-    chart_panel(replace(panel, name="benchmark_items", figure=None, frame=lambda: found.items))
+    view.panel("benchmark_items", figure=None, frame=lambda: found.items, **common)
 
 
 def _script(spec: JobSpec, origin: Origin, other: bool, view: View) -> str:

@@ -22,7 +22,6 @@ from components.charts.bias.world import against_world_figure
 from components.charts.series import readable
 from components.shell import link
 from components.shell.messages import percent, quiet, section
-from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import choice_picker
 from components.shell.view import View, model_facts
 from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
@@ -52,7 +51,7 @@ class ProbeResult:
     """The scores of a probe, and all that its panels need."""
 
     view: View
-    made: TokenizedProbe
+    tokenized: TokenizedProbe
     scores: ProbeScores
     seconds: float | None
     """That scoring took; ``None``: a job made them."""
@@ -62,14 +61,14 @@ class ProbeResult:
     @cached_property
     def request(self) -> ScoreRequest | SentenceRequest:
         """What these scores answer."""
-        request = Pairs.of_probe(self.view.card.version, self.made).request
+        request = Pairs.of_probe(self.view.card.version, self.tokenized).request
         assert request is not None, "a probe has completions that can be scored"
         return request
 
     def strip(self, *more: str) -> list[str]:
         """Facts for the honesty strip."""
-        text, spec = self.view.text, self.made.spec
-        templates = self.made.shape[0]
+        text, spec = self.view.text, self.tokenized.spec
+        templates = self.tokenized.shape[0]
         return [
             text("strip.exact"),
             text("bias.with_boundary" if spec.boundary else "bias.without_boundary"),
@@ -80,11 +79,11 @@ class ProbeResult:
         ]
 
 
-def exact(view: View, made: TokenizedProbe) -> ProbeResult:
+def exact(view: View, tokenized: TokenizedProbe) -> ProbeResult:
     """Score the probe, with progress on the page. Raises DashboardError, Cancelled."""
-    pairs = Pairs.of_probe(view.card.version, made)
-    found = scored(pairs, view, view.text("work.scores", count=len(made.prompts) * len(made.completions)))
-    return ProbeResult(view, made, probe_scores(made, found.total), found.seconds, found.way)
+    pairs = Pairs.of_probe(view.card.version, tokenized)
+    found = scored(pairs, view, view.text("work.scores", count=len(tokenized.prompts) * len(tokenized.completions)))
+    return ProbeResult(view, tokenized, probe_scores(tokenized, found.total), found.seconds, found.way)
 
 
 # -- what is shown -------------------------------------------------------------------------------------------------
@@ -97,7 +96,9 @@ def panels(of: ProbeResult) -> None:
     if look in ("pair", "templates"):
         with pair_at:
             pair = (
-                transposed(of.made, of.scores) if is_transposed(of.made) else pair_picker(of.made, of.scores, of.view)
+                transposed(of.tokenized, of.scores)
+                if is_transposed(of.tokenized)
+                else pair_picker(of.tokenized, of.scores, of.view)
             )
         (_pair if look == "pair" else _templates)(of, pair)
     elif look == "groups":
@@ -113,18 +114,15 @@ def _panel(
 ) -> None:
     """A chart of the scores; `asked` is what tells it from others of its name."""
     view = of.view
-    chart_panel(
-        Panel(
-            name=name,
-            origins=[of.request],
-            options={"probe": of.made.spec.facts(), **asked},
-            text=view.text,
-            figure=lambda: figure(text=view.text, theme=view.theme),
-            frame=lambda: frame,
-            script=lambda origin: scores_script(view.card, origin, of.made),
-            strip=of.strip(),
-            alt=alt,
-        )
+    view.panel(
+        name,
+        [of.request],
+        options={"probe": of.tokenized.spec.facts(), **asked},
+        figure=figure,
+        frame=lambda: frame,
+        script=lambda origin: scores_script(view.card, origin, of.tokenized),
+        strip=of.strip(),
+        alt=alt,
     )
 
 
@@ -150,7 +148,7 @@ def _pair(of: ProbeResult, pair: Pair) -> None:
 
 def _world(of: ProbeResult) -> str:
     """What the shares in the world are: of an own list nobody but its author knows."""
-    if of.made.spec.lexicon == OWN and not is_transposed(of.made):
+    if of.tokenized.spec.lexicon == OWN and not is_transposed(of.tokenized):
         return of.view.text("bias.world_own")
     return of.view.text("bias.world_axis", year=str(occupations().year))
 
@@ -185,7 +183,7 @@ def _groups(of: ProbeResult) -> None:
     frame = map_frame(scores, None if chosen == MEAN else int(chosen))
     alt: dict[str, object] = {"completions": len(scores.completions), "groups": len(scores.groups)}
     _panel(of, "bias_map", frame, partial(bias_map_figure, frame), alt, reference=chosen)
-    if is_transposed(of.made):
+    if is_transposed(of.tokenized):
         quiet(text("bias.no_distribution"))
         return
     groups = group_frame(scores)
@@ -205,7 +203,7 @@ def _groups(of: ProbeResult) -> None:
 
 def _intersection(of: ProbeResult) -> None:
     """Difference in differences of the first two words of two slots."""
-    text, probe = of.view.text, of.made.spec.probe
+    text, probe = of.view.text, of.tokenized.spec.probe
     slots = [at for at, words in enumerate(probe.words) if len(words) > 1]
     if len(slots) < 2:
         quiet(text("bias.no_intersection"))
@@ -237,15 +235,12 @@ def _scores(of: ProbeResult) -> None:
 
 def _table(of: ProbeResult, name: str, frame: pd.DataFrame) -> None:
     view = of.view
-    chart_panel(
-        Panel(
-            name=name,
-            origins=[of.request],
-            options={"probe": of.made.spec.facts()},
-            text=view.text,
-            figure=None,
-            frame=lambda: frame,
-            script=lambda origin: scores_script(view.card, origin, of.made),
-            strip=of.strip(),
-        )
+    view.panel(
+        name,
+        [of.request],
+        options={"probe": of.tokenized.spec.facts()},
+        figure=None,
+        frame=lambda: frame,
+        script=lambda origin: scores_script(view.card, origin, of.tokenized),
+        strip=of.strip(),
     )

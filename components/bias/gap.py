@@ -16,7 +16,6 @@ from components.bias.sampled import prompt_run, template_picker
 from components.charts.axes import signed
 from components.charts.bias.gap import gap_figure, head_gap_figure
 from components.shell.messages import advice, quiet, section
-from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import place_picker
 from components.shell.view import View, model_facts
 from dashboard.engine.api.attention import QueryRowsRequest
@@ -86,31 +85,37 @@ def sides(
     return "", tuple(Side(one.ids[: one.given], one.ids[one.given]) for one in wholes)
 
 
-def panels(view: View, made: TokenizedProbe) -> None:
+def panels(view: View, tokenized: TokenizedProbe) -> None:
     """Two prompts that differ in one word, and one completion."""
     text = view.text
     section(text("bias.gap"), text("bias.gap_note"))
     template_at, groups_at, completion_at = st.columns(3)
     with template_at:
-        template = template_picker(made, view)
+        template = template_picker(tokenized, view)
     with groups_at:
-        first, second = _groups(view, made)
+        first, second = _groups(view, tokenized)
     with completion_at:
-        completion = place_picker("bias_completion", text("bias.completion"), [one.text for one in made.completions])
-    names = (made.group_names[first], made.group_names[second])
+        completion = place_picker(
+            "bias_completion", text("bias.completion"), [one.text for one in tokenized.completions]
+        )
+    names = (tokenized.group_names[first], tokenized.group_names[second])
     told = {"first": ISOLATE.format(names[0]), "second": ISOLATE.format(names[1])}
-    places = [template * made.shape[1] + group for group in (first, second)]
-    if made.prompt_ids[places[0]] == made.prompt_ids[places[1]]:
+    places = [template * tokenized.shape[1] + group for group in (first, second)]
+    if tokenized.prompt_ids[places[0]] == tokenized.prompt_ids[places[1]]:
         advice(text("bias.gap_same", **told))
         return
-    prompts, prompt_ids = [made.prompts[place] for place in places], [made.prompt_ids[place] for place in places]
-    article, both = sides(prompts, prompt_ids, made.texts[completion], tokeniser(view.engine, view.model))
+    prompts, prompt_ids = (
+        [tokenized.prompts[place] for place in places],
+        [tokenized.prompt_ids[place] for place in places],
+    )
+    article, both = sides(prompts, prompt_ids, tokenized.texts[completion], tokeniser(view.engine, view.model))
     keys = [
-        replace(prompt_run(view, made, place), token_ids=side.given) for place, side in zip(places, both, strict=True)
+        replace(prompt_run(view, tokenized, place), token_ids=side.given)
+        for place, side in zip(places, both, strict=True)
     ]
     prompt, token = prompts[0] + article, both[0].token
     told |= {"token": ISOLATE.format(visible(view.tokenizer.tokens((token,))[0]))}
-    told |= {"completion": ISOLATE.format(made.texts[completion].strip()), "prompt": ISOLATE.format(prompt)}
+    told |= {"completion": ISOLATE.format(tokenized.texts[completion].strip()), "prompt": ISOLATE.format(prompt)}
     if token != both[1].token:
         other = ISOLATE.format(visible(view.tokenizer.tokens((both[1].token,))[0]))
         advice(text("bias.gap_tokens_differ", **told, other=other))
@@ -123,13 +128,13 @@ def panels(view: View, made: TokenizedProbe) -> None:
     _heads(view, prompt, (keys[0], keys[1]), names)
 
 
-def _groups(view: View, made: TokenizedProbe) -> tuple[int, int]:
+def _groups(view: View, tokenized: TokenizedProbe) -> tuple[int, int]:
     """The two groups that are compared."""
-    if not is_transposed(made):
-        return groups_picker(made, view)[1][0]
+    if not is_transposed(tokenized):
+        return groups_picker(tokenized, view)[1][0]
     return (
-        place_picker("bias_gap_first", view.text("bias.first"), made.group_names),
-        place_picker("bias_gap_second", view.text("bias.second"), made.group_names, 1),
+        place_picker("bias_gap_first", view.text("bias.first"), tokenized.group_names),
+        place_picker("bias_gap_second", view.text("bias.second"), tokenized.group_names, 1),
     )
 
 
@@ -140,26 +145,21 @@ def _layers(view: View, keys: tuple[RunKey, RunKey], token: int, names: tuple[st
     found = [view.answer(request, text("work.lens", count=1)) for request in requests]
     first, second = (one.pin_log_probs[0, :, 0].astype(np.float64) for one in found)
     frame = gap_frame(found[0].steps, first, second)
-    chart_panel(
-        Panel(
-            name="gap",
-            origins=requests,
-            options={"names": names},
-            text=text,
-            figure=partial(gap_figure, frame, first=names[0], second=names[1], text=text, theme=view.theme),
-            frame=lambda: frame,
-            script=lambda origin: gap_script(
-                view.card, origin, (keys[0].token_ids, keys[1].token_ids), token, names=names
-            ),
-            strip=[
-                text("strip.exact"),
-                text("lens.tail"),
-                text("lens.self_check", error=f"{max(one.error for one in found):.0e}"),
-                *model_facts(view, view.engine.answer(RunRequest(keys[0])).seconds, keys[0]),
-            ],
-            alt={"steps": len(found[0].steps)},
-            suffix=f"id{token}",
-        )
+    view.panel(
+        "gap",
+        requests,
+        options={"names": names},
+        figure=partial(gap_figure, frame, first=names[0], second=names[1]),
+        frame=lambda: frame,
+        script=lambda origin: gap_script(view.card, origin, (keys[0].token_ids, keys[1].token_ids), token, names=names),
+        strip=[
+            text("strip.exact"),
+            text("lens.tail"),
+            text("lens.self_check", error=f"{max(one.error for one in found):.0e}"),
+            *model_facts(view, view.engine.answer(RunRequest(keys[0])).seconds, keys[0]),
+        ],
+        alt={"steps": len(found[0].steps)},
+        suffix=f"id{token}",
     )
 
 
@@ -172,23 +172,20 @@ def _heads(view: View, prompt: str, keys: tuple[RunKey, RunKey], names: tuple[st
     weights = [row.weights[:, :, slice(*span)].sum(-1) for row, span in zip(rows, spans, strict=True)]
     frame = head_gap_frame(weights[0], weights[1])
     section(text("bias.heads"), text("bias.heads_note"))
-    chart_panel(
-        Panel(
-            name="head_gap",
-            origins=requests,
-            options={"spans": spans, "names": names},
-            text=text,
-            figure=partial(head_gap_figure, frame, first=names[0], second=names[1], text=text, theme=view.theme),
-            frame=lambda: frame,
-            script=lambda origin: head_gap_script(
-                view.card, origin, (keys[0].token_ids, keys[1].token_ids), spans, names=names
-            ),
-            strip=[
-                text("strip.exact"),
-                view.card.weight_formula,
-                *model_facts(view, view.engine.answer(RunRequest(keys[0])).seconds, keys[0]),
-            ],
-        )
+    view.panel(
+        "head_gap",
+        requests,
+        options={"spans": spans, "names": names},
+        figure=partial(head_gap_figure, frame, first=names[0], second=names[1]),
+        frame=lambda: frame,
+        script=lambda origin: head_gap_script(
+            view.card, origin, (keys[0].token_ids, keys[1].token_ids), spans, names=names
+        ),
+        strip=[
+            text("strip.exact"),
+            view.card.weight_formula,
+            *model_facts(view, view.engine.answer(RunRequest(keys[0])).seconds, keys[0]),
+        ],
     )
     _links(view, prompt, weights[0] - weights[1], spans[0], len(keys[0].token_ids) - 1)
 

@@ -39,7 +39,7 @@ class _Scores:
     log_p: NDArray[np.float64]
 
 
-def probe_job(view: View, made: TokenizedProbe) -> NDArray[np.float64] | None:
+def probe_job(view: View, tokenized: TokenizedProbe) -> NDArray[np.float64] | None:
     """Draw the probe's job; the link needs no id: the same probe on the same model is the same job.
 
     Returns:
@@ -48,27 +48,27 @@ def probe_job(view: View, made: TokenizedProbe) -> NDArray[np.float64] | None:
     text = view.text
     section(text("bias_jobs.probe"), text("bias_jobs.probe_note"))
     with error_frame(text):
-        kept = _kept(view, made)
+        kept = _kept(view, tokenized)
         if _there(kept.spec) is None:
-            quiet(text("bias_jobs.probe_size", prompts=len(made.prompts), completions=len(made.texts)))
+            quiet(text("bias_jobs.probe_size", prompts=len(tokenized.prompts), completions=len(tokenized.texts)))
             if start_button(kept.spec, kept.cost, view):
                 st.rerun()
             return None
         status = job_box(kept.spec.id, view, name="probe")
         if status.state == "finished":
-            return _scores(kept.spec.id, made)
+            return _scores(kept.spec.id, tokenized)
         quiet(text("bias_jobs.probe_waits"))
         if status.done:
             quiet(text("bias_jobs.probe_saved"))
     return None
 
 
-def _kept(view: View, made: TokenizedProbe) -> _Kept:
+def _kept(view: View, tokenized: TokenizedProbe) -> _Kept:
     version = view.card.version
-    name = (version, made.spec.written())
+    name = (version, tokenized.spec.written())
     held: _Kept | None = st.session_state.get(_KEPT)
     if held is None or held.name != name:
-        spec = probe_spec(made, version)
+        spec = probe_spec(tokenized, version)
         held = st.session_state[_KEPT] = _Kept(name, spec, probe_cost(view.engine, spec))
     return held
 
@@ -80,8 +80,8 @@ def _there(spec: JobSpec) -> JobStatus | None:
         return None
 
 
-def _scores(job_id: str, made: TokenizedProbe) -> NDArray[np.float64]:
+def _scores(job_id: str, tokenized: TokenizedProbe) -> NDArray[np.float64]:
     held: _Scores | None = st.session_state.get(_SCORES)
     if held is None or held.job != job_id:
-        held = st.session_state[_SCORES] = _Scores(job_id, scores_of_job(job_runner(), job_id, made))
+        held = st.session_state[_SCORES] = _Scores(job_id, scores_of_job(job_runner(), job_id, tokenized))
     return held.log_p

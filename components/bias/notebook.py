@@ -12,7 +12,6 @@ import streamlit as st
 from components.bias.sampled import prompt_run, template_picker
 from components.shell.messages import quiet, section
 from components.shell.model_rules import texts_fact
-from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import place_picker
 from components.shell.view import View, model_facts
 from dashboard.engine.api.generation import Column, Generated, GenerateRequest, TreeRequest
@@ -34,7 +33,7 @@ TREE_NODES = 150
 class _Call:
     """The call behind one prompt, with other seeds, and the exact order of continuations."""
 
-    made: Generated
+    generated: Generated
     texts: tuple[str, ...]
     seeds: Counter[tuple[int, ...]]
     """Text -> in how many of SEEDS calls it came back."""
@@ -47,22 +46,22 @@ def column() -> Column:
     return PRESETS["notebook_beams"].column()
 
 
-def panels(view: View, made: TokenizedProbe) -> None:
+def panels(view: View, tokenized: TokenizedProbe) -> None:
     """The call behind every group's prompt of one template."""
-    text, groups = view.text, made.shape[1]
+    text, groups = view.text, tokenized.shape[1]
     section(text("bias.notebook"), text("bias.notebook_note"))
-    template = template_picker(made, view)
+    template = template_picker(tokenized, view)
     if not st.toggle(text("bias.call"), key="bias_call", help=text("bias.call_help"), bind="query-params"):
         quiet(text("bias.call_size", calls=groups * SEEDS, groups=groups))
         return
-    requests = [_requests(prompt_run(view, made, template * groups + group)) for group in range(groups)]
+    requests = [_requests(prompt_run(view, tokenized, template * groups + group)) for group in range(groups)]
     asked: list[Origin] = [*(call for calls, _ in requests for call in calls), *(tree for _, tree in requests)]
     answers = view.wait(
         lambda control: [_called(view, *own, (at, groups), control) for at, own in enumerate(requests)],
         text("work.calling", count=groups),
         Export.of(asked, "notebook").digest,
     )
-    names = made.group_names
+    names = tokenized.group_names
     for name, call in zip(names, answers, strict=True):
         kinds = Counter(merged(one) for one in call.texts)
         shown = [(ISOLATE.format(kind), count) for kind, count in kinds.most_common()]
@@ -89,21 +88,21 @@ def _called(
 ) -> _Call:
     """One prompt, the `part` (number, of so many) of all."""
     seeds: Counter[tuple[int, ...]] = Counter()
-    made: Generated | None = None
+    generated: Generated | None = None
     for number, request in enumerate(requests):
         control.progress((part[0] + number / len(requests)) / part[1])
         found = view.engine.answer(request, CallControl(control.cancel)).whole()
-        made = made or found
+        generated = generated or found
         seeds.update(tuple(output.ids.tolist()) for output in found.outputs)
-    assert made is not None
+    assert generated is not None
     tree = view.engine.answer(continuations, CallControl(control.cancel))
     ways: list[tuple[int, ...]] = []
     for parent, token in zip(tree.parents.tolist(), tree.ids.tolist(), strict=True):
         ways.append((*(ways[parent] if parent >= 0 else ()), token))
     finished = [at for at, state in enumerate(tree.states) if state in {"depth", "end"}]
     order = sorted(finished, key=lambda at: -float(tree.probs[at]))
-    said = view.tokenizer.decode(tuple(tuple(output.ids.tolist()) for output in made.outputs))
-    return _Call(made, said, seeds, tuple(ways[at] for at in order))
+    said = view.tokenizer.decode(tuple(tuple(output.ids.tolist()) for output in generated.outputs))
+    return _Call(generated, said, seeds, tuple(ways[at] for at in order))
 
 
 def call_frame(call: _Call) -> pd.DataFrame:
@@ -116,7 +115,7 @@ def call_frame(call: _Call) -> pd.DataFrame:
     """
     ranks = {way: place for place, way in enumerate(call.order, start=1)}
     rows = []
-    for output, said in zip(call.made.outputs, call.texts, strict=True):
+    for output, said in zip(call.generated.outputs, call.texts, strict=True):
         ids, total = tuple(output.ids.tolist()), float(output.log_p.sum(dtype=np.float64))
         rows.append(
             {
@@ -138,18 +137,15 @@ def _table(view: View, requests: tuple[GenerateRequest, ...], continuations: Tre
     frame = call_frame(call)
     always = sum(count >= SEEDS for count in call.seeds.values())
     quiet(text("bias.call_seeds", seeds=SEEDS, different=len(call.seeds), always=always))
-    chart_panel(
-        Panel(
-            name="notebook",
-            origins=[*requests, continuations],
-            text=text,
-            figure=None,
-            frame=lambda: frame,
-            script=lambda origin: texts_script(view.card, origin, requests[0]),
-            strip=[
-                text("bias.ranked_list"),
-                texts_fact(view.card.rules, [column()], text),
-                *model_facts(view, call.made.seconds, requests[0].run),
-            ],
-        )
+    view.panel(
+        "notebook",
+        [*requests, continuations],
+        figure=None,
+        frame=lambda: frame,
+        script=lambda origin: texts_script(view.card, origin, requests[0]),
+        strip=[
+            text("bias.ranked_list"),
+            texts_fact(view.card.rules, [column()], text),
+            *model_facts(view, call.generated.seconds, requests[0].run),
+        ],
     )

@@ -44,40 +44,40 @@ class Pair:
         return {"pair": self.names, "groups": self.groups}
 
 
-def probe_scores(made: TokenizedProbe, log_p: NDArray[np.float64]) -> ProbeScores:
+def probe_scores(tokenized: TokenizedProbe, log_p: NDArray[np.float64]) -> ProbeScores:
     """The scores with their names, and the completions' shares in the world."""
-    scores, neutral = made.by_template(log_p)
-    probe = made.spec.probe
-    shares = [one.share for one in made.completions]
+    scores, neutral = tokenized.by_template(log_p)
+    probe = tokenized.spec.probe
+    shares = [one.share for one in tokenized.completions]
     world = np.array([np.nan if share is None else share for share in shares])
     return ProbeScores(
         scores,
         tuple(template.text for template in probe.templates),
-        made.group_names,
-        tuple(one.text for one in made.completions),
+        tokenized.group_names,
+        tuple(one.text for one in tokenized.completions),
         neutral,
         None if np.isnan(world).all() else world,
     )
 
 
-def is_transposed(made: TokenizedProbe) -> bool:
+def is_transposed(tokenized: TokenizedProbe) -> bool:
     """Whether two completions are compared behind many groups ("she" and "he" behind every occupation)."""
-    _, groups, completions = made.shape
+    _, groups, completions = tokenized.shape
     return completions == 2 and groups > 2
 
 
-def transposed(made: TokenizedProbe, scores: ProbeScores) -> Pair:
+def transposed(tokenized: TokenizedProbe, scores: ProbeScores) -> Pair:
     """The second completion against the first, a row a group; shares in the world where groups are occupations."""
     known = occupations().shares()
     world = np.array([known.get(name, np.nan) for name in scores.groups])
     found = scores.transposed(None if np.isnan(world).all() else world)
-    groups = tuple((group, group) for group in range(made.shape[1]))
+    groups = tuple((group, group) for group in range(tokenized.shape[1]))
     return Pair(found, 1, 0, groups)
 
 
-def pair_picker(made: TokenizedProbe, scores: ProbeScores, view: View) -> Pair:
+def pair_picker(tokenized: TokenizedProbe, scores: ProbeScores, view: View) -> Pair:
     """The person's choice; of two words of a slot the mean log-probabilities over all their groups."""
-    words, groups = groups_picker(made, view)
+    words, groups = groups_picker(tokenized, view)
     if words is None:
         return Pair(scores, *groups[0], groups)
     sides = [scores.log_prob[:, [pair[side] for pair in groups]].mean(1) for side in (0, 1)]
@@ -87,11 +87,11 @@ def pair_picker(made: TokenizedProbe, scores: ProbeScores, view: View) -> Pair:
     return Pair(reduced, 0, 1, groups)
 
 
-def groups_picker(made: TokenizedProbe, view: View) -> tuple[tuple[str, str] | None, tuple[tuple[int, int], ...]]:
+def groups_picker(tokenized: TokenizedProbe, view: View) -> tuple[tuple[str, str] | None, tuple[tuple[int, int], ...]]:
     """Two words of a slot and the (first, second) groups that differ in nothing else; or no words, and any two."""
-    text, probe, names = view.text, made.spec.probe, made.group_names
+    text, probe, names = view.text, tokenized.spec.probe, tokenized.group_names
     slots = _slot_pairs(probe)
-    options = [*slots, GROUPS] if made.shape[1] > 1 else [GROUPS]
+    options = [*slots, GROUPS] if tokenized.shape[1] > 1 else [GROUPS]
     link.choice_state(PAIR, options, options[0])
     labels = {key: f"{first} – {second} ({slot})" for key, (slot, first, second) in slots.items()}
     labels[GROUPS] = text("bias.two_groups")

@@ -232,7 +232,7 @@ class _Kept:
     """The last probe of this person, tokenised."""
 
     name: tuple[str, ...]
-    made: TokenizedProbe
+    tokenized: TokenizedProbe
 
 
 def tokenised(spec: ProbeSpec, view: View) -> TokenizedProbe:
@@ -240,14 +240,14 @@ def tokenised(spec: ProbeSpec, view: View) -> TokenizedProbe:
     name = (view.model, view.card.revision, spec.written())
     held: _Kept | None = st.session_state.get(_PREPARED)
     if held is None or held.name != name:
-        made = tokenize_probe(spec, tokeniser(view.engine, view.model))
-        held = st.session_state[_PREPARED] = _Kept(name, made)
-    return held.made
+        tokenized = tokenize_probe(spec, tokeniser(view.engine, view.model))
+        held = st.session_state[_PREPARED] = _Kept(name, tokenized)
+    return held.tokenized
 
 
-def seconds(made: TokenizedProbe, view: View) -> float:
+def seconds(tokenized: TokenizedProbe, view: View) -> float:
     """About how long its scores take; 0 where they are kept. Raises DashboardError."""
-    return seconds_of(Pairs.of_probe(view.card.version, made), view)
+    return seconds_of(Pairs.of_probe(view.card.version, tokenized), view)
 
 
 def seconds_of(pairs: Pairs, view: View) -> float:
@@ -263,26 +263,26 @@ def scored(pairs: Pairs, view: View, label: str) -> PairScores:
     return view.wait(lambda control: pairs.scores(view.engine, control), label, pairs.request.digest)
 
 
-def told(made: TokenizedProbe, view: View, seconds: float) -> None:
+def tokenization_notes(tokenized: TokenizedProbe, view: View, seconds: float) -> None:
     """How large the probe is, and what tokenisation does to it."""
     text = view.text
-    templates, groups, completions = made.shape
+    templates, groups, completions = tokenized.shape
     quiet(
         text(
             "bias.size",
-            prompts=len(made.prompts),
+            prompts=len(tokenized.prompts),
             groups=groups,
             templates=templates,
-            neutral=len(made.prompts) - groups * templates,
+            neutral=len(tokenized.prompts) - groups * templates,
             completions=completions,
-            scores=len(made.prompts) * completions,
+            scores=len(tokenized.prompts) * completions,
             seconds=text.number(max(seconds, 0.1), 1),
         )
     )
-    with st.expander(text("bias.findings", count=len(made.findings))):
-        for kind, words in made.findings:
+    with st.expander(text("bias.findings", count=len(tokenized.findings))):
+        for kind, words in tokenized.findings:
             shown = ", ".join(words[:SHOWN_WORDS])
             more = text("bias.more", count=len(words) - SHOWN_WORDS) if len(words) > SHOWN_WORDS else ""
             quiet(text(f"probes.finding.{kind}", words=f"{shown} {more}".strip()))
-        if not made.findings:
+        if not tokenized.findings:
             quiet(text("bias.no_findings"))

@@ -17,7 +17,6 @@ from components.bias.probe_builder import MOST_SECONDS, scored, seconds_of
 from components.charts.bias.sampled import differences_figure, sampled_figure
 from components.shell.messages import advice, percent, quiet, section
 from components.shell.model_rules import acting_fact
-from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import integer_picker, number_picker, place_picker
 from components.shell.view import View, model_facts
 from dashboard.engine.api.decoding import PURE
@@ -47,7 +46,7 @@ class Drawn:
     """Texts drawn behind each group's prompt of one template, and what of the list was found in them."""
 
     view: View
-    made: TokenizedProbe
+    tokenized: TokenizedProbe
     template: int
     requests: tuple[GenerateRequest, ...]
     """(group,) each with noise of its own."""
@@ -69,8 +68,8 @@ class Drawn:
     @cached_property
     def counts(self) -> NDArray[np.int64]:
         """(group, completion) draws that begin with it."""
-        match = Matcher(self.made.texts, whole=self.made.spec.boundary)
-        counts = np.zeros((len(self.texts), len(self.made.completions)), np.int64)
+        match = Matcher(self.tokenized.texts, whole=self.tokenized.spec.boundary)
+        counts = np.zeros((len(self.texts), len(self.tokenized.completions)), np.int64)
         for group, texts in enumerate(self.texts):
             for place in map(match, texts):
                 if place is not None:
@@ -78,18 +77,18 @@ class Drawn:
         return counts
 
 
-def prompt_run(view: View, made: TokenizedProbe, place: int) -> RunKey:
+def prompt_run(view: View, tokenized: TokenizedProbe, number: int) -> RunKey:
     """The run of one of the probe's prompts."""
-    return replace(view.key, template="raw", token_ids=made.prompt_ids[place])
+    return replace(view.key, template="raw", token_ids=tokenized.prompt_ids[number])
 
 
-def panels(view: View, made: TokenizedProbe) -> None:
+def panels(view: View, tokenized: TokenizedProbe) -> None:
     """Draw, count, compare."""
     text = view.text
     section(text("bias.sampled"), text("bias.sampled_note"))
-    template = template_picker(made, view)
-    column = _column(view, made)
-    groups = made.shape[1]
+    template = template_picker(tokenized, view)
+    column = _column(view, tokenized)
+    groups = tokenized.shape[1]
     if not st.toggle(text("bias.draw"), key="bias_draw", help=text("bias.draw_help"), bind="query-params"):
         quiet(
             text(
@@ -99,7 +98,7 @@ def panels(view: View, made: TokenizedProbe) -> None:
             )
         )
         return
-    runs = [prompt_run(view, made, template * groups + group) for group in range(groups)]
+    runs = [prompt_run(view, tokenized, template * groups + group) for group in range(groups)]
     requests = tuple(
         GenerateRequest(run, (column,), first_row=at * column.num_return_sequences) for at, run in enumerate(runs)
     )
@@ -108,7 +107,7 @@ def panels(view: View, made: TokenizedProbe) -> None:
         text("work.drawing", count=groups * column.num_return_sequences),
         Export.of(requests, "sampled").digest,
     )
-    of = Drawn(view, made, template, requests, texts, seconds)
+    of = Drawn(view, tokenized, template, requests, texts, seconds)
     _told(of)
     if of.counts.any():
         _charts(of)
@@ -120,16 +119,16 @@ def panels(view: View, made: TokenizedProbe) -> None:
         )
 
 
-def template_picker(made: TokenizedProbe, view: View) -> int:
+def template_picker(tokenized: TokenizedProbe, view: View) -> int:
     """One of the probe's templates."""
-    templates = [template.text for template in made.spec.probe.templates]
+    templates = [template.text for template in tokenized.spec.probe.templates]
     return place_picker("bias_template", view.text("bias.template"), templates)
 
 
-def _column(view: View, made: TokenizedProbe) -> Column:
+def _column(view: View, tokenized: TokenizedProbe) -> Column:
     """How texts are drawn: every setting in the link."""
     text = view.text
-    longest = max(made.lengths) + 1
+    longest = max(tokenized.lengths) + 1
     rows_at, new_at, t_at, k_at, p_at, seed_at = st.columns(6, vertical_alignment="bottom")
     with rows_at:
         rows = integer_picker("bias_rows", text("bias.rows"), 2000, 100, low=10)
@@ -180,10 +179,10 @@ def _drawn(
 
 def _told(of: Drawn) -> None:
     """What can be said of all draws in a line each."""
-    text, names = of.view.text, of.made.group_names
-    short = sum(length > of.column.max_new_tokens for length in of.made.lengths)
+    text, names = of.view.text, of.tokenized.group_names
+    short = sum(length > of.column.max_new_tokens for length in of.tokenized.lengths)
     if short:
-        advice(text("bias.short", tokens=of.column.max_new_tokens, count=short, of=len(of.made.completions)))
+        advice(text("bias.short", tokens=of.column.max_new_tokens, count=short, of=len(of.tokenized.completions)))
     rows = missing_frame(of.counts.sum(1), of.drawn, names).to_dict("records")
     if len(rows) > MOST_RATES:
         rows.sort(key=lambda row: float(row["share"]))
@@ -210,29 +209,34 @@ def _exact_scores(of: Drawn) -> tuple[Pairs, NDArray[np.float64]] | None:
     Settings or too few tokens change it, and where the end of a prompt is read otherwise the score is given less than
     the prompt behind which was drawn.
     """
-    if of.column.settings != PURE or not of.made.spec.boundary:
+    if of.column.settings != PURE or not of.tokenized.spec.boundary:
         return None
-    view, made, groups = of.view, of.made, len(of.texts)
+    view, tokenized, groups = of.view, of.tokenized, len(of.texts)
     own = slice(of.template * groups, (of.template + 1) * groups)
-    rows = continuations(made.prompt_ids[own], made.prompts[own], made.texts, tokeniser(view.engine, view.model))
+    rows = continuations(
+        tokenized.prompt_ids[own],
+        tokenized.prompts[own],
+        tokenized.texts,
+        tokeniser(view.engine, view.model),
+    )
     # the last token shows where the word ends
     if of.column.max_new_tokens <= max(len(one.scored) for row in rows for one in row):
         return None
-    if any(one.given < len(ids) for ids, row in zip(made.prompt_ids[own], rows, strict=True) for one in row):
+    if any(one.given < len(ids) for ids, row in zip(tokenized.prompt_ids[own], rows, strict=True) for one in row):
         return None
-    pairs = Pairs.of(view.card.version, made.prompt_ids[own], rows, made.spec.boundary)
+    pairs = Pairs.of(view.card.version, tokenized.prompt_ids[own], rows, tokenized.spec.boundary)
     seconds = seconds_of(pairs, view)
     if seconds > MOST_SECONDS:
         quiet(view.text("bias.not_covered", seconds=view.text.number(seconds, 0)))
         return None
-    found = scored(pairs, view, view.text("work.scores", count=groups * len(made.completions)))
+    found = scored(pairs, view, view.text("work.scores", count=groups * len(tokenized.completions)))
     return pairs, np.exp(found.total)
 
 
 def _charts(of: Drawn) -> None:
     """The charts of one draw."""
-    view, made, text = of.view, of.made, of.view.text
-    names, completions = made.group_names, [one.text for one in made.completions]
+    view, tokenized, text = of.view, of.tokenized, of.view.text
+    names, completions = tokenized.group_names, [one.text for one in tokenized.completions]
     exact = _exact_scores(of)
     probs = exact[1] if exact else None
     frame = sampled_frame(of.counts, of.drawn, names, completions, probs)
@@ -248,19 +252,22 @@ def _charts(of: Drawn) -> None:
         *model_facts(view, of.seconds, of.requests[0].run),
     ]
     script = partial(
-        sampled_script, view.card, probe=made, request=of.requests[0], template=of.template, first_rows=first_rows
+        sampled_script,
+        view.card,
+        probe=tokenized,
+        request=of.requests[0],
+        template=of.template,
+        first_rows=first_rows,
     )
-    common: dict[str, Any] = {"text": text, "script": script, "strip": strip}
-    shown = partial(sampled_figure, frame, text=text, theme=view.theme)
+    common: dict[str, Any] = {"script": script, "strip": strip}
+    shown = partial(sampled_figure, frame)
     alt: dict[str, object] = {"completions": len(completions), "groups": len(names)}
-    options = {"template": of.template, "probe": made.spec.facts()}
+    options = {"template": of.template, "probe": tokenized.spec.facts()}
     origins = [*of.requests, *([exact[0].request] if exact and exact[0].request else [])]
-    chart_panel(
-        Panel(name="sampled", origins=origins, options=options, figure=shown, frame=lambda: frame, alt=alt, **common)
-    )
+    view.panel("sampled", origins, options=options, figure=shown, frame=lambda: frame, alt=alt, **common)
     words_at, pair_at = st.columns(2)
     with words_at:
-        _, pairs = groups_picker(made, view)
+        _, pairs = groups_picker(tokenized, view)
     labels = [f"{names[a]} – {names[b]}" for a, b in pairs]
     with pair_at:
         pair = pairs[place_picker("bias_tested", text("bias.tested"), labels) if len(labels) > 1 else 0]
@@ -272,7 +279,7 @@ def _charts(of: Drawn) -> None:
 
 def _differences(pair: tuple[int, int], tests: pd.DataFrame, common: dict[str, Any], of: Drawn) -> None:
     """The tests of one pair of groups: all were counted for the adjustment."""
-    view, text, names = of.view, of.view.text, of.made.group_names
+    view, text, names = of.view, of.view.text, of.tokenized.group_names
     first, second = pair
     told = {"first": ISOLATE.format(names[first]), "second": ISOLATE.format(names[second])}
     section(text("bias.tests_title", **told), text("bias.tests_note", tests=len(tests)))
@@ -283,6 +290,6 @@ def _differences(pair: tuple[int, int], tests: pd.DataFrame, common: dict[str, A
         quiet(text("bias.neither_found", **told))
         return
     shown = tests[(tests["first"] == names[first]) & (tests["second"] == names[second])]
-    figure = partial(differences_figure, shown, text=text, theme=view.theme)
-    alt: dict[str, object] = {"completions": len(of.made.completions), "tests": len(tests)}
-    chart_panel(Panel(name="differences", figure=figure, frame=lambda: tests, alt=alt, **common))
+    figure = partial(differences_figure, shown)
+    alt: dict[str, object] = {"completions": len(of.tokenized.completions), "tests": len(tests)}
+    view.panel("differences", figure=figure, frame=lambda: tests, alt=alt, **common)

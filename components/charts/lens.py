@@ -8,15 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import (
-    hover_token,
-    log_axis,
-    probability,
-    separators,
-    step_axis,
-    thinned,
-    tick_label,
-)
+from components.charts.axes import hover_token, log_axis, probability, separators, step_axis, thinned, tick_label
 from components.charts.marks import HOVERTEXT, cell_labels, heatmap
 from components.charts.series import DASHES, LEGEND, SYMBOLS, series_marker
 from components.charts.theme import BAR_ROOM, MONO, ChartTheme

@@ -14,7 +14,6 @@ from components.charts.attribution import attribution_figure, head_attribution_f
 from components.charts.lens import MOST_COLUMNS, lens_figure, trajectories_figure
 from components.shell import link
 from components.shell.messages import advice, quiet, section
-from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import choice_picker, integer_picker, switch
 from components.shell.view import View, run_facts
 from dashboard.engine.api.lens import AttributionRequest, Lens, LensRequest
@@ -78,24 +77,20 @@ def half_switch(view: View) -> bool:
 
 def trajectories(view: View, pos: int, pins: tuple[int, ...], *, value: str, half: bool) -> None:
     """Lines of the likeliest and the pinned tokens through the layers, after one position."""
-    text = view.text
     shown = view.engine.answer(CandidatesRequest(view.key, pos, FIRST, pins))
     request = LensRequest(view.key, (pos,), half, tuple(int(i) for i in shown.ids))
     found = _found(view, request)
     frame = trajectory_frame(found, shown.tokens)
-    chart_panel(
-        Panel(
-            name="trajectories",
-            origins=[request],
-            options={"value": value},
-            text=text,
-            figure=partial(trajectories_figure, frame, value=value, text=text, theme=view.theme),
-            frame=lambda: frame,
-            script=lambda origin: lens_script(view.card, origin, request, chart="trajectories"),
-            strip=_strip(view, found.error),
-            alt={"pos": pos, "count": len(shown.ids)},
-            suffix=f"pos{pos}",
-        )
+    view.panel(
+        "trajectories",
+        [request],
+        options={"value": value},
+        figure=partial(trajectories_figure, frame, value=value),
+        frame=lambda: frame,
+        script=lambda origin: lens_script(view.card, origin, request, chart="trajectories"),
+        strip=_strip(view, found.error),
+        alt={"pos": pos, "count": len(shown.ids)},
+        suffix=f"pos{pos}",
     )
 
 
@@ -137,21 +132,16 @@ def lens_map(view: View, pos: int, followed: Token, *, half: bool) -> None:
     if len(positions) > MOST_COLUMNS:
         quiet(text("lens.thinned", step=-(-len(positions) // MOST_COLUMNS), count=len(positions)))
     with st.container(key="lens_narrow" if len(positions) <= NARROW else "lens_wide"):
-        chart_panel(
-            Panel(
-                name="lens",
-                origins=[request],
-                options={"value": value, "pos": pos},
-                text=text,
-                figure=partial(
-                    lens_figure, frame, value=value, vocab=view.card.vocab, text=text, theme=view.theme, pos=pos
-                ),
-                frame=lambda: frame,
-                script=lambda origin: lens_script(view.card, origin, request, chart="lens"),
-                strip=_strip(view, found.error),
-                alt={"count": len(positions), "layers": view.card.layers},
-                suffix=f"pos{positions[0]}-{positions[-1]}",
-            )
+        view.panel(
+            "lens",
+            [request],
+            options={"value": value, "pos": pos},
+            figure=partial(lens_figure, frame, value=value, vocab=view.card.vocab, pos=pos),
+            frame=lambda: frame,
+            script=lambda origin: lens_script(view.card, origin, request, chart="lens"),
+            strip=_strip(view, found.error),
+            alt={"count": len(positions), "layers": view.card.layers},
+            suffix=f"pos{positions[0]}-{positions[-1]}",
         )
 
 
@@ -221,36 +211,30 @@ def attribution(view: View, pos: int, followed: Token) -> None:
         text("lens.uncapped") if view.card.stream.softcap else "",
         *run_facts(view),
     ]
-    chart_panel(
-        Panel(
-            name="attribution",
-            origins=[request],
-            text=text,
-            figure=partial(attribution_figure, parts, text=text, theme=view.theme),
-            frame=lambda: parts,
-            script=lambda origin: attribution_script(view.card, origin, pos, followed.id),
-            strip=strip,
-            alt={"pos": pos},
-            suffix=f"pos{pos}-id{followed.id}",
-        )
+    view.panel(
+        "attribution",
+        [request],
+        figure=partial(attribution_figure, parts),
+        frame=lambda: parts,
+        script=lambda origin: attribution_script(view.card, origin, pos, followed.id),
+        strip=strip,
+        alt={"pos": pos},
+        suffix=f"pos{pos}-id{followed.id}",
     )
     section(text("lens.heads"))
     strongest = int(np.argmax(np.abs(found.attention)))
     layer = integer_picker("next_token_layer", text("lens.layer"), view.card.layers - 1, strongest)
     heads = head_attribution_frame(found, layer)
-    chart_panel(
-        Panel(
-            name="head_attribution",
-            origins=[request],
-            options={"layer": layer},
-            text=text,
-            figure=partial(head_attribution_figure, heads, text=text, theme=view.theme),
-            frame=lambda: heads,
-            script=lambda origin: attribution_script(view.card, origin, pos, followed.id, layer=layer),
-            strip=strip,
-            alt={"pos": pos, "layer": layer},
-            suffix=f"pos{pos}-id{followed.id}-L{layer}",
-        )
+    view.panel(
+        "head_attribution",
+        [request],
+        options={"layer": layer},
+        figure=partial(head_attribution_figure, heads),
+        frame=lambda: heads,
+        script=lambda origin: attribution_script(view.card, origin, pos, followed.id, layer=layer),
+        strip=strip,
+        alt={"pos": pos, "layer": layer},
+        suffix=f"pos{pos}-id{followed.id}-L{layer}",
     )
     _links(view, found.heads[layer], layer, pos)
 

@@ -16,7 +16,6 @@ from components.charts.next_token import candidates_figure
 from components.shell import link
 from components.shell.messages import percent, quiet, section
 from components.shell.model_rules import acting_fact, left_out_fact
-from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import choice_picker
 from components.shell.view import View, run_facts
 from components.web.token_text.token_text import token_text
@@ -192,38 +191,31 @@ def candidates(view: View, bars: Bars) -> None:
     )
     if acts:
         quiet(_effect(view, processed))
-    chart_panel(
-        Panel(
-            name="candidates",
-            origins=[request, left],
-            options={"value": bars.value, "log": bars.log},
-            text=text,
-            figure=partial(
-                candidates_figure,
-                frame,
-                text=text,
-                theme=view.theme,
-                value=bars.value,
-                log=bars.log,
-                settings=acts,
-            ),
-            frame=lambda: frame,
-            script=lambda origin: candidates_script(
-                view.card, origin, bars.pos, bars.k, pins=bars.pins, settings=settings
-            ),
-            strip=[
-                text("strip.exact"),
-                text("next_token.formula"),
-                _effective(settings) if settings != replace(DecodeSettings(), model_rules=settings.model_rules) else "",
-                acting_fact(rules, settings, text, idle=AT_ENDS),
-                left_out_fact(rules, text),
-                text("next_token.entropy", nats=text.number(found.entropy_nats, 3)),
-                text("strip.self_check", error=f"{view.run.logits_error:.0e}"),
-                *run_facts(view),
-            ],
-            alt={"pos": bars.pos, "k": len(found.ids)},
-            suffix=f"pos{bars.pos}",
-        )
+    view.panel(
+        "candidates",
+        [request, left],
+        options={"value": bars.value, "log": bars.log},
+        figure=partial(
+            candidates_figure,
+            frame,
+            value=bars.value,
+            log=bars.log,
+            settings=acts,
+        ),
+        frame=lambda: frame,
+        script=lambda origin: candidates_script(view.card, origin, bars.pos, bars.k, pins=bars.pins, settings=settings),
+        strip=[
+            text("strip.exact"),
+            text("next_token.formula"),
+            _effective(settings) if settings != replace(DecodeSettings(), model_rules=settings.model_rules) else "",
+            acting_fact(rules, settings, text, idle=AT_ENDS),
+            left_out_fact(rules, text),
+            text("next_token.entropy", nats=text.number(found.entropy_nats, 3)),
+            text("strip.self_check", error=f"{view.run.logits_error:.0e}"),
+            *run_facts(view),
+        ],
+        alt={"pos": bars.pos, "k": len(found.ids)},
+        suffix=f"pos{bars.pos}",
     )
 
 
@@ -256,14 +248,11 @@ def positions(view: View, table: PositionTable) -> None:
     text = view.text
     frame = position_frame(table, view.tokens.tokens)
     section(text("next_token.table"), text("next_token.table_note"))
-    chart_panel(
-        Panel(
-            name="positions",
-            origins=[PositionTableRequest(view.key)],
-            text=text,
-            figure=None,
-            frame=lambda: frame,
-            script=lambda origin: position_script(view.card, origin),
-            strip=[text("strip.exact"), *run_facts(view)],
-        )
+    view.panel(
+        "positions",
+        [PositionTableRequest(view.key)],
+        figure=None,
+        frame=lambda: frame,
+        script=lambda origin: position_script(view.card, origin),
+        strip=[text("strip.exact"), *run_facts(view)],
     )

@@ -9,13 +9,12 @@ import streamlit as st
 
 from components.charts.sampling.settings import settings_lines_figure, settings_map_figure
 from components.charts.sampling.trees import beam_tree_figure, probability_tree_figure
-from components.sampling.generation_task import Made
+from components.sampling.generation_task import GeneratedTexts
 from components.sampling.panels import texts_strip
 from components.sampling.texts import Columns
 from components.shell import link
 from components.shell.messages import notice, percent, quiet, section
 from components.shell.model_rules import acting_fact
-from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import choice_picker, integer_picker, number_picker, switch
 from components.shell.view import View, model_facts
 from dashboard.engine.api.decoding import AT_ENDS, PURE, DecodeSettings
@@ -59,24 +58,21 @@ def compared(view: View, columns: Columns) -> None:
         return
     chart = settings_map_figure if as_map and SETTINGS[value].is_bounded else settings_lines_figure
     name = "settings_map" if chart is settings_map_figure else "settings_lines"
-    chart_panel(
-        Panel(
-            name=name,
-            origins=[request],
-            options={"names": columns.names, "value": value},
-            text=text,
-            figure=partial(chart, frame, value=value, text=text, theme=view.theme),
-            frame=lambda: frame,
-            script=lambda origin: settings_script(view.card, origin, request, name, names=columns.names, value=value),
-            strip=[
-                text("strip.exact"),
-                text("sampling.own_processors"),
-                *dict.fromkeys(acting_fact(view.card.rules, one, text, idle=AT_ENDS) for one in settings),
-                *model_facts(view, view.engine.answer(RunRequest(key)).seconds, key),
-            ],
-            alt={"value": text(f"charts.settings.{value}"), "count": last},
-            suffix=value,
-        )
+    view.panel(
+        name,
+        [request],
+        options={"names": columns.names, "value": value},
+        figure=partial(chart, frame, value=value),
+        frame=lambda: frame,
+        script=lambda origin: settings_script(view.card, origin, request, name, names=columns.names, value=value),
+        strip=[
+            text("strip.exact"),
+            text("sampling.own_processors"),
+            *dict.fromkeys(acting_fact(view.card.rules, one, text, idle=AT_ENDS) for one in settings),
+            *model_facts(view, view.engine.answer(RunRequest(key)).seconds, key),
+        ],
+        alt={"value": text(f"charts.settings.{value}"), "count": last},
+        suffix=value,
     )
 
 
@@ -123,23 +119,20 @@ def probability_tree(view: View, columns: Columns) -> None:
     frame = probability_frame(found, dict(zip(ids, view.tokenizer.tokens(ids), strict=True)))
     mass_found = percent(text, found.finished_mass)
     quiet(text("sampling.tree_found", nodes=len(found.ids), mass=mass_found, unseen=percent(text, found.unseen_mass)))
-    chart_panel(
-        Panel(
-            name="probability_tree",
-            origins=[request],
-            options={"stopped_at": len(found.ids)} if found.unfinished else {},
-            text=text,
-            figure=partial(probability_tree_figure, frame, text=text, theme=view.theme),
-            frame=lambda: frame,
-            script=lambda origin: probability_tree_script(view.card, origin, request),
-            strip=[
-                text("strip.exact"),
-                text("sampling.tree_of", name=name),
-                acting_fact(view.card.rules, settings, text, idle={"stop_strings"}),
-                *model_facts(view, found.seconds),
-            ],
-            alt={"nodes": len(found.ids), "mass": mass_found},
-        )
+    view.panel(
+        "probability_tree",
+        [request],
+        options={"stopped_at": len(found.ids)} if found.unfinished else {},
+        figure=partial(probability_tree_figure, frame),
+        frame=lambda: frame,
+        script=lambda origin: probability_tree_script(view.card, origin, request),
+        strip=[
+            text("strip.exact"),
+            text("sampling.tree_of", name=name),
+            acting_fact(view.card.rules, settings, text, idle={"stop_strings"}),
+            *model_facts(view, found.seconds),
+        ],
+        alt={"nodes": len(found.ids), "mass": mass_found},
     )
 
 
@@ -157,10 +150,10 @@ def _tree_settings(view: View, columns: Columns) -> tuple[DecodeSettings, int, s
     return spec.settings(), spec.max_new_tokens, names[chosen]
 
 
-def beam_tree(view: View, columns: Columns, made: Made) -> None:
+def beam_tree(view: View, columns: Columns, generation: GeneratedTexts) -> None:
     """What the search of a column with beams looked at."""
     text, key = view.text, "sampling_beams_of"
-    places = [str(place) for place, tree in enumerate(made.generated.beams) if tree is not None]
+    places = [str(place) for place, tree in enumerate(generation.generated.beams) if tree is not None]
     if not places:
         return
     section(text("sampling.beams"), text("sampling.beams_note"))
@@ -174,21 +167,18 @@ def beam_tree(view: View, columns: Columns, made: Made) -> None:
             persist_state="session",
         )
     place = int(link.choice_written(key, places[0]))
-    tree, column = made.generated.beams[place], columns.request.columns[place]
+    tree, column = generation.generated.beams[place], columns.request.columns[place]
     assert tree is not None
     ids = tuple(sorted(set(tree.ids.tolist())))
     frame = beam_frame(tree, dict(zip(ids, view.tokenizer.tokens(ids), strict=True)))
-    chart_panel(
-        Panel(
-            name="beam_tree",
-            origins=[replace(columns.request, columns=(column,))],
-            options={"stopped_at": len(tree.ids)} if made.unfinished else {},
-            text=text,
-            figure=partial(beam_tree_figure, frame, text=text, theme=view.theme),
-            frame=lambda: frame,
-            script=lambda origin: beam_tree_script(view.card, origin, column),
-            strip=texts_strip(view, made, [column]),
-            alt={"nodes": len(tree.ids), "steps": int(tree.steps.max()) + 1 if len(tree.steps) else 0},
-            suffix=f"column{place}",
-        )
+    view.panel(
+        "beam_tree",
+        [replace(columns.request, columns=(column,))],
+        options={"stopped_at": len(tree.ids)} if generation.unfinished else {},
+        figure=partial(beam_tree_figure, frame),
+        frame=lambda: frame,
+        script=lambda origin: beam_tree_script(view.card, origin, column),
+        strip=texts_strip(view, generation, [column]),
+        alt={"nodes": len(tree.ids), "steps": int(tree.steps.max()) + 1 if len(tree.steps) else 0},
+        suffix=f"column{place}",
     )

@@ -45,7 +45,7 @@ _PAGE = "_sampling_page"
 
 
 @dataclass(frozen=True)
-class Made:
+class GeneratedTexts:
     """Texts of a request and of its forks."""
 
     generated: Generated
@@ -71,7 +71,7 @@ class Made:
 
 
 @dataclass
-class Work:
+class GenerationTask:
     """Texts that are being made."""
 
     name: str
@@ -86,7 +86,7 @@ class Work:
     before: int = 0
     """So many others come first."""
     steps: list[Step] = field(default_factory=list)
-    made: Made | None = None
+    made: GeneratedTexts | None = None
     error: Exception | None = None
 
     def __post_init__(self) -> None:
@@ -108,13 +108,13 @@ class Work:
         """What a page shows of it; another one when there is something new."""
         return self.running, self.share, self.before, len(self.steps)
 
-    def start(self, call: Callable[[Work], Made]) -> None:
+    def start(self, call: Callable[[GenerationTask], GeneratedTexts]) -> None:
         """Begin, with somebody who stops it when nobody looks."""
         self.thread = threading.Thread(target=self._run, args=(call,), daemon=True, name="texts")
         self.thread.start()
         threading.Thread(target=self._watch, daemon=True, name="texts watch").start()
 
-    def _run(self, call: Callable[[Work], Made]) -> None:
+    def _run(self, call: Callable[[GenerationTask], GeneratedTexts]) -> None:
         try:
             self.made = call(self)
         except Exception as error:  # noqa: BLE001 - raised again in the page's own thread
@@ -162,7 +162,7 @@ def _column_in_link(column: Column) -> str:
     return f"Column(settings=DecodeSettings({settings}), {rest})"
 
 
-def make(engine: Engine, request: GenerateRequest, forks: Sequence[Fork], work: Work) -> Made:
+def make(engine: Engine, request: GenerateRequest, forks: Sequence[Fork], work: GenerationTask) -> GeneratedTexts:
     """All texts, the forks one after the other; what is kept already is not made again."""
     made = engine.answer(request, work.job, work.steps.append)
     texts: dict[int, Output] = {}
@@ -177,10 +177,10 @@ def make(engine: Engine, request: GenerateRequest, forks: Sequence[Fork], work: 
             break
         texts[place] = replace(fork.outputs[0], column=forks[place].column)
         unfinished = fork.unfinished
-    return Made(made, texts, unfinished or ("cancelled" if work.job.cancel.is_set() else ""))
+    return GeneratedTexts(made, texts, unfinished or ("cancelled" if work.job.cancel.is_set() else ""))
 
 
-def kept(engine: Engine, request: GenerateRequest, forks: Sequence[Fork]) -> Made | None:
+def kept(engine: Engine, request: GenerateRequest, forks: Sequence[Fork]) -> GeneratedTexts | None:
     """All texts, if the engine still has them."""
     made = engine.kept(request)
     if made is None:
@@ -191,7 +191,7 @@ def kept(engine: Engine, request: GenerateRequest, forks: Sequence[Fork]) -> Mad
         if found is None:
             return None
         texts[place] = replace(found.outputs[0], column=forks[place].column)
-    return Made(made, texts)
+    return GeneratedTexts(made, texts)
 
 
 def _fork_requests(
@@ -207,7 +207,7 @@ def _fork_requests(
 
 def follow(
     view: View, request: GenerateRequest, forks: Sequence[Fork], *, go: bool, slot: str = "texts"
-) -> tuple[Made | None, Work | None]:
+) -> tuple[GeneratedTexts | None, GenerationTask | None]:
     """The texts when they are there, and the work while they are made.
 
     Args:
@@ -221,7 +221,7 @@ def follow(
         DashboardError: the engine's.
     """
     name = request.digest + written(forks)
-    work: Work | None = st.session_state.get(_WORK + slot)
+    work: GenerationTask | None = st.session_state.get(_WORK + slot)
     if work is not None:
         work.shown = work.name == name
     found = kept(view.engine, request, forks)
@@ -233,7 +233,7 @@ def follow(
         if work is not None:
             work.job.cancel.set()
         engine = view.engine
-        work = st.session_state[_WORK + slot] = Work(name, _connection())
+        work = st.session_state[_WORK + slot] = GenerationTask(name, _connection())
         work.start(lambda own: make(engine, request, forks, own))
     work.thread.join(QUIET_SECONDS)
     if work.running:
@@ -248,17 +248,17 @@ def follow(
 
 def forget(slot: str = "texts") -> None:
     """The person asked again: what was stopped before is no answer."""
-    work: Work | None = st.session_state.pop(_WORK + slot, None)
+    work: GenerationTask | None = st.session_state.pop(_WORK + slot, None)
     if work is not None:
         work.job.cancel.set()
 
 
-def stop_button(work: Work, text: Catalogue, slot: str) -> None:
+def stop_button(work: GenerationTask, text: Catalogue, slot: str) -> None:
     """Stop; to stand outside of what is drawn again and again, or it would not be heard before the end."""
     st.button(text("sampling.stop"), key=f"{slot}_stop", icon=":material/stop_circle:", on_click=work.job.cancel.set)
 
 
-def watched(work: Work, text: Catalogue) -> None:
+def watched(work: GenerationTask, text: Catalogue) -> None:
     """How far work is, in a fragment of its own until its end."""
     news = News(lambda: work.state, POLL_SECONDS)
 
@@ -270,14 +270,14 @@ def watched(work: Work, text: Catalogue) -> None:
     st.fragment(look, run_every=POLL_SECONDS)()
 
 
-def progress(work: Work, text: Catalogue) -> None:
+def progress(work: GenerationTask, text: Catalogue) -> None:
     """One look at work that goes on, in a fragment that runs every POLL_SECONDS: how far it is; all anew at its end."""
     if not work.running:
         st.rerun()
     st.progress(min(max(work.share, 0.0), 1.0), text=_told(work, text))
 
 
-def _told(work: Work, text: Catalogue) -> str:
+def _told(work: GenerationTask, text: Catalogue) -> str:
     """Where it stands: in the queue, or how many tokens, how fast, and how long still."""
     if work.before:
         return text("sampling.queue", before=work.before)

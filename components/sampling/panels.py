@@ -9,12 +9,12 @@ import streamlit as st
 
 from components.sampling import generation_task
 from components.sampling.columns import GO
-from components.sampling.generation_task import Made
-from components.sampling.texts import Board, Columns
+from components.sampling.generation_task import GeneratedTexts
+from components.sampling.texts import Columns, TextColumns
 from components.shell import link
 from components.shell.messages import notice, quiet, section
 from components.shell.model_rules import texts_fact
-from components.shell.panel import File, Panel, chart_panel
+from components.shell.panel import File
 from components.shell.pickers import choice_picker
 from components.shell.view import View, model_facts
 from components.shell.waiting import News
@@ -30,7 +30,7 @@ FORKS, BASELINE = "sampling_forks", "sampling_baseline"
 
 
 # -- running -------------------------------------------------------------------------------------------------------
-def made_texts(view: View, columns: Columns) -> Made | None:
+def made_texts(view: View, columns: Columns) -> GeneratedTexts | None:
     """Run, progress, and the texts of all columns beside each other.
 
     Raises:
@@ -59,20 +59,24 @@ def made_texts(view: View, columns: Columns) -> Made | None:
         baseline = _baseline(columns, text)
     with note_at:
         quiet(text(f"sampling.colour_note.{colour}"))
-    made, work = generation_task.follow(view, request, forks, go=go)
-    if made is None and work is None and not go:
+    generation, work = generation_task.follow(view, request, forks, go=go)
+    if generation is None and work is None and not go:
         quiet(text("sampling.not_yet"))
-    if made is not None and made.unfinished:
-        notice(text("sampling.stopped_busy" if made.unfinished == "busy" else "sampling.stopped"))
-    for place, dropped in enumerate(made.generated.dropped if made else ()):
+    if generation is not None and generation.unfinished:
+        notice(text("sampling.stopped_busy" if generation.unfinished == "busy" else "sampling.stopped"))
+    for place, dropped in enumerate(generation.generated.dropped if generation else ()):
         if dropped:
             notice(text("sampling.dropped", count=dropped, name=columns.names[place]))
-    if made is not None or work is not None:
-        _texts(Board(view, columns, forks, colour, baseline, _fork if len(forks) < forking.MOST else None), made, work)
-    return made
+    if generation is not None or work is not None:
+        _texts(
+            TextColumns(view, columns, forks, colour, baseline, _fork if len(forks) < forking.MOST else None),
+            generation,
+            work,
+        )
+    return generation
 
 
-def _texts(board: Board, made: Made | None, work: generation_task.Work | None) -> None:
+def _texts(board: TextColumns, generation: GeneratedTexts | None, work: generation_task.GenerationTask | None) -> None:
     """The texts, finished or growing, in one fragment: what the person opened in them stays when they end."""
     text, forks = board.view.text, st.session_state[FORKS]
     if work is not None:
@@ -88,8 +92,8 @@ def _texts(board: Board, made: Made | None, work: generation_task.Work | None) -
             generation_task.progress(work, text)
             board.running(assembled(list(work.steps), board.columns.request, unfinished=""))
             news.wait()
-        elif made is not None:
-            board.finished(made)
+        elif generation is not None:
+            board.finished(generation)
 
     look()
 
@@ -143,46 +147,43 @@ def _baseline(columns: Columns, text: Catalogue) -> int | None:
 
 
 # -- their table ---------------------------------------------------------------------------------------------------
-def sequences(view: View, columns: Columns, made: Made) -> None:
+def sequences(view: View, columns: Columns, generation: GeneratedTexts) -> None:
     """The table of texts with their likelihoods; every token as a file."""
-    text, found = view.text, made.with_forks()
+    text, found = view.text, generation.with_forks()
     forks = forking.read(st.session_state[FORKS])
     named = dict.fromkeys(generated_ids(found))
     tokens = dict(zip(named, view.tokenizer.tokens(tuple(named)), strict=True))
     said = view.tokenizer.decode(tuple(tuple(output.ids.tolist()) for output in found.outputs))
     frame = sequence_frame(found, columns.names, said)
     section(text("sampling.table"), text("sampling.table_note"))
-    chart_panel(
-        Panel(
-            name="sequences",
-            origins=[columns.request],
-            options={"names": columns.names, "forks": forking.written(forks), **made.cut_off},
-            text=text,
-            figure=None,
-            frame=lambda: frame,
-            script=lambda origin: texts_script(view.card, origin, columns.request, names=columns.names, forks=forks),
-            strip=texts_strip(view, made, columns.request.columns),
-            files=(
-                File(
-                    text("sampling.tokens_csv"),
-                    "tokens.csv",
-                    "text/csv",
-                    lambda origin: csv_bytes(token_frame(found, columns.names, tokens), origin),
-                ),
-                File(
-                    text("sampling.tokens_jsonl"),
-                    "tokens.jsonl",
-                    "application/jsonl",
-                    lambda origin: jsonl_bytes(token_records(found, columns.names, tokens), origin),
-                ),
+    view.panel(
+        "sequences",
+        [columns.request],
+        options={"names": columns.names, "forks": forking.written(forks), **generation.cut_off},
+        figure=None,
+        frame=lambda: frame,
+        script=lambda origin: texts_script(view.card, origin, columns.request, names=columns.names, forks=forks),
+        strip=texts_strip(view, generation, columns.request.columns),
+        files=(
+            File(
+                text("sampling.tokens_csv"),
+                "tokens.csv",
+                "text/csv",
+                lambda origin: csv_bytes(token_frame(found, columns.names, tokens), origin),
             ),
-        )
+            File(
+                text("sampling.tokens_jsonl"),
+                "tokens.jsonl",
+                "application/jsonl",
+                lambda origin: jsonl_bytes(token_records(found, columns.names, tokens), origin),
+            ),
+        ),
     )
 
 
-def texts_strip(view: View, made: Made, columns: Sequence[Column]) -> list[str]:
+def texts_strip(view: View, generation: GeneratedTexts, columns: Sequence[Column]) -> list[str]:
     """What the texts of `columns` are: drawn, how, by which rules of the model, how fast."""
-    text, found = view.text, made.generated
+    text, found = view.text, generation.generated
     count = sum(len(output.ids) for output in found.outputs)
     pace = text.number(count / max(found.seconds, 1e-9), 1)
     way = text(f"sampling.ways.{found.way}") if found.way else ""

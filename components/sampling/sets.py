@@ -14,12 +14,11 @@ from components.charts.sampling.answers import answers_figure, lengths_figure
 from components.charts.sampling.sets import quality_diversity_figure, sets_figure, sweep_figure
 from components.sampling import generation_task
 from components.sampling.columns import write_columns
-from components.sampling.generation_task import Made
+from components.sampling.generation_task import GeneratedTexts
 from components.sampling.panels import texts_strip
 from components.sampling.texts import Columns
 from components.shell import link
 from components.shell.messages import advice, notice, quiet, section
-from components.shell.panel import Panel, chart_panel
 from components.shell.pickers import choice_picker
 from components.shell.view import View
 from dashboard.engine.api.generation import Column, GenerateRequest
@@ -44,9 +43,9 @@ LEAST_VALUES, MOST_VALUES = 3, 9
 VALUES, SWEEP_GO = "sampling_sweep_values", "sampling_sweep_go"
 
 
-def sets(view: View, columns: Columns, made: Made) -> None:
+def sets(view: View, columns: Columns, generation: GeneratedTexts) -> None:
     """The four charts of sets, when there are texts enough."""
-    text, found = view.text, made.generated
+    text, found = view.text, generation.generated
     section(text("sampling.sets"), text("sampling.sets_note"))
     if not any(column.num_return_sequences >= ENOUGH for column in columns.request.columns if drawn(column)):
         quiet(text("sampling.sets_few", enough=ENOUGH))
@@ -57,34 +56,37 @@ def sets(view: View, columns: Columns, made: Made) -> None:
     answers, lengths = answer_frame(found, columns.names, said), length_frame(found, columns.names)
     left, right = st.columns([1.3, 1], gap="medium")
     with left:
-        _panel(view, columns, made, name="sets", frame=frame, figure=partial(sets_figure, frame))
+        _panel(view, columns, generation, name="sets", frame=frame, figure=partial(sets_figure, frame))
     with right:
-        _panel(view, columns, made, name="quality", frame=frame, figure=partial(quality_diversity_figure, frame))
+        _panel(view, columns, generation, name="quality", frame=frame, figure=partial(quality_diversity_figure, frame))
     left, right = st.columns([1.3, 1], gap="medium")
     with left:
-        _panel(view, columns, made, name="answers", frame=answers, figure=partial(answers_figure, answers))
+        _panel(view, columns, generation, name="answers", frame=answers, figure=partial(answers_figure, answers))
     with right:
-        _panel(view, columns, made, name="lengths", frame=lengths, figure=partial(lengths_figure, lengths))
+        _panel(view, columns, generation, name="lengths", frame=lengths, figure=partial(lengths_figure, lengths))
 
 
 def _panel(
-    view: View, columns: Columns, made: Made, *, name: str, frame: pd.DataFrame, figure: Callable[..., Any]
+    view: View,
+    columns: Columns,
+    generation: GeneratedTexts,
+    *,
+    name: str,
+    frame: pd.DataFrame,
+    figure: Callable[..., Any],
 ) -> None:
-    chart_panel(
-        Panel(
-            name=name,
-            origins=[columns.request],
-            options={"names": columns.names, **made.cut_off},
-            text=view.text,
-            figure=lambda: figure(text=view.text, theme=view.theme),
-            frame=lambda: frame,
-            script=lambda origin: sets_script(view.card, origin, columns.request, name, names=columns.names),
-            strip=[
-                view.text("sampling.sampled", n=_least(columns)),
-                *texts_strip(view, made, columns.request.columns),
-            ],
-            alt={"columns": len(columns.specs)},
-        )
+    view.panel(
+        name,
+        [columns.request],
+        options={"names": columns.names, **generation.cut_off},
+        figure=figure,
+        frame=lambda: frame,
+        script=lambda origin: sets_script(view.card, origin, columns.request, name, names=columns.names),
+        strip=[
+            view.text("sampling.sampled", n=_least(columns)),
+            *texts_strip(view, generation, columns.request.columns),
+        ],
+        alt={"columns": len(columns.specs)},
     )
 
 
@@ -136,31 +138,28 @@ def sweep(view: View, columns: Columns) -> None:
     link.text_written(SWEEP_GO, "")
     seconds = text.number(max(cost.seconds, 0.1), 1)
     quiet(text("sampling.cost", tokens=cost.tokens, seconds=seconds, megabytes=text.number(cost.nbytes / 1e6, 1)))
-    made, work = generation_task.follow(view, request, (), go=st.session_state[SWEEP_GO] == name, slot="sweep")
+    generation, work = generation_task.follow(view, request, (), go=st.session_state[SWEEP_GO] == name, slot="sweep")
     if work is not None:
         generation_task.stop_button(work, text, "sweep")
         generation_task.watched(work, text)
-    if made is None or made.unfinished:
-        if made is not None:
+    if generation is None or generation.unfinished:
+        if generation is not None:
             notice(text("sampling.sweep_stopped"))
         return
-    frame = sweep_frame(made.generated, values)
-    chart_panel(
-        Panel(
-            name="sweep",
-            origins=[request],
-            options={"knob": knob, "values": values},
-            text=text,
-            figure=lambda: sweep_figure(frame, knob=knob, text=text, theme=view.theme),
-            frame=lambda: frame,
-            script=lambda origin: sweep_script(view.card, origin, request, knob, values),
-            strip=[
-                text("sampling.sampled", n=specs[0].num_return_sequences),
-                *texts_strip(view, made, request.columns),
-            ],
-            alt={"values": len(values)},
-            suffix=knob,
-        )
+    frame = sweep_frame(generation.generated, values)
+    view.panel(
+        "sweep",
+        [request],
+        options={"knob": knob, "values": values},
+        figure=partial(sweep_figure, frame, knob=knob),
+        frame=lambda: frame,
+        script=lambda origin: sweep_script(view.card, origin, request, knob, values),
+        strip=[
+            text("sampling.sampled", n=specs[0].num_return_sequences),
+            *texts_strip(view, generation, request.columns),
+        ],
+        alt={"values": len(values)},
+        suffix=knob,
     )
 
 

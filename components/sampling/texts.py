@@ -13,7 +13,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from components.sampling.columns import MARKERS
-from components.sampling.generation_task import Made
+from components.sampling.generation_task import GeneratedTexts
 from components.shell.messages import quiet
 from components.shell.view import View
 from components.web.generated_texts.generated_texts import Alternative, GeneratedRow, GeneratedToken, generated_texts
@@ -62,7 +62,7 @@ class _Text:
 
 
 @dataclass(frozen=True)
-class Board:
+class TextColumns:
     """Draws the texts of all columns."""
 
     view: View
@@ -79,28 +79,30 @@ class Board:
         """What came so far."""
         self._draw([_Text(output, self._row_name(output)) for output in outputs], None)
 
-    def finished(self, made: Made) -> None:
+    def finished(self, generation: GeneratedTexts) -> None:
         """Everything, with alternatives, forks and marks."""
-        texts = [_Text(output, self._row_name(output)) for output in made.generated.outputs]
-        for place, output in made.forks.items():
+        texts = [_Text(output, self._row_name(output)) for output in generation.generated.outputs]
+        for place, output in generation.forks.items():
             fork = self.forks[place]
             left = f"f{fork.parent}" if fork.parent >= 0 else str(fork.row)
             name = self.view.text("sampling.fork", place=place, left=left, step=fork.step)
             texts.append(_Text(output, name, place))
-        self._draw(texts, made)
+        self._draw(texts, generation)
 
     def _row_name(self, output: Output) -> str:
         return self.view.text("sampling.row", row=output.row)
 
-    def _draw(self, texts: Sequence[_Text], made: Made | None) -> None:
-        """The columns side by side; without `made` nothing can be chosen yet."""
-        tokens = self._tokens([one.output for one in texts], alternatives=made is not None)
+    def _draw(self, texts: Sequence[_Text], generation: GeneratedTexts | None) -> None:
+        """The columns side by side; without `generation` nothing can be chosen yet."""
+        tokens = self._tokens([one.output for one in texts], alternatives=generation is not None)
         rows = [one for one in texts if one.fork < 0]
-        compared = {one.output.row: one.output for one in rows if one.output.column == self.baseline} if made else {}
+        compared = (
+            {one.output.row: one.output for one in rows if one.output.column == self.baseline} if generation else {}
+        )
         for at, place in enumerate(st.columns(len(self.columns.specs))):
             own = [one for one in texts if one.output.column == at]
             others = compared if at != self.baseline else {}
-            writer = _Writer(self.view, self.colour, tokens, made.generated.names[at] if made else None)
+            writer = _Writer(self.view, self.colour, tokens, generation.generated.names[at] if generation else None)
             with place:
                 name = html.escape(self.columns.names[at])
                 st.html(f'<p class="ls-note">{MARKERS[at]} {name}</p>')
@@ -110,8 +112,8 @@ class Board:
                     dark=self.view.theme.mode == "dark",
                     text=self.view.text,
                     key=f"sampling_texts_{at}",
-                    on_fork=self._chosen(own) if made and self.columns.specs[at].num_beams == 1 else None,
-                    running=made is None,
+                    on_fork=self._chosen(own) if generation and self.columns.specs[at].num_beams == 1 else None,
+                    running=generation is None,
                 )
                 if len(own) > SHOWN_ROWS:
                     quiet(self.view.text("sampling.more_rows", shown=SHOWN_ROWS, rows=len(own)))
@@ -122,8 +124,8 @@ class Board:
         if on_fork is None:
             return None
 
-        def take(place: int, step: int, token: int) -> None:
-            left = texts[place]
+        def take(number: int, step: int, token: int) -> None:
+            left = texts[number]
             on_fork(Fork(left.output.column, left.output.row, left.fork, step, token))
 
         return take

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TypeVar
+from functools import cached_property, partial
+from typing import Any, TypeVar
 
 import streamlit as st
 
 from components.charts.theme import ChartTheme
 from components.shell.messages import advice, notice
+from components.shell.panel import Panel, chart_panel
 from components.shell.waiting import allow, wait_for
 from dashboard.engine.api.engine import Engine, Tokenizer
 from dashboard.engine.api.model import CallControl, ModelCard, RunRequest, RunSummary, TokenizedPrompt
@@ -67,6 +68,25 @@ class View:
     def answer(self, request: Request[Answer], label: str) -> Answer:
         """The engine's answer, with progress on the page, where it can be stopped. Raises as `Engine.answer`."""
         return self.wait(lambda control: self.engine.answer(request, control), label, request.digest)
+
+    def panel(
+        self,
+        name: str,
+        origins: Sequence[Origin],
+        *,
+        figure: Callable[..., Any] | None,
+        **rest: Any,
+    ) -> None:
+        """A chart of this page in its panel; see `components.shell.panel.Panel` for what else it takes.
+
+        Args:
+            name: the chart's, as in the catalogue.
+            origins: what is shown: the requests whose answers the chart holds, a run, or a job.
+            figure: makes the figure, given `text` and `theme` of the page; ``None``: the table is the chart.
+            rest: the other fields of a panel by their names.
+        """
+        drawn = None if figure is None else partial(figure, text=self.text, theme=self.theme)
+        chart_panel(Panel(name=name, origins=origins, text=self.text, figure=drawn, **rest))
 
     def wait(self, call: Callable[[CallControl], T], label: str, what: str) -> T:
         """`call` with progress on the page; see `components.shell.waiting.wait_for`."""

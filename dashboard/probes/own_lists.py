@@ -7,13 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from dashboard.errors import (
-    CompletionTooLong,
-    ListColumnsUnknown,
-    ListEmpty,
-    ListTooLong,
-    SharesContradict,
-)
+from dashboard.errors import CompletionTooLong, ListColumnsUnknown, ListEmpty, ListTooLong, SharesContradict
 from dashboard.parsing.pasted_lists import markdown_table, without_bullets
 from dashboard.parsing.text_files import Row, checked_size, decoded, delimited
 from dashboard.probes.articles import article_for, split_article

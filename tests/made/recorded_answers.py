@@ -23,10 +23,7 @@ from dashboard.engine.api.generation import (
     TreeRequest,
 )
 from dashboard.engine.api.lens import Attribution, AttributionRequest, Lens, LensRequest
-from dashboard.engine.api.model import (
-    RunRequest,
-    RunSummary,
-)
+from dashboard.engine.api.model import RunRequest, RunSummary
 from dashboard.engine.api.prediction import (
     Candidates,
     CandidatesRequest,

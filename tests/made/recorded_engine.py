@@ -9,12 +9,7 @@ import zlib
 
 import numpy as np
 
-from dashboard.engine.api.model import (
-    CallControl,
-    ModelCard,
-    ResidualStreamMap,
-    TokenizedPrompt,
-)
+from dashboard.engine.api.model import CallControl, ModelCard, ResidualStreamMap, TokenizedPrompt
 from dashboard.engine.api.request import Cost
 from dashboard.errors import Cancelled, PromptEmpty, PromptTooLong
 from dashboard.tokens import Token

@@ -1,12 +1,6 @@
 """One request of each type, for tests that walk all of them."""
 
-from dashboard.engine.api.attention import (
-    CombineRequest,
-    HeadRequest,
-    QueryRowsRequest,
-    RolloutRequest,
-    TilesRequest,
-)
+from dashboard.engine.api.attention import CombineRequest, HeadRequest, QueryRowsRequest, RolloutRequest, TilesRequest
 from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, CompareRequest, GenerateRequest, TreeRequest
 from dashboard.engine.api.lens import AttributionRequest, LensRequest

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from components.sampling import generation_task
-from components.sampling.generation_task import Work
+from components.sampling.generation_task import GenerationTask
 from components.sampling.texts import token_colours
 from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, GenerateRequest
@@ -274,7 +274,7 @@ def test_work_whose_browser_went_is_stopped(tiny_settings: Settings):
     from dashboard.engine.local import LocalEngine
 
     engine = LocalEngine(tiny_settings)
-    key, work = key_of(engine), Work("texts", lambda: False)
+    key, work = key_of(engine), GenerationTask("texts", lambda: False)
     request = GenerateRequest(key, (Column(DecodeSettings(), max_new_tokens=2000),))
     work.start(lambda own: engine.answer(request, own.job, own.steps.append))
     work.thread.join(30)
@@ -285,7 +285,7 @@ def test_work_whose_browser_went_is_stopped(tiny_settings: Settings):
 
 @pytest.mark.usefixtures("short_patience")
 def test_work_goes_on_however_long_its_own_page_waits():
-    work = Work("texts")
+    work = GenerationTask("texts")
     work.start(until_told)
     time.sleep(1.5)  # no part of the page looks at it
     assert not work.job.cancel.is_set()

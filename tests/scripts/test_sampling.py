@@ -172,7 +172,7 @@ def test_forks_are_written_as_the_page_writes_them(tiny, run):
     request = GenerateRequest(key, (*REQUEST.columns[:3], *REQUEST.columns[4:9]))
     forks = forking.read(FORKS)
     numbers = run(scripts.texts_script(card, key, request, forks=forks))["numbers"]
-    work = generation_task.Work("forks")
+    work = generation_task.GenerationTask("forks")
     made = generation_task.make(engine, request, forks, work)
     assert sorted(made.forks) == [0, 1, 2, 3, 6, 9]
     found = made.with_forks().outputs

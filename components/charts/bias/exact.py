@@ -10,16 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from components.charts.axes import probability, row_axis, separators, signed
-from components.charts.bias.labels import (
-    FOOT,
-    MOST_ROWS,
-    ROW,
-    between,
-    folded_label,
-    more_rows,
-    name_label,
-    narrow,
-)
+from components.charts.bias.labels import FOOT, MOST_ROWS, ROW, between, folded_label, more_rows, name_label, narrow
 from components.charts.marks import HOVERTEXT, cell_labels, colours_at, signed_heatmap
 from components.charts.series import LEGEND, hover_words, series_marker
 from components.charts.theme import BAR_ROOM, ChartTheme

@@ -10,17 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from components.charts.axes import row_axis, separators, signed, zero_axis
-from components.charts.bias.labels import (
-    FOOT,
-    KINDS,
-    ROW,
-    between,
-    more_rows,
-    name_label,
-    narrow,
-    pair_title,
-    span,
-)
+from components.charts.bias.labels import FOOT, KINDS, ROW, between, more_rows, name_label, narrow, pair_title, span
 from components.charts.marks import interval_row, pale_bars, upright_marks
 from components.charts.series import LEGEND, hover_words, series_marker, shift
 from components.charts.theme import ChartTheme

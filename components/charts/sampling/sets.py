@@ -10,14 +10,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.axes import (
-    axis_name,
-    row_axis,
-    separators,
-    stacked,
-    with_minus,
-    wrapped,
-)
+from components.charts.axes import axis_name, row_axis, separators, stacked, with_minus, wrapped
 from components.charts.marks import HOVERTEXT, SHARE_TICKS, interval_row, whiskers
 from components.charts.series import LEGEND, column_name, hover_words, series_marker, shift
 from components.charts.theme import ChartTheme

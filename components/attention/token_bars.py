@@ -1,0 +1,86 @@
+"""Bars of one token: its row, its column, and the token looked at most in every head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from components.attention.map_picker import Detail
+from components.attention.panels import map_script
+from components.charts.attention import heatmap as charts
+from components.shell.messages import section
+from components.shell.view import run_facts
+from dashboard.engine.api.attention import AttentionRequest, QueryRowsRequest
+from dashboard.frames import attention as frames
+from dashboard.run_key import Origin
+from dashboard.scripts.attention import query_rows_script
+from dashboard.tokens import visible
+
+
+def token_bars(detail: Detail) -> None:
+    """Bars of the chosen token's row and column, and all heads for it."""
+    text = detail.view.text
+    token = visible(detail.tokens[detail.token])
+    section(text("attention.token_title", pos=detail.token, token=token))
+    names = [text("attention.looks_at"), text("attention.looked_at"), text("attention.all_heads")]
+    row, column, heads = st.tabs(names, key="token_bars", on_change="rerun")
+    if row.open:
+        with row:
+            _row_panel(detail)
+    if column.open:
+        with column:
+            _column_panel(detail)
+    if heads.open:
+        with heads:
+            _all_heads_panel(detail)
+
+
+def _bars(
+    detail: Detail,
+    name: str,
+    request: AttentionRequest | QueryRowsRequest,
+    *,
+    frame: pd.DataFrame,
+    figure: Callable[..., go.Figure],
+    script: Callable[[Origin], str],
+) -> None:
+    view, text = detail.view, detail.view.text
+    view.panel(
+        name,
+        [request],
+        options=detail.options,
+        figure=partial(figure, frame),
+        frame=lambda: frame,
+        script=script,
+        strip=[text("strip.exact"), *run_facts(view)],
+        alt={"token": detail.token},
+        suffix=f"{detail.suffix}-token{detail.token}",
+    )
+
+
+def _row_panel(detail: Detail) -> None:
+    frame = frames.row_frame(detail.chosen_row(), 0, 0, detail.tokens)
+    whole = (0, len(detail.tokens))
+    one = (detail.token, detail.token + 1)
+    script = lambda origin: map_script(detail, origin, one, whole)  # noqa: E731
+    _bars(detail, "row", detail.row_request, frame=frame, figure=charts.row_figure, script=script)
+
+
+def _column_panel(detail: Detail) -> None:
+    frame = frames.column_frame(detail.chosen_column(), detail.token, detail.tokens)
+    whole = (0, len(detail.tokens))
+    one = (detail.token, detail.token + 1)
+    script = lambda origin: map_script(detail, origin, whole, one)  # noqa: E731
+    _bars(detail, "column", detail.column_request, frame=frame, figure=charts.column_figure, script=script)
+
+
+def _all_heads_panel(detail: Detail) -> None:
+    view = detail.view
+    request = QueryRowsRequest(view.key, detail.token)
+    frame = frames.query_rows_frame(view.engine.answer(request), detail.tokens)
+    script = partial(query_rows_script, view.card, query=detail.token)
+    _bars(detail, "query_rows", request, frame=frame, figure=charts.query_rows_figure, script=script)
