@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import string
 import subprocess
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.i18n import _AS_IN_MEXICO, LANGUAGES, Catalogue, _texts, pick_language
+from tests.made.node import NODE
 
 NO_NOUNS = {
     "en": "adds as bits does gives has is looks makes minus nats opens pixels reads was weights works",
@@ -57,18 +57,17 @@ def test_a_number_is_written_in_its_form(value, form, shown):
     assert Catalogue("es").number(value, *form) == shown
 
 
-@pytest.mark.skipif(not shutil.which("node"), reason="needs Node.js")
 def test_python_and_the_browser_write_the_same():
     """Also: every region's Spanish has the signs that CLDR, which Node.js brings, gives it."""
     regions = [*sorted(_AS_IN_MEXICO), "ES", "AR", "BO", "CL", "CO", "EC", "GQ", "PH", "PY", "UY", "VE"]
     texts = [Catalogue(browser[:2], browser) for browser in ("en", "es", *(f"es-{region}" for region in regions))]
     locales = [[text.locale for text in texts], ["en", "es", *(f"es-{region}" for region in regions)]]
-    (card,) = (Path(__file__).parents[1] / "components" / "web").rglob("card.js")
-    script = f"""{card.read_text(encoding="utf-8")}
+    (written,) = (Path(__file__).parents[1] / "components" / "web").rglob("catalogue_text.js")
+    script = f"""{written.read_text(encoding="utf-8")}
       const write = (locale) => [1234, 1234567.5].map((value) => numberText(value, locale, 1));
       console.log(JSON.stringify({json.dumps(locales)}.map((each) => each.map(write))));
     """
-    done = subprocess.run(["node", "-e", script], capture_output=True, text=True, check=True)
+    done = subprocess.run([NODE, "-e", script], capture_output=True, text=True, check=True)
     expected = [[text.number(value, 1) for value in (1234, 1234567.5)] for text in texts]
     assert json.loads(done.stdout) == [expected, expected]
 

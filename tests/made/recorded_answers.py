@@ -109,10 +109,18 @@ def generated(request, engine, rng):
             log_p = -rng.random(steps)
             outputs.append(
                 Output(
-                    *(at, request.first_row + row, rng.integers(0, VOCAB, steps), floats(log_p), floats(log_p)),
-                    *(np.ones(steps, np.int64), floats(rng.random(steps)), rng.integers(0, VOCAB, (*steps, 10))),
-                    *(floats(-rng.random((*steps, 10))), floats(-rng.random((*steps, 10)))),
-                    *(np.zeros((*steps, 10), np.int64), "limit"),
+                    column=at,
+                    row=request.first_row + row,
+                    ids=rng.integers(0, VOCAB, steps),
+                    log_p=floats(log_p),
+                    log_q=floats(log_p),
+                    ranks=np.ones(steps, np.int64),
+                    margins=floats(rng.random(steps)),
+                    alternatives=rng.integers(0, VOCAB, (*steps, 10)),
+                    alternative_log_p=floats(-rng.random((*steps, 10))),
+                    alternative_log_q=floats(-rng.random((*steps, 10))),
+                    alternative_cut_by=np.zeros((*steps, 10), np.int64),
+                    stopped="limit",
                 )
             )
     count = len(request.columns)

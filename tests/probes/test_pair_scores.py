@@ -152,7 +152,7 @@ def test_the_end_of_the_word_is_added_pair_by_pair_too(engine, opened):
     model, key, _ = opened("added tokens")
     uneven = tokenize_probe(dataclasses.replace(UNEVEN, boundary=True), tokeniser(engine, model))
     found = Pairs.of_probe(key.version, uneven).scores(engine)
-    last = uneven.own[1][2]
+    last = uneven.by_prompt[1][2]
     alone = engine.answer(ScoreRequest(key.version, (last.ids[: last.given],), (last.scored,), True))
     assert found.total[1, 2] == pytest.approx(float(alone.log_p[0, 0] + alone.boundary_log_mass[0, 0]), abs=1e-4)
 

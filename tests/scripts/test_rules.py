@@ -14,7 +14,7 @@ from dashboard.engine.api.prediction import CandidatesRequest, ProcessedRequest
 from dashboard.frames.next_token import candidates_frame
 from dashboard.frames.sampling import comparison_frame
 from dashboard.scripts import sampling as scripts
-from dashboard.scripts.build import candidates_script
+from dashboard.scripts.prediction import candidates_script
 from tests.made.samples import RUN
 from tests.scripts.test_sampling import same_texts
 

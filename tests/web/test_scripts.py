@@ -3,11 +3,11 @@
 import ast
 import re
 import subprocess
-import sys
 from pathlib import Path
 
-import playwright
 import pytest
+
+from tests.made.node import NODE
 
 HERE = Path(__file__).parent
 WEB = Path(__file__).parents[2] / "components" / "web"
@@ -51,8 +51,7 @@ def test_a_script_begins_with_what_it_is_joined_with(name):
 @pytest.mark.parametrize("path", sorted(HERE.glob("*.test.mjs")), ids=lambda path: path.name)
 def test_pure_parts_pass_nodes_own_tests(path):
     """With the Node that Playwright brings along, so that no other is needed."""
-    node = Path(playwright.__file__).parent / "driver" / ("node.exe" if sys.platform == "win32" else "node")
-    command = [node, "--test", "--test-reporter=tap", path]
+    command = [NODE, "--test", "--test-reporter=tap", path]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^# pass [1-9]", done.stdout, re.MULTILINE), done.stdout

@@ -101,7 +101,7 @@ def test_texts_are_transformers_own_token_for_token(generator, plain, turn, seed
         GenerateRequest(RUN, (column,)),
         turn,
         lambda _: None,
-        pick=as_transformers_draws(generator.model),
+        override=as_transformers_draws(generator.model),
     )
     output = theirs(plain, ids, column, generator.ending)
     if settings.do_sample:

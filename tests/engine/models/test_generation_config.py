@@ -125,8 +125,8 @@ def ruled(generator, greedy):  # noqa: F811
 
 def ours(generator, ids, column, turn):  # noqa: F811
     torch.manual_seed(5)
-    pick = as_transformers_draws(generator.model)
-    return generate(generator, ids, GenerateRequest(RUN, (column,)), turn, lambda _: None, pick=pick)[0]
+    override = as_transformers_draws(generator.model)
+    return generate(generator, ids, GenerateRequest(RUN, (column,)), turn, lambda _: None, override=override)[0]
 
 
 def theirs(generator, ids, column):  # noqa: F811
