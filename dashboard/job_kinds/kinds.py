@@ -1,4 +1,4 @@
-"""Registration of the kinds of background jobs, benchmarks and large probes, with the runner."""
+"""KINDS: every kind of background job, and their registration with the runner."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ from dashboard.jobs.spec import JobSpec
 
 RunItems = Callable[[Engine, JobSpec, Sequence[Any], CallControl], Rows]
 
+KINDS: dict[str, RunItems] = {BENCHMARK: run_benchmark, PROBE: run_probe}
+"""Name of a kind -> what computes some of its items."""
+
 
 def register_all(runner: JobRunner, engine: Future[Engine]) -> None:
-    """Tell the runner how the jobs of both kinds are run; may be called again.
+    """Tell the runner how jobs of each kind are run; may be called again.
 
     Args:
         runner: of this process.
         engine: waited for by the first job.
     """
-    kinds: dict[str, RunItems] = {BENCHMARK: run_benchmark, PROBE: run_probe}
-    for kind, run_items in kinds.items():
+    for kind, run_items in KINDS.items():
         runner.register(kind, _chunk(engine, run_items), lambda spec, job: current_run(engine.result(), spec, job))
 
 
