@@ -64,7 +64,7 @@ def find_model(model: str) -> ModelSpec:
 
 @st.cache_resource(show_spinner=False, max_entries=1)
 def jobs() -> JobRunner:
-    """The background jobs of this process, none of them started; a page registers the kinds of work that it has."""
+    """The background jobs of this process, none started yet; `dashboard.job_kinds.kinds` says how each kind is run."""
     from dashboard.jobs.migration import move_jobs
     from dashboard.jobs.runner import JobRunner
 

@@ -1,4 +1,4 @@
-"""Sampling: what do the settings change? Two to four columns of decode settings, token by token."""
+"""Sampling: what do the settings change? One to four columns of decode settings, token by token."""
 
 from components.sampling import columns as settings
 from components.sampling import exact, panels, sets

@@ -25,7 +25,7 @@ PARQUET = "application/vnd.apache.parquet"
 
 
 def job_runner() -> JobRunner:
-    """The runner of this process, which knows the work of the Bias page."""
+    """The runner of this process, which knows every kind of job."""
     runner = cache.jobs()
     register_all(runner, cache.engine())
     return runner

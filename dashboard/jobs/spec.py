@@ -34,7 +34,7 @@ class JobSpec:
     """
 
     kind: str
-    """The registered work, e.g. ``sentences``."""
+    """Name of its kind, e.g. ``probe``."""
     run: Mapping[str, Any]
     """The facts of the model and its versions, see `run_facts`."""
     request: Mapping[str, Any] = field(repr=False)
