@@ -77,7 +77,7 @@ class GenerationTask:
     name: str
     connected: Callable[[], bool] = lambda: True
     """Whether the person's browser is still there."""
-    job: CallControl = field(init=False)
+    control: CallControl = field(init=False)
     thread: threading.Thread = field(init=False)
     began: float = field(default_factory=time.monotonic)
     shown: bool = True
@@ -90,7 +90,7 @@ class GenerationTask:
     error: Exception | None = None
 
     def __post_init__(self) -> None:
-        self.job = CallControl(progress=self._at, on_queue=self._behind)
+        self.control = CallControl(progress=self._at, on_queue=self._behind)
 
     def _at(self, share: float) -> None:
         self.share = share
@@ -126,7 +126,7 @@ class GenerationTask:
             if self.shown and self.connected():
                 seen = time.monotonic()
             elif time.monotonic() - seen > ALONE_SECONDS:
-                self.job.cancel.set()
+                self.control.cancel.set()
             self.thread.join(0.5)
 
 
@@ -164,20 +164,20 @@ def _column_in_link(column: Column) -> str:
 
 def make(engine: Engine, request: GenerateRequest, forks: Sequence[Fork], work: GenerationTask) -> GeneratedTexts:
     """All texts, the forks one after the other; what is kept already is not made again."""
-    made = engine.answer(request, work.job, work.steps.append)
+    made = engine.answer(request, work.control, work.steps.append)
     texts: dict[int, Output] = {}
     unfinished = made.unfinished
     for place, wanted in _fork_requests(request, forks, made, texts):
-        if unfinished or work.job.cancel.is_set():
+        if unfinished or work.control.cancel.is_set():
             break
         try:
-            fork = engine.answer(wanted, work.job)
+            fork = engine.answer(wanted, work.control)
         except Busy:
             unfinished = "busy"
             break
         texts[place] = replace(fork.outputs[0], column=forks[place].column)
         unfinished = fork.unfinished
-    return GeneratedTexts(made, texts, unfinished or ("cancelled" if work.job.cancel.is_set() else ""))
+    return GeneratedTexts(made, texts, unfinished or ("cancelled" if work.control.cancel.is_set() else ""))
 
 
 def kept(engine: Engine, request: GenerateRequest, forks: Sequence[Fork]) -> GeneratedTexts | None:
@@ -231,7 +231,7 @@ def follow(
         if not go:
             return None, None
         if work is not None:
-            work.job.cancel.set()
+            work.control.cancel.set()
         engine = view.engine
         work = st.session_state[_WORK + slot] = GenerationTask(name, _connection())
         work.start(lambda own: make(engine, request, forks, own))
@@ -250,12 +250,14 @@ def forget(slot: str = "texts") -> None:
     """The person asked again: what was stopped before is no answer."""
     work: GenerationTask | None = st.session_state.pop(_WORK + slot, None)
     if work is not None:
-        work.job.cancel.set()
+        work.control.cancel.set()
 
 
 def stop_button(work: GenerationTask, text: Catalogue, slot: str) -> None:
     """Stop; to stand outside of what is drawn again and again, or it would not be heard before the end."""
-    st.button(text("sampling.stop"), key=f"{slot}_stop", icon=":material/stop_circle:", on_click=work.job.cancel.set)
+    st.button(
+        text("sampling.stop"), key=f"{slot}_stop", icon=":material/stop_circle:", on_click=work.control.cancel.set
+    )
 
 
 def watched(work: GenerationTask, text: Catalogue) -> None:

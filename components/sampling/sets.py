@@ -29,7 +29,6 @@ from dashboard.scripts.sampling import sets_script, sweep_script
 
 ENOUGH = 20
 """Sets of at least so many texts say something about how they differ."""
-KNOBS = ("temperature", "top_k", "top_p", "min_p", "typical_p", "repetition_penalty")
 KNOB_VALUES = {
     "temperature": "0.3, 0.7, 1, 1.5",
     "top_k": "5, 20, 50, 200",

@@ -45,7 +45,7 @@ class View:
         """Wait for the engine, load the model if need be and read the prompt. Raises DashboardError, Cancelled."""
         label = self.text("work.loading", model=self.model)
         self.engine = self.wait(lambda _: making.result(), label, "engine")
-        self.card = self.wait(lambda job: self.engine.describe(self.model, job), label, f"load {self.model}")
+        self.card = self.wait(lambda control: self.engine.describe(self.model, control), label, f"load {self.model}")
         self.tokens = self.tokenizer.read(self.prompt, chat=self.chat and self.card.chat)
 
     @cached_property

@@ -30,10 +30,10 @@ _STOPPED = "_work_stopped"
 
 
 def wait_for(call: Callable[[CallControl], T], label: str, *, text: Catalogue, what: str) -> T:
-    """Run ``call(job)`` in a thread of its own and show its progress; leaving the page or pressing Stop cancels it.
+    """Run ``call(control)`` in a thread of its own and show its progress; leaving the page or pressing Stop cancels it.
 
     Args:
-        call: computes; must honour ``job.cancel``.
+        call: computes; must honour ``control.cancel``.
         label: what is being done, in the person's language.
         text: the catalogue.
         what: names the work, so that a stopped one is not started again by the next rerun until asked.
@@ -47,25 +47,25 @@ def wait_for(call: Callable[[CallControl], T], label: str, *, text: Catalogue, w
     # always there, so that what stands below keeps its place whether there is anything to wait for or not
     place, label = st.empty(), literal_label(label)
     share = [0.0]
-    job = CallControl(progress=lambda done: share.__setitem__(0, done))
+    control = CallControl(progress=lambda done: share.__setitem__(0, done))
     outcome: dict[str, Any] = {}
-    thread = threading.Thread(target=_keep, args=(call, job, outcome), daemon=True, name="work")
+    thread = threading.Thread(target=_keep, args=(call, control, outcome), daemon=True, name="work")
     thread.start()
     try:
         thread.join(QUIET_SECONDS)
         if thread.is_alive():
             _show(place, thread, share, label, text=text, what=what)
     finally:
-        job.cancel.set()
+        control.cancel.set()
     if "error" in outcome:
         raise outcome["error"]
     result: T = outcome["value"]
     return result
 
 
-def _keep(call: Callable[[CallControl], T], job: CallControl, outcome: dict[str, Any]) -> None:
+def _keep(call: Callable[[CallControl], T], control: CallControl, outcome: dict[str, Any]) -> None:
     try:
-        outcome["value"] = call(job)
+        outcome["value"] = call(control)
     except BaseException as error:  # noqa: BLE001 - raised again in the page's own thread
         outcome["error"] = error
 

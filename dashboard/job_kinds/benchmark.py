@@ -130,7 +130,7 @@ def benchmark_cost(engine: Engine, spec: JobSpec) -> Cost:
 
 
 def run_benchmark(
-    engine: Engine, spec: JobSpec, plain: Sequence[Mapping[str, Any]], job: CallControl
+    engine: Engine, spec: JobSpec, plain: Sequence[Mapping[str, Any]], control: CallControl
 ) -> list[dict[str, Any]]:
     """One row an item: ``item`` (its place), ``id, category``, and of each role its text, ln p [nats] and tokens.
 
@@ -141,7 +141,7 @@ def run_benchmark(
     scored = [at for at, text in enumerate(tokens) if text is not None]
     sums, counts = np.full(len(tokens), math.nan), np.zeros(len(tokens), np.int64)
     if scored:
-        scores = engine.answer(_request(spec, [text for text in tokens if text is not None]), job)
+        scores = engine.answer(_request(spec, [text for text in tokens if text is not None]), control)
         sums[scored] = [row.sum(dtype=np.float64) for row in scores.token_log_p]
         counts[scored] = scores.lengths
     rows, at = [], 0

@@ -1,4 +1,4 @@
-"""Keys of a job: the model and versions that its numbers come from; and what the job would cost."""
+"""What a job is of: the model version of its specification, its results as an origin of exports; and its cost."""
 
 from __future__ import annotations
 

@@ -29,8 +29,10 @@ def register_all(runner: JobRunner, engine: Future[Engine]) -> None:
         engine: waited for by the first job.
     """
     for kind, run_items in KINDS.items():
-        runner.register(kind, _chunk(engine, run_items), lambda spec, job: current_run(engine.result(), spec, job))
+        runner.register(
+            kind, _chunk(engine, run_items), lambda spec, control: current_run(engine.result(), spec, control)
+        )
 
 
 def _chunk(engine: Future[Engine], run_items: RunItems) -> Callable[[JobSpec, Sequence[Any], CallControl], Rows]:
-    return lambda spec, items, job: run_items(engine.result(), spec, items, job)
+    return lambda spec, items, control: run_items(engine.result(), spec, items, control)

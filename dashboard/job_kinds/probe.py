@@ -63,7 +63,7 @@ def _pairs(engine: Engine, spec: JobSpec, items: Sequence[Mapping[str, Any]]) ->
     return Pairs.of(version_of(spec), prompt_ids, rows, spec.request["boundary"])
 
 
-def run_probe(engine: Engine, spec: JobSpec, items: Sequence[Mapping[str, Any]], job: CallControl) -> pd.DataFrame:
+def run_probe(engine: Engine, spec: JobSpec, items: Sequence[Mapping[str, Any]], control: CallControl) -> pd.DataFrame:
     """One row a (prompt, completion), completions fastest.
 
     Returns:
@@ -71,7 +71,7 @@ def run_probe(engine: Engine, spec: JobSpec, items: Sequence[Mapping[str, Any]],
         completion, L [nats] and the tokens scored; NaN and 0 where the two have no probability; `group` is empty behind
         a neutral prompt. Where the end of the word counts also ``boundary_log_mass_nats``, to be added.
     """
-    scores = _pairs(engine, spec, items).scores(engine, job)
+    scores = _pairs(engine, spec, items).scores(engine, control)
     completions = spec.request["completions"]
     each: dict[str, Any] = {
         "item": [item["place"] for item in items],

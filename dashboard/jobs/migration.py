@@ -24,10 +24,15 @@ def move_jobs(old: Path, new: Path) -> None:
         return
     try:
         private_folder(new)
-        for job in job_folders(old):
-            _move(job, new)
+        jobs = job_folders(old)
     except (OSError, DashboardError) as error:
         _LOG.warning("jobs in %s could not be moved to %s: %s", old, new, error)
+        return
+    for job in jobs:
+        try:
+            _move(job, new)
+        except (OSError, DashboardError) as error:
+            _LOG.warning("job %s in %s could not be moved to %s: %s", job.id, old, new, error)
     with contextlib.suppress(OSError):  # something is left in it
         old.rmdir()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import deque
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from dashboard.jobs.folder import JobState
 REMEMBERED = 8
 """So many chunks tell how fast it goes: the first, which may load a model, is soon forgotten."""
 LIVE = ("queued", "running", "stopping")
+_SIZE = re.compile(r"([\d.,]+) (?:MB|GB)")
 
 
 @dataclass(frozen=True)
@@ -125,5 +127,11 @@ def _error(state: JobState) -> DashboardError | None:
         return None
     kind = getattr(errors, state.error, None)
     if isinstance(kind, type) and issubclass(kind, DashboardError):
-        return kind(**state.facts)
+        return kind(**{name: _without_unit(fact) for name, fact in state.facts.items()})
     return JobFailed(reason=state.error)
+
+
+def _without_unit(fact: object) -> object:
+    """A fact of a job of release 0.1, which kept sizes with the unit that the text now has: ``4,294.9 MB``."""
+    size = _SIZE.fullmatch(fact) if isinstance(fact, str) else None
+    return size[1] if size else fact

@@ -1,1 +1,1 @@
-"""The Python process: its log, garbage collection and threads. Standard library only."""
+"""The Python process: its log, folders, garbage collection and threads; all but the folders by the standard library."""

@@ -82,17 +82,7 @@ class ColumnSpec:
 
     def settings(self) -> DecodeSettings:
         """What acts on the next token's distribution."""
-        return DecodeSettings(
-            do_sample=self.do_sample,
-            temperature=self.temperature,
-            top_k=self.top_k,
-            top_p=self.top_p,
-            min_p=self.min_p,
-            typical_p=self.typical_p,
-            repetition_penalty=self.repetition_penalty,
-            no_repeat_ngram_size=self.no_repeat_ngram_size,
-            model_rules=self.model_rules,
-        )
+        return DecodeSettings(**{entry.name: getattr(self, entry.name) for entry in fields(DecodeSettings)})
 
     def column(self) -> Column:
         """The engine's."""

@@ -177,4 +177,4 @@ def test_the_protocol_is_small():
 
 def test_the_recorded_engine_needs_no_torch():
     code = "import sys, tests.made.recorded_engine as r; r.RecordedEngine(); assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT).returncode == 0

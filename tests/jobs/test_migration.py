@@ -8,6 +8,7 @@ import pytest
 from dashboard.jobs.atomic_files import PART
 from dashboard.jobs.folder import JobFolder
 from dashboard.jobs.migration import move_jobs
+from dashboard.jobs.quota import job_folders
 from dashboard.jobs.runner import JobRunner
 from tests.made.jobs import LIMIT, expected, made_spec, squares, until
 
@@ -73,6 +74,29 @@ def test_where_the_disk_refuses_the_job_stays_and_the_log_says_so(old, tmp_path,
     move_jobs(old, tmp_path / "new")
     pd.testing.assert_frame_equal(rows(old), expected())
     assert str(old) in caplog.text
+
+
+def test_a_job_that_the_disk_refuses_keeps_no_other_from_moving(old, tmp_path, monkeypatch, caplog):
+    refused, other = made_spec(), made_spec(items=4)
+    runner = JobRunner(old, LIMIT)
+    runner.register("squares", squares)
+    runner.start(other)
+    until(runner, other.id, "finished")
+    rename = Path.rename
+
+    def refusing(path, target):
+        if path.name.startswith(refused.id):
+            raise PermissionError("refused")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refusing)
+    monkeypatch.setattr("shutil.copytree", lambda *_: (_ for _ in ()).throw(PermissionError("refused")))
+    refused_first = sorted(job_folders(old), key=lambda job: job.id != refused.id)
+    monkeypatch.setattr("dashboard.jobs.migration.job_folders", lambda _: refused_first)
+    move_jobs(old, tmp_path / "new")
+    assert (tmp_path / "new" / other.id).is_dir()
+    assert refused.id in caplog.text
+    pd.testing.assert_frame_equal(rows(old), expected())
 
 
 def test_the_folder_of_a_server_that_keeps_both_in_one_is_left_alone(old, caplog):

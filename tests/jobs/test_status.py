@@ -1,10 +1,12 @@
 """What a status says: rate and time left by hand, and errors that come back from disk."""
 
 import math
+import re
 
 import pytest
 
 from dashboard.errors import JobFailed, ModelUnreachable
+from dashboard.i18n import LANGUAGES, Catalogue
 from dashboard.jobs.folder import JobState
 from dashboard.jobs.status import REMEMBERED, Pace, job_status
 
@@ -77,3 +79,23 @@ def test_an_error_comes_back_as_itself_or_as_our_mistake():
         found = told(JobState("k", 10, 3, "failed", error=unknown)).error
         assert isinstance(found, JobFailed)
         assert found.facts == {"reason": unknown}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("kind", "facts", "size"),
+    [
+        ("JobsFull", {"jobs": "100", "limit": "4,294.9 MB"}, "4,294.9 MB"),
+        ("ModelTooLarge", {"model": "m", "needed": "3.1 GB", "available": "2.0 GB"}, "3.1 GB"),
+    ],
+)
+def test_a_size_that_release_0_1_kept_with_its_unit_has_it_once(language, kind, facts, size):
+    error = told(JobState("k", 10, 3, "failed", error=kind, facts=facts)).error
+    words = Catalogue(language)(error.message_id, **error.facts)
+    assert size in words
+    assert not re.search("(MB|GB) (MB|GB)", words)
+
+
+def test_a_reason_that_speaks_of_a_size_stays_as_it_is():
+    facts = {"reason": "tried to allocate 3 MB"}
+    assert told(JobState("k", 10, 3, "failed", error="OutOfMemory", facts=facts)).error.facts == facts

@@ -265,7 +265,7 @@ def short_patience(monkeypatch):
 
 def until_told(work):
     """Work that goes on until it is told to stop, or for some seconds."""
-    work.job.cancel.wait(3)
+    work.control.cancel.wait(3)
     raise Cancelled
 
 
@@ -276,10 +276,10 @@ def test_work_whose_browser_went_is_stopped(tiny_settings: Settings):
     engine = LocalEngine(tiny_settings)
     key, work = key_of(engine), GenerationTask("texts", lambda: False)
     request = GenerateRequest(key, (Column(DecodeSettings(), max_new_tokens=2000),))
-    work.start(lambda own: engine.answer(request, own.job, own.steps.append))
+    work.start(lambda own: engine.answer(request, own.control, own.steps.append))
     work.thread.join(30)
     assert not work.running
-    assert work.job.cancel.is_set()
+    assert work.control.cancel.is_set()
     assert len(work.steps) < 2000
 
 
@@ -288,10 +288,10 @@ def test_work_goes_on_however_long_its_own_page_waits():
     work = GenerationTask("texts")
     work.start(until_told)
     time.sleep(1.5)  # no part of the page looks at it
-    assert not work.job.cancel.is_set()
+    assert not work.control.cancel.is_set()
     work.shown = False
     work.thread.join(2)
-    assert work.job.cancel.is_set()
+    assert work.control.cancel.is_set()
 
 
 @pytest.mark.usefixtures("short_patience")
@@ -308,7 +308,7 @@ def test_work_is_shown_by_its_page_and_by_no_other(open_page, monkeypatch):
     at.segmented_control(key="sampling_edited").set_value(1).run()
     at.number_input(key="sampling_1_temperature").set_value(3.0).run()
     assert not work.shown  # other texts are asked for now
-    work.job.cancel.set()
+    work.control.cancel.set()
 
 
 def test_tokens_are_coloured_by_what_is_asked_for(tiny_settings):

@@ -1,6 +1,6 @@
 """Request: one question to an engine as a frozen value that holds its whole specification; and Cost.
 
-Its digest is cache key and stop name; its digest and provenance stand in every export. Two requests that differ in any
+It is its own key in caches; its digest names stops; digest and provenance stand in every export. Two requests that differ in any
 field differ in all of them; equal ones agree.
 """
 
