@@ -1,7 +1,7 @@
 """Request: one question to an engine as a frozen value that holds its whole specification; and Cost.
 
-It is its own key in caches; its digest names stops; digest and provenance stand in every export. Two requests that differ in any
-field differ in all of them; equal ones agree.
+It is its own key in caches; its digest names stops; digest and provenance stand in every export. Two requests that
+differ in any field differ in all of them; equal ones agree.
 """
 
 from __future__ import annotations
