@@ -84,7 +84,6 @@ def mosaic(
         table=lambda: metrics,
         script=lambda origin: mosaic_script(card, origin),
         strip=[
-            text("strip.exact"),
             card.weight_formula,
             row_sums(view, head_tiles.row_sum_error),
             text("strip.pooled", block=head_tiles.block) if head_tiles.block > 1 else "",
@@ -113,7 +112,7 @@ def metric_map(view: View, metrics: pd.DataFrame) -> None:
         figure=partial(charts.metric_map_figure, metrics, metric),
         frame=lambda: metrics,
         script=lambda origin: metric_script(view.card, origin, metric),
-        strip=[text("strip.exact"), *run_facts(view)],
+        strip=[*run_facts(view)],
         alt={"metric": text(f"metrics.{metric}")},
         suffix=metric,
     )

@@ -109,7 +109,6 @@ def weight_map(detail: Detail) -> None:
         table=lambda: frames.weight_table(found, tokens) if found.block == 1 else frames.head_frame(found, tokens),
         script=lambda origin: map_script(detail, origin, detail.queries, detail.keys),
         strip=[
-            text("strip.exact"),
             view.card.weight_formula,
             row_sums(view, found.row_sum_error),
             text("strip.pooled", block=found.block) if found.block > 1 else "",
@@ -164,7 +163,7 @@ def lines(detail: Detail) -> None:
         figure=partial(charts.lines_figure, found, tokens, chosen=detail.token),
         frame=lambda: frames.head_frame(found, tokens),
         script=lambda origin: map_script(detail, origin, span, span, chart="lines"),
-        strip=[text("strip.exact"), *run_facts(view)],
+        strip=[*run_facts(view)],
         alt={"tokens": span[1] - span[0]},
         suffix=detail.suffix,
     )

@@ -56,7 +56,7 @@ def _bars(
         figure=partial(figure, frame),
         frame=lambda: frame,
         script=script,
-        strip=[text("strip.exact"), *run_facts(view)],
+        strip=[*run_facts(view)],
         alt={"token": detail.token},
         suffix=f"{detail.suffix}-token{detail.token}",
     )

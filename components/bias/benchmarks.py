@@ -240,7 +240,6 @@ def _script(spec: JobSpec, origin: Origin, other: bool, view: View) -> str:
 def _strip(spec: JobSpec, status: JobStatus, done: int, origin: JobResults, view: View) -> list[str]:
     text, run, request = view.text, spec.run, spec.request
     return [
-        text("strip.exact"),
         text("bias_jobs.behind", token=request["prefix"], id=str(request["prefix_id"])),
         text("bias_jobs.items_of", done=done, items=status.items),
         text("bias_jobs.sha", sha=request["sha256"][:12]),

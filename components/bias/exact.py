@@ -70,7 +70,6 @@ class ProbeResult:
         text, spec = self.view.text, self.tokenized.spec
         templates = self.tokenized.shape[0]
         return [
-            text("strip.exact"),
             text("bias.with_boundary" if spec.boundary else "bias.without_boundary"),
             text("bias.templates_count", count=templates),
             *more,

@@ -153,7 +153,6 @@ def _layers(view: View, keys: tuple[RunKey, RunKey], token: int, names: tuple[st
         frame=lambda: frame,
         script=lambda origin: gap_script(view.card, origin, (keys[0].token_ids, keys[1].token_ids), token, names=names),
         strip=[
-            text("strip.exact"),
             text("lens.tail"),
             text("lens.self_check", error=f"{max(one.error for one in found):.0e}"),
             *model_facts(view, view.engine.answer(RunRequest(keys[0])).seconds, keys[0]),
@@ -182,7 +181,6 @@ def _heads(view: View, prompt: str, keys: tuple[RunKey, RunKey], names: tuple[st
             view.card, origin, (keys[0].token_ids, keys[1].token_ids), spans, names=names
         ),
         strip=[
-            text("strip.exact"),
             view.card.weight_formula,
             *model_facts(view, view.engine.answer(RunRequest(keys[0])).seconds, keys[0]),
         ],

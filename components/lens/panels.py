@@ -260,4 +260,4 @@ def _links(view: View, by_head: np.ndarray, layer: int, pos: int) -> None:
 
 def _strip(view: View, error: float) -> list[str]:
     text = view.text
-    return [text("strip.exact"), text("lens.tail"), text("lens.self_check", error=f"{error:.0e}"), *run_facts(view)]
+    return [text("lens.tail"), text("lens.self_check", error=f"{error:.0e}"), *run_facts(view)]

@@ -205,7 +205,6 @@ def candidates(view: View, bars: Bars) -> None:
         frame=lambda: frame,
         script=lambda origin: candidates_script(view.card, origin, bars.pos, bars.k, pins=bars.pins, settings=settings),
         strip=[
-            text("strip.exact"),
             text("next_token.formula"),
             _effective(settings) if settings != replace(DecodeSettings(), model_rules=settings.model_rules) else "",
             acting_fact(rules, settings, text, idle=AT_ENDS),
@@ -254,5 +253,5 @@ def positions(view: View, table: PositionTable) -> None:
         figure=None,
         frame=lambda: frame,
         script=lambda origin: position_script(view.card, origin),
-        strip=[text("strip.exact"), *run_facts(view)],
+        strip=[*run_facts(view)],
     )

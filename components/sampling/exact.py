@@ -66,7 +66,6 @@ def compared(view: View, columns: Columns) -> None:
         frame=lambda: frame,
         script=lambda origin: settings_script(view.card, origin, request, name, names=columns.names, value=value),
         strip=[
-            text("strip.exact"),
             text("sampling.own_processors"),
             *dict.fromkeys(acting_fact(view.card.rules, one, text, idle=AT_ENDS) for one in settings),
             *model_facts(view, view.engine.answer(RunRequest(key)).seconds, key),
@@ -127,7 +126,6 @@ def probability_tree(view: View, columns: Columns) -> None:
         frame=lambda: frame,
         script=lambda origin: probability_tree_script(view.card, origin, request),
         strip=[
-            text("strip.exact"),
             text("sampling.tree_of", name=name),
             acting_fact(view.card.rules, settings, text, idle={"stop_strings"}),
             *model_facts(view, found.seconds),

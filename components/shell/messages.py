@@ -1,4 +1,4 @@
-"""Lines of text on a page: headings, advice, notices, quiet lines, percentages.
+"""Lines of text on a page: headings, findings, advice, notices, quiet lines, times in words, percentages.
 
 Everything that may hold a visitor's or a tokenizer's text is escaped HTML, never Markdown.
 """
@@ -42,6 +42,29 @@ def advice(message: str) -> None:
 def notice(message: str) -> None:
     """Something worth knowing, as plain text."""
     st.html(f'<div class="ls-notice" role="status">{html.escape(message)}</div>')
+
+
+def finding(message: str) -> None:
+    """What the page found, in one sentence with its numbers, above the first chart."""
+    st.html(f'<p class="ls-finding">{html.escape(message)}</p>')
+
+
+def about(text: Catalogue, seconds: float) -> str:
+    """A time that was estimated, in words: ``a few seconds``, ``about 2 minutes``. NaN: ``an unknown time``."""
+    if math.isnan(seconds):
+        return text("about.unknown")
+    for below, name in ((1, "moment"), (8, "few_seconds"), (15, "ten_seconds"), (25, "twenty_seconds")):
+        if seconds < below:
+            return text(f"about.{name}")
+    for below, name in ((45, "half_minute"), (90, "minute"), (3300, "minutes"), (5400, "hour")):
+        if seconds < below:
+            return text(f"about.{name}", minutes=round(seconds / 60))
+    return text("about.hours", hours=round(seconds / 3600))
+
+
+def estimate(message: str, numbers: str) -> None:
+    """A quiet line about what work costs, in words; `numbers` are shown on hover."""
+    st.html(f'<p class="ls-note" title="{html.escape(numbers)}">{html.escape(message)}</p>')
 
 
 def section(title: str, more: str = "") -> None:

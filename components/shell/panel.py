@@ -1,4 +1,4 @@
-"""Panels: a chart with its numbers, its code, its downloads and its honesty strip."""
+"""Panels: a chart with its numbers, its code, its downloads and its badge (what kind of numbers these are)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import html
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -20,6 +20,8 @@ from dashboard.run_key import Origin
 
 DIGITS = "%.6g"
 """Of a number in a table: six digits of any size; 1e-9 is not rounded away, and no row of noughts fills the cell."""
+Kind = Literal["exact", "sampled", "search"]
+"""What kind of numbers a chart shows: computed whole, drawn at random, or what a search came upon."""
 TABLE_ROWS = 5000
 """A table on the page shows at most so many rows; the CSV has all."""
 
@@ -51,7 +53,11 @@ class Panel:
     script: Callable[[Origin], str]
     """Code that makes the chart again, given what the chart says of itself."""
     strip: Sequence[str]
-    """Facts for the honesty strip."""
+    """Facts that the badge opens."""
+    kind: Kind = "exact"
+    """The word and the colour of the badge."""
+    unfolded: bool = False
+    """Whether how to read the chart stands open below it."""
     options: Mapping[str, object] = field(default_factory=dict)
     """All else that changes the chart, its table or its files, but theme and language; plain values by name."""
     alt: dict[str, object] = field(default_factory=dict)
@@ -79,7 +85,7 @@ class Panel:
 
 
 def chart_panel(panel: Panel) -> None:
-    """Draw `panel`: tabs Chart / Numbers / Code / Download, one line each of reading and care, the honesty strip."""
+    """Draw `panel`: tabs Chart / Numbers / Code / Download, the badge of its facts, and how to read it."""
     text, name = panel.text, panel.name
     names = ["chart", "numbers", "code", "download"] if panel.figure else ["table", "code", "download"]
     tabs = dict(
@@ -168,12 +174,20 @@ def _downloads(panel: Panel) -> None:
 
 
 def foot(panel: Panel) -> None:
-    """Below a chart: the honesty strip, how to read it, and how it misleads."""
-    shown = [*panel.strip, panel.text("strip.result", result=panel.result.digest)]
-    facts = " · ".join(html.escape(fact) for fact in shown if fact)
+    """Below a chart: the badge with the facts that it opens, and how the chart is read and how it misleads."""
+    text = panel.text
+    facts = [*panel.strip, text("strip.result", result=panel.result.digest)]
     notes = "".join(
-        f'<p class="ls-note"><b>{html.escape(panel.text(f"panel.{word}"))}</b> '
-        f"{html.escape(panel.text(f'charts.{panel.name}.{word}'))}</p>"
+        f'<p class="ls-note"><b>{html.escape(text(f"panel.{word}"))}</b> '
+        f"{html.escape(text(f'charts.{panel.name}.{word}'))}</p>"
         for word in ("reading", "careful")
     )
-    st.html(f'<p class="ls-strip">{facts}</p><div class="ls-notes">{notes}</div>')
+    st.html(
+        f'<div class="ls-foot"><details class="ls-facts-fold"><summary title="{html.escape(text("panel.facts"))}">'
+        f'<span class="ls-badge ls-{panel.kind}">{html.escape(text(f"panel.kinds.{panel.kind}"))}</span></summary>'
+        f'<p class="ls-strip">{html.escape(text(f"panel.kind_notes.{panel.kind}"))} '
+        f"{' · '.join(html.escape(fact) for fact in facts if fact)}</p></details>"
+        f'<details class="ls-notes-fold"{" open" if panel.unfolded else ""}>'
+        f"<summary>{html.escape(text('panel.how_to_read'))}</summary>"
+        f'<div class="ls-notes">{notes}</div></details></div>'
+    )

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from components.charts.theme import ChartTheme
-from components.shell.messages import advice, notice
+from components.shell.messages import about, advice, notice
 from components.shell.panel import Panel, chart_panel
 from components.shell.waiting import allow, wait_for
 from dashboard.engine.api.engine import Engine, Tokenizer
@@ -40,6 +40,7 @@ class View:
     """Set by `load`."""
     tokens: TokenizedPrompt = field(init=False)
     """Set by `load`."""
+    _first_panel: str = field(default="", init=False)
 
     def load(self, making: Future[Engine]) -> None:
         """Wait for the engine, load the model if need be and read the prompt. Raises DashboardError, Cancelled."""
@@ -57,7 +58,7 @@ class View:
     def run(self) -> RunSummary:
         """This prompt's run; makes it (with progress and Stop) when it is not there."""
         cost = self.engine.cost(RunRequest(self.key))
-        label = self.text("work.running", tokens=cost.tokens, seconds=self.text.number(max(cost.seconds, 0.1), 1))
+        label = self.text("work.running", tokens=cost.tokens, about=about(self.text, cost.seconds))
         return self.answer(RunRequest(self.key), label)
 
     @property
@@ -86,7 +87,9 @@ class View:
             rest: the other fields of a panel by their names.
         """
         drawn = None if figure is None else partial(figure, text=self.text, theme=self.theme)
-        chart_panel(Panel(name=name, origins=origins, text=self.text, figure=drawn, **rest))
+        self._first_panel = self._first_panel or name
+        unfolded = name == self._first_panel
+        chart_panel(Panel(name=name, origins=origins, text=self.text, figure=drawn, unfolded=unfolded, **rest))
 
     def wait(self, call: Callable[[CallControl], T], label: str, what: str) -> T:
         """`call` with progress on the page; see `components.shell.waiting.wait_for`."""
@@ -94,7 +97,7 @@ class View:
 
 
 def model_facts(view: View, seconds: float | None, origin: Origin | None = None) -> list[str]:
-    """What every honesty strip ends with: kernel, dtype, device, time, model, run (`origin`, else the prompt's)."""
+    """What the facts of every badge end with: kernel, dtype, device, time, model, run (`origin`, else the prompt's)."""
     text, card = view.text, view.card
     return [
         text("strip.kernel", kernel=card.kernel, dtype=card.dtype, device=card.device),
@@ -126,5 +129,5 @@ def error_frame(text: Catalogue, *, last: bool = False) -> Iterator[None]:
 
 
 def run_facts(view: View) -> list[str]:
-    """The facts that the honesty strip of a run ends with."""
+    """The facts that the badge of a run ends with."""
     return model_facts(view, view.run.seconds)
