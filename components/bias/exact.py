@@ -81,8 +81,12 @@ class ProbeResult:
 def exact(view: View, tokenized: TokenizedProbe) -> ProbeResult:
     """Score the probe, with progress on the page. Raises DashboardError, Cancelled."""
     pairs = Pairs.of_probe(view.card.version, tokenized)
-    found = scored(pairs, view, view.text("work.scores", count=len(tokenized.prompts) * len(tokenized.completions)))
-    return ProbeResult(view, tokenized, probe_scores(tokenized, found.total), found.seconds, found.way)
+    pair_scores = scored(
+        pairs, view, view.text("work.scores", count=len(tokenized.prompts) * len(tokenized.completions))
+    )
+    return ProbeResult(
+        view, tokenized, probe_scores(tokenized, pair_scores.total), pair_scores.seconds, pair_scores.way
+    )
 
 
 # -- what is shown -------------------------------------------------------------------------------------------------
@@ -139,9 +143,9 @@ def _pair(of: ProbeResult, pair: Pair) -> None:
         _panel(of, "dumbbell", frame, figure, {"completions": completions}, **pair.asked)
     if right is not None:
         with right:
-            found = agreement(frame["share"].to_numpy(), frame["world_share"].to_numpy())
+            with_world = agreement(frame["share"].to_numpy(), frame["world_share"].to_numpy())
             world = _world(of)
-            figure = partial(against_world_figure, frame, found, world=world)
+            figure = partial(against_world_figure, frame, with_world, world=world)
             _panel(of, "against_world", frame, figure, {"completions": completions}, **pair.asked)
 
 
@@ -207,15 +211,15 @@ def _intersection(of: ProbeResult) -> None:
     if len(slots) < 2:
         quiet(text("bias.no_intersection"))
         return
-    (one, other), words = slots[:2], probe.words
-    start = probe.partner(probe.partner(0, probe.slots[one], words[one][1]), probe.slots[other], words[other][1])
-    flip_one = lambda group: probe.partner(group, probe.slots[one], words[one][0])  # noqa: E731
-    flip_other = lambda group: probe.partner(group, probe.slots[other], words[other][0])  # noqa: E731
+    (outer, inner), words = slots[:2], probe.words
+    start = probe.partner(probe.partner(0, probe.slots[outer], words[outer][1]), probe.slots[inner], words[inner][1])
+    flip_outer = lambda group: probe.partner(group, probe.slots[outer], words[outer][0])  # noqa: E731
+    flip_inner = lambda group: probe.partner(group, probe.slots[inner], words[inner][0])  # noqa: E731
     places = {
         "first_first": start,
-        "second_first": flip_one(start),
-        "first_second": flip_other(start),
-        "second_second": flip_one(flip_other(start)),
+        "second_first": flip_outer(start),
+        "first_second": flip_inner(start),
+        "second_second": flip_outer(flip_inner(start)),
     }
     frame = intersection_frame(of.scores, **places, by="completion")
     names = {name: name_label(of.scores.groups[group], TITLE_LENGTH) for name, group in places.items()}

@@ -57,15 +57,15 @@ def panels(view: View, tokenized: TokenizedProbe) -> None:
     requests = [_requests(prompt_run(view, tokenized, template * groups + group)) for group in range(groups)]
     asked: list[Origin] = [*(call for calls, _ in requests for call in calls), *(tree for _, tree in requests)]
     answers = view.wait(
-        lambda control: [_called(view, *own, (at, groups), control) for at, own in enumerate(requests)],
+        lambda control: [_called(view, *calls, (at, groups), control) for at, calls in enumerate(requests)],
         text("work.calling", count=groups),
         Export.of(asked, "notebook").digest,
     )
     names = tokenized.group_names
     for name, call in zip(names, answers, strict=True):
-        kinds = Counter(merged(one) for one in call.texts)
-        shown = [(ISOLATE.format(kind), count) for kind, count in kinds.most_common()]
-        said = ", ".join(f"{kind} ×{count}" if count > 1 else kind for kind, count in shown)
+        kinds = Counter(merged(said) for said in call.texts)
+        isolated = [(ISOLATE.format(kind), count) for kind, count in kinds.most_common()]
+        said = ", ".join(f"{kind} ×{count}" if count > 1 else kind for kind, count in isolated)
         quiet(text("bias.call_says", group=ISOLATE.format(name), count=len(call.texts), kinds=len(kinds), said=said))
     group = place_picker("bias_group", text("bias.group"), names)
     _table(view, *requests[group], answers[group])
@@ -73,10 +73,10 @@ def panels(view: View, tokenized: TokenizedProbe) -> None:
 
 def _requests(run: RunKey) -> tuple[tuple[GenerateRequest, ...], TreeRequest]:
     """Behind one prompt: the call, the same with other seeds; and the tree of continuations."""
-    own = column()
-    seeds = (replace(own, seed=own.seed + number) for number in range(SEEDS))
-    calls = tuple(GenerateRequest(run, (one,)) for one in seeds)
-    return calls, TreeRequest(run, depth=own.max_new_tokens, mass=1.0, nodes=TREE_NODES)
+    call = column()
+    seeds = (replace(call, seed=call.seed + number) for number in range(SEEDS))
+    calls = tuple(GenerateRequest(run, (seeded,)) for seeded in seeds)
+    return calls, TreeRequest(run, depth=call.max_new_tokens, mass=1.0, nodes=TREE_NODES)
 
 
 def _called(
@@ -91,9 +91,9 @@ def _called(
     generated: Generated | None = None
     for number, request in enumerate(requests):
         control.progress((part[0] + number / len(requests)) / part[1])
-        found = view.engine.answer(request, CallControl(control.cancel)).whole()
-        generated = generated or found
-        seeds.update(tuple(output.ids.tolist()) for output in found.outputs)
+        answer = view.engine.answer(request, CallControl(control.cancel)).whole()
+        generated = generated or answer
+        seeds.update(tuple(output.ids.tolist()) for output in answer.outputs)
     assert generated is not None
     tree = view.engine.answer(continuations, CallControl(control.cancel))
     ways: list[tuple[int, ...]] = []
@@ -113,7 +113,7 @@ def call_frame(call: _Call) -> pd.DataFrame:
         text, its rank among all texts of as many tokens (NA beyond those that were followed), and in how many of ten
         calls with other seeds it came back.
     """
-    ranks = {way: place for place, way in enumerate(call.order, start=1)}
+    ranks = {way: rank for rank, way in enumerate(call.order, start=1)}
     rows = []
     for output, said in zip(call.generated.outputs, call.texts, strict=True):
         ids, total = tuple(output.ids.tolist()), float(output.log_p.sum(dtype=np.float64))
@@ -143,6 +143,7 @@ def _table(view: View, requests: tuple[GenerateRequest, ...], continuations: Tre
         figure=None,
         frame=lambda: frame,
         script=lambda origin: texts_script(view.card, origin, requests[0]),
+        kind="search",
         strip=[
             text("bias.ranked_list"),
             texts_fact(view.card.rules, [column()], text),

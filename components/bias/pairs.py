@@ -48,13 +48,13 @@ def probe_scores(tokenized: TokenizedProbe, log_p: NDArray[np.float64]) -> Probe
     """The scores with their names, and the completions' shares in the world."""
     scores, neutral = tokenized.by_template(log_p)
     probe = tokenized.spec.probe
-    shares = [one.share for one in tokenized.completions]
+    shares = [completion.share for completion in tokenized.completions]
     world = np.array([np.nan if share is None else share for share in shares])
     return ProbeScores(
         scores,
         tuple(template.text for template in probe.templates),
         tokenized.group_names,
-        tuple(one.text for one in tokenized.completions),
+        tuple(completion.text for completion in tokenized.completions),
         neutral,
         None if np.isnan(world).all() else world,
     )
@@ -70,9 +70,9 @@ def transposed(tokenized: TokenizedProbe, scores: ProbeScores) -> Pair:
     """The second completion against the first, a row a group; shares in the world where groups are occupations."""
     known = occupations().shares()
     world = np.array([known.get(name, np.nan) for name in scores.groups])
-    found = scores.transposed(None if np.isnan(world).all() else world)
+    by_group = scores.transposed(None if np.isnan(world).all() else world)
     groups = tuple((group, group) for group in range(tokenized.shape[1]))
-    return Pair(found, 1, 0, groups)
+    return Pair(by_group, 1, 0, groups)
 
 
 def pair_picker(tokenized: TokenizedProbe, scores: ProbeScores, view: View) -> Pair:
@@ -107,8 +107,8 @@ def groups_picker(tokenized: TokenizedProbe, view: View) -> tuple[tuple[str, str
 
 def _slot_pairs(probe: Probe) -> dict[str, tuple[str, str, str]]:
     """Key -> (slot, first, second): the last slot's pairs first; of two words the second against the first."""
-    found = {}
+    slot_pairs = {}
     for at, (slot, words) in reversed(list(enumerate(zip(probe.slots, probe.words, strict=True)))):
         for first, second in list(combinations(range(len(words)), 2))[:MOST_SLOT_PAIRS]:
-            found[f"{at}.{second}.{first}"] = (slot, words[second], words[first])
-    return found
+            slot_pairs[f"{at}.{second}.{first}"] = (slot, words[second], words[first])
+    return slot_pairs

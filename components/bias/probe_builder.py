@@ -100,7 +100,7 @@ def _preset(view: View) -> None:
 
     st.selectbox(
         text("bias.preset"),
-        [one.name for one in presets()],
+        [preset.name for preset in presets()],
         index=None,
         key="bias_preset",
         placeholder=text("bias.preset_choose"),
@@ -127,13 +127,13 @@ def _text_area(spec: ProbeSpec, name: str, view: View) -> None:
 
 def _slots(spec: ProbeSpec) -> tuple[str, ...]:
     """Slots of the templates that can be read, and those that have words already."""
-    found: dict[str, None] = {}
+    slots: dict[str, None] = {}
     for template in spec.templates:
         try:
-            found |= dict.fromkeys(parsed(template).slots)
+            slots |= dict.fromkeys(parsed(template).slots)
         except DashboardError:
             continue  # named where the probe is read as a whole
-    return tuple(found)
+    return tuple(slots)
 
 
 def _words(spec: ProbeSpec, slot: str, view: View) -> None:
@@ -190,9 +190,9 @@ def _own(spec: ProbeSpec, view: View) -> None:
 def _notes(spec: ProbeSpec, view: View) -> list[tuple[str, Callable[[str], None]]]:
     """What is known of the own list: of the file that it came from, until it is changed, or of its lines."""
     text = view.text
-    own, found = st.session_state.get(_NOTES, ("", []))
-    if found and own == spec.own:
-        return list(found)
+    noted_list, file_notes = st.session_state.get(_NOTES, ("", []))
+    if file_notes and noted_list == spec.own:
+        return list(file_notes)
     try:
         notes = spec.own_list.notes
     except DashboardError:
@@ -206,13 +206,16 @@ def _upload(spec: ProbeSpec, view: View) -> None:
         return
     try:
         checked_size(given.size, MAX_BYTES)
-        found = from_file(given.getvalue(), given.name)
+        own_list = from_file(given.getvalue(), given.name)
     except DashboardError as error:
         st.session_state[_NOTES] = (spec.own, [(text(error.message_id, **error.facts), advice)])
         return
-    own = to_lines(found.lexicon.completions)
-    st.session_state[_NOTES] = (own, [(text(f"probes.note.{note.kind}", **note.facts), quiet) for note in found.notes])
-    _write(replace(spec, own=own))
+    lines = to_lines(own_list.lexicon.completions)
+    st.session_state[_NOTES] = (
+        lines,
+        [(text(f"probes.note.{note.kind}", **note.facts), quiet) for note in own_list.notes],
+    )
+    _write(replace(spec, own=lines))
 
 
 def _switch(spec: ProbeSpec, name: str, view: View) -> None:
@@ -281,8 +284,8 @@ def tokenization_notes(tokenized: TokenizedProbe, view: View, seconds: float) ->
     )
     with st.expander(text("bias.findings", count=len(tokenized.findings))):
         for kind, words in tokenized.findings:
-            shown = ", ".join(words[:SHOWN_WORDS])
+            named = ", ".join(words[:SHOWN_WORDS])
             more = text("bias.more", count=len(words) - SHOWN_WORDS) if len(words) > SHOWN_WORDS else ""
-            quiet(text(f"probes.finding.{kind}", words=f"{shown} {more}".strip()))
+            quiet(text(f"probes.finding.{kind}", words=f"{named} {more}".strip()))
         if not tokenized.findings:
             quiet(text("bias.no_findings"))

@@ -71,9 +71,9 @@ class Drawn:
         match = Matcher(self.tokenized.texts, whole=self.tokenized.spec.boundary)
         counts = np.zeros((len(self.texts), len(self.tokenized.completions)), np.int64)
         for group, texts in enumerate(self.texts):
-            for place in map(match, texts):
-                if place is not None:
-                    counts[group, place] += 1
+            for completion in map(match, texts):
+                if completion is not None:
+                    counts[group, completion] += 1
         return counts
 
 
@@ -108,12 +108,12 @@ def panels(view: View, tokenized: TokenizedProbe) -> None:
         Export.of(requests, "sampled").digest,
     )
     of = Drawn(view, tokenized, template, requests, texts, seconds)
-    _told(of)
+    _summary(of)
     if of.counts.any():
         _charts(of)
     else:
-        shown = list(dict.fromkeys(" ".join(one.split()) for one in texts[0]))[:EXAMPLES]
-        said = " · ".join(map(ISOLATE.format, shown))
+        examples = list(dict.fromkeys(" ".join(drawn.split()) for drawn in texts[0]))[:EXAMPLES]
+        said = " · ".join(map(ISOLATE.format, examples))
         advice(
             text("bias.none_found", texts=groups * column.num_return_sequences, tokens=column.max_new_tokens, said=said)
         )
@@ -165,7 +165,7 @@ def _drawn(
     view: View, requests: Sequence[GenerateRequest], control: CallControl
 ) -> tuple[list[tuple[str, ...]], float]:
     """(group,) texts drawn behind each group's prompt, and the seconds."""
-    found, seconds = [], 0.0
+    texts, seconds = [], 0.0
     for group, request in enumerate(requests):
         within = CallControl(control.cancel, _share_of(control.progress, group, len(requests)), control.on_queue)
         generated = view.engine.answer(request, within).whole()
@@ -173,11 +173,11 @@ def _drawn(
         # decoded behind the prompt and cut off from it: some decoders drop a text's leading space
         ids = request.token_ids
         before, *whole = view.tokenizer.decode([ids, *((*ids, *output.ids.tolist()) for output in generated.outputs)])
-        found.append(tuple(text[len(before) :] for text in whole))
-    return found, seconds
+        texts.append(tuple(text[len(before) :] for text in whole))
+    return texts, seconds
 
 
-def _told(of: Drawn) -> None:
+def _summary(of: Drawn) -> None:
     """What can be said of all draws in a line each."""
     text, names = of.view.text, of.tokenized.group_names
     short = sum(length > of.column.max_new_tokens for length in of.tokenized.lengths)
@@ -190,13 +190,13 @@ def _told(of: Drawn) -> None:
     else:
         quiet(text("bias.missing", rates=", ".join(_rate(row, text) for row in rows)))
     missing = of.drawn - of.counts.sum(1)
-    found = independence(np.column_stack([of.counts, missing]))
-    if np.isnan(found.p):
+    test = independence(np.column_stack([of.counts, missing]))
+    if np.isnan(test.p):
         if of.counts.any():
             quiet(text("bias.no_independence"))
         return
-    v = "–" if np.isnan(found.cramers_v) else text.number(found.cramers_v, 3)
-    quiet(text("bias.independence", g=text.number(found.g, 1), p=text.number(found.p, 4), v=v))
+    v = "–" if np.isnan(test.cramers_v) else text.number(test.cramers_v, 3)
+    quiet(text("bias.independence", g=text.number(test.g, 1), p=text.number(test.p, 4), v=v))
 
 
 def _rate(row: Mapping[Any, Any], text: Catalogue) -> str:
@@ -212,31 +212,32 @@ def _exact_scores(of: Drawn) -> tuple[Pairs, NDArray[np.float64]] | None:
     if of.column.settings != PURE or not of.tokenized.spec.boundary:
         return None
     view, tokenized, groups = of.view, of.tokenized, len(of.texts)
-    own = slice(of.template * groups, (of.template + 1) * groups)
+    of_template = slice(of.template * groups, (of.template + 1) * groups)
     rows = continuations(
-        tokenized.prompt_ids[own],
-        tokenized.prompts[own],
+        tokenized.prompt_ids[of_template],
+        tokenized.prompts[of_template],
         tokenized.texts,
         tokeniser(view.engine, view.model),
     )
     # the last token shows where the word ends
-    if of.column.max_new_tokens <= max(len(one.scored) for row in rows for one in row):
+    if of.column.max_new_tokens <= max(len(pair.scored) for row in rows for pair in row):
         return None
-    if any(one.given < len(ids) for ids, row in zip(tokenized.prompt_ids[own], rows, strict=True) for one in row):
+    prompt_ids = tokenized.prompt_ids[of_template]
+    if any(pair.given < len(ids) for ids, row in zip(prompt_ids, rows, strict=True) for pair in row):
         return None
-    pairs = Pairs.of(view.card.version, tokenized.prompt_ids[own], rows, tokenized.spec.boundary)
+    pairs = Pairs.of(view.card.version, prompt_ids, rows, tokenized.spec.boundary)
     seconds = seconds_of(pairs, view)
     if seconds > MOST_SECONDS:
         quiet(view.text("bias.not_covered", seconds=view.text.number(seconds, 0)))
         return None
-    found = scored(pairs, view, view.text("work.scores", count=groups * len(tokenized.completions)))
-    return pairs, np.exp(found.total)
+    scores = scored(pairs, view, view.text("work.scores", count=groups * len(tokenized.completions)))
+    return pairs, np.exp(scores.total)
 
 
 def _charts(of: Drawn) -> None:
     """The charts of one draw."""
     view, tokenized, text = of.view, of.tokenized, of.view.text
-    names, completions = tokenized.group_names, [one.text for one in tokenized.completions]
+    names, completions = tokenized.group_names, [completion.text for completion in tokenized.completions]
     exact = _exact_scores(of)
     probs = exact[1] if exact else None
     frame = sampled_frame(of.counts, of.drawn, names, completions, probs)
@@ -259,12 +260,12 @@ def _charts(of: Drawn) -> None:
         template=of.template,
         first_rows=first_rows,
     )
-    common: dict[str, Any] = {"script": script, "strip": strip}
-    shown = partial(sampled_figure, frame)
+    common: dict[str, Any] = {"script": script, "strip": strip, "kind": "sampled"}
+    figure = partial(sampled_figure, frame)
     alt: dict[str, object] = {"completions": len(completions), "groups": len(names)}
     options = {"template": of.template, "probe": tokenized.spec.facts()}
     origins = [*of.requests, *([exact[0].request] if exact and exact[0].request else [])]
-    view.panel("sampled", origins, options=options, figure=shown, frame=lambda: frame, alt=alt, **common)
+    view.panel("sampled", origins, options=options, figure=figure, frame=lambda: frame, alt=alt, **common)
     words_at, pair_at = st.columns(2)
     with words_at:
         _, pairs = groups_picker(tokenized, view)
@@ -281,15 +282,15 @@ def _differences(pair: tuple[int, int], tests: pd.DataFrame, common: dict[str, A
     """The tests of one pair of groups: all were counted for the adjustment."""
     view, text, names = of.view, of.view.text, of.tokenized.group_names
     first, second = pair
-    told = {"first": ISOLATE.format(names[first]), "second": ISOLATE.format(names[second])}
-    section(text("bias.tests_title", **told), text("bias.tests_note", tests=len(tests)))
+    group_names = {"first": ISOLATE.format(names[first]), "second": ISOLATE.format(names[second])}
+    section(text("bias.tests_title", **group_names), text("bias.tests_note", tests=len(tests)))
     if first == second:
         advice(text("bias.same_group"))
         return
     if not of.counts[[first, second]].any():
-        quiet(text("bias.neither_found", **told))
+        quiet(text("bias.neither_found", **group_names))
         return
-    shown = tests[(tests["first"] == names[first]) & (tests["second"] == names[second])]
-    figure = partial(differences_figure, shown)
+    of_pair = tests[(tests["first"] == names[first]) & (tests["second"] == names[second])]
+    figure = partial(differences_figure, of_pair)
     alt: dict[str, object] = {"completions": len(of.tokenized.completions), "tests": len(tests)}
     view.panel("differences", figure=figure, frame=lambda: tests, alt=alt, **common)
