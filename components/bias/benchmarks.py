@@ -10,6 +10,7 @@ from typing import Any
 
 import streamlit as st
 
+from components.bias.layout import heads
 from components.charts.bias.benchmarks import benchmark_figure
 from components.jobs.panels import job_box, job_runner, other_run, start_button
 from components.shell import link
@@ -223,9 +224,9 @@ def _results(spec: JobSpec, status: JobStatus, other: bool, view: View) -> None:
         "suffix": spec.request["benchmark"],
     }
     figure = partial(benchmark_figure, result.scores)
-    view.panel("benchmark", figure=figure, frame=lambda: result.scores, **common)
+    view.panel("benchmark", figure=figure, frame=lambda: result.scores, heads=heads(result.scores, text), **common)
     section(text("bias_jobs.items_title"), text("bias_jobs.items_note"))
-    view.panel("benchmark_items", figure=None, frame=lambda: result.items, **common)
+    view.panel("benchmark_items", figure=None, frame=lambda: result.items, heads=heads(result.items, text), **common)
 
 
 def _script(spec: JobSpec, origin: Origin, other: bool, view: View) -> str:

@@ -8,11 +8,14 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
+from streamlit.delta_generator import DeltaGenerator
 
-from components.bias.pairs import groups_picker, is_transposed
-from components.bias.sampled import prompt_run, template_picker
+from components.bias.findings import gap_finding
+from components.bias.layout import Layout, heads
+from components.bias.pairs import groups_picker, is_transposed, prompt_run, template_picker
 from components.charts.axes import signed
 from components.charts.bias.gap import gap_figure, head_gap_figure
 from components.shell.messages import advice, quiet, section
@@ -85,11 +88,11 @@ def sides(
     return "", tuple(Side(whole.ids[: whole.given], whole.ids[whole.given]) for whole in wholes)
 
 
-def panels(view: View, tokenized: TokenizedProbe) -> None:
-    """Two prompts that differ in one word, and one completion."""
+def panels(view: View, tokenized: TokenizedProbe, layout: Layout, line: DeltaGenerator) -> None:
+    """Two prompts that differ in one word, and one completion, chosen in `line`. Raises DashboardError, Cancelled."""
     text = view.text
-    section(text("bias.gap"), text("bias.gap_note"))
-    template_at, groups_at, completion_at = st.columns(3)
+    with line:
+        template_at, groups_at, completion_at = st.columns(3)
     with template_at:
         template = template_picker(tokenized, view)
     with groups_at:
@@ -120,12 +123,16 @@ def panels(view: View, tokenized: TokenizedProbe) -> None:
         other = ISOLATE.format(visible(view.tokenizer.tokens((both[1].token,))[0]))
         advice(text("bias.gap_tokens_differ", **words, other=other))
         return
-    quiet(text("bias.gap_of", **words))
+    with line:
+        quiet(text("bias.gap_of", **words))
+        quiet(text("bias.gap_note"))
     if view.card.stream.why_no_lens:
         advice(text(f"lens.refused.{view.card.stream.why_no_lens}"))
     else:
-        _layers(view, (keys[0], keys[1]), token, names)
-    _heads(view, prompt, (keys[0], keys[1]), names)
+        frame = _layers(view, (keys[0], keys[1]), token, names)
+        layout.say(gap_finding(text, frame, names, tokenized.texts[completion].strip()))
+    with layout.more:
+        _heads(view, prompt, (keys[0], keys[1]), names)
 
 
 def _groups(view: View, tokenized: TokenizedProbe) -> tuple[int, int]:
@@ -138,8 +145,8 @@ def _groups(view: View, tokenized: TokenizedProbe) -> tuple[int, int]:
     )
 
 
-def _layers(view: View, keys: tuple[RunKey, RunKey], token: int, names: tuple[str, str]) -> None:
-    """The gap in ln p of a token, read after each layer."""
+def _layers(view: View, keys: tuple[RunKey, RunKey], token: int, names: tuple[str, str]) -> pd.DataFrame:
+    """The gap in ln p of a token, read after each layer: draws it and returns its table."""
     text = view.text
     requests = [LensRequest(key, (len(key.token_ids) - 1,), pins=(token,)) for key in keys]
     lenses = [view.answer(request, text("work.lens", count=1)) for request in requests]
@@ -159,7 +166,9 @@ def _layers(view: View, keys: tuple[RunKey, RunKey], token: int, names: tuple[st
         ],
         alt={"steps": len(lenses[0].steps)},
         suffix=f"id{token}",
+        heads=heads(frame, text),
     )
+    return frame
 
 
 def _heads(view: View, prompt: str, keys: tuple[RunKey, RunKey], names: tuple[str, str]) -> None:
@@ -184,6 +193,7 @@ def _heads(view: View, prompt: str, keys: tuple[RunKey, RunKey], names: tuple[st
             view.card.weight_formula,
             *model_facts(view, view.engine.answer(RunRequest(keys[0])).seconds, keys[0]),
         ],
+        heads=heads(frame, text),
     )
     _links(view, prompt, weights[0] - weights[1], spans[0], len(keys[0].token_ids) - 1)
 

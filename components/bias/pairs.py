@@ -1,8 +1,8 @@
-"""Which two groups are compared: two words of a slot, over all other words, or any two groups."""
+"""Which prompts of a probe are looked at: a template's, those of two words of a slot, or of any two groups."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -16,6 +16,7 @@ from dashboard.frames.probe_scores import ProbeScores
 from dashboard.probes.lexicon import occupations
 from dashboard.probes.templates import Probe
 from dashboard.probes.tokenized_probe import TokenizedProbe
+from dashboard.run_key import RunKey
 
 PAIR, FIRST, SECOND = "bias_pair", "bias_first", "bias_second"
 GROUPS = "groups"
@@ -66,6 +67,13 @@ def is_transposed(tokenized: TokenizedProbe) -> bool:
     return completions == 2 and groups > 2
 
 
+def has_world(tokenized: TokenizedProbe) -> bool:
+    """Whether two groups can be laid beside shares in the world."""
+    if is_transposed(tokenized):
+        return not occupations().shares().keys().isdisjoint(tokenized.group_names)
+    return any(completion.share is not None for completion in tokenized.completions)
+
+
 def transposed(tokenized: TokenizedProbe, scores: ProbeScores) -> Pair:
     """The second completion against the first, a row a group; shares in the world where groups are occupations."""
     known = occupations().shares()
@@ -112,3 +120,14 @@ def _slot_pairs(probe: Probe) -> dict[str, tuple[str, str, str]]:
         for first, second in list(combinations(range(len(words)), 2))[:MOST_SLOT_PAIRS]:
             slot_pairs[f"{at}.{second}.{first}"] = (slot, words[second], words[first])
     return slot_pairs
+
+
+def template_picker(tokenized: TokenizedProbe, view: View) -> int:
+    """One of the probe's templates."""
+    templates = [template.text for template in tokenized.spec.probe.templates]
+    return place_picker("bias_template", view.text("bias.template"), templates)
+
+
+def prompt_run(view: View, tokenized: TokenizedProbe, number: int) -> RunKey:
+    """The run of one of the probe's prompts."""
+    return replace(view.key, template="raw", token_ids=tokenized.prompt_ids[number])
