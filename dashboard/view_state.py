@@ -47,6 +47,7 @@ FIELDS: dict[str, Field] = {
     "pz": Field("text"),
     "chat": Field("switch"),
     "made": Field("text"),
+    "exact_tokens": Field("switch"),
     "scale": Field("choice", ("indigo", "cividis"), "indigo"),
     "attention_order": Field("choice", ORDERS, "layer"),
     "attention_metric": Field("choice", tuple(HEADS), "induction"),
