@@ -39,6 +39,8 @@ class Field:
 
 VIEWS = ("head", "mean", "max", "rollout")
 ORDERS = ("layer", *HEADS)
+SECTIONS = ("position", "every", "inside", "lens", "moved")
+"""Sections of all pages that have a bar of them."""
 
 FIELDS: dict[str, Field] = {
     "lang": Field("choice", tuple(LANGUAGES)),
@@ -48,6 +50,7 @@ FIELDS: dict[str, Field] = {
     "chat": Field("switch"),
     "made": Field("text"),
     "scale": Field("choice", ("indigo", "cividis"), "indigo"),
+    "at": Field("choice", SECTIONS),
     "attention_order": Field("choice", ORDERS, "layer"),
     "attention_metric": Field("choice", tuple(HEADS), "induction"),
     "attention_view": Field("choice", VIEWS, "head"),

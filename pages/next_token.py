@@ -7,11 +7,15 @@ from components.next_token import panels
 from components.next_token.decode_settings import decode_settings
 from components.shell.messages import advice
 from components.shell.pickers import choice_picker, integer_picker, switch
+from components.shell.sections import section_bar
 from components.shell.sidebar import loaded_view
 from components.shell.view import error_frame
 
 view = loaded_view()
 text, tokens = view.text, view.tokens.tokens
+section_bar(
+    view, {name: text(f"next_token.sections.{name}") for name in ("position", "inside", "lens", "moved", "every")}
+)
 view.run  # noqa: B018 - makes the run, with progress, before the controls that look at it
 
 with st.container(key="next_token_controls"):

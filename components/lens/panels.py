@@ -107,13 +107,13 @@ def heading(view: View, pos: int) -> None:
     last = view.card.layers - 1
     name = {-1: "settled_embedding", last: "settled_last"}.get(layer, "settled")
     more = view.text(f"lens.{name}", token=visible(final), layer=layer, last=last)
-    section(view.text("lens.trajectories", pos=pos, token=visible(view.tokens.tokens[pos])), more)
+    section(view.text("lens.trajectories", pos=pos, token=visible(view.tokens.tokens[pos])), more, anchor="inside")
 
 
 def lens_map(view: View, pos: int, followed: Token, *, half: bool) -> None:
     """Layers by positions: a window, every so many, or all of them."""
     text, count = view.text, len(view.tokens.tokens)
-    section(text("lens.title"), text("lens.note"))
+    section(text("lens.title"), text("lens.note"), anchor="lens")
     span_at, size_at, value_at = st.columns([1.2, 0.8, 1.4], vertical_alignment="bottom")
     with span_at:
         span = choice_picker("next_token_span", text("lens.span"), text=text, prefix="lens.spans")
@@ -196,7 +196,7 @@ def _cost(view: View, positions: tuple[int, ...], *, half: bool) -> str:
 def attribution(view: View, pos: int, followed: Token) -> None:
     """What embedding, attention and MLP of every layer add to one token's logit, and each head of one layer."""
     text = view.text
-    section(text("lens.attribution", token=visible(followed), pos=pos), text("lens.attribution_note"))
+    section(text("lens.attribution", token=visible(followed), pos=pos), text("lens.attribution_note"), anchor="moved")
     refused = view.card.stream.why_no_attribution
     if refused:
         advice(text(f"lens.refused.{refused}"))

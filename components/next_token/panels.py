@@ -246,7 +246,7 @@ def positions(view: View, table: PositionTable) -> None:
     """The table of every position: what was predicted, and what followed."""
     text = view.text
     frame = position_frame(table, view.tokens.tokens)
-    section(text("next_token.table"), text("next_token.table_note"))
+    section(text("next_token.table"), text("next_token.table_note"), anchor="every")
     view.panel(
         "positions",
         [PositionTableRequest(view.key)],
