@@ -48,7 +48,7 @@ def _bars(
     figure: Callable[..., go.Figure],
     script: Callable[[Origin], str],
 ) -> None:
-    view, text = detail.view, detail.view.text
+    view = detail.view
     view.panel(
         name,
         [request],
