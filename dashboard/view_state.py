@@ -80,6 +80,7 @@ FIELDS: dict[str, Field] = {
     "next_token_min_p": Field("number"),
     "next_token_typical_p": Field("number"),
     "next_token_repetition_penalty": Field("number"),
+    "next_token_inside": Field("switch"),
     "next_token_follow": Field("text"),
     "next_token_through": Field("choice", tuple(TRAJECTORIES), "prob"),
     "next_token_span": Field("choice", ("window", "stride", "all", "position"), "window"),
