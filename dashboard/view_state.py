@@ -39,6 +39,8 @@ class Field:
 
 VIEWS = ("head", "mean", "max", "rollout")
 ORDERS = ("layer", *HEADS)
+SECTIONS = ("position", "every", "inside", "lens", "moved")
+"""Sections of all pages that have a bar of them."""
 
 FIELDS: dict[str, Field] = {
     "lang": Field("choice", tuple(LANGUAGES)),
@@ -49,9 +51,12 @@ FIELDS: dict[str, Field] = {
     "made": Field("text"),
     "exact_tokens": Field("switch"),
     "scale": Field("choice", ("indigo", "cividis"), "indigo"),
+    "at": Field("choice", SECTIONS),
     "attention_order": Field("choice", ORDERS, "layer"),
     "attention_metric": Field("choice", tuple(HEADS), "induction"),
     "attention_view": Field("choice", VIEWS, "head"),
+    "attention_chart": Field("choice", ("heatmap", "lines", "text", "table"), "heatmap"),
+    "attention_bars": Field("choice", ("row", "column", "heads"), "row"),
     "attention_layer": Field("integer"),
     "attention_head": Field("integer"),
     "attention_layers": Field("ranges"),
@@ -76,6 +81,7 @@ FIELDS: dict[str, Field] = {
     "next_token_min_p": Field("number"),
     "next_token_typical_p": Field("number"),
     "next_token_repetition_penalty": Field("number"),
+    "next_token_inside": Field("switch"),
     "next_token_follow": Field("text"),
     "next_token_through": Field("choice", tuple(TRAJECTORIES), "prob"),
     "next_token_span": Field("choice", ("window", "stride", "all", "position"), "window"),
