@@ -51,6 +51,8 @@ FIELDS: dict[str, Field] = {
     "attention_order": Field("choice", ORDERS, "layer"),
     "attention_metric": Field("choice", tuple(HEADS), "induction"),
     "attention_view": Field("choice", VIEWS, "head"),
+    "attention_chart": Field("choice", ("heatmap", "lines", "text", "table"), "heatmap"),
+    "attention_bars": Field("choice", ("row", "column", "heads"), "row"),
     "attention_layer": Field("integer"),
     "attention_head": Field("integer"),
     "attention_layers": Field("ranges"),
