@@ -36,6 +36,7 @@ _mosaic = st.components.v2.component(
         "head_mosaic/mosaic_layout.js",
         "head_mosaic/mosaic_picture.js",
         "head_mosaic/mosaic_words.js",
+        "head_mosaic/mosaic_reveal.js",
         "head_mosaic/head_mosaic.js",
     ),
 )
@@ -58,6 +59,9 @@ def head_mosaic(
     key: str,
     on_pick: Callable[[int, int], None],
     missing: AbstractSet[int] = frozenset(),
+    shape: str = "",
+    tensors: str = "",
+    reveals: str = "",
 ) -> None:
     """Draw the mosaic; a picked head reaches `on_pick` in the callback phase, before the page runs again.
 
@@ -76,6 +80,9 @@ def head_mosaic(
         key: widget key; ``session_state[key]`` holds the pick during its callback.
         on_pick: called with layer and head.
         missing: layers without attention: hatched, cannot be picked.
+        shape: how many weights there are, above the tiles.
+        tensors: the tensors that hold them, on hover over `shape`.
+        reveals: key of the container that comes into view when a head is picked.
     """
     message = mosaic_message(
         tiles=tiles,
@@ -90,6 +97,9 @@ def head_mosaic(
         text=text,
         name=key,
         missing=missing,
+        shape=shape,
+        tensors=tensors,
+        reveals=reveals,
     )
 
     def picked() -> None:
@@ -116,6 +126,9 @@ def mosaic_message(
     text: Catalogue,
     name: str,
     missing: AbstractSet[int] = frozenset(),
+    shape: str = "",
+    tensors: str = "",
+    reveals: str = "",
 ) -> bytes:
     """What `head_mosaic` sends: length of the header (uint32), header (JSON), `lut`, one tile a head; <= MESSAGE_BYTES.
 
@@ -136,6 +149,9 @@ def mosaic_message(
         "order": [[int(layer), int(head)] for (layer, head), _ in shown],
         "captions": [caption for _, caption in shown],
         "name": name,
+        "shape": shape,
+        "tensors": tensors,
+        "reveals": reveals,
         "hide_first": hide_first,
         "missing": sorted(int(layer) for layer in missing),
         "words": _words(text, tiles.shape[0], tiles.shape[1], hide_first=hide_first) | {"cut": cut},
@@ -193,7 +209,10 @@ def _cells(tokens: Sequence[str], block: int, side: int) -> list[dict[str, objec
 
 def _words(text: Catalogue, layers: int, heads: int, *, hide_first: bool) -> dict[str, str]:
     names = ("head", "token", "span", "weight", "weight_pooled", "later", "first_hidden", "missing", "picked", "keys")
+    names += ("axes", "ordered", "scale")
     words = {name: text(f"web.mosaic.{name}") for name in names}
+    words["sideways"] = text("web.mosaic.sideways", last=layers - 1)
+    words["without"] = text("web.mosaic.first_hidden") if hide_first else ""
     label = text("web.mosaic.label", layers=layers, heads=heads)
     if hide_first:
         label += " " + text("web.mosaic.label_without_first")
