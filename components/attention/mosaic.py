@@ -88,6 +88,7 @@ def mosaic(view: View, head_tiles: Tiles, metrics: pd.DataFrame, look: Look, *, 
             text("strip.heads_sent", heads=card.all_heads, kilobytes=round(sent / 1000)),
             *run_facts(view),
         ],
+        shows=shape,
         alt={"heads": card.all_heads, "layers": card.layers, "tokens": len(view.tokens.tokens)},
     )
 
@@ -135,5 +136,6 @@ def _metric_panel(view: View, metrics: pd.DataFrame, metric: str) -> None:
         script=lambda origin: metric_script(view.card, origin, metric),
         strip=[*run_facts(view)],
         alt={"metric": text(f"metrics.{metric}")},
+        shows=" · ".join([text(f"metrics.{metric}"), _shape(view)[0]]),
         suffix=metric,
     )

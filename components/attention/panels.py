@@ -37,10 +37,8 @@ def row_sums(view: View, error: float) -> str:
 
 def headline(detail: Detail, metrics: pd.DataFrame) -> None:
     """Which map this is; of one head also what it does here, and why a fresh page opens it."""
-    view, text = detail.view, detail.view.text
-    facts = {"layer": detail.layer, "head": detail.head, "count": len(detail.pairs), "layers": view.card.layers}
-    more = head_finding(view, metrics, detail.layer, detail.head) if detail.what == "head" else ""
-    section(text(f"attention.headline_{detail.what}", **facts), more)
+    more = head_finding(detail.view, metrics, detail.layer, detail.head) if detail.what == "head" else ""
+    section(detail.title, more)
 
 
 def form_picker(detail: Detail) -> str:
@@ -83,6 +81,7 @@ def _heatmap(detail: Detail) -> None:
             alt={"what": text(f"attention.views.{detail.what}"), "tokens": len(tokens)},
             on_select=_take_box if len(tokens) > WINDOW_FROM else None,
             suffix=detail.suffix,
+            shows=detail.shows,
         )
 
 
@@ -191,6 +190,7 @@ def _text(detail: Detail) -> None:
         strip=[view.card.weight_formula, *run_facts(view)],
         alt={"token": detail.token},
         suffix=f"{detail.suffix}-token{detail.token}",
+        shows=f"{detail.shows} · {detail.token_title}",
     )
 
 
@@ -216,4 +216,5 @@ def _lines(detail: Detail) -> None:
         strip=[*run_facts(view)],
         alt={"tokens": span[1] - span[0]},
         suffix=detail.suffix,
+        shows=detail.shows,
     )

@@ -17,14 +17,12 @@ from dashboard.engine.api.attention import AttentionRequest, QueryRowsRequest
 from dashboard.frames import attention as frames
 from dashboard.run_key import Origin
 from dashboard.scripts.attention import query_rows_script
-from dashboard.tokens import visible
 
 
 def token_bars(detail: Detail) -> None:
     """Bars of the chosen token's row or column, or all heads for it."""
     text = detail.view.text
-    token = visible(detail.tokens[detail.token])
-    label = literal_label(text("attention.token_title", pos=detail.token, token=token))
+    label = literal_label(detail.token_title)
     side = choice_picker("attention_bars", label, text=text, prefix="attention.bars", segmented=True)
     {"row": _row_panel, "column": _column_panel, "heads": _all_heads_panel}[side](detail)
 
@@ -49,6 +47,7 @@ def _bars(
         strip=[*run_facts(view)],
         alt={"token": detail.token},
         suffix=f"{detail.suffix}-token{detail.token}",
+        shows=f"{detail.shows} · {detail.token_title}",
     )
 
 

@@ -25,6 +25,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     return Math.max(0, kept >= 0 ? kept : indexOf(selected));
   }
 
+  box.classList.toggle("ordered", picture.flow === "ordered");
+
   function draw() {
     if (!mosaic.clientWidth) return;
     const style = getComputedStyle(mosaic);

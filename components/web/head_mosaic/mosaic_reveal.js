@@ -1,6 +1,6 @@
 // After a pick the head's detail comes into view, and the tile stays there. Joined into head_mosaic.js.
 
-const DETAIL = 460; // so much of the detail is shown, if the tile lets it [CSS px]
+const DETAIL = 430; // so much of the detail is shown, if the tile lets it [CSS px]
 const HEADER = 110; // covered by what stays at the window's top [CSS px]
 
 // How far down to scroll [CSS px], given where detail and tile begin in a window of `height`.
