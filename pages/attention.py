@@ -19,7 +19,7 @@ look, detail = controls(view, metrics)
 with mosaic_place:
     mosaic.mosaic(view, tiles, metrics, look, selected=(detail.layer, detail.head))
 
-with st.container(key="attention_detail"):
+with st.container(key="mosaic_detail"):
     panels.headline(detail, metrics)
     left, right = st.columns([1.5, 1], gap="medium")
     with left:

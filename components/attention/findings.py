@@ -8,6 +8,13 @@ from components.shell.view import View
 
 FINDINGS = (("induction", 0.4), ("duplicate_token", 0.4), ("previous_token", 0.4), ("first_token", 0.9))
 """Scores from which words say what a head does here; documented in docs/numbers.md."""
+_WORDS = {
+    "induction": "induction",
+    "duplicate_token": "duplicate",
+    "previous_token": "previous",
+    "first_token": "first",
+}
+"""Ends of the catalogue's ids."""
 OPENING = ("induction", "previous_token")
 """The scores by which a fresh page chooses its head; the second where no token repeats."""
 
@@ -35,18 +42,19 @@ def page_finding(view: View, metrics: pd.DataFrame) -> str:
     score, least = float(metrics[name].max()), dict(FINDINGS)[name]
     facts = {"layer": layer, "head": head, "score": text.number(score, 2), "least": text.number(least, 1)}
     count = int((metrics[name] >= least).sum())
-    how = "found" if count else "weak"
-    return text(f"attention.{how}_{name}", **facts, heads=heads, count=count)
+    if count:
+        return text(f"attention.found_{_WORDS[name]}", **facts, heads=heads, count=count)
+    return text(f"attention.weak_{_WORDS[name]}", **facts, heads=heads)
 
 
 def head_finding(view: View, metrics: pd.DataFrame, layer: int, head: int) -> str:
     """Why a fresh page opens this head; of another what it does, where a documented threshold says so; or nothing."""
     text, opening = view.text, opening_score(metrics)
     if opening and (layer, head) == opening_head(metrics):
-        return text(f"attention.opened_{opening}")
+        return text(f"attention.opened_{_WORDS[opening]}")
     score = metrics[(metrics["layer"] == layer) & (metrics["head"] == head)].iloc[0]
     for does, least in FINDINGS:
         if float(score[does]) >= least:
             facts = {"score": text.number(float(score[does]), 2), "least": text.number(least, 1)}
-            return text(f"attention.does_{does}", **facts)
+            return text(f"attention.does_{_WORDS[does]}", **facts)
     return ""

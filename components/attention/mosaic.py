@@ -59,14 +59,11 @@ def mosaic(view: View, head_tiles: Tiles, metrics: pd.DataFrame, look: Look, *, 
             key="mosaic",
             on_pick=pick,
             shape=shape,
-            tensors=tensors,
-            reveals="attention_detail",
         )
 
-    shape, tensors = _shape(view)
+    shape = _shape(view)
     for layer, reason in card.without_attention[:1]:
         quiet(text("attention.without", layer=layer, count=len(card.without_attention), reason=reason))
-    sent = head_tiles.tiles.nbytes + head_tiles.tiles_without_first.nbytes
     view.panel(
         "mosaic",
         [TilesRequest(view.key)],
@@ -79,26 +76,33 @@ def mosaic(view: View, head_tiles: Tiles, metrics: pd.DataFrame, look: Look, *, 
         heads=_score_names(text),
         # the question above says how; what is below should be near
         explained=False,
-        strip=[
-            card.weight_formula,
-            tensors,
-            row_sums(view, head_tiles.row_sum_error),
-            text("strip.pooled", block=head_tiles.block) if head_tiles.block > 1 else "",
-            text("strip.eight_bit"),
-            text("strip.heads_sent", heads=card.all_heads, kilobytes=round(sent / 1000)),
-            *run_facts(view),
-        ],
-        shows=shape,
+        strip=_facts(view, head_tiles, shape[1]),
+        shows=shape[0],
         alt={"heads": card.all_heads, "layers": card.layers, "tokens": len(view.tokens.tokens)},
     )
+
+
+def _facts(view: View, head_tiles: Tiles, tensors: str) -> list[str]:
+    text = view.text
+    sent = head_tiles.tiles.nbytes + head_tiles.tiles_without_first.nbytes
+    return [
+        view.card.weight_formula,
+        tensors,
+        row_sums(view, head_tiles.row_sum_error),
+        text("strip.pooled", block=head_tiles.block) if head_tiles.block > 1 else "",
+        text("strip.eight_bit"),
+        text("strip.heads_sent", heads=view.card.all_heads, kilobytes=round(sent / 1000)),
+        *run_facts(view),
+    ]
 
 
 def _shape(view: View) -> tuple[str, str]:
     """How many weights there are, and the tensors that hold them."""
     text, card, count = view.text, view.card, len(view.tokens.tokens)
     facts = {"layers": card.layers, "heads": card.heads, "tokens": count}
-    uneven = "_uneven" if card.uneven else ""
-    return text(f"attention.shape{uneven}", **facts), text(f"attention.tensors{uneven}", **facts)
+    if card.uneven:
+        return text("attention.shape_uneven", **facts), text("attention.tensors_uneven", **facts)
+    return text("attention.shape", **facts), text("attention.tensors", **facts)
 
 
 def _score(text: Catalogue, value: float) -> str:

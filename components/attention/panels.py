@@ -44,9 +44,7 @@ def headline(detail: Detail, metrics: pd.DataFrame) -> None:
 def form_picker(detail: Detail) -> str:
     """How the map is shown: ``heatmap``, ``lines``, ``text`` or ``table``."""
     text = detail.view.text
-    return choice_picker(
-        "attention_chart", text("attention.form"), text=text, prefix="attention.forms", segmented=True
-    )
+    return choice_picker("attention_chart", text("attention.form"), text=text, prefix="attention.forms", segmented=True)
 
 
 def weights_panel(detail: Detail, form: str) -> None:

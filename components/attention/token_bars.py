@@ -7,6 +7,7 @@ from functools import partial
 
 import pandas as pd
 import plotly.graph_objects as go
+
 from components.attention.map_picker import Detail
 from components.attention.panels import map_script
 from components.charts.attention import heatmap as charts

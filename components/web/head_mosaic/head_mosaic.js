@@ -48,8 +48,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   function explain() {
     const axes = picture.flow === "grid" ? words.axes : words.ordered;
     part(".axes").textContent = words.without ? `${axes} · ${words.without}` : axes;
-    part(".shape").textContent = picture.shape;
-    part(".shape").title = picture.tensors;
+    [part(".shape").textContent, part(".shape").title] = picture.shape;
     part(".hint").textContent = words.sideways;
     part(".name").textContent = words.scale;
     part(".ramp").style.background = `linear-gradient(90deg, ${rampOf(picture.colours).join(", ")})`;
@@ -88,7 +87,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     mark(part(".selected"), index);
     live.textContent = fill(words.picked, { head: tileName(picture, index) });
     setTriggerValue("pick", { layer, head });
-    reveal(document.querySelector(`.st-key-${picture.reveals}`), part(".selected"));
+    reveal(document.querySelector(`.st-key-${picture.name}_detail`), part(".selected"));
   }
 
   // The page opened another head.

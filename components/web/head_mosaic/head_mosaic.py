@@ -6,6 +6,7 @@ import json
 import struct
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -22,6 +23,10 @@ MESSAGE_BYTES = 2_000_000
 ORDERED_TILES = 1024
 """In order of a metric at most so many heads are drawn: what is interesting stands first."""
 _TOKEN_LENGTH = 40
+_WORDS = (
+    *("head", "token", "span", "weight", "weight_pooled", "later", "first_hidden", "missing", "picked", "keys"),
+    *("axes", "ordered", "scale"),
+)
 _CELL_BYTES = 500
 """Room for a cell's two labels in the header, whatever the script."""
 
@@ -59,11 +64,11 @@ def head_mosaic(
     key: str,
     on_pick: Callable[[int, int], None],
     missing: AbstractSet[int] = frozenset(),
-    shape: str = "",
-    tensors: str = "",
-    reveals: str = "",
+    shape: tuple[str, str] = ("", ""),
 ) -> None:
     """Draw the mosaic; a picked head reaches `on_pick` in the callback phase, before the page runs again.
+
+    The container ``<key>_detail`` comes into view then.
 
     Args:
         tiles: (layer, head, side, side) weight x 255, each cell the largest of ``block x block`` weights.
@@ -80,9 +85,7 @@ def head_mosaic(
         key: widget key; ``session_state[key]`` holds the pick during its callback.
         on_pick: called with layer and head.
         missing: layers without attention: hatched, cannot be picked.
-        shape: how many weights there are, above the tiles.
-        tensors: the tensors that hold them, on hover over `shape`.
-        reveals: key of the container that comes into view when a head is picked.
+        shape: how many weights there are, above the tiles; and the tensors that hold them, on hover.
     """
     message = mosaic_message(
         tiles=tiles,
@@ -98,18 +101,17 @@ def head_mosaic(
         name=key,
         missing=missing,
         shape=shape,
-        tensors=tensors,
-        reveals=reveals,
     )
 
-    def picked() -> None:
-        if pick := st.session_state[key].get("pick"):
-            on_pick(int(pick["layer"]), int(pick["head"]))
-
     with st.container(gap=None):
-        _mosaic(key=key, data=message, on_pick_change=picked)
+        _mosaic(key=key, data=message, on_pick_change=partial(_picked, key, on_pick))
         # apart from the tiles: Streamlit does not send an unchanged message again
         _mark(key=f"{key}_mark", data={"mosaic": key, "selected": [int(selected[0]), int(selected[1])]})
+
+
+def _picked(key: str, on_pick: Callable[[int, int], None]) -> None:
+    if pick := st.session_state[key].get("pick"):
+        on_pick(int(pick["layer"]), int(pick["head"]))
 
 
 def mosaic_message(
@@ -126,9 +128,7 @@ def mosaic_message(
     text: Catalogue,
     name: str,
     missing: AbstractSet[int] = frozenset(),
-    shape: str = "",
-    tensors: str = "",
-    reveals: str = "",
+    shape: tuple[str, str] = ("", ""),
 ) -> bytes:
     """What `head_mosaic` sends: length of the header (uint32), header (JSON), `lut`, one tile a head; <= MESSAGE_BYTES.
 
@@ -150,8 +150,6 @@ def mosaic_message(
         "captions": [caption for _, caption in shown],
         "name": name,
         "shape": shape,
-        "tensors": tensors,
-        "reveals": reveals,
         "hide_first": hide_first,
         "missing": sorted(int(layer) for layer in missing),
         "words": _words(text, tiles.shape[0], tiles.shape[1], hide_first=hide_first) | {"cut": cut},
@@ -208,9 +206,7 @@ def _cells(tokens: Sequence[str], block: int, side: int) -> list[dict[str, objec
 
 
 def _words(text: Catalogue, layers: int, heads: int, *, hide_first: bool) -> dict[str, str]:
-    names = ("head", "token", "span", "weight", "weight_pooled", "later", "first_hidden", "missing", "picked", "keys")
-    names += ("axes", "ordered", "scale")
-    words = {name: text(f"web.mosaic.{name}") for name in names}
+    words = {name: text(f"web.mosaic.{name}") for name in _WORDS}
     words["sideways"] = text("web.mosaic.sideways", last=layers - 1)
     words["without"] = text("web.mosaic.first_hidden") if hide_first else ""
     label = text("web.mosaic.label", layers=layers, heads=heads)
