@@ -15,7 +15,7 @@ settings.cards(columns.specs, columns.names, view)
 settings.editor(columns.specs, columns.names, view)
 generation = None
 with error_frame(text):
-    generation = panels.made_texts(view, columns)
+    generation = panels.texts_panel(view, columns)
 if generation is not None:
     panels.sequences(view, columns, generation)
     exact.beam_tree(view, columns, generation)

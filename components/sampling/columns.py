@@ -37,7 +37,7 @@ COLUMNS, GO = "sampling_columns", "sampling_go"
 EDITED = "sampling_edited"
 FIRST_SEED = 42
 MARKERS = ("●", "■", "◆", "▲")
-"""One a column, as in the charts."""
+"""Of each column, as in the charts."""
 _FIELDS = (
     ("do_sample", "temperature", "top_k", "top_p", "min_p"),
     ("typical_p", "repetition_penalty", "no_repeat_ngram_size", "num_beams", "length_penalty"),
@@ -51,7 +51,7 @@ FILE_BYTES = 100_000
 
 def opening() -> tuple[ColumnSpec, ...]:
     """What the page opens with: each column with noise of its own."""
-    return tuple(replace(spec, seed=FIRST_SEED + place) for place, spec in enumerate(DEFAULT))
+    return tuple(replace(spec, seed=FIRST_SEED + number) for number, spec in enumerate(DEFAULT))
 
 
 def columns_state() -> tuple[ColumnSpec, ...]:
@@ -78,11 +78,11 @@ def write_columns(specs: Sequence[ColumnSpec]) -> None:
 def cards(specs: Sequence[ColumnSpec], names: Sequence[str], view: View) -> None:
     """Each column's name, marker and effective settings, and what transformers would refuse; the model's own rules."""
     text, theme, rules = view.text, view.theme, view.card.rules
-    for place, (holder, spec) in enumerate(zip(st.columns(len(specs)), specs, strict=True)):
+    for number, (holder, spec) in enumerate(zip(st.columns(len(specs)), specs, strict=True)):
         with holder:
-            mark = f'<span style="color:{theme.categories[place]}" aria-hidden="true">{MARKERS[place]}</span>'
+            mark = f'<span style="color:{theme.categories[number]}" aria-hidden="true">{MARKERS[number]}</span>'
             lines = html.escape(_effective(spec, rules, text))
-            title = html.escape(names[place])
+            title = html.escape(names[number])
             st.html(f'<p class="ls-card">{mark} {title}</p><p class="ls-note">{lines}</p>')
             for problem in impossible(spec):
                 advice(text(f"sampling.impossible.{problem}", rows=spec.num_return_sequences, beams=spec.num_beams))
@@ -103,9 +103,9 @@ def _effective(spec: ColumnSpec, rules: ModelRules, text: Catalogue) -> str:
 
 
 def names_of(specs: Sequence[ColumnSpec]) -> tuple[str, ...]:
-    """A name a column; equal ones are told apart by their place."""
+    """A name a column; equal ones are numbered."""
     labels = [spec.label for spec in specs]
-    return tuple(f"{label} ({place})" if labels.count(label) > 1 else label for place, label in enumerate(labels, 1))
+    return tuple(f"{label} ({number})" if labels.count(label) > 1 else label for number, label in enumerate(labels, 1))
 
 
 # -- the editor ----------------------------------------------------------------------------------------------------
@@ -125,16 +125,16 @@ def editor(specs: Sequence[ColumnSpec], names: Sequence[str], view: View) -> Non
                 format_func=lambda at: f"{MARKERS[at]} {literal_label(names[at])}",
                 required=True,
             )
-        place = chosen or 0
-        idle = without_effect(specs[place])
+        number = chosen or 0
+        idle = without_effect(specs[number])
         with preset_at:
-            _preset(specs, place, text)
+            _preset(specs, number, text)
         for row in _FIELDS:
             for holder, name in zip(st.columns(len(row), vertical_alignment="top"), row, strict=True):
                 with holder:
-                    _field(specs, place, name, text, idle.get(name))
+                    _field(specs, number, name, text, idle.get(name))
         if rules.values:
-            _field(specs, place, "model_rules", text, None)
+            _field(specs, number, "model_rules", text, None)
         reasons = [
             text(f"sampling.idle.{reason}", fields=", ".join(name for name, why in idle.items() if why == reason))
             for reason in dict.fromkeys(idle.values())
@@ -145,13 +145,13 @@ def editor(specs: Sequence[ColumnSpec], names: Sequence[str], view: View) -> Non
         advice(problem)
 
 
-def _preset(specs: Sequence[ColumnSpec], place: int, text: Catalogue) -> None:
-    key = f"sampling_preset_{place}"
+def _preset(specs: Sequence[ColumnSpec], number: int, text: Catalogue) -> None:
+    key = f"sampling_preset_{number}"
 
     def take() -> None:
         name = st.session_state[key]
         if name:
-            write_columns(_with(specs, place, replace(PRESETS[name], seed=specs[place].seed)))
+            write_columns(_with(specs, number, replace(PRESETS[name], seed=specs[number].seed)))
             st.session_state[key] = None
 
     st.selectbox(
@@ -165,11 +165,11 @@ def _preset(specs: Sequence[ColumnSpec], place: int, text: Catalogue) -> None:
     )
 
 
-def _field(specs: Sequence[ColumnSpec], place: int, name: str, text: Catalogue, idle: str | None) -> None:
+def _field(specs: Sequence[ColumnSpec], number: int, name: str, text: Catalogue, idle: str | None) -> None:
     """One setting; greyed where it does nothing."""
-    key = f"sampling_{place}_{name}"
-    value = getattr(specs[place], name)
-    change = partial(_take, specs, place, name, key, text)
+    key = f"sampling_{number}_{name}"
+    value = getattr(specs[number], name)
+    change = partial(_take, specs, number, name, key, text)
     options: dict[str, Any] = {
         "key": key,
         "help": text(f"parameter.{name}.meaning"),
@@ -194,7 +194,7 @@ def _field(specs: Sequence[ColumnSpec], place: int, name: str, text: Catalogue, 
         st.number_input(name, kind(low), kind(high), step=step, format="%d" if whole else "%g", **options)
 
 
-def _take(specs: Sequence[ColumnSpec], place: int, name: str, key: str, text: Catalogue) -> None:
+def _take(specs: Sequence[ColumnSpec], number: int, name: str, key: str, text: Catalogue) -> None:
     """A setting was changed on the page."""
     value: Any = st.session_state[key]
     if name == "stop_strings":
@@ -204,13 +204,13 @@ def _take(specs: Sequence[ColumnSpec], place: int, name: str, key: str, text: Ca
         digits = value.strip()
         value = int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= NAME_LENGTH else value
     try:
-        write_columns(_with(specs, place, changed(specs[place], {name: value})))
+        write_columns(_with(specs, number, changed(specs[number], {name: value})))
     except Unreadable as error:
         st.session_state[_PROBLEM] = text(error.message.id, **error.message.facts)
 
 
-def _with(specs: Sequence[ColumnSpec], place: int, spec: ColumnSpec) -> list[ColumnSpec]:
-    return [*specs[:place], spec, *specs[place + 1 :]]
+def _with(specs: Sequence[ColumnSpec], number: int, spec: ColumnSpec) -> list[ColumnSpec]:
+    return [*specs[:number], spec, *specs[number + 1 :]]
 
 
 def _toolbar(specs: Sequence[ColumnSpec], text: Catalogue) -> None:
@@ -263,15 +263,17 @@ def _add(specs: Sequence[ColumnSpec]) -> None:
 
 
 def _remove(specs: Sequence[ColumnSpec]) -> None:
-    place = st.session_state.get(EDITED) or 0
-    write_columns([*specs[:place], *specs[place + 1 :]])
-    st.session_state[EDITED] = max(0, place - 1)
+    number = st.session_state.get(EDITED) or 0
+    write_columns([*specs[:number], *specs[number + 1 :]])
+    st.session_state[EDITED] = max(0, number - 1)
 
 
 def _same_noise(specs: Sequence[ColumnSpec]) -> None:
     """Every column draws with the same noise, or each with its own."""
     first, same = specs[0].seed, st.session_state["sampling_same"]
-    write_columns([replace(spec, seed=first if same else (first + place) % 2**64) for place, spec in enumerate(specs)])
+    write_columns(
+        [replace(spec, seed=first if same else (first + number) % 2**64) for number, spec in enumerate(specs)]
+    )
 
 
 def _load(text: Catalogue) -> None:

@@ -14,7 +14,7 @@ from components.sampling.texts import Columns, TextColumns
 from components.shell import link
 from components.shell.messages import notice, quiet, section
 from components.shell.model_rules import texts_fact
-from components.shell.panel import File
+from components.shell.panel import File, Kind
 from components.shell.pickers import choice_picker
 from components.shell.view import View, model_facts
 from components.shell.waiting import News
@@ -30,7 +30,7 @@ FORKS, BASELINE = "sampling_forks", "sampling_baseline"
 
 
 # -- running -------------------------------------------------------------------------------------------------------
-def made_texts(view: View, columns: Columns) -> GeneratedTexts | None:
+def texts_panel(view: View, columns: Columns) -> GeneratedTexts | None:
     """Run, progress, and the texts of all columns beside each other.
 
     Raises:
@@ -46,9 +46,11 @@ def made_texts(view: View, columns: Columns) -> GeneratedTexts | None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(text("sampling.run"), type="primary", key="sampling_run", on_click=_go, args=(name,))
         seconds = "?" if math.isnan(cost.seconds) else text.number(max(cost.seconds, 0.1), 1)
-        told = text("sampling.cost", tokens=cost.tokens, seconds=seconds, megabytes=text.number(cost.nbytes / 1e6, 1))
+        estimate = text(
+            "sampling.cost", tokens=cost.tokens, seconds=seconds, megabytes=text.number(cost.nbytes / 1e6, 1)
+        )
         beams = any(spec.num_beams > 1 for spec in columns.specs)
-        quiet(f"{told} {text('sampling.beams_later')}" if beams else told)
+        quiet(f"{estimate} {text('sampling.beams_later')}" if beams else estimate)
     link.text_written(GO, "")
     go = st.session_state[GO] == name
     forks = _forks(view)
@@ -64,9 +66,9 @@ def made_texts(view: View, columns: Columns) -> GeneratedTexts | None:
         quiet(text("sampling.not_yet"))
     if generation is not None and generation.unfinished:
         notice(text("sampling.stopped_busy" if generation.unfinished == "busy" else "sampling.stopped"))
-    for place, dropped in enumerate(generation.generated.dropped if generation else ()):
+    for number, dropped in enumerate(generation.generated.dropped if generation else ()):
         if dropped:
-            notice(text("sampling.dropped", count=dropped, name=columns.names[place]))
+            notice(text("sampling.dropped", count=dropped, name=columns.names[number]))
     if generation is not None or work is not None:
         _texts(
             TextColumns(view, columns, forks, colour, baseline, _fork if len(forks) < forking.MOST else None),
@@ -107,16 +109,16 @@ def _forks(view: View) -> tuple[forking.Fork, ...]:
     """The forks of the link, or those that were made since."""
     link.text_state(FORKS, "")
     try:
-        found = forking.read(st.session_state[FORKS])
+        forks = forking.read(st.session_state[FORKS])
     except Unreadable as error:
         link.drop(link.Dropped(FORKS, st.session_state[FORKS][:40], "why", (("why", error.message),)))
-        st.session_state[FORKS], found = "", ()
+        st.session_state[FORKS], forks = "", ()
     link.text_written(FORKS, "")
-    if found:
-        st.button(view.text("sampling.no_forks", count=len(found)), key="sampling_no_forks", on_click=_no_forks)
-    if len(found) >= forking.MOST:
+    if forks:
+        st.button(view.text("sampling.no_forks", count=len(forks)), key="sampling_no_forks", on_click=_no_forks)
+    if len(forks) >= forking.MOST:
         quiet(view.text("sampling.most_forks", most=forking.MOST))
-    return found
+    return forks
 
 
 def _no_forks() -> None:
@@ -149,12 +151,12 @@ def _baseline(columns: Columns, text: Catalogue) -> int | None:
 # -- their table ---------------------------------------------------------------------------------------------------
 def sequences(view: View, columns: Columns, generation: GeneratedTexts) -> None:
     """The table of texts with their likelihoods; every token as a file."""
-    text, found = view.text, generation.with_forks()
+    text, generated = view.text, generation.with_forks()
     forks = forking.read(st.session_state[FORKS])
-    named = dict.fromkeys(generated_ids(found))
+    named = dict.fromkeys(generated_ids(generated))
     tokens = dict(zip(named, view.tokenizer.tokens(tuple(named)), strict=True))
-    said = view.tokenizer.decode(tuple(tuple(output.ids.tolist()) for output in found.outputs))
-    frame = sequence_frame(found, columns.names, said)
+    said = view.tokenizer.decode(tuple(tuple(output.ids.tolist()) for output in generated.outputs))
+    frame = sequence_frame(generated, columns.names, said)
     section(text("sampling.table"), text("sampling.table_note"))
     view.panel(
         "sequences",
@@ -164,29 +166,46 @@ def sequences(view: View, columns: Columns, generation: GeneratedTexts) -> None:
         frame=lambda: frame,
         script=lambda origin: texts_script(view.card, origin, columns.request, names=columns.names, forks=forks),
         strip=texts_strip(view, generation, columns.request.columns),
+        kind=kind_of(columns.request.columns),
         files=(
             File(
                 text("sampling.tokens_csv"),
                 "tokens.csv",
                 "text/csv",
-                lambda origin: csv_bytes(token_frame(found, columns.names, tokens), origin),
+                lambda origin: csv_bytes(token_frame(generated, columns.names, tokens), origin),
             ),
             File(
                 text("sampling.tokens_jsonl"),
                 "tokens.jsonl",
                 "application/jsonl",
-                lambda origin: jsonl_bytes(token_records(found, columns.names, tokens), origin),
+                lambda origin: jsonl_bytes(token_records(generated, columns.names, tokens), origin),
             ),
         ),
     )
 
 
+def kind_of(columns: Sequence[Column]) -> Kind:
+    """What kind of numbers texts of `columns` are: drawn in any of them, else those of a search, else the likeliest."""
+    if any(drawn(column) for column in columns):
+        return "sampled"
+    return "search" if any(column.num_beams > 1 for column in columns) else "exact"
+
+
+def drawn(column: Column) -> bool:
+    """Whether its texts are a sample: neither beams nor always the likeliest."""
+    return column.num_beams == 1 and column.settings.do_sample
+
+
 def texts_strip(view: View, generation: GeneratedTexts, columns: Sequence[Column]) -> list[str]:
     """What the texts of `columns` are: drawn, how, by which rules of the model, how fast."""
-    text, found = view.text, generation.generated
-    count = sum(len(output.ids) for output in found.outputs)
-    pace = text.number(count / max(found.seconds, 1e-9), 1)
-    way = text(f"sampling.ways.{found.way}") if found.way else ""
-    facts = model_facts(view, found.seconds)
-    told = [text("sampling.exact_numbers"), text("sampling.noise"), texts_fact(view.card.rules, columns, text)]
-    return [*told, way, text("sampling.pace", pace=pace), *facts]
+    text, generated = view.text, generation.generated
+    count = sum(len(output.ids) for output in generated.outputs)
+    pace = text.number(count / max(generated.seconds, 1e-9), 1)
+    way = text(f"sampling.ways.{generated.way}") if generated.way else ""
+    facts = model_facts(view, generated.seconds)
+    facts_of_draws = [
+        text("sampling.exact_numbers"),
+        text("sampling.noise"),
+        texts_fact(view.card.rules, columns, text),
+    ]
+    return [*facts_of_draws, way, text("sampling.pace", pace=pace), *facts]

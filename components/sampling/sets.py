@@ -15,13 +15,13 @@ from components.charts.sampling.sets import quality_diversity_figure, sets_figur
 from components.sampling import generation_task
 from components.sampling.columns import write_columns
 from components.sampling.generation_task import GeneratedTexts
-from components.sampling.panels import texts_strip
+from components.sampling.panels import drawn, kind_of, texts_strip
 from components.sampling.texts import Columns
 from components.shell import link
 from components.shell.messages import advice, notice, quiet, section
 from components.shell.pickers import choice_picker
 from components.shell.view import View
-from dashboard.engine.api.generation import Column, GenerateRequest
+from dashboard.engine.api.generation import GenerateRequest
 from dashboard.frames.sampling_sets import answer_frame, length_frame, set_frame, sweep_frame, text_ids
 from dashboard.parsing.unreadable import Unreadable
 from dashboard.sampling.columns import RANGES, ColumnSpec, changed, impossible
@@ -44,15 +44,15 @@ VALUES, SWEEP_GO = "sampling_sweep_values", "sampling_sweep_go"
 
 def sets(view: View, columns: Columns, generation: GeneratedTexts) -> None:
     """The four charts of sets, when there are texts enough."""
-    text, found = view.text, generation.generated
+    text, generated = view.text, generation.generated
     section(text("sampling.sets"), text("sampling.sets_note"))
     if not any(column.num_return_sequences >= ENOUGH for column in columns.request.columns if drawn(column)):
         quiet(text("sampling.sets_few", enough=ENOUGH))
         st.button(text("sampling.sets_more", enough=ENOUGH), key="sampling_more", on_click=_more, args=(columns,))
         return
-    said = view.tokenizer.decode(tuple(text_ids(output) for output in found.outputs))
-    frame = set_frame(found, columns.names)
-    answers, lengths = answer_frame(found, columns.names, said), length_frame(found, columns.names)
+    said = view.tokenizer.decode(tuple(text_ids(output) for output in generated.outputs))
+    frame = set_frame(generated, columns.names)
+    answers, lengths = answer_frame(generated, columns.names, said), length_frame(generated, columns.names)
     left, right = st.columns([1.3, 1], gap="medium")
     with left:
         _panel(view, columns, generation, name="sets", frame=frame, figure=partial(sets_figure, frame))
@@ -85,6 +85,7 @@ def _panel(
             view.text("sampling.sampled", n=_least(columns)),
             *texts_strip(view, generation, columns.request.columns),
         ],
+        kind=kind_of(columns.request.columns),
         alt={"columns": len(columns.specs)},
     )
 
@@ -92,11 +93,6 @@ def _panel(
 def _least(columns: Columns) -> int:
     """Texts of the smallest drawn column."""
     return min(column.num_return_sequences for column in columns.request.columns if drawn(column))
-
-
-def drawn(column: Column) -> bool:
-    """Whether its texts are a sample: neither beams nor always the likeliest."""
-    return column.num_beams == 1 and column.settings.do_sample
 
 
 def _more(columns: Columns) -> None:
@@ -157,6 +153,7 @@ def sweep(view: View, columns: Columns) -> None:
             text("sampling.sampled", n=specs[0].num_return_sequences),
             *texts_strip(view, generation, request.columns),
         ],
+        kind="sampled",
         alt={"values": len(values)},
         suffix=knob,
     )
@@ -169,14 +166,14 @@ def _go(name: str) -> None:
 
 def _base(columns: Columns, view: View) -> ColumnSpec:
     """The column whose other settings are kept."""
-    key, options = "sampling_sweep_column", [str(place) for place in range(len(columns.specs))]
+    key, options = "sampling_sweep_column", [str(number) for number in range(len(columns.specs))]
     default = next((str(at) for at, spec in enumerate(columns.specs) if spec.do_sample), "0")
     link.choice_state(key, options, default)
     st.selectbox(
         view.text("sampling.sweep_of"),
         options,
         key=key,
-        format_func=lambda place: columns.names[int(place)],
+        format_func=lambda number: columns.names[int(number)],
         persist_state="session",
     )
     return columns.specs[int(link.choice_written(key, default))]
@@ -192,13 +189,13 @@ def _values(knob: str, view: View) -> tuple[float, ...] | None:
     link.text_written(VALUES, "")
     parts = [part for part in (typed or default).replace(";", ",").split(",") if part.strip()]
     try:
-        found = sorted({float(part) for part in parts})
+        numbers = sorted({float(part) for part in parts})
     except ValueError:
-        found = []
-    if not LEAST_VALUES <= len(found) <= MOST_VALUES:
+        numbers = []
+    if not LEAST_VALUES <= len(numbers) <= MOST_VALUES:
         advice(view.text("sampling.sweep_bad", least=LEAST_VALUES, most=MOST_VALUES))
         return None
-    return tuple(found)
+    return tuple(numbers)
 
 
 def _swept(base: ColumnSpec, knob: str, values: tuple[float, ...], view: View) -> list[ColumnSpec] | None:
