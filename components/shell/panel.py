@@ -24,6 +24,10 @@ Kind = Literal["exact", "sampled", "search"]
 """What kind of numbers a chart shows: computed whole, drawn at random, or what a search came upon."""
 TABLE_ROWS = 5000
 """A table on the page shows at most so many rows; the CSV has all."""
+WHOLE_ROWS = 30
+"""A table of so many rows stands whole on the page; a longer one scrolls in the height of these."""
+_ROW_HEIGHT = 35
+"""Streamlit's own [px]."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,10 @@ class Panel:
     """Called when a box or a mark was selected; the selection is in ``session_state["chart_<name>"]``."""
     table: Callable[[], pd.DataFrame] | None = None
     """The table to show, where it is not `frame`."""
+    digits: str = DIGITS
+    """How the table shows its numbers, e.g. ``%.3f``."""
+    heads: Mapping[str, str] = field(default_factory=dict)
+    """What the table calls a column of that name; files have the names themselves."""
     suffix: str = ""
     """Tells two files of one chart apart, e.g. ``L9H0``."""
     files: Sequence[File] = ()
@@ -131,13 +139,17 @@ def _numbers(panel: Panel) -> None:
     table = (panel.table or panel.frame)()
     if len(table) > TABLE_ROWS:
         quiet(panel.text("panel.first_rows", shown=TABLE_ROWS, rows=len(table)))
-    floating = [name for name in table if pd.api.types.is_float_dtype(table[name].dtype)]
-    digits = {str(name): st.column_config.NumberColumn(format=DIGITS) for name in floating}
+    columns: dict[str, Any] = {str(name): st.column_config.Column(label) for name, label in panel.heads.items()}
+    for name in table:
+        if pd.api.types.is_float_dtype(table[name].dtype):
+            columns[str(name)] = st.column_config.NumberColumn(panel.heads.get(str(name)), format=panel.digits)
     st.dataframe(
         table.head(TABLE_ROWS),
+        height="content" if len(table) <= WHOLE_ROWS else _ROW_HEIGHT * (WHOLE_ROWS + 1),
         key=f"numbers_{panel.name}",
         alt=panel.text(f"charts.{panel.name}.title"),
-        column_config=digits,
+        column_config=columns,
+        placeholder="",
     )
 
 
