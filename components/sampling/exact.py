@@ -11,6 +11,7 @@ from components.charts.sampling.settings import settings_lines_figure, settings_
 from components.charts.sampling.trees import beam_tree_figure, probability_tree_figure
 from components.sampling.generation_task import GeneratedTexts
 from components.sampling.panels import texts_strip
+from components.sampling.tables import page_table
 from components.sampling.texts import Columns
 from components.shell import link
 from components.shell.messages import notice, percent, quiet, section
@@ -33,10 +34,15 @@ MOST_POSITIONS = 64
 MODEL = "own"
 
 
+def named_in_link() -> bool:
+    """Whether a link of before there was a fold names something of the comparison."""
+    return any(key in st.query_params for key in ("sampling_value", "sampling_map", REFERENCE))
+
+
 def compared(view: View, columns: Columns) -> None:
     """The columns' settings along the prompt, or along a text that was pasted behind it."""
     text = view.text
-    section(text("sampling.exact"), text("sampling.exact_note"))
+    quiet(text("sampling.exact_note"))
     if any(spec.num_beams > 1 for spec in columns.specs):
         quiet(text("sampling.exact_beams"))
     key, prompt = _reference(view)
@@ -64,8 +70,9 @@ def compared(view: View, columns: Columns) -> None:
         name,
         [request],
         options={"names": columns.names, "value": value},
-        figure=partial(chart, frame, value=value),
+        figure=partial(chart, columns.titled(frame), value=value),
         frame=lambda: frame,
+        **page_table(columns, frame, text),
         script=lambda origin: settings_script(view.card, origin, request, name, names=columns.names, value=value),
         strip=[
             text("sampling.own_processors"),
@@ -100,7 +107,7 @@ def _reference(view: View) -> tuple[RunKey, TokenizedPrompt]:
 def probability_tree(view: View, columns: Columns) -> None:
     """The likeliest continuations with their exact probabilities."""
     text = view.text
-    section(text("sampling.tree"), text("sampling.tree_note"))
+    quiet(text("sampling.tree_note"))
     of_at, depth_at, mass_at, nodes_at = st.columns([1.4, 1, 1, 1], vertical_alignment="bottom")
     with of_at:
         settings, limit, name = _tree_settings(view, columns)
@@ -110,8 +117,6 @@ def probability_tree(view: View, columns: Columns) -> None:
         mass = number_picker("sampling_mass", text("sampling.mass"), 0.01, 1.0, 0.5)
     with nodes_at:
         nodes = integer_picker("sampling_nodes", text("sampling.nodes"), 500, 60, low=5)
-    if not switch("sampling_tree_go", text("sampling.tree_go"), text("sampling.tree_help")):
-        return
     request = TreeRequest(view.key, settings, depth, float(mass), nodes, limit)
     tree = view.answer(request, text("work.tree"))
     if tree.unfinished:
@@ -126,6 +131,7 @@ def probability_tree(view: View, columns: Columns) -> None:
         options={"stopped_at": len(tree.ids)} if tree.unfinished else {},
         figure=partial(probability_tree_figure, frame),
         frame=lambda: frame,
+        **page_table(columns, frame, text),
         script=lambda origin: probability_tree_script(view.card, origin, request),
         strip=[
             text("sampling.tree_of", name=name),
@@ -141,7 +147,7 @@ def _tree_settings(view: View, columns: Columns) -> tuple[DecodeSettings, int, s
     text, key = view.text, "sampling_tree_of"
     options = [MODEL, *(str(number) for number, spec in enumerate(columns.specs) if spec.num_beams == 1)]
     link.choice_state(key, options, MODEL)
-    names = {MODEL: text("charts.settings.own")} | {o: columns.names[int(o)] for o in options[1:]}
+    names = {MODEL: text("charts.settings.own")} | {o: columns.titles[int(o)] for o in options[1:]}
     st.selectbox(text("sampling.tree_whose"), options, key=key, format_func=lambda o: names[o], persist_state="session")
     chosen = link.choice_written(key, MODEL)
     if chosen == MODEL:
@@ -163,7 +169,7 @@ def beam_tree(view: View, columns: Columns, generation: GeneratedTexts) -> None:
             text("sampling.beams_of"),
             numbers,
             key=key,
-            format_func=lambda number: columns.names[int(number)],
+            format_func=lambda number: columns.titles[int(number)],
             persist_state="session",
         )
     number = int(link.choice_written(key, numbers[0]))
@@ -177,6 +183,7 @@ def beam_tree(view: View, columns: Columns, generation: GeneratedTexts) -> None:
         options={"stopped_at": len(tree.ids)} if generation.unfinished else {},
         figure=partial(beam_tree_figure, frame),
         frame=lambda: frame,
+        **page_table(columns, frame, text),
         script=lambda origin: beam_tree_script(view.card, origin, column),
         strip=texts_strip(view, generation, [column]),
         kind="search",

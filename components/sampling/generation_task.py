@@ -14,16 +14,19 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from components.shell.messages import notice
+from components.shell.messages import about, estimate, notice
 from components.shell.view import View
 from components.shell.waiting import News
 from dashboard.engine.api.engine import Engine
 from dashboard.engine.api.generation import Column, Generated, GenerateRequest, Output, Step
 from dashboard.engine.api.model import CallControl
+from dashboard.engine.api.request import Cost
 from dashboard.errors import Busy, Cancelled
 from dashboard.i18n import Catalogue
 from dashboard.sampling.forks import Fork, fork_request, left_by, written
 
+AT_ONCE_SECONDS = 10.0
+"""Work that is estimated to take so long at most begins without being asked for."""
 POLL_SECONDS = 0.4
 """How often the page looks at what came."""
 QUIET_SECONDS = 0.5
@@ -241,7 +244,6 @@ def follow(
     if isinstance(work.error, Cancelled):
         notice(view.text("sampling.stopped_early"))
     elif work.error is not None:
-        st.session_state.pop(_WORK + slot)
         raise work.error
     return work.result, None
 
@@ -258,6 +260,13 @@ def stop_button(work: GenerationTask, text: Catalogue, slot: str) -> None:
     st.button(
         text("sampling.stop"), key=f"{slot}_stop", icon=":material/stop_circle:", on_click=work.control.cancel.set
     )
+
+
+def estimated(cost: Cost, text: Catalogue) -> None:
+    """What texts cost that wait to be asked for."""
+    numbers = {"seconds": text.number(cost.seconds, 1), "megabytes": text.number(cost.nbytes / 1e6, 1)}
+    message = text("sampling.cost", tokens=cost.tokens, about=about(text, cost.seconds))
+    estimate(message, text("sampling.cost_numbers", **numbers))
 
 
 def watched(work: GenerationTask, text: Catalogue) -> None:
@@ -287,4 +296,4 @@ def _standing(work: GenerationTask, text: Catalogue) -> str:
     if not tokens or not work.share:
         return text("sampling.beginning")
     left = seconds * (1 - work.share) / work.share
-    return text("sampling.making", tokens=tokens, pace=text.number(tokens / seconds, 1), left=text.number(left, 0))
+    return text("sampling.making", tokens=tokens, pace=text.number(tokens / seconds, 1), about=about(text, left))

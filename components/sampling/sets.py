@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from components.charts.sampling.answers import answers_figure, lengths_figure
 from components.charts.sampling.sets import quality_diversity_figure, sets_figure, sweep_figure
@@ -16,6 +17,7 @@ from components.sampling import generation_task
 from components.sampling.columns import write_columns
 from components.sampling.generation_task import GeneratedTexts
 from components.sampling.panels import drawn, kind_of, texts_strip
+from components.sampling.tables import page_table
 from components.sampling.texts import Columns
 from components.shell import link
 from components.shell.messages import advice, notice, quiet, section
@@ -55,14 +57,35 @@ def sets(view: View, columns: Columns, generation: GeneratedTexts) -> None:
     answers, lengths = answer_frame(generated, columns.names, said), length_frame(generated, columns.names)
     left, right = st.columns([1.3, 1], gap="medium")
     with left:
-        _panel(view, columns, generation, name="sets", frame=frame, figure=partial(sets_figure, frame))
+        _panel(view, columns, generation, name="sets", frame=frame, figure=partial(sets_figure, columns.titled(frame)))
     with right:
-        _panel(view, columns, generation, name="quality", frame=frame, figure=partial(quality_diversity_figure, frame))
+        _panel(
+            view,
+            columns,
+            generation,
+            name="quality",
+            frame=frame,
+            figure=partial(quality_diversity_figure, columns.titled(frame)),
+        )
     left, right = st.columns([1.3, 1], gap="medium")
     with left:
-        _panel(view, columns, generation, name="answers", frame=answers, figure=partial(answers_figure, answers))
+        _panel(
+            view,
+            columns,
+            generation,
+            name="answers",
+            frame=answers,
+            figure=partial(answers_figure, columns.titled(answers)),
+        )
     with right:
-        _panel(view, columns, generation, name="lengths", frame=lengths, figure=partial(lengths_figure, lengths))
+        _panel(
+            view,
+            columns,
+            generation,
+            name="lengths",
+            frame=lengths,
+            figure=partial(lengths_figure, columns.titled(lengths)),
+        )
 
 
 def _panel(
@@ -80,6 +103,7 @@ def _panel(
         options={"names": columns.names, **generation.cut_off},
         figure=figure,
         frame=lambda: frame,
+        **page_table(columns, frame, view.text),
         script=lambda origin: sets_script(view.card, origin, columns.request, name, names=columns.names),
         strip=[
             view.text("sampling.sampled", n=_least(columns)),
@@ -108,38 +132,28 @@ def _more(columns: Columns) -> None:
 
 
 # -- one knob ------------------------------------------------------------------------------------------------------
+def named_in_link() -> bool:
+    """Whether a link of before there was a fold shows a sweep."""
+    return bool(st.session_state.get(SWEEP_GO) or st.query_params.get(SWEEP_GO))
+
+
 def sweep(view: View, columns: Columns) -> None:
     """One setting of a column over several values: the set metrics against it."""
     text = view.text
-    section(text("sampling.sweep"), text("sampling.sweep_note", enough=ENOUGH))
-    of_at, knob_at, values_at, run_at = st.columns([1.2, 1, 1.4, 0.6], vertical_alignment="bottom")
+    quiet(text("sampling.sweep_note", enough=ENOUGH))
+    of_at, knob_at, values_at, run_at = st.columns([1.2, 1, 1.4, 0.8], vertical_alignment="bottom")
     with of_at:
         base = _base(columns, view)
     with knob_at:
         knob = choice_picker("sampling_knob", text("sampling.knob"), text=text, prefix="sampling.knobs")
     with values_at:
         values = _values(knob, view)
-    if values is None:
-        return
-    specs = _swept(base, knob, values, view)
-    if specs is None:
+    specs = None if values is None else _swept(base, knob, values, view)
+    if values is None or specs is None:
         return
     request = GenerateRequest(view.key, tuple(spec.column() for spec in specs))
-    cost = view.engine.cost(request)
-    name = generation_task.name_in_link(request)
-    link.text_state(SWEEP_GO, "")
-    with run_at:
-        st.button(text("sampling.run_sweep"), key="sampling_sweep_run", on_click=_go, args=(name,))
-    link.text_written(SWEEP_GO, "")
-    seconds = text.number(max(cost.seconds, 0.1), 1)
-    quiet(text("sampling.cost", tokens=cost.tokens, seconds=seconds, megabytes=text.number(cost.nbytes / 1e6, 1)))
-    generation, work = generation_task.follow(view, request, (), go=st.session_state[SWEEP_GO] == name, slot="sweep")
-    if work is not None:
-        generation_task.stop_button(work, text, "sweep")
-        generation_task.watched(work, text)
-    if generation is None or generation.unfinished:
-        if generation is not None:
-            notice(text("sampling.sweep_stopped"))
+    generation = _swept_texts(view, request, run_at)
+    if generation is None:
         return
     frame = sweep_frame(generation.generated, values)
     view.panel(
@@ -148,6 +162,7 @@ def sweep(view: View, columns: Columns) -> None:
         options={"knob": knob, "values": values},
         figure=partial(sweep_figure, frame, knob=knob),
         frame=lambda: frame,
+        **page_table(columns, frame, text),
         script=lambda origin: sweep_script(view.card, origin, request, knob, values),
         strip=[
             text("sampling.sampled", n=specs[0].num_return_sequences),
@@ -157,6 +172,29 @@ def sweep(view: View, columns: Columns) -> None:
         alt={"values": len(values)},
         suffix=knob,
     )
+
+
+def _swept_texts(view: View, request: GenerateRequest, run_at: DeltaGenerator) -> GeneratedTexts | None:
+    """The texts of all values; what is there of them is of no use before the end."""
+    text = view.text
+    cost = view.engine.cost(request)
+    name = generation_task.name_in_link(request)
+    link.text_state(SWEEP_GO, "")
+    link.text_written(SWEEP_GO, "")
+    go = st.session_state[SWEEP_GO] == name or cost.seconds <= generation_task.AT_ONCE_SECONDS
+    generation, work = generation_task.follow(view, request, (), go=go, slot="sweep")
+    if work is not None:
+        with run_at:
+            generation_task.stop_button(work, text, "sweep")
+        generation_task.watched(work, text)
+    elif generation is None or generation.unfinished:
+        with run_at:
+            st.button(text("sampling.run_sweep"), key="sampling_sweep_run", on_click=_go, args=(name,))
+        generation_task.estimated(cost, text)
+    if generation is not None and generation.unfinished:
+        notice(text("sampling.sweep_stopped"))
+        return None
+    return generation
 
 
 def _go(name: str) -> None:
@@ -173,7 +211,7 @@ def _base(columns: Columns, view: View) -> ColumnSpec:
         view.text("sampling.sweep_of"),
         options,
         key=key,
-        format_func=lambda number: columns.names[int(number)],
+        format_func=lambda number: columns.titles[int(number)],
         persist_state="session",
     )
     return columns.specs[int(link.choice_written(key, default))]
