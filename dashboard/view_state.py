@@ -96,6 +96,7 @@ FIELDS: dict[str, Field] = {
     "sampling_colour": Field("choice", ("prob", "q", "rank", "surprisal", "none"), "prob"),
     "sampling_baseline": Field("choice", ("none", "0", "1", "2", "3"), "none"),
     "sampling_beams_of": Field("choice", ("0", "1", "2", "3"), "0"),
+    "sampling_exact": Field("switch"),
     "sampling_value": Field("choice", tuple(SETTINGS), "kept_mass"),
     "sampling_positions": Field("integer"),
     "sampling_map": Field("switch"),
@@ -105,6 +106,7 @@ FIELDS: dict[str, Field] = {
     "sampling_depth": Field("integer"),
     "sampling_mass": Field("number"),
     "sampling_nodes": Field("integer"),
+    "sampling_sweep": Field("switch"),
     "sampling_knob": Field(
         "choice", ("temperature", "top_k", "top_p", "min_p", "typical_p", "repetition_penalty"), "temperature"
     ),
