@@ -72,7 +72,7 @@ def table(view: View) -> None:
     answers = _answers(view)
     for cell in cells(view):
         with st.container(key=f"cell_{cell.name}"):
-            number_at, link_at, answer_at = st.columns([0.7, 2.6, 5], vertical_alignment="center", gap="small")
+            number_at, link_at, answer_at = st.columns([0.7, 3.2, 4.6], vertical_alignment="center", gap="small")
         with number_at:
             st.html(f'<p class="ls-cell">[{html.escape(cell.numbers)}]</p>')
         with link_at:

@@ -54,16 +54,22 @@ RANGES = {
 
 
 def started(view: View, name: str, *requests: Request[object]) -> bool:
-    """Whether to answer `requests` now: they are short, or the person pressed the button that stands here otherwise."""
+    """Whether to answer `requests` now: they are short, or the person pressed the button that stands here otherwise.
+
+    Args:
+        view: loaded.
+        name: of the work: ``run`` or ``texts``.
+        requests: what it asks for.
+    """
     costs = [view.engine.cost(request) for request in requests if view.engine.kept(request) is None]
     seconds = sum(cost.seconds for cost in costs)
     digest = requests[-1].digest
     if math.isnan(seconds) or seconds <= AT_ONCE_SECONDS or st.session_state.get(_STARTED + name) == digest:
         return True
     text = view.text
-    label = text("overview.cost", about=about(text, seconds))
-    estimate(label, text("overview.cost_numbers", seconds=text.number(seconds, 1)))
-    if st.button(text("overview.go"), key=f"overview_go_{name}", type="primary", on_click=allow):
+    label = text(f"overview.cost_{name}", about=about(text, seconds))
+    estimate(label, text("overview.estimated", seconds=text.number(seconds, 1)))
+    if st.button(text(f"overview.go_{name}"), key=f"overview_go_{name}", type="primary", on_click=allow):
         st.session_state[_STARTED + name] = digest
         st.rerun()
     return False
