@@ -141,7 +141,7 @@ def further(view: View, name: str, page: str, params: Mapping[str, str]) -> None
     """What a setting does, in words, and the page that goes further with it as it is set here."""
     text = view.text
     kind, meaning = (html.escape(text(f"parameter.{name}.{word}")) for word in ("type", "meaning"))
-    st.html(f'<p class="ls-meaning"><small>{kind}:</small> {meaning}</p>')
+    st.html(f'<p class="ls-meaning"><small>{kind}</small>{meaning}</p>')
     page_link(view, page, text(f"overview.further.{name}"), params)
 
 

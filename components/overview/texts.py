@@ -55,7 +55,7 @@ def _of(generated: Generated, column: int) -> tuple[Output, ...]:
 
 def _draws(view: View, generated: Generated) -> None:
     text, head = view.text, st.container()
-    sampled = switch("overview_do_sample", "do_sample", on=True)
+    sampled = switch("overview_do_sample", text("overview.draw"), on=True)
     with head:
         heading(view, "do_sample", "sampled" if sampled else "exact")
     (greedy,) = _of(generated, 0)
