@@ -35,6 +35,6 @@ if loaded is not None and likeliest is not None:
         section(text("overview.parameters"), text("overview.parameters_note"))
         settings.bars(loaded, likeliest)
         with error_frame(text):
-            if settings.started(loaded, "texts", texts.request(loaded)):
+            if settings.started(loaded, "texts", texts.request(loaded.key)):
                 generated = texts.texts(loaded)
                 tasks.picture_of_texts(generated, loaded, pictures["sampling"])

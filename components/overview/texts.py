@@ -14,6 +14,7 @@ from components.shell.pickers import slider, switch
 from components.shell.view import View
 from dashboard.engine.api.generation import Generated, GenerateRequest, Output
 from dashboard.frames.trees import beam_frame, greedy_tree
+from dashboard.run_key import RunKey
 from dashboard.sampling.columns import ColumnSpec, written
 from dashboard.tokens import Token, shortened, visible, visible_text
 
@@ -33,14 +34,14 @@ DRAWN = ColumnSpec(num_return_sequences=DRAWS, max_new_tokens=TOKENS)
 WIDTHS = tuple(ColumnSpec(do_sample=False, num_beams=n, max_new_tokens=STEPS) for n in range(1, MOST_BEAMS + 1))
 
 
-def request(view: View) -> GenerateRequest:
-    """Every text of this section: greedy, three draws, and a search of each width."""
-    return GenerateRequest(view.key, tuple(spec.column() for spec in (GREEDY, DRAWN, *WIDTHS)))
+def request(run: RunKey) -> GenerateRequest:
+    """Every text of this section: greedy, three draws, and a search of each width behind the prompt of `run`."""
+    return GenerateRequest(run, tuple(spec.column() for spec in (GREEDY, DRAWN, *WIDTHS)))
 
 
 def texts(view: View) -> Generated:
     """Both side by side; the switch and the slider show what is there already."""
-    generated = view.answer(request(view), view.text("overview.making")).whole()
+    generated = view.answer(request(view.key), view.text("overview.making")).whole()
     draws, beams = st.columns(2, gap="medium")
     with draws:
         st.fragment(_draws)(view, generated)

@@ -21,8 +21,9 @@ from tests.made.visitor import Visitor
 
 PROMPT = "This class is really interesting. It is about language models."
 PATIENCE_SECONDS = 120.0
-READY = "ls-texts"
+READY = 'class="ls-texts"'
 """Stands on the page when all of it is there."""
+GENERATE = "overview_go_texts"
 SLIDER_MS = 150
 VALUES = {name: (limits.low, limits.high, limits.step) for name, limits in RANGES.items()} | {
     "beams": (1, MOST_BEAMS, 1)
@@ -38,6 +39,8 @@ async def measure(base: str, report: Report, rounds: int) -> None:
     """Each slider through its range, `rounds` values of it that were not asked for before where there are so many."""
     visitor = Visitor(base)
     async with visitor.connected("", f"prompt={quote(PROMPT)}"):
+        if GENERATE in visitor.widgets:  # the first estimate of a process on a busy machine
+            await visitor.press(GENERATE)
         if not await visitor.until(READY, PATIENCE_SECONDS):
             raise SystemExit("the page did not become whole")
         for name, (low, high, step) in VALUES.items():
