@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from dashboard.i18n import LANGUAGES
+from dashboard.navigation import LESSONS
 from dashboard.parsing.unreadable import Unreadable
 from dashboard.stats.statistic import CANDIDATES, HEADS, LENS, SETTINGS, TRAJECTORIES
 
@@ -142,6 +143,11 @@ FIELDS: dict[str, Field] = {
     "bias_benchmark": Field("choice", ("crows_pairs", "stereoset", "winogender", "winobias"), "crows_pairs"),
     "bias_job": Field("text"),
     "bias_prefix": Field("text"),
+    "lesson": Field("choice", LESSONS),
+    "lesson_step": Field("integer"),
+    "lesson_answers": Field("text"),
+    "lesson_class": Field("choice", LESSONS, LESSONS[0]),
+    "lesson_own": Field("switch"),
 }
 
 
