@@ -123,6 +123,7 @@ FIELDS: dict[str, Field] = {
     "bias_probe": Field("text"),
     "bias_look": Field("choice", ("pair", "templates", "groups", "intersection", "scores"), "pair"),
     "bias_pair": Field("text"),
+    "bias_all": Field("switch"),
     "bias_first": Field("text"),
     "bias_second": Field("text"),
     "bias_reference": Field("text"),
