@@ -87,7 +87,13 @@ def _link(cell: Cell, text: Catalogue) -> None:
     label = text(f"overview.cell.{cell.name}")
     if cell.page:
         query = {"prompt": text(cell.prompt), **cell.params}
-        st.page_link(PAGES / f"{cell.page}.py", label=label, icon=":material/arrow_forward:", query_params=query)
+        st.page_link(
+            PAGES / f"{cell.page}.py",
+            label=label,
+            icon=":material/arrow_forward:",
+            query_params=query,
+            width="stretch",
+        )
     else:
         st.html(f'<p class="ls-cell ls-no-link">{html.escape(label)}</p>')
 

@@ -124,7 +124,7 @@ def _beams(view: View, generated: Generated) -> None:
 
 
 def _search(view: View, greedy: Output, best: Output, searched: BeamTree | None) -> None:
-    """The best text of a search beside the greedy one, and what the search looked at; ``None``: it is the greedy one."""
+    """The best text of a search beside the greedy one, and what was `searched`; ``None``: it is the greedy one."""
     text = view.text
     totals = [float(output.log_p.sum(dtype=np.float64)) for output in (greedy, best)]
     tree = searched or greedy_tree(greedy)
