@@ -43,7 +43,6 @@ from dashboard.frames.sampling import comparison_frame, distance_frame
 from dashboard.frames.sampling_sets import answer_frame, length_frame, set_frame, sweep_frame
 from dashboard.frames.trees import beam_frame, probability_frame
 from dashboard.i18n import Catalogue
-from dashboard.stats.agreement import agreement
 from tests.components.charts.bias.test_benchmarks import stereo
 from tests.components.charts.bias.test_gap import gaps, heads
 from tests.made import probed, samples, trees
@@ -92,10 +91,7 @@ SAMPLES = {
     "sweep": (partial(sweep_figure, knob="temperature"), (sweep_frame(MADE, [0.1, 0.5, 1, 2]),)),
     "bias_map": (bias_map_figure, (map_frame(PROBED, 1),)),
     "dumbbell": (partial(dumbbell_figure, value="prob"), (PAIR,)),
-    "against_world": (
-        partial(against_world_figure, world="women at work"),
-        (PAIR, agreement(PAIR["share"].to_numpy(), PAIR["world_share"].to_numpy())),
-    ),
+    "against_world": (partial(against_world_figure, world="women at work"), (PAIR,)),
     "forest": (partial(forest_figure, title="Δ"), (forest_frame(PROBED, 1, 2, by="template"),)),
     "strip": (strip_figure, (delta_frame(PROBED, 1, 2),)),
     "lorenz": (lorenz_figure, (lorenz_frame(PROBED),)),
