@@ -72,10 +72,12 @@ class Panel:
     """Called when a box or a mark was selected; the selection is in ``session_state["chart_<name>"]``."""
     table: Callable[[], pd.DataFrame] | None = None
     """The table to show, where it is not `frame`."""
-    digits: str = DIGITS
-    """How the table shows its numbers, e.g. ``%.3f``."""
+    digits: str | Mapping[str, str] = DIGITS
+    """How the table shows its numbers, e.g. ``%.3f``; or how it shows those of some columns, by their names."""
     heads: Mapping[str, str] = field(default_factory=dict)
     """What the table calls a column of that name; files have the names themselves."""
+    widths: Mapping[str, int] = field(default_factory=dict)
+    """How wide a column of texts is [CSS px]; others are as wide as they need."""
     suffix: str = ""
     """Tells two files of one chart apart, e.g. ``L9H0``."""
     shows: str = ""
@@ -141,10 +143,13 @@ def _numbers(panel: Panel) -> None:
     table = (panel.table or panel.frame)()
     if len(table) > TABLE_ROWS:
         quiet(panel.text("panel.first_rows", shown=TABLE_ROWS, rows=len(table)))
-    columns: dict[str, Any] = {str(name): st.column_config.Column(label) for name, label in panel.heads.items()}
-    for name in table:
+    columns: dict[str, Any] = {
+        name: st.column_config.Column(label, width=panel.widths.get(name)) for name, label in panel.heads.items()
+    }
+    digits = dict.fromkeys(map(str, table), panel.digits) if isinstance(panel.digits, str) else panel.digits
+    for name in map(str, table):
         if pd.api.types.is_float_dtype(table[name].dtype):
-            columns[str(name)] = st.column_config.NumberColumn(panel.heads.get(str(name)), format=panel.digits)
+            columns[name] = st.column_config.NumberColumn(panel.heads.get(name), format=digits.get(name, DIGITS))
     st.dataframe(
         table.head(TABLE_ROWS),
         height="content" if len(table) <= WHOLE_ROWS else _ROW_HEIGHT * (WHOLE_ROWS + 1),

@@ -45,7 +45,7 @@ def wait_for(call: Callable[[CallControl], T], label: str, *, text: Catalogue, w
     if st.session_state.get(_STOPPED) == what:
         raise Cancelled
     # always there, so that what stands below keeps its place whether there is anything to wait for or not
-    place, label = st.empty(), literal_label(label)
+    slot, label = st.empty(), literal_label(label)
     share = [0.0]
     control = CallControl(progress=lambda done: share.__setitem__(0, done))
     outcome: dict[str, Any] = {}
@@ -54,7 +54,7 @@ def wait_for(call: Callable[[CallControl], T], label: str, *, text: Catalogue, w
     try:
         thread.join(QUIET_SECONDS)
         if thread.is_alive():
-            _show(place, thread, share, label, text=text, what=what)
+            _show(slot, thread, share, label, text=text, what=what)
     finally:
         control.cancel.set()
     if "error" in outcome:
@@ -71,21 +71,21 @@ def _keep(call: Callable[[CallControl], T], control: CallControl, outcome: dict[
 
 
 def _show(
-    place: DeltaGenerator, thread: threading.Thread, share: list[float], label: str, *, text: Catalogue, what: str
+    slot: DeltaGenerator, thread: threading.Thread, share: list[float], label: str, *, text: Catalogue, what: str
 ) -> None:
     # one page waits for several things in turn; a key may stand only once in a run
     name = f"work_{zlib.crc32(what.encode())}"
-    with place.container(key=name):
+    with slot.container(key=name):
         bar = st.progress(0.0, text=label)
         st.button(text("work.stop"), key=f"{name}_stop", on_click=stop, args=(what,), icon=":material/stop_circle:")
-    shown = 0.0
+    drawn = 0.0
     while thread.is_alive():
-        if share[0] != shown:
-            shown = share[0]
-            bar.progress(min(max(shown, 0.0), 1.0), text=label)
+        if share[0] != drawn:
+            drawn = share[0]
+            bar.progress(min(max(drawn, 0.0), 1.0), text=label)
         _hear()
         thread.join(PAUSE_SECONDS)
-    place.empty()
+    slot.empty()
 
 
 def _hear() -> None:

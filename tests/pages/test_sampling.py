@@ -289,7 +289,7 @@ def test_work_goes_on_however_long_its_own_page_waits():
     work.start(until_told)
     time.sleep(1.5)  # no part of the page looks at it
     assert not work.control.cancel.is_set()
-    work.shown = False
+    work.on_page = False
     work.thread.join(2)
     assert work.control.cancel.is_set()
 
@@ -300,14 +300,14 @@ def test_work_is_shown_by_its_page_and_by_no_other(open_page, monkeypatch):
     at = open_page("sampling", {"prompt": PROMPT, "sampling_columns": SHORT})
     at.button(key="sampling_run").click().run()
     work = at.session_state["_sampling_work_texts"]
-    assert work.shown
+    assert work.on_page
     at.switch_page("../pages/attention.py").run()
-    assert not work.shown
+    assert not work.on_page
     at.switch_page("../pages/sampling.py").run()
-    assert work.shown
+    assert work.on_page
     at.segmented_control(key="sampling_edited").set_value(1).run()
     at.number_input(key="sampling_1_temperature").set_value(3.0).run()
-    assert not work.shown  # other texts are asked for now
+    assert not work.on_page  # other texts are asked for now
     work.control.cancel.set()
 
 
