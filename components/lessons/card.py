@@ -27,6 +27,9 @@ class LessonCard:
         self._text, self._slug = text, slug
         self._progress = state.progress()
         self._place: DeltaGenerator | None = None
+        """Of the question."""
+        self._below: DeltaGenerator | None = None
+        """Of what is said to an answer."""
         state.follow(slug)
         lesson = self._progress.lesson
         if lesson is None:
@@ -36,11 +39,12 @@ class LessonCard:
             _where(lesson, self._progress, text, here=self._here(lesson))
             if self._here(lesson):
                 self._place = _idea(lesson, self._progress, text)
+                self._below = st.container()
 
     def ask(self) -> None:
         """After the page: the step's question, or how the lesson went."""
         lesson, number, text = self._progress.lesson, self._progress.number, self._text
-        if lesson is None or self._place is None:
+        if lesson is None or self._place is None or self._below is None:
             return
         view = current()
         with self._place, error_frame(text):
@@ -51,7 +55,7 @@ class LessonCard:
             elif number > len(lesson.steps):
                 finished(lesson, self._progress, view)
             elif lesson.steps[number - 1].ask:
-                ask(lesson, self._progress, view)
+                ask(lesson, self._progress, view, self._below)
 
     def _here(self, lesson: Lesson) -> bool:
         """Whether this is the step's page; the end of a lesson can be looked at from any page."""
