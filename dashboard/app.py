@@ -9,6 +9,7 @@ if str(ROOT) not in sys.path:  # streamlit puts only this file's folder on the p
 
 import streamlit as st  # noqa: E402
 
+from components.lessons.card import LessonCard  # noqa: E402
 from components.sampling import generation_task  # noqa: E402
 from components.shell import link, sidebar  # noqa: E402
 from components.shell.page_style import page_bar, page_head, page_look, tab_icon  # noqa: E402
@@ -50,8 +51,10 @@ page_look(text, page.title)
 page_bar([entry for entry in slugs if entry is not named])
 notices = st.container()
 page_head(text, slugs[page], current().prompt)
+lesson = LessonCard(text, slugs[page])
 with error_frame(text):
     page.run()
+lesson.ask()
 with notices:  # after the page: its controls know best which values of a link do not fit
     sidebar.link_notices(text)
 collection.PAGES.now_and_then()

@@ -1,4 +1,4 @@
-"""PAGES: every page in the menu's order, with its address and icon."""
+"""PAGES: every page in the menu's order, with its address and icon; and LESSONS, every lesson in order."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ PAGES = (
     PageEntry("next_token", ":material/bar_chart:"),
     PageEntry("sampling", ":material/casino:"),
     PageEntry("bias", ":material/balance:", uses_prompt=False),
+    PageEntry("lessons", ":material/school:"),
 )
+LESSONS = ("tour", "tokens", "probability", "temperature", "luck", "head", "induction", "lens", "bias", "importance")
+"""Their names in links and of their files, ``dashboard/lessons/files/<name>.toml``."""
 
 
 def page_at(path: str) -> PageEntry:

@@ -163,6 +163,18 @@ def text_written(key: str, default: str) -> None:
     _write(key, value, {} if value == default else {key: value}, (key,))
 
 
+def flag_state(key: str) -> bool:
+    """What a button once said yes to: as the link has it, or as it became since; `flag_written` keeps it in the URL."""
+    _follow(key, st.query_params.get(key, "").lower() == "true", key in st.query_params)
+    return bool(st.session_state[key])
+
+
+def flag_written(key: str) -> None:
+    """After it: a yes stands in the URL, a no needs no parameter."""
+    value = bool(st.session_state[key])
+    _write(key, value, {key: "true"} if value else {}, (key,))
+
+
 def numbers_state(key: str, count: int, most: int) -> None:
     """Before a selection of numbers below `count` is drawn: the same for a list like ``3,17``, of `most` at most."""
     raw = st.query_params.get(key, "")
