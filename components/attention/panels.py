@@ -19,6 +19,7 @@ from components.shell.view import View, run_facts
 from components.web.token_text.token_text import token_text
 from dashboard.engine.api.attention import WeightMap
 from dashboard.frames import attention as frames
+from dashboard.i18n import Catalogue
 from dashboard.run_key import Origin
 from dashboard.scripts.attention import combine_script, head_script, rollout_script
 from dashboard.tokens import visible
@@ -76,7 +77,8 @@ def _heatmap(detail: Detail) -> None:
             frame=lambda: frames.head_frame(weight_map, tokens),
             table=lambda: _matrix(detail, weight_map),
             digits=WEIGHT_DIGITS,
-            heads=column_heads(text, WEIGHT_COLUMNS),
+            heads=_column_heads(text),
+            widths={"_index": 150},
             script=lambda origin: map_script(detail, origin, detail.queries, detail.keys),
             strip=_facts(detail, weight_map),
             alt={"what": text(f"attention.views.{detail.what}"), "tokens": len(tokens)},
@@ -99,7 +101,8 @@ def _table(detail: Detail) -> None:
         frame=lambda: frames.head_frame(weight_map, detail.tokens),
         table=lambda: _matrix(detail, weight_map),
         digits=WEIGHT_DIGITS,
-        heads=column_heads(text, WEIGHT_COLUMNS),
+        heads=_column_heads(text),
+        widths={"_index": 150},
         script=lambda origin: map_script(detail, origin, detail.queries, detail.keys),
         strip=_facts(detail, weight_map),
         suffix=detail.suffix,
@@ -110,6 +113,12 @@ def _matrix(detail: Detail, weight_map: WeightMap) -> pd.DataFrame:
     if weight_map.block > 1:
         return frames.head_frame(weight_map, detail.tokens)
     return frames.weight_table(weight_map, detail.tokens)
+
+
+def _column_heads(text: Catalogue) -> dict[str, str]:
+    """Of a list of weights, and of a matrix whose index are the tokens that look."""
+    heads = column_heads(text, WEIGHT_COLUMNS)
+    return heads | {"_index": heads["query_token"]}
 
 
 def _part_note(detail: Detail, weight_map: WeightMap) -> None:
@@ -189,7 +198,7 @@ def _text(detail: Detail) -> None:
         draw=draw,
         figure=partial(charts.head_figure, weight_map, tokens),
         frame=lambda: frames.head_frame(weight_map, tokens),
-        heads=column_heads(text, WEIGHT_COLUMNS),
+        heads=_column_heads(text),
         digits=WEIGHT_DIGITS,
         script=lambda origin: map_script(detail, origin, one, whole, chart="map"),
         strip=[view.card.weight_formula, *run_facts(view)],
@@ -217,7 +226,7 @@ def _lines(detail: Detail) -> None:
         options=detail.options,
         figure=partial(charts.lines_figure, weight_map, tokens, chosen=detail.token),
         frame=lambda: frames.head_frame(weight_map, tokens),
-        heads=column_heads(text, WEIGHT_COLUMNS),
+        heads=_column_heads(text),
         digits=WEIGHT_DIGITS,
         script=lambda origin: map_script(detail, origin, span, span, chart="lines"),
         strip=[*run_facts(view)],
