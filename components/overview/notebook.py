@@ -18,6 +18,9 @@ from dashboard.tokens import visible
 LAYER, HEAD = 9, 0
 """Of the notebook's table."""
 
+NUMBERS_WIDTH = 76
+"""Room for a cell's numbers [px]."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -71,21 +74,26 @@ def table(view: View) -> None:
     section(text("overview.notebook"), text("overview.notebook_note", prompt=text("examples.class")))
     answers = _answers(view)
     for cell in cells(view):
-        with st.container(key=f"cell_{cell.name}"):
-            number_at, link_at, answer_at = st.columns([0.7, 3.2, 4.6], vertical_alignment="center", gap="small")
-        with number_at:
-            st.html(f'<p class="ls-cell">[{html.escape(cell.numbers)}]</p>')
-        with link_at:
+        question_at, answer_at = st.columns([3.9, 4.6], vertical_alignment="center", gap="small")
+        with question_at, st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False):
+            st.html(f'<p class="ls-cell">[{html.escape(cell.numbers)}]</p>', width=NUMBERS_WIDTH)
             _link(cell, text)
-        with answer_at:
-            st.html(f'<div class="ls-cell">{answers.get(cell.name, "")}</div>')
+        if cell.name in answers:
+            with answer_at:
+                st.html(f'<div class="ls-cell">{answers[cell.name]}</div>')
 
 
 def _link(cell: Cell, text: Catalogue) -> None:
     label = text(f"overview.cell.{cell.name}")
     if cell.page:
         query = {"prompt": text(cell.prompt), **cell.params}
-        st.page_link(PAGES / f"{cell.page}.py", label=label, icon=":material/arrow_forward:", query_params=query)
+        st.page_link(
+            PAGES / f"{cell.page}.py",
+            label=label,
+            icon=":material/arrow_forward:",
+            query_params=query,
+            width="stretch",
+        )
     else:
         st.html(f'<p class="ls-cell ls-no-link">{html.escape(label)}</p>')
 
@@ -99,11 +107,11 @@ def _answers(view: View) -> dict[str, str]:
     chips = "".join(
         f"<span><code>{html.escape(visible(token))}</code><small>{token.id}</small></span>" for token in prompt
     )
-    uneven = "_uneven" if card.uneven else ""
+    shape = "overview.maps_uneven" if card.uneven else "overview.maps"
     known = {
         "device": html.escape(device(card)),
         "tokens": f'<div class="ls-chips">{chips}</div>',
-        "maps": html.escape(text(f"overview.maps{uneven}", maps=maps, heads=card.heads, tokens=count)),
+        "maps": html.escape(text(shape, maps=maps, heads=card.heads, tokens=count)),
         "heads": html.escape(text("overview.all_heads", heads=card.all_heads)),
         "logits": html.escape(f"(1, {count}, {card.vocab})"),
     }

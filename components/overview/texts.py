@@ -12,7 +12,7 @@ from components.overview.settings import chart, further, heading
 from components.shell.messages import quiet
 from components.shell.pickers import slider, switch
 from components.shell.view import View
-from dashboard.engine.api.generation import Generated, GenerateRequest, Output
+from dashboard.engine.api.generation import BeamTree, Generated, GenerateRequest, Output
 from dashboard.frames.trees import beam_frame, greedy_tree
 from dashboard.run_key import RunKey
 from dashboard.sampling.columns import ColumnSpec, written
@@ -110,20 +110,31 @@ def _line(view: View, output: Output, tokens: dict[int, Token]) -> str:
 
 
 def _beams(view: View, generated: Generated) -> None:
-    text = view.text
-    heading(view, "beams", "search")
+    text, head = view.text, st.container()
     width = int(slider("overview_beams", "num_beams", (1, MOST_BEAMS), 3, step=1))
-    (greedy,), (best,) = _of(generated, 2), _of(generated, 1 + width)
+    with head:
+        heading(view, "beams", "search" if width > 1 else "exact")
+    returned = _of(generated, 1 + width)
+    if returned:
+        _search(view, _of(generated, 2)[0], returned[0], generated.beams[1 + width])
+    else:
+        quiet(text("overview.no_beams"))
+    specs = WIDTHS[:1] if width == 1 else (WIDTHS[0], WIDTHS[width - 1])
+    further(view, "beams", "sampling", {"sampling_columns": written(specs)})
+
+
+def _search(view: View, greedy: Output, best: Output, searched: BeamTree | None) -> None:
+    """The best text of a search beside the greedy one, and what was `searched`; ``None``: it is the greedy one."""
+    text = view.text
     totals = [float(output.log_p.sum(dtype=np.float64)) for output in (greedy, best)]
-    tree = generated.beams[1 + width] or greedy_tree(greedy)
+    tree = searched or greedy_tree(greedy)
     ids = tuple(sorted({*tree.ids.tolist(), *best.ids.tolist()}))
     tokens = dict(zip(ids, view.tokenizer.tokens(ids), strict=True))
     said = shortened(_plain("".join(visible(tokens[token]) for token in best.ids.tolist())), 60)
     facts = {"text": said, "log_p": text.number(totals[1], 2), "greedy": text.number(totals[0], 2)}
-    name = "one_beam" if width == 1 else "beams" if best.ids.tolist() != greedy.ids.tolist() else "beams_same"
-    quiet(text(f"overview.{name}_says", **facts))
+    result = "one_beam" if searched is None else "same" if best.ids.tolist() == greedy.ids.tolist() else "other"
+    quiet(text(f"overview.searched.{result}", **facts))
     frame = beam_frame(tree, tokens)
     figure = beam_tree_figure(frame, text=text, theme=view.theme).update_layout(height=HEIGHT)
     alt = text("charts.beam_tree.alt", nodes=len(frame), steps=len(best.ids))
     chart(figure, "overview_beams", alt)
-    further(view, "beams", "sampling", {"sampling_columns": written((WIDTHS[0], WIDTHS[width - 1])[: 1 + (width > 1)])})

@@ -156,7 +156,6 @@ def _numbers(panel: Panel) -> None:
         key=f"numbers_{panel.name}",
         alt=panel.text(f"charts.{panel.name}.title"),
         column_config=columns,
-        # rows that have only their number have it as a column already, where it means something
         hide_index=isinstance(table.index, pd.RangeIndex),
         placeholder="",
     )

@@ -26,5 +26,6 @@ def test_a_cut_token_has_no_full_bar_and_says_so(look):
 @pytest.mark.parametrize(("largest", "end"), [(0.01, 0.25), (0.25, 0.25), (0.26, 0.5), (0.6, 1), (1, 1)])
 @pytest.mark.parametrize("of_q", [True, False])
 def test_the_axis_holds_the_longest_bar_and_has_few_ends(look, largest, end, of_q):
-    probs, left = ([0.001], [largest]) if of_q else ([largest], [0.001])
-    assert setting_bars_figure(frame(probs, left, [""]), **look).layout.xaxis.range == (0, end)
+    longer, shorter = [largest, 0, 0], [0.001, 0, 0]
+    probs, left = (shorter, longer) if of_q else (longer, shorter)
+    assert setting_bars_figure(frame(probs, left, [""] * 3), **look).layout.xaxis.range == (0, end)
