@@ -74,7 +74,8 @@ def test_the_page_opens_with_its_finding_in_numbers(open_page):
     view = at.session_state["_view"]
     found = view.engine.answer(CandidatesRequest(view.key, 2, 10))
     finding = next(element.proto.body for element in at.get("html") if "ls-finding" in element.proto.body)
-    assert f"{visible(found.tokens[0]).replace('·', ' ')}\u2069” {found.probs[0]:.1%}" in html.unescape(finding)
+    likeliest = visible(found.tokens[0]).replace("·", "\u00a0")
+    assert f"{likeliest}\u2069” {found.probs[0]:.1%}" in html.unescape(finding)
     table = view.engine.answer(PositionTableRequest(view.key))
     count = int(hits(position_frame(table, view.tokens.tokens)).sum())
     assert (
