@@ -80,6 +80,8 @@ class Panel:
     """How wide a column of texts is [CSS px]; others are as wide as they need."""
     suffix: str = ""
     """Tells two files of one chart apart, e.g. ``L9H0``."""
+    shows: str = ""
+    """What the caption of a saved picture adds, e.g. ``n = 60``."""
     files: Sequence[File] = ()
     """Downloads besides those that every panel has."""
 
@@ -154,6 +156,7 @@ def _numbers(panel: Panel) -> None:
         key=f"numbers_{panel.name}",
         alt=panel.text(f"charts.{panel.name}.title"),
         column_config=columns,
+        hide_index=isinstance(table.index, pd.RangeIndex),
         placeholder="",
     )
 
@@ -184,10 +187,20 @@ def _downloads(panel: Panel) -> None:
             figure_json=figure_json(figure),
             stem=panel.stem,
             provenance={name: str(value) for name, value in result.provenance().items()},
-            sizes=(int(figure.layout.width or 900), int(figure.layout.height or 600)),
+            sizes=(int(figure.layout.width or 0), int(figure.layout.height or 0)),
+            caption=_caption(panel),
+            chart=f"chart_{name}",
             text=text,
             key=f"image_{name}",
         )
+
+
+def _caption(panel: Panel) -> str:
+    """What stands below a saved picture: the chart, what it is of, the model and the result."""
+    facts = panel.result.provenance()
+    model = panel.text("strip.model", model=facts["model"], revision=str(facts["revision"])[:12])
+    result = panel.text("strip.result", result=panel.result.digest)
+    return " · ".join(filter(None, [panel.text(f"charts.{panel.name}.title"), panel.shows, model, result]))
 
 
 def foot(panel: Panel) -> None:
