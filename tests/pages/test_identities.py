@@ -52,6 +52,8 @@ PAGES = {
         [{"attention_layer": "2"}, {"attention_head": "2"}, {"attention_token": "2"}, {"attention_order": "induction"}]
         + [{"attention_without_first": "true"}, {"attention_own_scale": "true"}, {"attention_metric": "self"}]
         + [{"attention_view": view} for view in ("mean", "max", "rollout")]
+        + [{"attention_chart": form} for form in ("lines", "text", "table")]
+        + [{"attention_chart": "table", "attention_without_first": "true"}, {"attention_bars": "heads"}]
         + [{"attention_view": "mean", "attention_layers": "0"}, {"attention_view": "mean", "attention_heads": "0-1"}],
     ),
     "next_token": (
