@@ -45,7 +45,7 @@ def texts_panel(view: View, columns: Columns) -> GeneratedTexts | None:
     problem()
     for number, holder in enumerate(st.columns(len(specs))):
         with holder:
-            head(view, specs[number], number, columns.titles[number])
+            head(view, specs, number, columns.titles[number])
             settings(view, specs, number)
     texts_at = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -133,7 +133,9 @@ def texts_finding(columns: Columns, generation: GeneratedTexts, text: Catalogue)
         log_p = [output.log_p for output in outputs if output.column == number]
         if log_p:
             mean = math.exp(np.concatenate(log_p).mean(dtype=np.float64))
-            means.append(text("sampling.finding.of_column", name=title, prob=text.number(mean, 2, "g")))
+            means.append(
+                text("sampling.finding.of_column", name=title.replace(" ", "\u00a0"), prob=text.number(mean, 2, "g"))
+            )
     return f"{count} {text('sampling.finding.means', means='; '.join(means))}" if means else count
 
 
