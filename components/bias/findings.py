@@ -58,7 +58,11 @@ def pair_finding(
     names = {side: name_in_sentence(name) for side, name in zip(("first", "second"), pair.names, strict=True)}
     sentences = []
     if with_world is not None and with_world.n:
-        facts = {"n": with_world.n, "within": with_world.within, "spearman": with_minus(text.number(with_world.spearman, 2))}
+        facts = {
+            "n": with_world.n,
+            "within": with_world.within,
+            "spearman": with_minus(text.number(with_world.spearman, 2)),
+        }
         sentences.append(text(f"bias.finding.world_{_verdict(with_world)}", **names, **facts, world=world))
     known = frame[np.isfinite(frame["delta_nats"])]
     if len(known):

@@ -40,19 +40,24 @@ class Cell:
 def cells(view: View) -> tuple[Cell, ...]:
     """In the notebook's order."""
     layer, head = nearest_head(view)
-    of_head = {"attention_layer": str(layer), "attention_head": str(head), "attention_view": "head"}
+    of_head = {
+        "attention_layer": str(layer),
+        "attention_head": str(head),
+        "attention_view": "head",
+        "attention_chart": "table",
+    }
     sampled, greedy, beams = (
         {"sampling_columns": written((PRESETS[name],))}
         for name in ("notebook_sampled", "notebook_greedy", "notebook_beams")
     )
     return (
         Cell("device", "3", ""),
-        Cell("tokens", "4, 8, 9", "next_token"),
+        Cell("tokens", "4, 8, 9", "next_token", {"at": "every"}),
         Cell("maps", "6, 7", "attention"),
         Cell("head", "11", "attention", of_head),
         Cell("heads", "12", "attention", {"attention_order": "layer"}),
         Cell("logits", "13", "next_token"),
-        Cell("positions", "14", "next_token"),
+        Cell("positions", "14", "next_token", {"at": "every"}),
         Cell("sampled", "16", "sampling", sampled),
         Cell("greedy", "17", "sampling", greedy),
         Cell("beams", "112", "sampling", beams, "overview.identity_prompt"),

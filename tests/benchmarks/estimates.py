@@ -168,7 +168,9 @@ def factor(line: dict[str, Any]) -> float:
 def record(lines: list[list[dict[str, Any]]], processor: bool) -> None:
     """Write the measurements, and where they were made."""
     names = ("kind", "passes", "tokens", "rows", "cells", "seconds")
-    kept = [[[round(line[name], 6) if name != "kind" else line[name] for name in names] for line in one] for one in lines]
+    kept = [
+        [[round(line[name], 6) if name != "kind" else line[name] for name in names] for line in one] for one in lines
+    ]
     loads = [line["load"] for one in lines for line in one]
     facts = {
         "model": "SmolLM2-135M-Instruct, float32, on the processor",

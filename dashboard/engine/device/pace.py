@@ -50,7 +50,6 @@ class Work:
     cells: float = 0.0
     """Attention weights."""
 
-
     @classmethod
     def of_pass(cls, tokens: int, card: ModelCard) -> Work:
         """One forward pass over so many tokens."""
