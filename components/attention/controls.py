@@ -36,7 +36,7 @@ def controls(view: View, metrics: pd.DataFrame) -> tuple[Look, Detail]:
     text, card, count = view.text, view.card, len(view.tokens.tokens)
     first_layer, first_head = opening_head(metrics)
     with st.container(key="attention_controls", horizontal=True, vertical_alignment="bottom"):
-        with st.container(width=180):
+        with st.container(width=170):
             what = choice_picker(
                 "attention_view",
                 text("attention.view"),
@@ -44,17 +44,17 @@ def controls(view: View, metrics: pd.DataFrame) -> tuple[Look, Detail]:
                 prefix="attention.views",
                 help_text=text("attention.view_help"),
             )
-        with st.container(width=130):
+        with st.container(width=120):
             layer = integer_picker("attention_layer", text("attention.layer"), card.layers - 1, first_layer)
-        with st.container(width=130):
+        with st.container(width=120):
             last = max(card.heads_of(layer), 1) - 1
             head = integer_picker("attention_head", text("attention.head"), last, first_head)
-        with st.container(width=130):
+        with st.container(width=120):
             token = integer_picker("attention_token", text("attention.token"), count - 1, count - 1, follow_high=True)
         layers, heads = _heads(view, what, layer, head)
-        queries, keys = _part(view, count)
         with st.popover(text("attention.look"), key="attention_look"):
             look = _look(view)
+    queries, keys = _part(view, count)
     detail = Detail(
         *(view, what, layer, head, layers, heads, token, queries, keys),
         without_first=look.without_first,
@@ -68,9 +68,9 @@ def _heads(view: View, what: str, layer: int, head: int) -> tuple[tuple[int, ...
     if what not in {"mean", "max"}:
         return (layer,), (head,)
     text, card = view.text, view.card
-    with st.container(width=150):
+    with st.container(width=130):
         layers = ranges_input("attention_layers", text("attention.layers"), card.layers, text=text)
-    with st.container(width=150):
+    with st.container(width=130):
         heads = ranges_input("attention_heads", text("attention.heads"), card.heads, text=text)
     return layers, heads
 
@@ -80,9 +80,10 @@ def _part(view: View, count: int) -> tuple[tuple[int, int], tuple[int, int]]:
     if count <= WINDOW_FROM:
         return (0, count), (0, count)
     text = view.text
-    with st.container(width=220):
+    queries_at, keys_at = st.columns(2, gap="medium")
+    with queries_at:
         queries = span_picker("attention_queries", text("attention.queries"), count, text("attention.span_help"))
-    with st.container(width=220):
+    with keys_at:
         keys = span_picker("attention_keys", text("attention.keys"), count, text("attention.span_help"))
     return queries, keys
 

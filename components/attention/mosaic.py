@@ -8,14 +8,15 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from components.attention.columns import THREE_DECIMALS, column_names
 from components.attention.controls import Look
 from components.attention.panels import row_sums
 from components.charts.attention import heatmap as charts
-from components.shell.messages import quiet, section
+from components.shell.messages import notice, quiet, section
 from components.shell.pickers import choice_picker
 from components.shell.view import View, run_facts
 from components.web.head_mosaic.head_mosaic import head_mosaic
-from dashboard.engine.api.attention import METRICS, Tiles, TilesRequest
+from dashboard.engine.api.attention import Tiles, TilesRequest
 from dashboard.frames import attention as frames
 from dashboard.i18n import Catalogue
 from dashboard.scripts.attention import metric_script, mosaic_script
@@ -73,7 +74,8 @@ def mosaic(view: View, head_tiles: Tiles, metrics: pd.DataFrame, look: Look, *, 
         frame=lambda: frames.mosaic_frame(head_tiles, view.tokens.tokens),
         table=lambda: metrics,
         script=lambda origin: mosaic_script(card, origin),
-        heads=_score_names(text),
+        heads=column_names(text),
+        digits=THREE_DECIMALS,
         # the question above says how; what is below should be near
         explained=False,
         strip=_facts(view, head_tiles, shape[1]),
@@ -109,12 +111,6 @@ def _score(text: Catalogue, value: float) -> str:
     return "–" if math.isnan(value) else text.number(value, 2)
 
 
-def _score_names(text: Catalogue) -> dict[str, str]:
-    """What a table calls the columns of the scores."""
-    names = {name: text(f"metrics.{name}") for name in METRICS}
-    return {"layer": text("attention.layer"), "head": text("attention.head"), **names}
-
-
 def metric_map(view: View, metrics: pd.DataFrame) -> None:
     """One score of every head, layers by heads."""
     text = view.text
@@ -125,7 +121,10 @@ def metric_map(view: View, metrics: pd.DataFrame) -> None:
             metric = choice_picker("attention_metric", text("attention.metric"), text=text, prefix="metrics")
         quiet(text(f"metrics_meaning.{metric}"))
     with chart:
-        _metric_panel(view, metrics, metric)
+        if metrics[metric].isna().all():
+            notice(text("attention.metric_empty"))
+        else:
+            _metric_panel(view, metrics, metric)
 
 
 def _metric_panel(view: View, metrics: pd.DataFrame, metric: str) -> None:
@@ -136,7 +135,8 @@ def _metric_panel(view: View, metrics: pd.DataFrame, metric: str) -> None:
         options={"metric": metric},
         figure=partial(charts.metric_map_figure, metrics, metric),
         frame=lambda: metrics,
-        heads=_score_names(text),
+        heads=column_names(text),
+        digits=THREE_DECIMALS,
         script=lambda origin: metric_script(view.card, origin, metric),
         strip=[*run_facts(view)],
         alt={"metric": text(f"metrics.{metric}")},

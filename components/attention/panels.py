@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from components.attention.columns import FOUR_DECIMALS, THREE_DECIMALS, column_names
 from components.attention.controls import WINDOW_FROM
 from components.attention.findings import head_finding
 from components.attention.map_picker import LINES_SIDE, MAP_SIDE, Detail
@@ -21,8 +22,6 @@ from dashboard.frames import attention as frames
 from dashboard.run_key import Origin
 from dashboard.scripts.attention import combine_script, head_script, rollout_script
 from dashboard.tokens import visible
-
-THREE_DECIMALS = "%.3f"
 
 
 def row_sums(view: View, error: float) -> str:
@@ -74,6 +73,7 @@ def _heatmap(detail: Detail) -> None:
             frame=lambda: frames.head_frame(weight_map, tokens),
             table=lambda: _matrix(detail, weight_map),
             digits=THREE_DECIMALS,
+            heads=column_names(text),
             script=lambda origin: map_script(detail, origin, detail.queries, detail.keys),
             strip=_facts(detail, weight_map),
             alt={"what": text(f"attention.views.{detail.what}"), "tokens": len(tokens)},
@@ -85,9 +85,10 @@ def _heatmap(detail: Detail) -> None:
 
 def _table(detail: Detail) -> None:
     """The weights themselves: rows look, columns are looked at."""
+    view, text = detail.view, detail.view.text
     weight_map = detail.weights(detail.queries, detail.keys)
     _part_note(detail, weight_map)
-    detail.view.panel(
+    view.panel(
         "matrix",
         [detail.request(detail.queries, detail.keys, MAP_SIDE)],
         options={"without_first": detail.without_first},
@@ -95,6 +96,7 @@ def _table(detail: Detail) -> None:
         frame=lambda: frames.head_frame(weight_map, detail.tokens),
         table=lambda: _matrix(detail, weight_map),
         digits=THREE_DECIMALS,
+        heads=column_names(text),
         script=lambda origin: map_script(detail, origin, detail.queries, detail.keys),
         strip=_facts(detail, weight_map),
         suffix=detail.suffix,
@@ -184,6 +186,8 @@ def _text(detail: Detail) -> None:
         draw=draw,
         figure=partial(charts.head_figure, weight_map, tokens),
         frame=lambda: frames.head_frame(weight_map, tokens),
+        heads=column_names(text),
+        digits=FOUR_DECIMALS,
         script=lambda origin: map_script(detail, origin, one, whole, chart="map"),
         strip=[view.card.weight_formula, *run_facts(view)],
         alt={"token": detail.token},
@@ -210,6 +214,8 @@ def _lines(detail: Detail) -> None:
         options=detail.options,
         figure=partial(charts.lines_figure, weight_map, tokens, chosen=detail.token),
         frame=lambda: frames.head_frame(weight_map, tokens),
+        heads=column_names(text),
+        digits=FOUR_DECIMALS,
         script=lambda origin: map_script(detail, origin, span, span, chart="lines"),
         strip=[*run_facts(view)],
         alt={"tokens": span[1] - span[0]},

@@ -8,6 +8,7 @@ from functools import partial
 import pandas as pd
 import plotly.graph_objects as go
 
+from components.attention.columns import FOUR_DECIMALS, column_names
 from components.attention.map_picker import Detail
 from components.attention.panels import map_script
 from components.charts.attention import heatmap as charts
@@ -44,6 +45,8 @@ def _bars(
         options=detail.options,
         figure=partial(figure, frame),
         frame=lambda: frame,
+        heads=column_names(view.text),
+        digits=FOUR_DECIMALS,
         script=script,
         strip=[*run_facts(view)],
         alt={"token": detail.token},

@@ -6,6 +6,7 @@ import html
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from components.lessons import state
 from components.lessons.state import Progress
@@ -36,8 +37,8 @@ def shown(label: str | Message, text: Catalogue) -> str:
     return label if isinstance(label, str) else text(label.id, **label.facts)
 
 
-def ask(lesson: Lesson, progress: Progress, view: View) -> None:
-    """The question of the step that is open."""
+def ask(lesson: Lesson, progress: Progress, view: View, below: DeltaGenerator) -> None:
+    """The question of the step that is open; what is said to an answer stands in `below`."""
     text, number = view.text, progress.number
     step = lesson.steps[number - 1]
     try:
@@ -55,10 +56,11 @@ def ask(lesson: Lesson, progress: Progress, view: View) -> None:
     asked = _Asked(lesson, number, question, step.words[text.language], mark, given, text)
     asked.form()
     asked.hint()
-    if st.session_state.get(state.NOT_A_NUMBER) == number:
-        advice(text("lessons.not_a_number", example=0.25))
-    elif given:
-        asked.result(given)
+    with below:
+        if st.session_state.get(state.NOT_A_NUMBER) == number:
+            advice(text("lessons.not_a_number", example=0.25))
+        elif given:
+            asked.result(given)
 
 
 @dataclass(frozen=True)

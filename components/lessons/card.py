@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from pathlib import Path
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -19,8 +18,6 @@ from dashboard.i18n import Catalogue
 from dashboard.lessons.lesson import Lesson, all_lessons
 from dashboard.settings import BUNDLED
 
-_STYLE = (Path(__file__).parent / "lessons.css").read_text(encoding="utf-8")
-
 
 class LessonCard:
     """The card of the lesson that the link names; nothing where it names none."""
@@ -30,21 +27,24 @@ class LessonCard:
         self._text, self._slug = text, slug
         self._progress = state.progress()
         self._place: DeltaGenerator | None = None
+        """Of the question."""
+        self._below: DeltaGenerator | None = None
+        """Of what is said to an answer."""
         state.follow(slug)
         lesson = self._progress.lesson
         if lesson is None:
             self._unreadable()
             return
-        st.html(f"<style>{_STYLE}</style>")
         with st.container(border=True, key="lesson_card"):
             _where(lesson, self._progress, text, here=self._here(lesson))
             if self._here(lesson):
                 self._place = _idea(lesson, self._progress, text)
+                self._below = st.container()
 
     def ask(self) -> None:
         """After the page: the step's question, or how the lesson went."""
         lesson, number, text = self._progress.lesson, self._progress.number, self._text
-        if lesson is None or self._place is None:
+        if lesson is None or self._place is None or self._below is None:
             return
         view = current()
         with self._place, error_frame(text):
@@ -55,7 +55,7 @@ class LessonCard:
             elif number > len(lesson.steps):
                 finished(lesson, self._progress, view)
             elif lesson.steps[number - 1].ask:
-                ask(lesson, self._progress, view)
+                ask(lesson, self._progress, view, self._below)
 
     def _here(self, lesson: Lesson) -> bool:
         """Whether this is the step's page; the end of a lesson can be looked at from any page."""

@@ -10,7 +10,7 @@ import streamlit as st
 from components.lessons import state
 from components.lessons.state import Progress
 from components.shell import link
-from components.shell.messages import advice, literal_label, quiet, section
+from components.shell.messages import advice, quiet, section
 from components.shell.pickers import switch
 from components.shell.view import View
 from dashboard.lessons.lesson import TOUR, Lesson, all_lessons
@@ -28,8 +28,11 @@ def listing(view: View) -> None:
     for problem in all_lessons().values():
         if not isinstance(problem, Lesson):
             advice(text(problem.message.id, **problem.message.facts))
-    for start in range(0, len(readable), IN_A_ROW):
-        for holder, lesson in zip(st.columns(IN_A_ROW), readable[start : start + IN_A_ROW], strict=False):
+    tour = [lesson for lesson in readable if lesson.name == TOUR]
+    others = [lesson for lesson in readable if lesson.name != TOUR]
+    rows = [tour, *(others[start : start + IN_A_ROW] for start in range(0, len(others), IN_A_ROW))]
+    for row in filter(None, rows):
+        for holder, lesson in zip(st.columns(1 if row is tour else IN_A_ROW), row, strict=False):
             with holder, st.container(border=True, height="stretch"):
                 _entry(lesson, progress, view)
     if progress.answers:
@@ -54,7 +57,7 @@ def _entry(lesson: Lesson, progress: Progress, view: View) -> None:
     number = 1 if not done else left[0] if left else len(lesson.steps) + 1
     label = text(f"lessons.{name}", title=lesson.title[text.language])
     begin = state.start if not done else state.go
-    st.button(literal_label(label), key=f"lesson_start_{lesson.name}", on_click=begin, args=(lesson, number))
+    st.button(label, key=f"lesson_start_{lesson.name}", on_click=begin, args=(lesson, number))
 
 
 def class_link(view: View) -> None:

@@ -21,7 +21,7 @@ LESSON, STEP, ANSWERS = "lesson", "lesson_step", "lesson_answers"
 NOT_A_NUMBER = "_lesson_not_a_number"
 """The step whose last answer was no number."""
 _TARGET = "_lesson_page"
-"""The page that a button of a lesson leads to."""
+"""The page that a button of a lesson leads to, and the query parameters that it opens with."""
 _TIMES = "_lesson_times"
 _PAGES = Path(__file__).resolve().parents[2] / "pages"
 
@@ -82,10 +82,10 @@ def go(lesson: Lesson, number: int) -> None:
     state[LESSON], state[STEP] = lesson.name, str(number)
     state.pop(NOT_A_NUMBER, None)
     step = lesson.steps[min(number, len(lesson.steps)) - 1]
-    if number <= len(lesson.steps):
-        for name, value in step.view.items():
-            state[name] = _typed(name, value)
-    state[_TARGET] = step.page
+    view = dict(step.view) if number <= len(lesson.steps) else {}
+    for name, value in view.items():
+        state[name] = _typed(name, value)
+    state[_TARGET] = (step.page, view)
     allow()
 
 
@@ -110,7 +110,7 @@ def close() -> None:
 def lessons_page() -> None:
     """Leave the lesson for the list of lessons."""
     close()
-    st.session_state[_TARGET] = "lessons"
+    st.session_state[_TARGET] = ("lessons", {})
 
 
 def use_model(model: str) -> None:
@@ -121,9 +121,10 @@ def use_model(model: str) -> None:
 
 def follow(slug: str) -> None:
     """Turn to the page that a button leads to, unless it is this one."""
-    target = st.session_state.pop(_TARGET, slug)
+    target, view = st.session_state.pop(_TARGET, (slug, {}))
     if target != slug:
-        st.switch_page(_PAGES / f"{target}.py", query_params={})
+        # the state alone would put them into the address one run later
+        st.switch_page(_PAGES / f"{target}.py", query_params=view)
 
 
 def _typed(name: str, value: str) -> object:

@@ -47,9 +47,9 @@ VALUES, SWEEP_GO = "sampling_sweep_values", "sampling_sweep_go"
 def sets(view: View, columns: Columns, generation: GeneratedTexts) -> None:
     """The four charts of sets, when there are texts enough."""
     text, generated = view.text, generation.generated
-    section(text("sampling.sets"), text("sampling.sets_note"))
-    if not any(column.num_return_sequences >= ENOUGH for column in columns.request.columns if drawn(column)):
-        quiet(text("sampling.sets_few", enough=ENOUGH))
+    enough = any(column.num_return_sequences >= ENOUGH for column in columns.request.columns if drawn(column))
+    section(text("sampling.sets"), text("sampling.sets_note") if enough else text("sampling.sets_few", enough=ENOUGH))
+    if not enough:
         st.button(text("sampling.sets_more", enough=ENOUGH), key="sampling_more", on_click=_more, args=(columns,))
         return
     said = view.tokenizer.decode(tuple(text_ids(output) for output in generated.outputs))

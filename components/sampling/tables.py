@@ -29,7 +29,8 @@ def page_table(columns: Columns, frame: pd.DataFrame, text: Catalogue) -> dict[s
     }
 
     def table() -> pd.DataFrame:
-        titled = columns.titled(frame).drop(columns=[name for name in _NUMBERS if name in frame])
+        unused = [*_NUMBERS] if frame.get("ranked", pd.Series()).any() else [*_NUMBERS, "ranked"]
+        titled = columns.titled(frame).drop(columns=unused, errors="ignore")
         return titled.assign(**{name: titled[name].map(word) for name, word in words.items() if name in titled})
 
     return {"table": table, "heads": {str(name): text(f"sampling.heads.{name}") for name in frame}}

@@ -156,6 +156,7 @@ def _numbers(panel: Panel) -> None:
         key=f"numbers_{panel.name}",
         alt=panel.text(f"charts.{panel.name}.title"),
         column_config=columns,
+        hide_index=isinstance(table.index, pd.RangeIndex),
         placeholder="",
     )
 

@@ -44,7 +44,13 @@ def prompt_form(text: Catalogue, *, used: bool) -> tuple[str, bool]:
             label_visibility="collapsed",
         )
         with st.form("prompt_form", border=False):
-            st.text_area(text("sidebar.prompt"), key="prompt", height=150, persist_state="session")
+            st.text_area(
+                text("sidebar.prompt"),
+                key="prompt",
+                height=150,
+                persist_state="session",
+                help=text("sidebar.prompt_help"),
+            )
             st.toggle(text("sidebar.chat"), key="chat", bind=link.binding("chat"), help=text("sidebar.chat_help"))
             st.form_submit_button(text("sidebar.run"), key="prompt_run", on_click=allow, width="stretch")
     if not link.prompt_written(default):

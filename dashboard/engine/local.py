@@ -16,7 +16,7 @@ from torch import Tensor
 
 from dashboard.engine.api.engine import Tokenizer
 from dashboard.engine.api.generation import OnStep
-from dashboard.engine.api.model import CallControl, RunRequest
+from dashboard.engine.api.model import CallControl, ModelCard, RunRequest
 from dashboard.engine.api.request import Answer, Cost, Request, RunQuestion
 from dashboard.engine.capture.runs import Run, tensor_bytes
 from dashboard.engine.device.device_lock import DeviceLock

@@ -6,9 +6,11 @@ loaded one takes 0.3 s in which no other thread of the process runs.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import threading
 import time
+from collections.abc import Iterator
 
 from dashboard.process.memory import return_freed
 
@@ -20,6 +22,16 @@ def skip_libraries() -> None:
     """Before the first model of a process loads: its collections need not walk through the libraries' objects."""
     if not gc.get_freeze_count():
         gc.freeze()
+
+
+@contextlib.contextmanager
+def paused() -> Iterator[None]:
+    """No collections while libraries load: they find nothing, and take a fifth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def settle() -> None:

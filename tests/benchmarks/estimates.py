@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import random
+import re
 import statistics
 import subprocess
 import sys
@@ -166,21 +167,23 @@ def factor(line: dict[str, Any]) -> float:
 
 
 def record(lines: list[list[dict[str, Any]]], processor: bool) -> None:
-    """Write the measurements, and where they were made."""
+    """Add the measurements to the file, with the conditions that they were made under."""
     names = ("kind", "passes", "tokens", "rows", "cells", "seconds")
-    kept = [
-        [[round(line[name], 6) if name != "kind" else line[name] for name in names] for line in one] for one in lines
-    ]
     loads = [line["load"] for one in lines for line in one]
-    facts = {
+    part = {
+        "date": time.strftime("%Y-%m-%d"),
         "model": "SmolLM2-135M-Instruct, float32, on the processor",
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "load": f"{min(loads):.1f} to {max(loads):.1f} threads that wanted to compute meanwhile",
         "seconds": "of the processor, one thread" if processor else "of the clock",
-        "load": f"{min(loads):.1f} to {max(loads):.1f} programs computed meanwhile (load average)",
         "columns": names,
+        "sessions": [[[line["kind"], *(round(line[name], 4) for name in names[1:])] for line in one] for one in lines],
     }
-    rows = ",\n".join("[\n" + ",\n".join(json.dumps(row) for row in one) + "\n]" for one in kept)
-    FILE.write_text(json.dumps(facts, indent=1)[:-2] + f',\n "sessions": [\n{rows}\n]}}\n', encoding="utf-8")
+    parts = json.loads(FILE.read_text(encoding="utf-8"))["parts"] if FILE.exists() else []
+    text = json.dumps({"parts": [*parts, part]}, indent=1)
+    rows = re.compile(r"\[\s+(\"[a-z ]+\"(?:,\s+[-+.\de]+)+)\s+\]")  # one a line
+    text = rows.sub(lambda row: "[" + " ".join(row[1].split()) + "]", text)
+    FILE.write_text(text + "\n", encoding="utf-8")
 
 
 def main() -> int:

@@ -12,26 +12,40 @@ from dashboard.engine.api.model import ModelCard
 
 LAYER_SECONDS = 1e-3
 """Of calling one decoder layer, however many tokens."""
-READ_SECONDS = 1e-10
-"""Of a parameter, each time that it is read."""
-TOKEN_SECONDS = 2.6e-11
+READ_SECONDS = 3e-10
+"""Of a parameter, each time that the layers are called."""
+TOKEN_SECONDS = 2.3e-11
 """Of a parameter, for each token."""
 ROW_SECONDS = 2e-8
 """Of an entry of the vocabulary, in each distribution over it."""
-CELL_SECONDS = 2e-9
+CELL_SECONDS = 1.4e-9
 """Of an attention weight."""
-LEAST_SECONDS = 5e-4
-"""Of any answer."""
-FIRST: dict[str, float] = {}
-"""Kind -> how many times as long as these say it took on the machine of `tests/engine/device/timings.json`."""
+FIRST = {
+    "pass": (0.033, 0.95),
+    "map": (0.001, 9.0),
+    "rollout": (0.0055, 6.0),
+    "query rows": (0.002, 15.0),
+    "tiles": (0.02, 11.0),
+    "candidates": (0.013, 1.0),
+    "processed": (0.018, 1.0),
+    "position table": (0.029, 1.6),
+    "lens": (0.037, 0.85),
+    "attribution": (0.0005, 0.67),
+    "texts": (0.0, 1.6),
+    "beams": (0.5, 2.0),
+    "tree": (0.05, 1.4),
+    "comparison": (0.06, 4.5),
+    "scores": (0.06, 0.9),
+}
+"""Kind -> seconds besides, and how many times as long as that it took: fitted to `tests/engine/device/timings.json`."""
 
 REMEMBERED = 12
 """Measurements of a kind that count."""
-LEVELS = 5
+LEVELS = 9
 """The machine is as fast now as in the median of so many last measurements, of whatever kind."""
 NEAR = math.log(4)
 """Measurements of works that are four times as long or as short count half."""
-PRIOR = 0.5
+PRIOR = 2.0
 """So many measurements the plain seconds count for."""
 
 
@@ -57,13 +71,13 @@ class Work:
 
     def plain_seconds(self, card: ModelCard) -> float:
         """How long it would take on the machine that the constants are of, with this model."""
-        return (
-            LEAST_SECONDS
-            + self.passes * (LAYER_SECONDS * card.layers + READ_SECONDS * card.parameters)
+        besides, times = FIRST[self.kind]
+        return besides + times * (
+            self.passes * (LAYER_SECONDS * card.layers + READ_SECONDS * card.parameters)
             + self.tokens * TOKEN_SECONDS * card.parameters
             + self.rows * ROW_SECONDS * card.vocab
             + self.cells * CELL_SECONDS
-        ) * FIRST.get(self.kind, 1.0)
+        )
 
 
 class Pace:

@@ -112,7 +112,7 @@ def _attribution_cost(request: AttributionRequest, ready: ReadyModel, _: Setting
     return Cost(0, ready.pace.seconds(_attribution_work(request, None, ready.card)))
 
 
-def _attribution_work(request: AttributionRequest, _: Attribution | None, __: ModelCard) -> Work:
+def _attribution_work(_: AttributionRequest, __: Attribution | None, ___: ModelCard) -> Work:
     return Work("attribution", passes=1)
 
 

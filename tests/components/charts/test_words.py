@@ -108,6 +108,8 @@ SAMPLES = {
 FACTS = {
     "mosaic": {"heads", "layers", "tokens"},
     "head": {"what", "tokens"},
+    "matrix": set(),
+    "text": {"token"},
     "row": {"token"},
     "column": {"token"},
     "query_rows": {"token"},
