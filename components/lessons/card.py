@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from pathlib import Path
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -18,8 +17,6 @@ from dashboard import cache
 from dashboard.i18n import Catalogue
 from dashboard.lessons.lesson import Lesson, all_lessons
 from dashboard.settings import BUNDLED
-
-_STYLE = (Path(__file__).parent / "lessons.css").read_text(encoding="utf-8")
 
 
 class LessonCard:
@@ -38,7 +35,6 @@ class LessonCard:
         if lesson is None:
             self._unreadable()
             return
-        st.html(f"<style>{_STYLE}</style>")
         with st.container(border=True, key="lesson_card"):
             _where(lesson, self._progress, text, here=self._here(lesson))
             if self._here(lesson):
