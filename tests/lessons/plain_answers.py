@@ -65,6 +65,7 @@ class Plain:
         logits = torch.cat([logits, self.out.logits[0, -1:]]).double()
         return torch.softmax(logits, -1).numpy()
 
+    @torch.no_grad()
     def parts(self):
         """What embedding, attentions, MLPs and each head add to the top token's logit."""
         added, hooks, layers = {}, [], self.model.model.layers
