@@ -1,37 +1,45 @@
-"""Bias: what changes when only the identity word changes? Exact scores, draws, where a gap arises, benchmarks."""
+"""Bias: what changes when only the identity word changes? Exact scores, samples, where a gap arises, benchmarks."""
 
-from components.bias import benchmarks, exact, gap, notebook, pairs, sampled
-from components.bias import large_probes as jobs
+import streamlit as st
+
+from components.bias import benchmarks, exact, gap, notebook, sampled
 from components.bias import probe_builder as builder
-from components.shell.messages import quiet
+from components.bias.layout import Layout
+from components.bias.probe_result import tokenised
 from components.shell.pickers import choice_picker
 from components.shell.sidebar import loaded_view
 from components.shell.view import error_frame
 
 view = loaded_view()
 text = view.text
-quiet(text("bias.proves"))
-block = choice_picker("bias_view", text("bias.view"), text=text, prefix="bias.views")
+method_at, look_at = st.columns([2.7, 1], vertical_alignment="bottom")
+with method_at:
+    method = choice_picker("bias_view", text("bias.view"), text=text, prefix="bias.views", segmented=True)
 
-if block == "benchmarks":
+if method == "benchmarks":
     with error_frame(text):
         benchmarks.benchmarks(view)
 else:
+    look = ""
+    if method in ("exact", "jobs"):
+        with look_at:
+            look = choice_picker("bias_look", text("bias.look"), text=text, prefix="bias.looks")
+    layout = Layout()
     spec = builder.spec_state(view)
-    builder.editor(spec, view)
-    with error_frame(text):
-        tokenized = builder.tokenised(spec, view)
-        seconds = builder.seconds(tokenized, view)
-        builder.tokenization_notes(tokenized, view, seconds)
-        if block == "notebook":
-            notebook.panels(view, tokenized)
-        elif block == "gap":
-            gap.panels(view, tokenized)
-        elif block == "sampled":
-            sampled.panels(view, tokenized)
-        elif block == "jobs" or seconds > builder.MOST_SECONDS or not tokenized.whole:
-            log_p = jobs.probe_job(view, tokenized)
-            if log_p is not None:
-                exact.panels(exact.ProbeResult(view, tokenized, pairs.probe_scores(tokenized, log_p), None, ""))
-        else:
-            exact.panels(exact.exact(view, tokenized))
+    tokenized = None
+    with layout.chart, error_frame(text):
+        tokenized = tokenised(spec, view)
+    fits = tokenized is not None and (exact.fits_a_screen(look, tokenized) if look else method in ("notebook", "gap"))
+    with layout.below if fits else layout.above:
+        line = st.container()
+        builder.probe_line(spec, tokenized, view)
+    if tokenized is not None:
+        with layout.chart, error_frame(text):
+            if method == "notebook":
+                notebook.panels(view, tokenized, layout, line)
+            elif method == "gap":
+                gap.panels(view, tokenized, layout, line)
+            elif method == "sampled":
+                sampled.panels(view, tokenized, layout, line)
+            else:
+                exact.panels(view, tokenized, look, layout, line, as_job=method == "jobs")

@@ -62,6 +62,7 @@ STANDARD_LIBRARY_ONLY = [
     "dashboard/launch/display.py",
     "dashboard/launch/environment.py",
     "dashboard/process/collection.py",
+    "dashboard/process/memory.py",
     "dashboard/process/threads.py",
     "dashboard/parsing/strict_json.py",
     "dashboard/parsing/unreadable.py",

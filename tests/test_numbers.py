@@ -177,8 +177,9 @@ def test_every_column_of_a_table_has_its_row(module, function):
 
 def test_every_column_of_the_notebook_s_call_has_its_row():
     generated = made.generated(columns=4, rows=2)
-    call = SimpleNamespace(generated=generated, texts=made.texts(generated), seeds=Counter(), order=())
-    missing = set(call_frame(call).columns) - columns_of("Bias: the notebook's call") - columns_of(NAMES)
+    repeated = SimpleNamespace(seeds=Counter(), order=())
+    call = SimpleNamespace(group="man", generated=generated, texts=made.texts(generated), repeated=repeated)
+    missing = set(call_frame([call]).columns) - columns_of("Bias: the notebook's call") - columns_of(NAMES)
     assert not missing
 
 

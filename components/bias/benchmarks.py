@@ -10,6 +10,7 @@ from typing import Any
 
 import streamlit as st
 
+from components.bias.layout import heads
 from components.charts.bias.benchmarks import benchmark_figure
 from components.jobs.panels import job_box, job_runner, other_run, start_button
 from components.shell import link
@@ -40,7 +41,7 @@ CHOSEN, JOB, PREFIX = "bias_benchmark", "bias_job", "bias_prefix"
 SHOWN_LINES = 12
 """Of the lines left out for one reason so many are named."""
 SHOWN_CATEGORIES = 20
-_READ, _FOUND = "_bias_benchmark_read", "_bias_benchmark_found"
+_READ, _RESULTS = "_bias_benchmark_read", "_bias_benchmark_results"
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class _Read:
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Results:
     """What the finished items of a job say."""
 
     name: tuple[str, int]
@@ -119,7 +120,7 @@ def _file(view: View) -> None:
         file = read_file(benchmark.slug, given.getvalue(), given.name)
         spec = benchmark_spec(file, version, prefix)
         held = st.session_state[_READ] = _Read(name, file, spec, benchmark_cost(view.engine, spec))
-    _told(held.file, view)
+    _read_notes(held.file, view)
     if start_button(held.spec, held.cost, view):
         st.session_state[JOB] = held.spec.id
         st.rerun()
@@ -127,7 +128,7 @@ def _file(view: View) -> None:
 
 def _benchmark(view: View) -> Benchmark:
     """Which of the published ones."""
-    known = {one.slug: one for one in BENCHMARKS}
+    known = {benchmark.slug: benchmark for benchmark in BENCHMARKS}
     default = FIELDS[CHOSEN].default
     link.choice_state(CHOSEN, list(known), default)
     st.selectbox(
@@ -159,19 +160,19 @@ def _prefix(view: View) -> Token:
     return known[link.choice_written(PREFIX, default)]
 
 
-def _told(file: BenchmarkFile, view: View) -> None:
+def _read_notes(file: BenchmarkFile, view: View) -> None:
     """What was read, and what was not."""
     text = view.text
     categories = [f"{name} {count}" for name, count in file.categories().items()]
-    shown = ", ".join(categories[:SHOWN_CATEGORIES]) + (" …" if len(categories) > SHOWN_CATEGORIES else "")
-    quiet(text("bias_jobs.read", items=len(file.items), categories=shown))
+    named = ", ".join(categories[:SHOWN_CATEGORIES]) + (" …" if len(categories) > SHOWN_CATEGORIES else "")
+    quiet(text("bias_jobs.read", items=len(file.items), categories=named))
     if file.encoding not in ("utf-8", "utf-8-sig"):
         quiet(text("probes.note.encoding", name=file.encoding))
     if file.without_share:
         names = shortened(_first(file.without_share), 300)
         quiet(text("bias_jobs.without_share", count=len(file.without_share), names=names))
-    for reason, count in Counter(one.reason for one in file.skipped).items():
-        lines = _first([str(one.line) for one in file.skipped if one.reason == reason])
+    for reason, count in Counter(line.reason for line in file.skipped).items():
+        lines = _first([str(line.line) for line in file.skipped if line.reason == reason])
         quiet(text("bias_jobs.skipped", count=count, lines=lines, why=text(f"probes.skipped.{reason}")))
 
 
@@ -186,7 +187,7 @@ def _job(job_id: str, view: View) -> None:
     spec = runner.spec(job_id)
     if spec.kind != BENCHMARK:
         raise JobUnknown
-    benchmark = next(one for one in BENCHMARKS if one.slug == spec.request["benchmark"])
+    benchmark = next(known for known in BENCHMARKS if known.slug == spec.request["benchmark"])
     quiet(
         text(
             "bias_jobs.about",
@@ -206,27 +207,26 @@ def _job(job_id: str, view: View) -> None:
 def _results(spec: JobSpec, status: JobStatus, other: bool, view: View) -> None:
     text = view.text
     name = (spec.id, status.done)
-    held: _Found | None = st.session_state.get(_FOUND)
+    held: _Results | None = st.session_state.get(_RESULTS)
     if held is None or held.name != name:
-        result = benchmark_result(spec, job_runner().frame(spec.id))
-        held = st.session_state[_FOUND] = _Found(name, result)
-    found = held.result
-    if len(found.items) < status.items:
-        notice(text("bias_jobs.partial", done=len(found.items), items=status.items))
-    if found.not_scored:
-        quiet(text("bias_jobs.not_scored", count=found.not_scored))
-    origin = job_results(spec, items=status.items, items_done=len(found.items), prefix=spec.request["prefix"])
+        held = st.session_state[_RESULTS] = _Results(name, benchmark_result(spec, job_runner().frame(spec.id)))
+    result = held.result
+    if len(result.items) < status.items:
+        notice(text("bias_jobs.partial", done=len(result.items), items=status.items))
+    if result.not_scored:
+        quiet(text("bias_jobs.not_scored", count=result.not_scored))
+    results = job_results(spec, items=status.items, items_done=len(result.items), prefix=spec.request["prefix"])
     common: dict[str, Any] = {
-        "origins": [origin],
-        "script": lambda own: _script(spec, own, other, view),
-        "strip": _strip(spec, status, len(found.items), origin, view),
-        "alt": {"categories": found.scores["category"].nunique() - 1},
+        "origins": [results],
+        "script": lambda origin: _script(spec, origin, other, view),
+        "strip": _strip(spec, status, len(result.items), results, view),
+        "alt": {"categories": result.scores["category"].nunique() - 1},
         "suffix": spec.request["benchmark"],
     }
-    figure = partial(benchmark_figure, found.scores)
-    view.panel("benchmark", figure=figure, frame=lambda: found.scores, **common)
+    figure = partial(benchmark_figure, result.scores)
+    view.panel("benchmark", figure=figure, frame=lambda: result.scores, heads=heads(result.scores, text), **common)
     section(text("bias_jobs.items_title"), text("bias_jobs.items_note"))
-    view.panel("benchmark_items", figure=None, frame=lambda: found.items, **common)
+    view.panel("benchmark_items", figure=None, frame=lambda: result.items, heads=heads(result.items, text), **common)
 
 
 def _script(spec: JobSpec, origin: Origin, other: bool, view: View) -> str:

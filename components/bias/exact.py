@@ -1,32 +1,35 @@
-"""The exact block of the Bias page: scores of all groups, completions and templates, and what they say."""
+"""Looks at the exact scores of a probe: two groups, templates, all groups, intersection, all scores."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import Any
+from functools import partial
 
-import numpy as np
-import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from components.bias.pairs import Pair, is_transposed, pair_picker, probe_scores, transposed
-from components.bias.probe_builder import scored
-from components.charts.axes import signed
+from components.bias.findings import (
+    distances_finding,
+    intersection_finding,
+    map_finding,
+    pair_finding,
+    scores_finding,
+    templates_finding,
+)
+from components.bias.large_probes import probe_job
+from components.bias.layout import Layout, started
+from components.bias.pairs import Pair, has_world, is_transposed, pair_picker, probe_scores, transposed
+from components.bias.probe_builder import is_preset
+from components.bias.probe_result import MOST_SECONDS, ProbeResult, probe_result, seconds
 from components.charts.bias.exact import bias_map_figure, dumbbell_figure
 from components.charts.bias.groups import distances_figure, lorenz_figure
 from components.charts.bias.labels import TITLE_LENGTH, name_label
 from components.charts.bias.spread import forest_figure, strip_figure
 from components.charts.bias.world import against_world_figure
-from components.charts.series import readable
 from components.shell import link
 from components.shell.messages import percent, quiet, section
-from components.shell.pickers import choice_picker
-from components.shell.view import View, model_facts
-from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
+from components.shell.pickers import switch
+from components.shell.view import View
 from dashboard.frames.bias import (
-    ProbeScores,
     completion_frame,
     delta_frame,
     forest_frame,
@@ -36,113 +39,105 @@ from dashboard.frames.bias import (
 )
 from dashboard.frames.bias_groups import distance_frame, group_frame, lorenz_frame
 from dashboard.probes.lexicon import occupations
-from dashboard.probes.pair_scores import Pairs
 from dashboard.probes.spec import OWN
 from dashboard.probes.tokenized_probe import TokenizedProbe
-from dashboard.scripts.bias import scores_script
 from dashboard.stats.agreement import agreement
 
 REFERENCE = "bias_reference"
 MEAN = "mean"
+EACH_WAY = 20
+"""So many completions that lean most to a group are drawn, unless all are asked for."""
+ENOUGH_TEMPLATES = 10
+"""The bootstrap's intervals over fewer are too narrow."""
 
 
-@dataclass(frozen=True)
-class ProbeResult:
-    """The scores of a probe, and all that its panels need."""
-
-    view: View
-    tokenized: TokenizedProbe
-    scores: ProbeScores
-    seconds: float | None
-    """That scoring took; ``None``: a job made them."""
-    way: str
-    """As in `dashboard.engine.api.scoring.Scores`; empty likewise."""
-
-    @cached_property
-    def request(self) -> ScoreRequest | SentenceRequest:
-        """What these scores answer."""
-        request = Pairs.of_probe(self.view.card.version, self.tokenized).request
-        assert request is not None, "a probe has completions that can be scored"
-        return request
-
-    def strip(self, *more: str) -> list[str]:
-        """Facts for the honesty strip."""
-        text, spec = self.view.text, self.tokenized.spec
-        templates = self.tokenized.shape[0]
-        return [
-            text("bias.with_boundary" if spec.boundary else "bias.without_boundary"),
-            text("bias.templates_count", count=templates),
-            *more,
-            text(f"bias.ways.{self.way}") if self.way else text("bias.by_job"),
-            *model_facts(self.view, self.seconds, self.request),
-        ]
+def fits_a_screen(look: str, tokenized: TokenizedProbe) -> bool:
+    """Whether the first chart of a look is low enough for its controls to stand below it."""
+    return {
+        "pair": has_world(tokenized),
+        "templates": len(tokenized.spec.templates) <= ENOUGH_TEMPLATES,
+        "groups": not is_transposed(tokenized),
+    }.get(look, False)
 
 
-def exact(view: View, tokenized: TokenizedProbe) -> ProbeResult:
-    """Score the probe, with progress on the page. Raises DashboardError, Cancelled."""
-    pairs = Pairs.of_probe(view.card.version, tokenized)
-    found = scored(pairs, view, view.text("work.scores", count=len(tokenized.prompts) * len(tokenized.completions)))
-    return ProbeResult(view, tokenized, probe_scores(tokenized, found.total), found.seconds, found.way)
+def panels(
+    view: View, tokenized: TokenizedProbe, look: str, layout: Layout, line: DeltaGenerator, *, as_job: bool
+) -> None:
+    """One look at the exact scores, its controls in `line`; large probes are scored by a job, others here.
 
-
-# -- what is shown -------------------------------------------------------------------------------------------------
-def panels(of: ProbeResult) -> None:
-    """The part of the exact block that is chosen."""
-    text = of.view.text
-    look_at, pair_at = st.columns([1, 2], vertical_alignment="bottom")
-    with look_at:
-        look = choice_picker("bias_look", text("bias.look"), text=text, prefix="bias.looks")
+    Raises DashboardError, Cancelled.
+    """
+    result = _result(view, tokenized, as_job=as_job)
+    if result is None:
+        return
     if look in ("pair", "templates"):
+        with line:
+            pair_at, switch_at = st.columns([2, 1], vertical_alignment="bottom")
         with pair_at:
             pair = (
-                transposed(of.tokenized, of.scores)
-                if is_transposed(of.tokenized)
-                else pair_picker(of.tokenized, of.scores, of.view)
+                transposed(tokenized, result.scores)
+                if is_transposed(tokenized)
+                else pair_picker(tokenized, result.scores, view)
             )
-        (_pair if look == "pair" else _templates)(of, pair)
+        if look == "pair":
+            with switch_at:
+                every = _show_all(result, pair)
+            _pair(result, pair, layout, every=every)
+        else:
+            _templates(result, pair, layout)
+        with line:
+            _interval_note(result)
     elif look == "groups":
-        _groups(of)
+        _groups(result, layout, line)
     elif look == "intersection":
-        _intersection(of)
+        _intersection(result, layout)
     else:
-        _scores(of)
+        _scores(result, layout)
 
 
-def _panel(
-    of: ProbeResult, name: str, frame: pd.DataFrame, figure: Callable[..., Any], alt: dict[str, object], **asked: object
-) -> None:
-    """A chart of the scores; `asked` is what tells it from others of its name."""
-    view = of.view
-    view.panel(
-        name,
-        [of.request],
-        options={"probe": of.tokenized.spec.facts(), **asked},
-        figure=figure,
-        frame=lambda: frame,
-        script=lambda origin: scores_script(view.card, origin, of.tokenized),
-        strip=of.strip(),
-        alt=alt,
-    )
+def _result(view: View, tokenized: TokenizedProbe, *, as_job: bool) -> ProbeResult | None:
+    """The scores, as soon as they are there."""
+    estimated = seconds(tokenized, view)
+    if as_job or estimated > MOST_SECONDS or not tokenized.whole:
+        log_p = probe_job(view, tokenized)
+        return None if log_p is None else ProbeResult(view, tokenized, probe_scores(tokenized, log_p), None, "")
+    # a preset is a finished view: nobody has to ask for it
+    asked = f"{view.card.version} {tokenized.spec.written()}"
+    if is_preset(tokenized.spec) or started("exact", asked, estimated, view, button=view.text("bias.score")):
+        return probe_result(view, tokenized, estimated)
+    return None
 
 
-def _pair(of: ProbeResult, pair: Pair) -> None:
-    """Two groups: each completion's probability in both, and against the world."""
-    text = of.view.text
-    first, second = map(readable, pair.names)
-    frame = completion_frame(pair.scores, pair.first, pair.second)
-    mean = float(np.nanmean(frame["delta_nats"]))
-    section(text("bias.pair_title", first=first, second=second), text("bias.pair_note", delta=signed(text, mean, 3)))
+def _interval_note(of: ProbeResult) -> None:
+    """Says that intervals over few templates are too narrow."""
+    templates = of.tokenized.shape[0]
+    if 1 < templates < ENOUGH_TEMPLATES:
+        quiet(of.view.text("bias.narrow_intervals", count=templates))
+
+
+def _show_all(of: ProbeResult, pair: Pair) -> bool:
+    """Whether every completion is drawn; asked where there are many."""
     completions = len(pair.scores.completions)
-    left, right = st.columns(2, gap="medium") if pair.scores.world is not None else (st.container(), None)
-    with left:
-        figure = partial(dumbbell_figure, frame, value="prob")
-        _panel(of, "dumbbell", frame, figure, {"completions": completions}, **pair.asked)
-    if right is not None:
-        with right:
-            found = agreement(frame["share"].to_numpy(), frame["world_share"].to_numpy())
-            world = _world(of)
-            figure = partial(against_world_figure, frame, found, world=world)
-            _panel(of, "against_world", frame, figure, {"completions": completions}, **pair.asked)
+    return completions > 2 * EACH_WAY and switch("bias_all", of.view.text("bias.show_all", count=completions))
+
+
+def _pair(of: ProbeResult, pair: Pair, layout: Layout, *, every: bool) -> None:
+    """Two groups: each completion against the world, and its probability in both."""
+    text, world = of.view.text, _world(of)
+    frame = completion_frame(pair.scores, pair.first, pair.second)
+    completions: dict[str, object] = {"completions": len(pair.scores.completions)}
+    with_world = None
+    if pair.scores.world is not None:
+        with_world = agreement(frame["share"].to_numpy(), frame["world_share"].to_numpy())
+        numbers = {name: text.number(getattr(with_world, name), 3) for name in ("kendall", "spearman", "mse")}
+        facts = text("charts.against_world.facts", n=with_world.n, left_out=with_world.left_out, **numbers)
+        figure = partial(against_world_figure, frame, world=world)
+        with layout.chart:
+            of.panel("against_world", frame, figure, alt=completions, facts=(facts,), asked=pair.asked)
+    layout.say(pair_finding(text, pair, frame, with_world, world, transposed=is_transposed(of.tokenized)))
+    with layout.chart if with_world is None else layout.more:
+        figure = partial(dumbbell_figure, frame, value="prob", each_way=None if every else EACH_WAY)
+        of.panel("dumbbell", frame, figure, alt=completions, asked={"all": every, **pair.asked})
 
 
 def _world(of: ProbeResult) -> str:
@@ -152,94 +147,99 @@ def _world(of: ProbeResult) -> str:
     return of.view.text("bias.world_axis", year=str(occupations().year))
 
 
-def _templates(of: ProbeResult, pair: Pair) -> None:
+def _templates(of: ProbeResult, pair: Pair, layout: Layout) -> None:
     """How far the answer depends on the template."""
     text = of.view.text
     first, second = (name_label(name, TITLE_LENGTH) for name in pair.names)
     title = text("charts.bias.axis", first=first, second=second)
-    section(text("bias.templates_title"), text("bias.templates_note"))
     by_template = forest_frame(pair.scores, pair.first, pair.second, by="template")
-    figure = partial(forest_figure, by_template, title=title)
-    _panel(of, "forest", by_template, figure, {"rows": len(by_template)}, by="template", **pair.asked)
-    strip = delta_frame(pair.scores, pair.first, pair.second)
-    alt: dict[str, object] = {"templates": len(pair.scores.templates), "completions": len(pair.scores.completions)}
-    _panel(of, "strip", strip, partial(strip_figure, strip), alt, **pair.asked)
+    layout.say(templates_finding(text, pair, by_template))
+    with layout.chart:
+        figure = partial(forest_figure, by_template, title=title)
+        of.panel("forest", by_template, figure, alt={"rows": len(by_template)}, asked={"by": "template", **pair.asked})
+    with layout.more:
+        section(text("bias.templates_title"), text("bias.templates_note"))
+        strip = delta_frame(pair.scores, pair.first, pair.second)
+        alt: dict[str, object] = {"templates": len(pair.scores.templates), "completions": len(pair.scores.completions)}
+        of.panel("strip", strip, partial(strip_figure, strip), alt=alt, asked=pair.asked)
 
 
-def _groups(of: ProbeResult) -> None:
-    """All groups: differences to a reference, distances, and how evenly each is spread."""
+def _groups(of: ProbeResult, layout: Layout, line: DeltaGenerator) -> None:
+    """All groups: distances, how evenly each is spread, and differences to a reference."""
     text, scores = of.view.text, of.scores
     options = [MEAN, *map(str, range(len(scores.groups)))]
     link.choice_state(REFERENCE, options, MEAN)
-    st.selectbox(
-        text("bias.reference"),
-        options,
-        key=REFERENCE,
-        format_func=lambda o: text("bias.reference_mean") if o == MEAN else scores.groups[int(o)],
-        persist_state="session",
-    )
+    with line:
+        st.selectbox(
+            text("bias.reference"),
+            options,
+            key=REFERENCE,
+            format_func=lambda o: text("bias.reference_mean") if o == MEAN else scores.groups[int(o)],
+            persist_state="session",
+        )
+        _interval_note(of)
     chosen = link.choice_written(REFERENCE, MEAN)
     frame = map_frame(scores, None if chosen == MEAN else int(chosen))
-    alt: dict[str, object] = {"completions": len(scores.completions), "groups": len(scores.groups)}
-    _panel(of, "bias_map", frame, partial(bias_map_figure, frame), alt, reference=chosen)
     if is_transposed(of.tokenized):
-        quiet(text("bias.no_distribution"))
-        return
-    groups = group_frame(scores)
-    section(
-        text("bias.distribution"), text("bias.covered", least=percent(of.view.text, float(groups["covered"].min())))
-    )
-    left, right = st.columns(2, gap="medium")
-    with left:
-        curves = lorenz_frame(scores)
-        _panel(of, "lorenz", curves, partial(lorenz_figure, curves), {"groups": len(scores.groups)})
-    with right:
-        apart = distance_frame(scores)
-        figure = partial(distances_figure, apart, value="js_nats", own_maximum=True)
-        _panel(of, "distances", apart, figure, {"groups": len(scores.groups)})
-    _table(of, "groups", groups)
+        layout.say(map_finding(text, frame))
+        with layout.more:
+            quiet(text("bias.no_distribution"))
+    else:
+        _distributions(of, layout)
+    with layout.chart if is_transposed(of.tokenized) else layout.more:
+        alt: dict[str, object] = {"completions": len(scores.completions), "groups": len(scores.groups)}
+        of.panel("bias_map", frame, partial(bias_map_figure, frame), alt=alt, asked={"reference": chosen})
 
 
-def _intersection(of: ProbeResult) -> None:
+def _distributions(of: ProbeResult, layout: Layout) -> None:
+    """How each group's probability is spread over the list."""
+    text = of.view.text
+    alt: dict[str, object] = {"groups": len(of.scores.groups)}
+    apart, curves, groups = distance_frame(of.scores), lorenz_frame(of.scores), group_frame(of.scores)
+    layout.say(distances_finding(text, apart))
+    with layout.chart:
+        left, right = st.columns(2, gap="medium")
+        with left:
+            figure = partial(distances_figure, apart, value="js_nats", own_maximum=True)
+            of.panel("distances", apart, figure, alt=alt)
+        with right:
+            of.panel("lorenz", curves, partial(lorenz_figure, curves), alt=alt)
+        quiet(text("bias.covered", least=percent(text, float(groups["covered"].min()))))
+    with layout.more:
+        of.panel("groups", groups, None)
+
+
+def _intersection(of: ProbeResult, layout: Layout) -> None:
     """Difference in differences of the first two words of two slots."""
     text, probe = of.view.text, of.tokenized.spec.probe
     slots = [at for at, words in enumerate(probe.words) if len(words) > 1]
     if len(slots) < 2:
-        quiet(text("bias.no_intersection"))
+        with layout.chart:
+            quiet(text("bias.no_intersection"))
         return
-    (one, other), words = slots[:2], probe.words
-    start = probe.partner(probe.partner(0, probe.slots[one], words[one][1]), probe.slots[other], words[other][1])
-    flip_one = lambda group: probe.partner(group, probe.slots[one], words[one][0])  # noqa: E731
-    flip_other = lambda group: probe.partner(group, probe.slots[other], words[other][0])  # noqa: E731
+    (outer, inner), words = slots[:2], probe.words
+    start = probe.partner(probe.partner(0, probe.slots[outer], words[outer][1]), probe.slots[inner], words[inner][1])
+    flip_outer = lambda group: probe.partner(group, probe.slots[outer], words[outer][0])  # noqa: E731
+    flip_inner = lambda group: probe.partner(group, probe.slots[inner], words[inner][0])  # noqa: E731
     places = {
         "first_first": start,
-        "second_first": flip_one(start),
-        "first_second": flip_other(start),
-        "second_second": flip_one(flip_other(start)),
+        "second_first": flip_outer(start),
+        "first_second": flip_inner(start),
+        "second_second": flip_inner(flip_outer(start)),
     }
     frame = intersection_frame(of.scores, **places, by="completion")
+    layout.say(intersection_finding(text, (words[outer][1], words[inner][1]), frame))
     names = {name: name_label(of.scores.groups[group], TITLE_LENGTH) for name, group in places.items()}
-    title = text("bias.intersection_axis", **names)
-    section(text("bias.intersection_title"), text("bias.intersection_note"))
-    figure = partial(forest_figure, frame, title=title)
-    _panel(of, "forest", frame, figure, {"rows": len(frame)}, by="completion", intersection=places)
+    figure = partial(forest_figure, frame, title=text("bias.intersection_axis", **names))
+    with layout.chart:
+        quiet(text("bias.intersection_note"))
+        of.panel("forest", frame, figure, alt={"rows": len(frame)}, asked={"by": "completion", "intersection": places})
+        _interval_note(of)
 
 
-def _scores(of: ProbeResult) -> None:
+def _scores(of: ProbeResult, layout: Layout) -> None:
     """Every score as a table."""
-    text = of.view.text
-    section(text("bias.scores_title"), text("bias.scores_note"))
-    _table(of, "scores", score_frame(of.scores))
-
-
-def _table(of: ProbeResult, name: str, frame: pd.DataFrame) -> None:
-    view = of.view
-    view.panel(
-        name,
-        [of.request],
-        options={"probe": of.tokenized.spec.facts()},
-        figure=None,
-        frame=lambda: frame,
-        script=lambda origin: scores_script(view.card, origin, of.tokenized),
-        strip=of.strip(),
-    )
+    frame = score_frame(of.scores)
+    layout.say(scores_finding(of.view.text, frame))
+    with layout.chart:
+        of.panel("scores", frame, None)

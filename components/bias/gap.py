@@ -8,11 +8,14 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
+from streamlit.delta_generator import DeltaGenerator
 
-from components.bias.pairs import groups_picker, is_transposed
-from components.bias.sampled import prompt_run, template_picker
+from components.bias.findings import gap_finding
+from components.bias.layout import Layout, heads
+from components.bias.pairs import groups_picker, is_transposed, prompt_run, template_picker
 from components.charts.axes import signed
 from components.charts.bias.gap import gap_figure, head_gap_figure
 from components.shell.messages import advice, quiet, section
@@ -75,57 +78,61 @@ def sides(
     """
     article, _ = split_article(completion.strip())
     wholes = [row[0] for row in continuations(prompt_ids, prompts, [completion], tokenise)]
-    if not all(one.scorable for one in wholes):
+    if not all(whole.scorable for whole in wholes):
         raise NothingToScore(place=1)
     if article:
         begun = [row[0] for row in continuations(prompt_ids, prompts, [f" {article}"], tokenise)]
         pairs = list(zip(wholes, begun, strict=True))
-        if all(one.scored and whole.ids[: len(one.ids)] == one.ids != whole.ids for whole, one in pairs):
-            return f" {article}", tuple(Side(one.ids, whole.ids[len(one.ids)]) for whole, one in pairs)
-    return "", tuple(Side(one.ids[: one.given], one.ids[one.given]) for one in wholes)
+        if all(begin.scored and whole.ids[: len(begin.ids)] == begin.ids != whole.ids for whole, begin in pairs):
+            return f" {article}", tuple(Side(begin.ids, whole.ids[len(begin.ids)]) for whole, begin in pairs)
+    return "", tuple(Side(whole.ids[: whole.given], whole.ids[whole.given]) for whole in wholes)
 
 
-def panels(view: View, tokenized: TokenizedProbe) -> None:
-    """Two prompts that differ in one word, and one completion."""
+def panels(view: View, tokenized: TokenizedProbe, layout: Layout, line: DeltaGenerator) -> None:
+    """Two prompts that differ in one word, and one completion, chosen in `line`. Raises DashboardError, Cancelled."""
     text = view.text
-    section(text("bias.gap"), text("bias.gap_note"))
-    template_at, groups_at, completion_at = st.columns(3)
+    with line:
+        template_at, groups_at, completion_at = st.columns(3)
     with template_at:
         template = template_picker(tokenized, view)
     with groups_at:
         first, second = _groups(view, tokenized)
     with completion_at:
         completion = place_picker(
-            "bias_completion", text("bias.completion"), [one.text for one in tokenized.completions]
+            "bias_completion", text("bias.completion"), [completion.text for completion in tokenized.completions]
         )
     names = (tokenized.group_names[first], tokenized.group_names[second])
-    told = {"first": ISOLATE.format(names[0]), "second": ISOLATE.format(names[1])}
-    places = [template * tokenized.shape[1] + group for group in (first, second)]
-    if tokenized.prompt_ids[places[0]] == tokenized.prompt_ids[places[1]]:
-        advice(text("bias.gap_same", **told))
+    words = {"first": ISOLATE.format(names[0]), "second": ISOLATE.format(names[1])}
+    numbers = [template * tokenized.shape[1] + group for group in (first, second)]
+    if tokenized.prompt_ids[numbers[0]] == tokenized.prompt_ids[numbers[1]]:
+        advice(text("bias.gap_same", **words))
         return
     prompts, prompt_ids = (
-        [tokenized.prompts[place] for place in places],
-        [tokenized.prompt_ids[place] for place in places],
+        [tokenized.prompts[number] for number in numbers],
+        [tokenized.prompt_ids[number] for number in numbers],
     )
     article, both = sides(prompts, prompt_ids, tokenized.texts[completion], tokeniser(view.engine, view.model))
     keys = [
-        replace(prompt_run(view, tokenized, place), token_ids=side.given)
-        for place, side in zip(places, both, strict=True)
+        replace(prompt_run(view, tokenized, number), token_ids=side.given)
+        for number, side in zip(numbers, both, strict=True)
     ]
     prompt, token = prompts[0] + article, both[0].token
-    told |= {"token": ISOLATE.format(visible(view.tokenizer.tokens((token,))[0]))}
-    told |= {"completion": ISOLATE.format(tokenized.texts[completion].strip()), "prompt": ISOLATE.format(prompt)}
+    words |= {"token": ISOLATE.format(visible(view.tokenizer.tokens((token,))[0]))}
+    words |= {"completion": ISOLATE.format(tokenized.texts[completion].strip()), "prompt": ISOLATE.format(prompt)}
     if token != both[1].token:
         other = ISOLATE.format(visible(view.tokenizer.tokens((both[1].token,))[0]))
-        advice(text("bias.gap_tokens_differ", **told, other=other))
+        advice(text("bias.gap_tokens_differ", **words, other=other))
         return
-    quiet(text("bias.gap_of", **told))
+    with line:
+        quiet(text("bias.gap_of", **words))
+        quiet(text("bias.gap_note"))
     if view.card.stream.why_no_lens:
         advice(text(f"lens.refused.{view.card.stream.why_no_lens}"))
     else:
-        _layers(view, (keys[0], keys[1]), token, names)
-    _heads(view, prompt, (keys[0], keys[1]), names)
+        frame = _layers(view, (keys[0], keys[1]), token, names)
+        layout.say(gap_finding(text, frame, names, tokenized.texts[completion].strip()))
+    with layout.more:
+        _heads(view, prompt, (keys[0], keys[1]), names)
 
 
 def _groups(view: View, tokenized: TokenizedProbe) -> tuple[int, int]:
@@ -138,13 +145,13 @@ def _groups(view: View, tokenized: TokenizedProbe) -> tuple[int, int]:
     )
 
 
-def _layers(view: View, keys: tuple[RunKey, RunKey], token: int, names: tuple[str, str]) -> None:
-    """The gap in ln p of a token, read after each layer."""
+def _layers(view: View, keys: tuple[RunKey, RunKey], token: int, names: tuple[str, str]) -> pd.DataFrame:
+    """The gap in ln p of a token, read after each layer: draws it and returns its table."""
     text = view.text
     requests = [LensRequest(key, (len(key.token_ids) - 1,), pins=(token,)) for key in keys]
-    found = [view.answer(request, text("work.lens", count=1)) for request in requests]
-    first, second = (one.pin_log_probs[0, :, 0].astype(np.float64) for one in found)
-    frame = gap_frame(found[0].steps, first, second)
+    lenses = [view.answer(request, text("work.lens", count=1)) for request in requests]
+    first, second = (lens.pin_log_probs[0, :, 0].astype(np.float64) for lens in lenses)
+    frame = gap_frame(lenses[0].steps, first, second)
     view.panel(
         "gap",
         requests,
@@ -154,12 +161,14 @@ def _layers(view: View, keys: tuple[RunKey, RunKey], token: int, names: tuple[st
         script=lambda origin: gap_script(view.card, origin, (keys[0].token_ids, keys[1].token_ids), token, names=names),
         strip=[
             text("lens.tail"),
-            text("lens.self_check", error=f"{max(one.error for one in found):.0e}"),
+            text("lens.self_check", error=f"{max(lens.error for lens in lenses):.0e}"),
             *model_facts(view, view.engine.answer(RunRequest(keys[0])).seconds, keys[0]),
         ],
-        alt={"steps": len(found[0].steps)},
+        alt={"steps": len(lenses[0].steps)},
         suffix=f"id{token}",
+        heads=heads(frame, text),
     )
+    return frame
 
 
 def _heads(view: View, prompt: str, keys: tuple[RunKey, RunKey], names: tuple[str, str]) -> None:
@@ -184,6 +193,7 @@ def _heads(view: View, prompt: str, keys: tuple[RunKey, RunKey], names: tuple[st
             view.card.weight_formula,
             *model_facts(view, view.engine.answer(RunRequest(keys[0])).seconds, keys[0]),
         ],
+        heads=heads(frame, text),
     )
     _links(view, prompt, weights[0] - weights[1], spans[0], len(keys[0].token_ids) - 1)
 
@@ -195,15 +205,15 @@ def _links(view: View, prompt: str, gap: NDArray[np.float64], span: tuple[int, i
         quiet(text("bias.links_chat", chat=text("sidebar.chat")))
         return
     quiet(text("lens.open_heads"))
-    own = {name: st.query_params[name] for name in ("model", "lang") if name in st.query_params}
+    kept_in_link = {name: st.query_params[name] for name in ("model", "lang") if name in st.query_params}
     strongest = np.argsort(-np.abs(np.nan_to_num(gap)).ravel(), kind="stable")[:LINKED]
     with st.container(horizontal=True):
-        for place in strongest:
-            layer, head = divmod(int(place), gap.shape[1])
+        for number in strongest:
+            layer, head = divmod(int(number), gap.shape[1])
             params = {"attention_layer": str(layer), "attention_head": str(head), "attention_token": str(query)}
             st.page_link(
                 _ATTENTION,
                 label=f"L{layer} H{head} ({signed(text, float(gap[layer, head]))})",
                 icon=":material/arrow_forward:",
-                query_params={**own, **pack_prompt(prompt), "attention_key": str(span[0]), **params},
+                query_params={**kept_in_link, **pack_prompt(prompt), "attention_key": str(span[0]), **params},
             )

@@ -23,7 +23,7 @@ _SCORES = "_bias_probe_scores"
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _ProbeJob:
     """The job of the last probe of this person."""
 
     name: tuple[object, ...]
@@ -48,28 +48,28 @@ def probe_job(view: View, tokenized: TokenizedProbe) -> NDArray[np.float64] | No
     text = view.text
     section(text("bias_jobs.probe"), text("bias_jobs.probe_note"))
     with error_frame(text):
-        kept = _kept(view, tokenized)
-        if _there(kept.spec) is None:
+        job = _remembered(view, tokenized)
+        if _there(job.spec) is None:
             quiet(text("bias_jobs.probe_size", prompts=len(tokenized.prompts), completions=len(tokenized.texts)))
-            if start_button(kept.spec, kept.cost, view):
+            if start_button(job.spec, job.cost, view):
                 st.rerun()
             return None
-        status = job_box(kept.spec.id, view, name="probe")
+        status = job_box(job.spec.id, view, name="probe")
         if status.state == "finished":
-            return _scores(kept.spec.id, tokenized)
+            return _scores(job.spec.id, tokenized)
         quiet(text("bias_jobs.probe_waits"))
         if status.done:
             quiet(text("bias_jobs.probe_saved"))
     return None
 
 
-def _kept(view: View, tokenized: TokenizedProbe) -> _Kept:
+def _remembered(view: View, tokenized: TokenizedProbe) -> _ProbeJob:
     version = view.card.version
     name = (version, tokenized.spec.written())
-    held: _Kept | None = st.session_state.get(_KEPT)
+    held: _ProbeJob | None = st.session_state.get(_KEPT)
     if held is None or held.name != name:
         spec = probe_spec(tokenized, version)
-        held = st.session_state[_KEPT] = _Kept(name, spec, probe_cost(view.engine, spec))
+        held = st.session_state[_KEPT] = _ProbeJob(name, spec, probe_cost(view.engine, spec))
     return held
 
 

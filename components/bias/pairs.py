@@ -1,8 +1,8 @@
-"""Which two groups are compared: two words of a slot, over all other words, or any two groups."""
+"""Which prompts of a probe are looked at: a template's, those of two words of a slot, or of any two groups."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -16,6 +16,7 @@ from dashboard.frames.probe_scores import ProbeScores
 from dashboard.probes.lexicon import occupations
 from dashboard.probes.templates import Probe
 from dashboard.probes.tokenized_probe import TokenizedProbe
+from dashboard.run_key import RunKey
 
 PAIR, FIRST, SECOND = "bias_pair", "bias_first", "bias_second"
 GROUPS = "groups"
@@ -48,13 +49,13 @@ def probe_scores(tokenized: TokenizedProbe, log_p: NDArray[np.float64]) -> Probe
     """The scores with their names, and the completions' shares in the world."""
     scores, neutral = tokenized.by_template(log_p)
     probe = tokenized.spec.probe
-    shares = [one.share for one in tokenized.completions]
+    shares = [completion.share for completion in tokenized.completions]
     world = np.array([np.nan if share is None else share for share in shares])
     return ProbeScores(
         scores,
         tuple(template.text for template in probe.templates),
         tokenized.group_names,
-        tuple(one.text for one in tokenized.completions),
+        tuple(completion.text for completion in tokenized.completions),
         neutral,
         None if np.isnan(world).all() else world,
     )
@@ -66,13 +67,20 @@ def is_transposed(tokenized: TokenizedProbe) -> bool:
     return completions == 2 and groups > 2
 
 
+def has_world(tokenized: TokenizedProbe) -> bool:
+    """Whether two groups can be laid beside shares in the world."""
+    if is_transposed(tokenized):
+        return not occupations().shares().keys().isdisjoint(tokenized.group_names)
+    return any(completion.share is not None for completion in tokenized.completions)
+
+
 def transposed(tokenized: TokenizedProbe, scores: ProbeScores) -> Pair:
     """The second completion against the first, a row a group; shares in the world where groups are occupations."""
     known = occupations().shares()
     world = np.array([known.get(name, np.nan) for name in scores.groups])
-    found = scores.transposed(None if np.isnan(world).all() else world)
+    by_group = scores.transposed(None if np.isnan(world).all() else world)
     groups = tuple((group, group) for group in range(tokenized.shape[1]))
-    return Pair(found, 1, 0, groups)
+    return Pair(by_group, 1, 0, groups)
 
 
 def pair_picker(tokenized: TokenizedProbe, scores: ProbeScores, view: View) -> Pair:
@@ -107,8 +115,19 @@ def groups_picker(tokenized: TokenizedProbe, view: View) -> tuple[tuple[str, str
 
 def _slot_pairs(probe: Probe) -> dict[str, tuple[str, str, str]]:
     """Key -> (slot, first, second): the last slot's pairs first; of two words the second against the first."""
-    found = {}
+    slot_pairs = {}
     for at, (slot, words) in reversed(list(enumerate(zip(probe.slots, probe.words, strict=True)))):
         for first, second in list(combinations(range(len(words)), 2))[:MOST_SLOT_PAIRS]:
-            found[f"{at}.{second}.{first}"] = (slot, words[second], words[first])
-    return found
+            slot_pairs[f"{at}.{second}.{first}"] = (slot, words[second], words[first])
+    return slot_pairs
+
+
+def template_picker(tokenized: TokenizedProbe, view: View) -> int:
+    """One of the probe's templates."""
+    templates = [template.text for template in tokenized.spec.probe.templates]
+    return place_picker("bias_template", view.text("bias.template"), templates)
+
+
+def prompt_run(view: View, tokenized: TokenizedProbe, number: int) -> RunKey:
+    """The run of one of the probe's prompts."""
+    return replace(view.key, template="raw", token_ids=tokenized.prompt_ids[number])

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,28 +17,29 @@ from dashboard.parsing.text_files import checked_size
 from dashboard.parsing.unreadable import Unreadable
 from dashboard.probes import spec as specs
 from dashboard.probes.own_lists import MAX_BYTES, from_file, to_lines
-from dashboard.probes.pair_scores import Pairs, PairScores, tokeniser
 from dashboard.probes.presets import preset, presets
 from dashboard.probes.spec import LEXICONS, OWN, ProbeSpec
 from dashboard.probes.templates import parsed
-from dashboard.probes.tokenized_probe import TokenizedProbe, tokenize_probe
+from dashboard.probes.tokenized_probe import TokenizedProbe
 from dashboard.tokens import shortened
 from dashboard.view_state import LINK_CHARACTERS, pack, unpack
 
 PROBE = "bias_probe"
 PLAIN = 300
 """Up to so many characters a probe stands in the link as it is; above it goes compressed."""
-MOST_SECONDS = 180.0
-"""Probes that take longer are made as jobs."""
 SHOWN_WORDS = 12
 """A finding names so many completions."""
-_PREPARED = "_bias_prepared"
 _NOTES = "_bias_notes"
 
 
 def default() -> ProbeSpec:
     """What the page opens with."""
     return ProbeSpec.of(presets()[0])
+
+
+def is_preset(spec: ProbeSpec) -> bool:
+    """Whether the probe is one of ours as it is."""
+    return any(ProbeSpec.of(known) == spec for known in presets())
 
 
 def spec_state(view: View) -> ProbeSpec:
@@ -72,21 +72,44 @@ def _write(spec: ProbeSpec) -> None:
 
 
 # -- the editor ----------------------------------------------------------------------------------------------------
-def editor(spec: ProbeSpec, view: View) -> None:
-    """Everything that makes the probe."""
+def probe_line(spec: ProbeSpec, tokenized: TokenizedProbe | None, view: View) -> None:
+    """The probe in a line: its size, which opens everything that makes it; and what tokenisation does to it.
+
+    Args:
+        spec: the probe.
+        tokenized: ``None``: it cannot be read.
+        view: the page's.
+    """
     text = view.text
-    with st.expander(text("bias.edit"), expanded=True):
-        left, right = st.columns([1.4, 1], gap="medium")
-        with left:
-            _preset(view)
-            _text_area(spec, "templates", view)
-            _text_area(spec, "neutral", view)
-        with right:
-            for slot in _slots(spec):
-                _words(spec, slot, view)
-            _lexicon(spec, view)
-            for name in ("article", "boundary"):
-                _switch(spec, name, view)
+    folded = tokenized is not None and is_preset(spec)
+    label = text("bias.edit")
+    if tokenized is not None:
+        templates, groups, completions = tokenized.shape
+        label = text("bias.edit_size", templates=templates, groups=groups, completions=completions)
+    probe_at, notes_at = st.columns([1.7, 1])
+    with probe_at, st.expander(label, expanded=not folded, icon=":material/edit:"):
+        _editor(spec, view)
+        if tokenized is not None:
+            _size(tokenized, view)
+    if tokenized is not None:
+        with notes_at:
+            _tokenization_notes(tokenized, view)
+    quiet(text("bias.proves"))
+
+
+def _editor(spec: ProbeSpec, view: View) -> None:
+    """Everything that makes the probe."""
+    left, right = st.columns([1.4, 1], gap="medium")
+    with left:
+        _preset(view)
+        _text_area(spec, "templates", view)
+        _text_area(spec, "neutral", view)
+    with right:
+        for slot in _slots(spec):
+            _words(spec, slot, view)
+        _lexicon(spec, view)
+        for name in ("article", "boundary"):
+            _switch(spec, name, view)
 
 
 def _preset(view: View) -> None:
@@ -100,7 +123,7 @@ def _preset(view: View) -> None:
 
     st.selectbox(
         text("bias.preset"),
-        [one.name for one in presets()],
+        [preset.name for preset in presets()],
         index=None,
         key="bias_preset",
         placeholder=text("bias.preset_choose"),
@@ -127,13 +150,13 @@ def _text_area(spec: ProbeSpec, name: str, view: View) -> None:
 
 def _slots(spec: ProbeSpec) -> tuple[str, ...]:
     """Slots of the templates that can be read, and those that have words already."""
-    found: dict[str, None] = {}
+    slots: dict[str, None] = {}
     for template in spec.templates:
         try:
-            found |= dict.fromkeys(parsed(template).slots)
+            slots |= dict.fromkeys(parsed(template).slots)
         except DashboardError:
             continue  # named where the probe is read as a whole
-    return tuple(found)
+    return tuple(slots)
 
 
 def _words(spec: ProbeSpec, slot: str, view: View) -> None:
@@ -143,7 +166,7 @@ def _words(spec: ProbeSpec, slot: str, view: View) -> None:
         _write(replace(spec, words=tuple({**dict(spec.words), slot: st.session_state[key]}.items())))
 
     st.session_state[key] = dict(spec.words).get(slot, "")
-    label = view.text("bias.words", slot=literal_label(shortened(slot, 30)))
+    label = literal_label(view.text("bias.words", slot=shortened(slot, 30)))
     st.text_input(label, key=key, help=view.text("bias.words_help"), on_change=take)
 
 
@@ -190,9 +213,9 @@ def _own(spec: ProbeSpec, view: View) -> None:
 def _notes(spec: ProbeSpec, view: View) -> list[tuple[str, Callable[[str], None]]]:
     """What is known of the own list: of the file that it came from, until it is changed, or of its lines."""
     text = view.text
-    own, found = st.session_state.get(_NOTES, ("", []))
-    if found and own == spec.own:
-        return list(found)
+    noted_list, file_notes = st.session_state.get(_NOTES, ("", []))
+    if file_notes and noted_list == spec.own:
+        return list(file_notes)
     try:
         notes = spec.own_list.notes
     except DashboardError:
@@ -206,13 +229,16 @@ def _upload(spec: ProbeSpec, view: View) -> None:
         return
     try:
         checked_size(given.size, MAX_BYTES)
-        found = from_file(given.getvalue(), given.name)
+        own_list = from_file(given.getvalue(), given.name)
     except DashboardError as error:
         st.session_state[_NOTES] = (spec.own, [(text(error.message_id, **error.facts), advice)])
         return
-    own = to_lines(found.lexicon.completions)
-    st.session_state[_NOTES] = (own, [(text(f"probes.note.{note.kind}", **note.facts), quiet) for note in found.notes])
-    _write(replace(spec, own=own))
+    lines = to_lines(own_list.lexicon.completions)
+    st.session_state[_NOTES] = (
+        lines,
+        [(text(f"probes.note.{note.kind}", **note.facts), quiet) for note in own_list.notes],
+    )
+    _write(replace(spec, own=lines))
 
 
 def _switch(spec: ProbeSpec, name: str, view: View) -> None:
@@ -226,63 +252,30 @@ def _switch(spec: ProbeSpec, name: str, view: View) -> None:
     st.toggle(view.text(f"bias.{name}"), key=key, help=view.text(f"bias.help_{name}"), on_change=take)
 
 
-# -- what it is made of --------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class _Kept:
-    """The last probe of this person, tokenised."""
-
-    name: tuple[str, ...]
-    tokenized: TokenizedProbe
-
-
-def tokenised(spec: ProbeSpec, view: View) -> TokenizedProbe:
-    """The probe's prompts and completions as tokens. Raises DashboardError."""
-    name = (view.model, view.card.revision, spec.written())
-    held: _Kept | None = st.session_state.get(_PREPARED)
-    if held is None or held.name != name:
-        tokenized = tokenize_probe(spec, tokeniser(view.engine, view.model))
-        held = st.session_state[_PREPARED] = _Kept(name, tokenized)
-    return held.tokenized
-
-
-def seconds(tokenized: TokenizedProbe, view: View) -> float:
-    """About how long its scores take; 0 where they are kept. Raises DashboardError."""
-    return seconds_of(Pairs.of_probe(view.card.version, tokenized), view)
-
-
-def seconds_of(pairs: Pairs, view: View) -> float:
-    """About how long the scores of `pairs` take; 0 where they are kept. Raises DashboardError."""
-    cost = pairs.cost(view.engine)
-    return 0.0 if math.isnan(cost.seconds) or cost.kept else cost.seconds
-
-
-def scored(pairs: Pairs, view: View, label: str) -> PairScores:
-    """The scores of `pairs`, with progress on the page. Raises DashboardError, Cancelled."""
-    if pairs.request is None:
-        return pairs.scores(view.engine)
-    return view.wait(lambda control: pairs.scores(view.engine, control), label, pairs.request.digest)
-
-
-def tokenization_notes(tokenized: TokenizedProbe, view: View, seconds: float) -> None:
-    """How large the probe is, and what tokenisation does to it."""
-    text = view.text
+def _size(tokenized: TokenizedProbe, view: View) -> None:
+    """How large the probe is."""
     templates, groups, completions = tokenized.shape
+    prompts = len(tokenized.prompts)
     quiet(
-        text(
+        view.text(
             "bias.size",
-            prompts=len(tokenized.prompts),
+            prompts=prompts,
             groups=groups,
             templates=templates,
-            neutral=len(tokenized.prompts) - groups * templates,
+            neutral=prompts - groups * templates,
             completions=completions,
-            scores=len(tokenized.prompts) * completions,
-            seconds=text.number(max(seconds, 0.1), 1),
+            scores=prompts * completions,
         )
     )
+
+
+def _tokenization_notes(tokenized: TokenizedProbe, view: View) -> None:
+    """What tokenisation does to the probe."""
+    text = view.text
     with st.expander(text("bias.findings", count=len(tokenized.findings))):
         for kind, words in tokenized.findings:
-            shown = ", ".join(words[:SHOWN_WORDS])
+            named = ", ".join(words[:SHOWN_WORDS])
             more = text("bias.more", count=len(words) - SHOWN_WORDS) if len(words) > SHOWN_WORDS else ""
-            quiet(text(f"probes.finding.{kind}", words=f"{shown} {more}".strip()))
+            quiet(text(f"probes.finding.{kind}", words=f"{named} {more}".strip()))
         if not tokenized.findings:
             quiet(text("bias.no_findings"))

@@ -11,11 +11,14 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
+from streamlit.delta_generator import DeltaGenerator
 
-from components.bias.pairs import groups_picker
-from components.bias.probe_builder import MOST_SECONDS, scored, seconds_of
+from components.bias.findings import drawn_finding
+from components.bias.layout import Layout, heads, seconds_left, started
+from components.bias.pairs import groups_picker, prompt_run, template_picker
+from components.bias.probe_result import MOST_SECONDS, scored, seconds_of
 from components.charts.bias.sampled import differences_figure, sampled_figure
-from components.shell.messages import advice, percent, quiet, section
+from components.shell.messages import about, advice, percent, quiet, section
 from components.shell.model_rules import acting_fact
 from components.shell.pickers import integer_picker, number_picker, place_picker
 from components.shell.view import View, model_facts
@@ -29,10 +32,9 @@ from dashboard.probes.continuations import continuations
 from dashboard.probes.matching import Matcher
 from dashboard.probes.pair_scores import Pairs, tokeniser
 from dashboard.probes.tokenized_probe import TokenizedProbe
-from dashboard.run_key import RunKey
 from dashboard.sampling.ranges import COUNTED_RANGES
 from dashboard.scripts.bias import sampled_script
-from dashboard.stats.counts import independence
+from dashboard.stats.counts import Independence, independence
 from dashboard.tokens import ISOLATE
 
 MOST_RATES = 8
@@ -71,65 +73,56 @@ class Drawn:
         match = Matcher(self.tokenized.texts, whole=self.tokenized.spec.boundary)
         counts = np.zeros((len(self.texts), len(self.tokenized.completions)), np.int64)
         for group, texts in enumerate(self.texts):
-            for place in map(match, texts):
-                if place is not None:
-                    counts[group, place] += 1
+            for completion in map(match, texts):
+                if completion is not None:
+                    counts[group, completion] += 1
         return counts
 
+    @cached_property
+    def independence(self) -> Independence:
+        """Whether completions, none of the list as one more, depend on the group."""
+        return independence(np.column_stack([self.counts, self.drawn - self.counts.sum(1)]))
 
-def prompt_run(view: View, tokenized: TokenizedProbe, number: int) -> RunKey:
-    """The run of one of the probe's prompts."""
-    return replace(view.key, template="raw", token_ids=tokenized.prompt_ids[number])
 
-
-def panels(view: View, tokenized: TokenizedProbe) -> None:
-    """Draw, count, compare."""
+def panels(view: View, tokenized: TokenizedProbe, layout: Layout, line: DeltaGenerator) -> None:
+    """Draw, count, compare; the settings in `line`. Raises DashboardError, Cancelled."""
     text = view.text
-    section(text("bias.sampled"), text("bias.sampled_note"))
-    template = template_picker(tokenized, view)
-    column = _column(view, tokenized)
+    with line:
+        template, column = _settings(view, tokenized)
     groups = tokenized.shape[1]
-    if not st.toggle(text("bias.draw"), key="bias_draw", help=text("bias.draw_help"), bind="query-params"):
-        quiet(
-            text(
-                "bias.draw_size",
-                texts=groups * column.num_return_sequences,
-                tokens=groups * column.num_return_sequences * column.max_new_tokens,
-            )
-        )
-        return
     runs = [prompt_run(view, tokenized, template * groups + group) for group in range(groups)]
     requests = tuple(
         GenerateRequest(run, (column,), first_row=at * column.num_return_sequences) for at, run in enumerate(runs)
     )
+    seconds = seconds_left(view, requests)
+    digest = Export.of(requests, "sampled").digest
+    if not started("sampled", digest, seconds, view, button=text("bias.draw"), flag="bias_draw"):
+        return
     texts, seconds = view.wait(
         lambda control: _drawn(view, requests, control),
         text("work.drawing", count=groups * column.num_return_sequences),
-        Export.of(requests, "sampled").digest,
+        digest,
     )
     of = Drawn(view, tokenized, template, requests, texts, seconds)
-    _told(of)
+    layout.say(drawn_finding(text, of.counts, of.drawn, of.independence))
     if of.counts.any():
         _charts(of)
     else:
-        shown = list(dict.fromkeys(" ".join(one.split()) for one in texts[0]))[:EXAMPLES]
-        said = " · ".join(map(ISOLATE.format, shown))
+        examples = list(dict.fromkeys(" ".join(drawn.split()) for drawn in texts[0]))[:EXAMPLES]
+        said = " · ".join(map(ISOLATE.format, examples))
         advice(
             text("bias.none_found", texts=groups * column.num_return_sequences, tokens=column.max_new_tokens, said=said)
         )
+    _summary(of)
 
 
-def template_picker(tokenized: TokenizedProbe, view: View) -> int:
-    """One of the probe's templates."""
-    templates = [template.text for template in tokenized.spec.probe.templates]
-    return place_picker("bias_template", view.text("bias.template"), templates)
-
-
-def _column(view: View, tokenized: TokenizedProbe) -> Column:
-    """How texts are drawn: every setting in the link."""
+def _settings(view: View, tokenized: TokenizedProbe) -> tuple[int, Column]:
+    """The template, and how texts are drawn: every setting in the link."""
     text = view.text
     longest = max(tokenized.lengths) + 1
-    rows_at, new_at, t_at, k_at, p_at, seed_at = st.columns(6, vertical_alignment="bottom")
+    template_at, rows_at, new_at, t_at, k_at, p_at, seed_at = st.columns([2, *[1] * 6], vertical_alignment="bottom")
+    with template_at:
+        template = template_picker(tokenized, view)
     with rows_at:
         rows = integer_picker("bias_rows", text("bias.rows"), 2000, 100, low=10)
     with new_at:
@@ -153,7 +146,7 @@ def _column(view: View, tokenized: TokenizedProbe) -> Column:
     with seed_at:
         seed = integer_picker("bias_seed", "seed", 999_999_999, 42, help_text=text("parameter.seed.meaning"))
     settings = replace(PURE, temperature=temperature, top_k=int(top_k), top_p=top_p)
-    return Column(settings, num_return_sequences=rows, max_new_tokens=new, seed=seed)
+    return template, Column(settings, num_return_sequences=rows, max_new_tokens=new, seed=seed)
 
 
 def _share_of(progress: Callable[[float], None], part: int, parts: int) -> Callable[[float], None]:
@@ -165,7 +158,7 @@ def _drawn(
     view: View, requests: Sequence[GenerateRequest], control: CallControl
 ) -> tuple[list[tuple[str, ...]], float]:
     """(group,) texts drawn behind each group's prompt, and the seconds."""
-    found, seconds = [], 0.0
+    texts, seconds = [], 0.0
     for group, request in enumerate(requests):
         within = CallControl(control.cancel, _share_of(control.progress, group, len(requests)), control.on_queue)
         generated = view.engine.answer(request, within).whole()
@@ -173,11 +166,11 @@ def _drawn(
         # decoded behind the prompt and cut off from it: some decoders drop a text's leading space
         ids = request.token_ids
         before, *whole = view.tokenizer.decode([ids, *((*ids, *output.ids.tolist()) for output in generated.outputs)])
-        found.append(tuple(text[len(before) :] for text in whole))
-    return found, seconds
+        texts.append(tuple(text[len(before) :] for text in whole))
+    return texts, seconds
 
 
-def _told(of: Drawn) -> None:
+def _summary(of: Drawn) -> None:
     """What can be said of all draws in a line each."""
     text, names = of.view.text, of.tokenized.group_names
     short = sum(length > of.column.max_new_tokens for length in of.tokenized.lengths)
@@ -189,14 +182,13 @@ def _told(of: Drawn) -> None:
         quiet(text("bias.missing_least", low=_rate(rows[0], text), high=_rate(rows[-1], text)))
     else:
         quiet(text("bias.missing", rates=", ".join(_rate(row, text) for row in rows)))
-    missing = of.drawn - of.counts.sum(1)
-    found = independence(np.column_stack([of.counts, missing]))
-    if np.isnan(found.p):
+    test = of.independence
+    if np.isnan(test.p):
         if of.counts.any():
             quiet(text("bias.no_independence"))
         return
-    v = "–" if np.isnan(found.cramers_v) else text.number(found.cramers_v, 3)
-    quiet(text("bias.independence", g=text.number(found.g, 1), p=text.number(found.p, 4), v=v))
+    v = "–" if np.isnan(test.cramers_v) else text.number(test.cramers_v, 3)
+    quiet(text("bias.independence", g=text.number(test.g, 1), p=text.number(test.p, 4), v=v))
 
 
 def _rate(row: Mapping[Any, Any], text: Catalogue) -> str:
@@ -212,31 +204,36 @@ def _exact_scores(of: Drawn) -> tuple[Pairs, NDArray[np.float64]] | None:
     if of.column.settings != PURE or not of.tokenized.spec.boundary:
         return None
     view, tokenized, groups = of.view, of.tokenized, len(of.texts)
-    own = slice(of.template * groups, (of.template + 1) * groups)
+    of_template = slice(of.template * groups, (of.template + 1) * groups)
     rows = continuations(
-        tokenized.prompt_ids[own],
-        tokenized.prompts[own],
+        tokenized.prompt_ids[of_template],
+        tokenized.prompts[of_template],
         tokenized.texts,
         tokeniser(view.engine, view.model),
     )
     # the last token shows where the word ends
-    if of.column.max_new_tokens <= max(len(one.scored) for row in rows for one in row):
+    if of.column.max_new_tokens <= max(len(pair.scored) for row in rows for pair in row):
         return None
-    if any(one.given < len(ids) for ids, row in zip(tokenized.prompt_ids[own], rows, strict=True) for one in row):
+    prompt_ids = tokenized.prompt_ids[of_template]
+    if any(pair.given < len(ids) for ids, row in zip(prompt_ids, rows, strict=True) for pair in row):
         return None
-    pairs = Pairs.of(view.card.version, tokenized.prompt_ids[own], rows, tokenized.spec.boundary)
+    pairs = Pairs.of(view.card.version, prompt_ids, rows, tokenized.spec.boundary)
     seconds = seconds_of(pairs, view)
     if seconds > MOST_SECONDS:
-        quiet(view.text("bias.not_covered", seconds=view.text.number(seconds, 0)))
+        quiet(view.text("bias.not_covered", about=about(view.text, seconds)))
         return None
-    found = scored(pairs, view, view.text("work.scores", count=groups * len(tokenized.completions)))
-    return pairs, np.exp(found.total)
+    scores = scored(
+        pairs,
+        view,
+        view.text("bias.scoring", count=groups * len(tokenized.completions), about=about(view.text, seconds)),
+    )
+    return pairs, np.exp(scores.total)
 
 
 def _charts(of: Drawn) -> None:
     """The charts of one draw."""
     view, tokenized, text = of.view, of.tokenized, of.view.text
-    names, completions = tokenized.group_names, [one.text for one in tokenized.completions]
+    names, completions = tokenized.group_names, [completion.text for completion in tokenized.completions]
     exact = _exact_scores(of)
     probs = exact[1] if exact else None
     frame = sampled_frame(of.counts, of.drawn, names, completions, probs)
@@ -259,12 +256,21 @@ def _charts(of: Drawn) -> None:
         template=of.template,
         first_rows=first_rows,
     )
-    common: dict[str, Any] = {"script": script, "strip": strip}
-    shown = partial(sampled_figure, frame)
+    common: dict[str, Any] = {"script": script, "strip": strip, "kind": "sampled"}
+    figure = partial(sampled_figure, frame)
     alt: dict[str, object] = {"completions": len(completions), "groups": len(names)}
     options = {"template": of.template, "probe": tokenized.spec.facts()}
     origins = [*of.requests, *([exact[0].request] if exact and exact[0].request else [])]
-    view.panel("sampled", origins, options=options, figure=shown, frame=lambda: frame, alt=alt, **common)
+    view.panel(
+        "sampled",
+        origins,
+        options=options,
+        figure=figure,
+        frame=lambda: frame,
+        alt=alt,
+        heads=heads(frame, text),
+        **common,
+    )
     words_at, pair_at = st.columns(2)
     with words_at:
         _, pairs = groups_picker(tokenized, view)
@@ -281,15 +287,15 @@ def _differences(pair: tuple[int, int], tests: pd.DataFrame, common: dict[str, A
     """The tests of one pair of groups: all were counted for the adjustment."""
     view, text, names = of.view, of.view.text, of.tokenized.group_names
     first, second = pair
-    told = {"first": ISOLATE.format(names[first]), "second": ISOLATE.format(names[second])}
-    section(text("bias.tests_title", **told), text("bias.tests_note", tests=len(tests)))
+    group_names = {"first": ISOLATE.format(names[first]), "second": ISOLATE.format(names[second])}
+    section(text("bias.tests_title", **group_names), text("bias.tests_note", tests=len(tests)))
     if first == second:
         advice(text("bias.same_group"))
         return
     if not of.counts[[first, second]].any():
-        quiet(text("bias.neither_found", **told))
+        quiet(text("bias.neither_found", **group_names))
         return
-    shown = tests[(tests["first"] == names[first]) & (tests["second"] == names[second])]
-    figure = partial(differences_figure, shown)
+    of_pair = tests[(tests["first"] == names[first]) & (tests["second"] == names[second])]
+    figure = partial(differences_figure, of_pair)
     alt: dict[str, object] = {"completions": len(of.tokenized.completions), "tests": len(tests)}
-    view.panel("differences", figure=figure, frame=lambda: tests, alt=alt, **common)
+    view.panel("differences", figure=figure, frame=lambda: tests, alt=alt, heads=heads(tests, text), **common)

@@ -111,12 +111,12 @@ def choice_written(key: str, default: str) -> str:
 def prompt_state(default: str) -> None:
     """Before the prompt is drawn: take it from the link (plain or compressed) or keep what was typed."""
     try:
-        found = unpack_prompt(st.query_params)
+        prompt = unpack_prompt(st.query_params)
     except ValueError:
         drop(Dropped("pz", st.query_params["pz"][:40] + "…", "damaged"))
         st.query_params.pop("pz", None)
-        found = None
-    _follow("prompt", default if found is None else found, found is not None)
+        prompt = None
+    _follow("prompt", default if prompt is None else prompt, prompt is not None)
 
 
 def prompt_written(default: str) -> bool:
@@ -134,8 +134,8 @@ def _follow(key: str, url: T, in_url: bool) -> None:
     """Take the URL's value when it was changed there; `last` tells that from a change made on the page."""
     state = st.session_state
     last = state.get(f"{_WRITTEN}{key}")
-    moved = last is not None and last[0] != url and (in_url or last[1] == _path())
-    if key not in state or moved:
+    changed = last is not None and last[0] != url and (in_url or last[1] == _path())
+    if key not in state or changed:
         state[key] = url
 
 
@@ -161,6 +161,18 @@ def text_written(key: str, default: str) -> None:
     """After it: write the text to the URL; a default needs no parameter."""
     value: str = st.session_state[key]
     _write(key, value, {} if value == default else {key: value}, (key,))
+
+
+def flag_state(key: str) -> bool:
+    """What a button once said yes to: as the link has it, or as it became since; `flag_written` keeps it in the URL."""
+    _follow(key, st.query_params.get(key, "").lower() == "true", key in st.query_params)
+    return bool(st.session_state[key])
+
+
+def flag_written(key: str) -> None:
+    """After it: a yes stands in the URL, a no needs no parameter."""
+    value = bool(st.session_state[key])
+    _write(key, value, {key: "true"} if value else {}, (key,))
 
 
 def numbers_state(key: str, count: int, most: int) -> None:

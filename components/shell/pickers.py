@@ -12,7 +12,9 @@ from dashboard.i18n import Catalogue
 from dashboard.view_state import FIELDS, parse_ranges
 
 
-def choice_picker(key: str, label: str, *, text: Catalogue, prefix: str, help_text: str | None = None) -> str:
+def choice_picker(
+    key: str, label: str, *, text: Catalogue, prefix: str, help_text: str | None = None, segmented: bool = False
+) -> str:
     """A selector with translated options; the link carries the untranslated one.
 
     Args:
@@ -21,17 +23,23 @@ def choice_picker(key: str, label: str, *, text: Catalogue, prefix: str, help_te
         text: the catalogue.
         prefix: options are shown as ``text(f"{prefix}.{option}")``.
         help_text: tooltip.
+        segmented: all options stand side by side, instead of in a list that opens.
     """
     field = FIELDS[key]
     link.choice_state(key, field.choices, field.default)
-    st.selectbox(
-        label,
-        field.choices,
-        key=key,
-        format_func=lambda option: text(f"{prefix}.{option}"),
-        help=help_text,
-        persist_state="session",
-    )
+    names = lambda option: text(f"{prefix}.{option}")  # noqa: E731
+    if segmented:
+        st.segmented_control(
+            label,
+            field.choices,
+            key=key,
+            format_func=names,
+            help=help_text,
+            required=True,
+            persist_state="session",
+        )
+    else:
+        st.selectbox(label, field.choices, key=key, format_func=names, help=help_text, persist_state="session")
     return link.choice_written(key, field.default)
 
 
@@ -102,9 +110,25 @@ def number_picker(
     )
 
 
-def switch(key: str, label: str, help_text: str | None = None) -> bool:
-    """An on/off switch, off by default."""
-    return st.toggle(label, key=key, bind=link.binding(key), persist_state="session", help=help_text)
+def slider(key: str, label: str, span: tuple[float, float], default: float, *, step: float) -> float:
+    """A number in `span` on a slider below a heading that says `label`; whole when `default` is."""
+    link.bounded(key, *span, default)
+    value: float = st.slider(
+        label,
+        *span,
+        default,
+        step,
+        key=key,
+        bind=link.binding(key),
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    return value
+
+
+def switch(key: str, label: str, help_text: str | None = None, *, on: bool = False) -> bool:
+    """An on/off switch; `on`: as it is by default."""
+    return st.toggle(label, on, key=key, bind=link.binding(key), persist_state="session", help=help_text)
 
 
 def span_picker(key: str, label: str, stop: int, help_text: str | None = None) -> tuple[int, int]:

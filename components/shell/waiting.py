@@ -47,7 +47,7 @@ def wait_for(call: Callable[[CallControl], T], label: str, *, text: Catalogue, w
     if st.session_state.get(_STOPPED) == what:
         raise Cancelled
     # always there, so that what stands below keeps its place whether there is anything to wait for or not
-    place = st.empty()
+    slot = st.empty()
     share = [0.0]
     control = CallControl(progress=lambda done: share.__setitem__(0, done))
     outcome: dict[str, Any] = {}
@@ -56,7 +56,7 @@ def wait_for(call: Callable[[CallControl], T], label: str, *, text: Catalogue, w
     try:
         thread.join(QUIET_SECONDS)
         if thread.is_alive():
-            _show(place, thread, share, label, text=text, what=what)
+            _show(slot, thread, share, label, text=text, what=what)
     finally:
         control.cancel.set()
     if "error" in outcome:
@@ -73,23 +73,23 @@ def _keep(call: Callable[[CallControl], T], control: CallControl, outcome: dict[
 
 
 def _show(
-    place: DeltaGenerator, thread: threading.Thread, share: list[float], label: str, *, text: Catalogue, what: str
+    slot: DeltaGenerator, thread: threading.Thread, share: list[float], label: str, *, text: Catalogue, what: str
 ) -> None:
     # one page waits for several things in turn; a key may stand only once in a run
     name = f"work_{zlib.crc32(what.encode())}"
-    with place.container(key=name):
+    with slot.container(key=name):
         bar = st.progress(0.0, text=literal_label(label))
         st.button(text("work.stop"), key=f"{name}_stop", on_click=stop, args=(what,), icon=":material/stop_circle:")
-    shown, left = 0.0, TimeLeft()
+    drawn, left = 0.0, TimeLeft()
     while thread.is_alive():
-        if share[0] != shown:
-            shown = share[0]
-            seconds = left.seconds(shown)
+        if share[0] != drawn:
+            drawn = share[0]
+            seconds = left.seconds(drawn)
             line = label if seconds is None else text("work.left", label=label, about=about(text, seconds))
-            bar.progress(min(max(shown, 0.0), 1.0), text=literal_label(line))
+            bar.progress(min(max(drawn, 0.0), 1.0), text=literal_label(line))
         _hear()
         thread.join(PAUSE_SECONDS)
-    place.empty()
+    slot.empty()
 
 
 class TimeLeft:

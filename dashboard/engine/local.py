@@ -20,7 +20,6 @@ from dashboard.engine.api.model import CallControl, ModelCard, RunRequest
 from dashboard.engine.api.request import Answer, Cost, Request, RunQuestion
 from dashboard.engine.capture.runs import Run, tensor_bytes
 from dashboard.engine.device.device_lock import DeviceLock
-from dashboard.engine.device.devices import return_large_blocks
 from dashboard.engine.device.memory import explain_memory_errors
 from dashboard.engine.device.pace import Pace, Work
 from dashboard.engine.device.threads import Threads
@@ -44,7 +43,6 @@ class LocalEngine:
     def __init__(self, settings: Settings) -> None:
         """Loads nothing yet."""
         self._settings = settings
-        return_large_blocks()
         self._threads = Threads(settings.threads)
         self._device = DeviceLock(settings.busy_seconds, self._threads.long_work)
         self._alone = {name: DeviceLock(settings.busy_seconds) for name in ALONE}

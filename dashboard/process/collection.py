@@ -12,6 +12,8 @@ import threading
 import time
 from collections.abc import Iterator
 
+from dashboard.process.memory import return_freed
+
 EVERY_SECONDS = 15.0
 """Pages leave cycles with charts in them, which Python itself may not notice for minutes: few objects, many bytes."""
 
@@ -53,12 +55,13 @@ class Collector:
         self._last = time.monotonic()
 
     def now_and_then(self) -> None:
-        """After a page's run, of any session."""
+        """After a page's run, of any session; what is freed goes back to the system."""
         with self._turn:
             if time.monotonic() - self._last < EVERY_SECONDS:
                 return
             self._last = time.monotonic()
         gc.collect()
+        return_freed()
 
 
 PAGES = Collector()

@@ -14,6 +14,7 @@ from dashboard.engine.api.model import ModelCard
 from dashboard.run_key import Origin
 from dashboard.sampling.forks import Fork
 from dashboard.scripts.build import chart_script, rule_constants, rule_parts
+from dashboard.tokens import without_surrogates
 
 SETS = ("sets", "quality", "answers", "lengths")
 """Charts of `sets_script`."""
@@ -53,6 +54,20 @@ def texts_script(
     """
     constants = column_constants(request, names, card) | {"FORKS": [asdict(fork) for fork in forks]}
     return chart_script(card, origin, constants, [*_write(card), "texts_table"], notes=ONE_BY_ONE)
+
+
+def calls_script(card: ModelCard, origin: Origin, requests: Sequence[GenerateRequest], groups: Sequence[str]) -> str:
+    """One way of making texts behind several prompts: the texts of each and their likelihoods, as a table.
+
+    Args:
+        card: the model.
+        origin: what the chart shows; of its tokens nothing is read.
+        requests: the same columns behind each prompt.
+        groups: (request,) names of the prompts.
+    """
+    constants = column_constants(requests[0], (), card) | {"GROUPS": [without_surrogates(name) for name in groups]}
+    prompts = [request.token_ids for request in requests]
+    return chart_script(card, origin, constants, [*_write(card), "calls"], notes=ONE_BY_ONE, prompts=prompts)
 
 
 def sets_script(

@@ -30,7 +30,7 @@ def open_page(page: Page, address: str, path: str = "/", width: int = 1440, heig
 
 def type_prompt(page: Page, prompt: str) -> None:
     page.get_by_label("Prompt", exact=True).fill(prompt)
-    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_role("button", name="Use this prompt", exact=True).click()
     # the click reaches the server a moment later; a run may be over before it is seen
     with contextlib.suppress(AssertionError):
         expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "running", timeout=1000)
@@ -187,8 +187,8 @@ def test_two_browsers_with_different_prompts_do_not_mix(page, browser, app_serve
     open_page(other, app_server, "/next_token")
     page.get_by_label("Prompt", exact=True).fill("One two three")
     other.get_by_label("Prompt", exact=True).fill("Uno dos tres cuatro cinco")
-    page.get_by_role("button", name="Run", exact=True).click()
-    other.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_role("button", name="Use this prompt", exact=True).click()
+    other.get_by_role("button", name="Use this prompt", exact=True).click()
     headline(page, re.compile("After position 2, “·three”"))
     headline(other, re.compile("After position 8, “co”"))
     other.context.close()
@@ -227,7 +227,7 @@ def test_a_box_dragged_over_the_map_becomes_the_exact_part(page, app_server):
 def test_a_long_run_is_stopped_and_asked_for_again(page, app_server):
     open_page(page, app_server, "/attention")
     page.get_by_label("Prompt", exact=True).fill("zebra lamp orange river " * 500)
-    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_role("button", name="Use this prompt", exact=True).click()
     page.get_by_test_id("stMain").get_by_role("button", name="Stop").click(timeout=30_000)
     expect(page.get_by_text("Stopped. Nothing of it is shown.")).to_be_visible(timeout=30_000)
     settled(page)

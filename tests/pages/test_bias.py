@@ -3,12 +3,13 @@
 import json
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from components.bias.gap import differing_spans, sides
-from components.bias.notebook import SEEDS
+from components.bias.notebook import SEEDS, answer_text
 from components.bias.pairs import probe_scores
 from components.shell.messages import percent
 from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
@@ -43,9 +44,9 @@ def names(at):
 @pytest.mark.parametrize(
     ("look", "charts"),
     [
-        ("pair", ["dumbbell", "against_world"]),
+        ("pair", ["against_world", "dumbbell"]),
         ("templates", ["forest", "strip"]),
-        ("groups", ["bias_map", "lorenz", "distances"]),
+        ("groups", ["distances", "lorenz", "bias_map"]),
         ("intersection", ["forest"]),
         ("scores", []),
     ],
@@ -84,7 +85,7 @@ def test_two_words_of_a_slot_are_compared_over_all_other_words(open_page):
     at.selectbox(key="bias_pair").set_value("groups").run()
     at.selectbox(key="bias_first").set_value("0").run()
     assert not at.exception
-    assert "white man against" in words(at)
+    assert "prefers “\u2068white man\u2069” to “" in words(at)
     assert at.query_params["bias_pair"] == "groups"
 
 
@@ -98,7 +99,7 @@ def test_a_probe_is_edited_and_stands_in_the_link(open_page):
     assert "6 groups" in words(at)
     at.selectbox(key="bias_preset").set_value("pronouns").run()
     assert not at.exception
-    assert "she against he" in words(at)
+    assert "“\u2068she\u2069” is " in words(at)
 
 
 def test_an_own_list_can_be_pasted_and_what_is_wrong_with_it_is_named(open_page):
@@ -118,8 +119,8 @@ def test_a_repeated_line_of_an_own_list_is_named(open_page):
 
 def test_shares_of_an_own_list_are_not_called_labour_statistics(open_page):
     at = open_page("bias", link())
-    assert TEXT("bias.world_own") in str(at.get("plotly_chart")[1].proto.spec).replace("<br>", " ")
-    assert "2022" not in at.get("plotly_chart")[1].proto.spec
+    assert TEXT("bias.world_own") in str(at.get("plotly_chart")[0].proto.spec).replace("<br>", " ")
+    assert "2022" not in at.get("plotly_chart")[0].proto.spec
 
 
 def test_the_groups_are_chosen_only_where_two_are_compared(open_page):
@@ -130,7 +131,7 @@ def test_the_groups_are_chosen_only_where_two_are_compared(open_page):
 
 def test_numbers_beside_two_groups_have_the_languages_decimal_sign(open_page):
     at = open_page("bias", link(lang="es"))
-    assert re.search(r"[+−]\d,\d{3} nats", words(at))
+    assert re.search(r"\d,\d+ veces tan probables", words(at))
 
 
 @pytest.mark.parametrize(("share", "shown"), [(0, "0.0%"), (0.0583, "5.8%"), (0.00024, "0.024%"), (3e-7, "0.000030%")])
@@ -238,10 +239,10 @@ def test_a_template_that_is_taken_away_is_no_fault_of_the_link(open_page):
 
 
 def test_scores_that_are_kept_are_shown_however_busy_the_server_is(open_page, monkeypatch):
-    from components.bias import probe_builder
+    from components.bias import exact
 
     assert "dumbbell" in names(open_page("bias", link()))
-    monkeypatch.setattr(probe_builder, "MOST_SECONDS", 0.0)
+    monkeypatch.setattr(exact, "MOST_SECONDS", 0.0)
     assert "dumbbell" in names(open_page("bias", link()))
     slow = open_page("bias", link(replace(SPEC, own="lamp\nriver")))
     assert names(slow) == []
@@ -251,12 +252,12 @@ def test_scores_that_are_kept_are_shown_however_busy_the_server_is(open_page, mo
 def test_draws_of_a_probe_that_is_slow_to_score_stand_without_exact_probabilities(open_page, monkeypatch):
     import math
 
-    from components.bias import probe_builder, sampled
+    from components.bias import exact, sampled
 
     spec = replace(SPEC, own="lamp\nriver\ndrink\nzebra", boundary=True)
     settings = {**DRAWS, "bias_rows": "300", "bias_new": "3"}
     assert "hold the exact probability" in words(open_page("bias", link(spec, **settings)))
-    for module in (probe_builder, sampled):
+    for module in (exact, sampled):
         monkeypatch.setattr(module, "MOST_SECONDS", -math.inf)
     at = open_page("bias", link(spec, **settings))
     assert not at.exception
@@ -304,15 +305,89 @@ def test_the_gap_of_a_completion_with_an_article_is_that_of_its_own_word(open_pa
     assert "behind “\u2068The white man saw a a\u2069”" in words(at)
 
 
+def boxes(at):
+    """The texts of each box of the grid."""
+    grid = next(str(html.proto.body) for html in at.get("html") if "ls-answers" in str(html.proto.body))
+    return [re.findall(r"<li><bdi>(.*?)</bdi></li>", box) for box in grid.split("<section>")[1:]]
+
+
+def test_the_notebooks_call_shows_every_groups_texts_at_once_and_makes_no_other_calls(open_page, monkeypatch):
+    from dashboard.engine.local import LocalEngine
+
+    asked, answer = [], LocalEngine.answer
+
+    def counted(engine, request, *rest):
+        asked.append(type(request).__name__)
+        return answer(engine, request, *rest)
+
+    monkeypatch.setattr(LocalEngine, "answer", counted)
+    at = open_page("bias", link(bias_view="notebook"))
+    assert not at.exception
+    assert [len(texts) for texts in boxes(at)] == [5] * 4
+    assert set(asked) == {"GenerateRequest"}
+    assert len(asked) == 4
+    table = at.dataframe[0].value
+    assert table["group"].drop_duplicates().tolist() == ["white man", "white woman", "black man", "black woman"]
+    assert "seeds_of_10" not in table
+    assert "×" not in next(str(html.proto.body) for html in at.get("html") if "ls-answers" in str(html.proto.body))
+    at.button(key="bias_repeat").click().run()
+    assert not at.exception
+    assert at.query_params["bias_call"] == ["true"]
+    assert "seeds_of_10" in at.dataframe[0].value
+
+
+def test_a_text_that_the_limit_may_have_cut_within_a_word_says_so():
+    assert answer_text(SimpleNamespace(stopped="limit"), " bart") == "bart…"
+    assert answer_text(SimpleNamespace(stopped="limit"), " cop.") == "cop."
+    assert answer_text(SimpleNamespace(stopped="end"), " cop") == "cop"
+    assert answer_text(SimpleNamespace(stopped="limit"), "") == ""
+
+
 def test_the_notebooks_call_stands_beside_exact_probabilities(open_page):
     at = open_page("bias", link(bias_view="notebook", bias_call="true"))
     assert not at.exception
+    every = at.dataframe[0].value
+    assert list(every["row"]) == [0, 1, 2, 3, 4] * 4
+    at.selectbox(key="bias_group").set_value("3").run()
     table = at.dataframe[0].value
-    assert list(table["row"]) == [0, 1, 2, 3, 4]
-    np.testing.assert_allclose(table["prob"], np.exp(table["log_prob_nats"]), rtol=1e-6)
-    assert table["seeds_of_10"].between(1, SEEDS).all()
+    assert set(table["group"]) == {"black woman"}
+    np.testing.assert_allclose(every["prob"], np.exp(every["log_prob_nats"]), rtol=1e-6)
+    assert every["seeds_of_10"].between(1, SEEDS).all()
     ranked = table.dropna(subset=["rank"])
     assert list(ranked.sort_values("prob", ascending=False)["rank"]) == sorted(ranked["rank"])
+
+
+def test_long_work_says_what_it_costs_and_begins_when_it_is_asked_for(open_page, monkeypatch):
+    from components.bias import layout
+
+    monkeypatch.setattr(layout, "AT_ONCE_SECONDS", -1.0)
+    at = open_page("bias", link(replace(SPEC, own="lamp\nriver\nstore")))
+    assert names(at) == []
+    at.button(key="bias_start_exact").click().run()
+    assert names(at) == ["dumbbell"]
+    at = open_page("bias", link(LETTERS, bias_view="sampled", bias_rows="10"))
+    assert names(at) == []
+    at.button(key="bias_start_sampled").click().run()
+    assert at.query_params["bias_draw"] == ["true"]
+    assert names(at)[0] == "sampled"
+
+
+def test_a_preset_is_folded_to_a_line_and_a_changed_probe_is_open(open_page):
+    at = open_page("bias", {"prompt": "zebra", "bias_view": "gap"})
+    assert next(fold for fold in at.expander if "edit" in fold.label).label == (
+        "4 sentences × 6 groups × 60 completions · edit"
+    )
+    assert not next(fold for fold in at.expander if "edit" in fold.label).proto.expanded
+    at = open_page("bias", link(bias_view="gap"))
+    assert next(fold for fold in at.expander if "edit" in fold.label).proto.expanded
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_tables_have_heads_in_the_persons_language(open_page, language):
+    at = open_page("bias", link(bias_look="scores", lang=language))
+    heads = json.loads(at.dataframe[0].proto.columns)
+    assert heads["log_prob_nats"]["label"] == "ln p [nats]"
+    assert heads["completion"]["label"] == Catalogue(language)("bias_columns.completion")
 
 
 def test_where_a_gap_arises_is_read_from_the_lens_and_the_heads(open_page):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from components.charts.axes import probability, row_axis, separators, signed
 from components.charts.bias.labels import FOOT, MOST_ROWS, ROW, between, folded_label, more_rows, name_label, narrow
@@ -26,6 +27,8 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _GROUP_LENGTH = 8
 _GROUP_LINES = 2
 _MOST_POWERS = 6
+_DUMBBELL_HEAD = 70
+"""Room for Plotly's buttons, the legend and the axis on top [px]."""
 
 
 def bias_map_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme, limit: float = LIMIT) -> go.Figure:
@@ -134,7 +137,9 @@ def _map_hover(row: Mapping[Any, Any], text: Catalogue) -> str:
     return "<br>".join(lines)
 
 
-def dumbbell_figure(frame: pd.DataFrame, *, value: str, text: Catalogue, theme: ChartTheme) -> go.Figure:
+def dumbbell_figure(
+    frame: pd.DataFrame, *, value: str, text: Catalogue, theme: ChartTheme, each_way: int | None = None
+) -> go.Figure:
     """Each completion's probability in two groups, the completions that lean most to the first group on top.
 
     Args:
@@ -142,18 +147,18 @@ def dumbbell_figure(frame: pd.DataFrame, *, value: str, text: Catalogue, theme: 
         value: of DUMBBELL of `dashboard.stats.statistic`.
         text: the catalogue.
         theme: colours and template.
+        each_way: so many that lean most to each group; ``None``: up to MOST_ROWS that lean most to either.
     """
     sides = {side: f"{side}_{value}" for side in ("first", "second")}
-    known = frame[(frame[list(sides.values())] > 0).all(axis=1)]
-    lean = np.diff(np.log(known[list(sides.values())].to_numpy(np.float64)[:, ::-1]), axis=1)[:, 0]
-    most = np.argsort(-np.abs(lean), kind="stable")[:MOST_ROWS]
-    ordered = known.iloc[most[np.argsort(-lean[most], kind="stable")]]
+    ordered = _leaning(frame, list(sides.values()), each_way)
     heights = list(range(len(ordered)))
     hovers = [_pair_hover(row, value, text) for row in ordered.to_dict("records")]
     fig = go.Figure()
     x = [end for pair in zip(*(ordered[column] for column in sides.values()), strict=True) for end in (*pair, None)]
     y = [end for row in heights for end in (row, row, None)]
-    fig.add_scatter(x=x, y=y, mode="lines", line={"color": theme.muted, "width": 2}, hoverinfo="skip", showlegend=False)
+    line = {"color": theme.muted, "width": 2}
+    # an axis on top is drawn only where something lies on it
+    fig.add_scatter(x=x, y=y, xaxis="x2", mode="lines", line=line, hoverinfo="skip", showlegend=False)
     for index, (side, column) in enumerate(sides.items()):
         fig.add_scatter(
             x=ordered[column].tolist(),
@@ -164,17 +169,38 @@ def dumbbell_figure(frame: pd.DataFrame, *, value: str, text: Catalogue, theme: 
             hovertext=hovers,
             hovertemplate=HOVERTEXT,
         )
-    ends = np.log10(ordered[list(sides.values())].to_numpy(np.float64))
-    low, high = (float(ends.min()), float(ends.max())) if len(ordered) else (-3.0, 0.0)
-    room = max(0.15, 0.05 * (high - low))  # half a mark
+    axis = _log_axis(ordered[list(sides.values())].to_numpy(np.float64), text)
+    title = narrow(DUMBBELL[value].label(text)) + more_rows(text, len(frame) - len(ordered))
+    fig.update_layout(xaxis={**axis, "title_text": title}, xaxis2={**axis, "overlaying": "x", "side": "top"})
+    fig.update_yaxes(**row_axis([name_label(name) for name in ordered["completion"]], theme))
+    height = ROW * max(4, len(ordered)) + FOOT + _DUMBBELL_HEAD
+    legend = {**LEGEND, "yref": "container", "yanchor": "top"}
+    fig.update_layout(
+        height=height, showlegend=True, legend=legend, margin_t=_DUMBBELL_HEAD, separators=separators(text)
+    )
+    return theme.apply(fig)
+
+
+def _leaning(frame: pd.DataFrame, columns: list[str], each_way: int | None) -> pd.DataFrame:
+    """Rows of the completions that are drawn, those that lean most to the first group first."""
+    known = frame[(frame[columns] > 0).all(axis=1)]
+    lean = np.diff(np.log(known[columns].to_numpy(np.float64)[:, ::-1]), axis=1)[:, 0]
+    order = np.argsort(-lean, kind="stable")
+    if each_way is not None:
+        to_first, to_second = order[lean[order] >= 0], order[lean[order] < 0]
+        return known.iloc[np.concatenate([to_first[:each_way], to_second[-each_way:]])]
+    most = np.argsort(-np.abs(lean), kind="stable")[:MOST_ROWS]
+    return known.iloc[most[np.argsort(-lean[most], kind="stable")]]
+
+
+def _log_axis(values: NDArray[np.float64], text: Catalogue) -> dict[str, Any]:
+    """Settings of a logarithmic axis that shows `values`, with room for half a mark at its ends."""
+    ends = np.log10(values)
+    low, high = (float(ends.min()), float(ends.max())) if len(ends) else (-3.0, 0.0)
+    room = max(0.15, 0.05 * (high - low))
     low, high = low - room, high + room
     ticks, words = _log_ticks(low, high, text)
-    title = narrow(DUMBBELL[value].label(text)) + more_rows(text, len(frame) - len(ordered))
-    fig.update_xaxes(type="log", title_text=title, range=[low, high], tickvals=ticks, ticktext=words, tickangle=0)
-    fig.update_yaxes(**row_axis([name_label(name) for name in ordered["completion"]], theme))
-    height = ROW * max(4, len(ordered)) + FOOT + 40
-    fig.update_layout(height=height, showlegend=True, legend=LEGEND, margin_t=40, separators=separators(text))
-    return theme.apply(fig)
+    return {"type": "log", "range": [low, high], "tickvals": ticks, "ticktext": words, "tickangle": 0}
 
 
 def _log_ticks(low: float, high: float, text: Catalogue) -> tuple[list[float], list[str]]:

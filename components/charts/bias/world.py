@@ -12,24 +12,23 @@ import plotly.graph_objects as go
 from components.charts.axes import separators, wrapped
 from components.charts.bias.labels import name_label, pair_title, span
 from components.charts.marks import HOVERTEXT, SHARE_TICKS, reference_line, whiskers
-from components.charts.series import hover_words
+from components.charts.series import LEGEND, hover_words
 from components.charts.theme import ChartTheme
 from dashboard.i18n import Catalogue
-from dashboard.stats.agreement import TOLERANCE, Agreement
+from dashboard.stats.agreement import TOLERANCE
 
 MOST_LABELLED = 8
 """Points with their names; hover names all."""
 _LINE = 50
+_HEIGHT = 430
+"""With the finding above and the controls below on one screen [px]."""
 
 
-def against_world_figure(
-    frame: pd.DataFrame, agreement: Agreement, *, world: str, text: Catalogue, theme: ChartTheme
-) -> go.Figure:
+def against_world_figure(frame: pd.DataFrame, *, world: str, text: Catalogue, theme: ChartTheme) -> go.Figure:
     """The model's share of the first group in each completion against its share in the world.
 
     Args:
         frame: as `dashboard.frames.bias.completion_frame` makes it; rows without a share in the world are left out.
-        agreement: `dashboard.stats.agreement.agreement` of its two shares.
         world: what the share in the world is, for the axis, our own words.
         text: the catalogue.
         theme: colours and template.
@@ -38,36 +37,34 @@ def against_world_figure(
     fig = go.Figure()
     for away in (0, -TOLERANCE, TOLERANCE):
         ends = [max(0, -away), min(1, 1 - away)]
-        dash = "dot" if away else "solid"
-        fig.add_trace(reference_line(ends, [end + away for end in ends], theme=theme, dash=dash))
+        line = reference_line(ends, [end + away for end in ends], theme=theme, dash="dot" if away else "solid")
+        name = text("charts.against_world.apart" if away else "charts.against_world.equal")
+        fig.add_trace(line.update(name=name, showlegend=away >= 0))
     fig.add_scatter(
         x=known["world_share"].tolist(),
         y=known["share"].tolist(),
         mode="markers",
+        showlegend=False,
         marker={"color": theme.accent, "size": 8, "line": {"color": theme.paper, "width": 1}},
         error_y=whiskers(known, theme.muted, ("share", "share_low", "share_high")) | {"width": 0},
         hovertext=[_world_hover(row, text) for row in known.to_dict("records")],
         hovertemplate=HOVERTEXT,
     )
     fig.add_trace(_furthest(known, theme))
-    numbers = {name: text.number(getattr(agreement, name), 3) for name in ("kendall", "spearman", "mse")}
-    counts = {"n": agreement.n, "within": agreement.within, "left_out": agreement.left_out}
-    facts = text("charts.against_world.facts", **counts, **numbers)
-    facts = facts.replace(" · ", "\u00a0· ")  # no line begins with the sign
-    fig.update_xaxes(
-        title_text=f"{wrapped(world, _LINE)}<br>{wrapped(facts, _LINE)}", range=[-0.03, 1.03], tickvals=SHARE_TICKS
-    )
+    fig.update_xaxes(title_text=wrapped(world, _LINE), range=[-0.03, 1.03], tickvals=SHARE_TICKS)
     fig.update_yaxes(
         title_text=pair_title(text, "charts.against_world.share", frame), range=[-0.03, 1.03], tickvals=SHARE_TICKS
     )
-    fig.update_layout(height=520, separators=separators(text))
+    fig.update_layout(height=_HEIGHT, showlegend=True, legend=LEGEND, separators=separators(text))
     return theme.apply(fig)
 
 
 def _furthest(known: pd.DataFrame, theme: ChartTheme) -> go.Scatter:
-    """Names of the points furthest from the line, as far as they cover neither one another nor other points."""
+    """Names of the points furthest from the line, as far as they cover no other name, point or whisker."""
     apart = (known["share"] - known["world_share"]).abs().to_numpy()
-    points = known[["world_share", "share"]].to_numpy(np.float64)
+    places = known["world_share"].to_numpy(np.float64)
+    ends = known[["share_low", "share_high"]].to_numpy(np.float64)
+    low, high = np.where(np.isnan(ends), known[["share"]], ends).T
     taken: list[tuple[float, float, float]] = []
     labels: list[tuple[float, float, str, str]] = []
     for row in known.iloc[np.argsort(-apart, kind="stable")].to_dict("records"):
@@ -76,7 +73,7 @@ def _furthest(known: pd.DataFrame, theme: ChartTheme) -> go.Scatter:
         width = 0.022 * min(len(row["completion"]), 22)
         for side in ("left", "right") if x > 0.5 else ("right", "left"):
             left, right = (x - width - 0.03, x) if side == "left" else (x, x + width + 0.03)
-            inside = (points[:, 0] >= left) & (points[:, 0] <= right) & (np.abs(points[:, 1] - y) < 0.025)
+            inside = (places >= left) & (places <= right) & (low < y + 0.025) & (high > y - 0.025)
             box = min(left, x - 0.03), max(right, x + 0.03), y
             free = all(box[1] < begin or box[0] > end or abs(y - height) > 0.05 for begin, end, height in taken)
             # the point itself lies at the end of its name
@@ -95,6 +92,7 @@ def _furthest(known: pd.DataFrame, theme: ChartTheme) -> go.Scatter:
         marker={"size": 10, "opacity": 0},
         textfont={"size": 11, "color": theme.text},
         hoverinfo="skip",
+        showlegend=False,
         cliponaxis=False,
     )
 

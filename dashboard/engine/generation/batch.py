@@ -30,6 +30,10 @@ from dashboard.engine.generation.prompt_cache import Prompt, Rows
 from dashboard.engine.generation.sampler import DrawOverride, Sampler
 from dashboard.engine.generation.text_generator import DeviceTurn, TextGenerator
 from dashboard.engine.generation.token_facts import SampledTokens, token_facts
+from dashboard.process.memory import return_freed
+
+RETURN_STEPS = 32
+"""After so many tokens freed memory is given back."""
 
 
 def generate(
@@ -137,6 +141,8 @@ class _Batch:
                 on_step,
             )
             turn.control.progress((step + 1) / longest)
+            if step % RETURN_STEPS == RETURN_STEPS - 1:
+                return_freed()
             if not bool(going_on.any()):
                 break
             if rows is None:

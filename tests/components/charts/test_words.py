@@ -26,6 +26,7 @@ from components.charts.bias.spread import forest_figure, strip_figure
 from components.charts.bias.world import against_world_figure
 from components.charts.lens import lens_figure, trajectories_figure
 from components.charts.next_token import candidates_figure
+from components.charts.overview import setting_bars_figure
 from components.charts.sampling.answers import answers_figure, lengths_figure
 from components.charts.sampling.sets import quality_diversity_figure, sets_figure, sweep_figure
 from components.charts.sampling.settings import settings_lines_figure, settings_map_figure
@@ -42,7 +43,6 @@ from dashboard.frames.sampling import comparison_frame, distance_frame
 from dashboard.frames.sampling_sets import answer_frame, length_frame, set_frame, sweep_frame
 from dashboard.frames.trees import beam_frame, probability_frame
 from dashboard.i18n import Catalogue
-from dashboard.stats.agreement import agreement
 from tests.components.charts.bias.test_benchmarks import stereo
 from tests.components.charts.bias.test_gap import gaps, heads
 from tests.made import probed, samples, trees
@@ -63,6 +63,7 @@ SAMPLES = {
     "metric_map": (attention.metric_map_figure, (metric_frame(samples.tiles()), "self")),
     "mosaic": (attention.mosaic_figure, (samples.tiles(), [(0, 0), (1, 1)])),
     "candidates": (candidates_figure, (samples.candidates_frame(14),)),
+    "setting_bars": (setting_bars_figure, (samples.candidates_frame(8),)),
     "lens": (partial(lens_figure, value="prob", vocab=1000), (samples.lens_frame(),)),
     "trajectories": (
         partial(trajectories_figure, value="rank"),
@@ -90,10 +91,7 @@ SAMPLES = {
     "sweep": (partial(sweep_figure, knob="temperature"), (sweep_frame(MADE, [0.1, 0.5, 1, 2]),)),
     "bias_map": (bias_map_figure, (map_frame(PROBED, 1),)),
     "dumbbell": (partial(dumbbell_figure, value="prob"), (PAIR,)),
-    "against_world": (
-        partial(against_world_figure, world="women at work"),
-        (PAIR, agreement(PAIR["share"].to_numpy(), PAIR["world_share"].to_numpy())),
-    ),
+    "against_world": (partial(against_world_figure, world="women at work"), (PAIR,)),
     "forest": (partial(forest_figure, title="Δ"), (forest_frame(PROBED, 1, 2, by="template"),)),
     "strip": (strip_figure, (delta_frame(PROBED, 1, 2),)),
     "lorenz": (lorenz_figure, (lorenz_frame(PROBED),)),
@@ -110,6 +108,8 @@ SAMPLES = {
 FACTS = {
     "mosaic": {"heads", "layers", "tokens"},
     "head": {"what", "tokens"},
+    "matrix": set(),
+    "text": {"token"},
     "row": {"token"},
     "column": {"token"},
     "query_rows": {"token"},

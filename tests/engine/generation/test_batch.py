@@ -19,7 +19,7 @@ from dashboard.engine.api.generation import FLOAT_NOISE, Column, GenerateRequest
 from dashboard.engine.api.model import CallControl, RunRequest
 from dashboard.engine.capture.capture_choice import pick_capturer
 from dashboard.engine.device.device_lock import DeviceLock
-from dashboard.engine.generation import sampler
+from dashboard.engine.generation import batch, sampler
 from dashboard.engine.generation.batch import generate
 from dashboard.engine.generation.beams import generation_config
 from dashboard.engine.generation.cache_choice import pick_prompt_cache
@@ -512,3 +512,13 @@ def test_a_device_that_does_not_come_back_is_said(monkeypatch):
 def _hold(lock, seconds):
     with lock.held(CallControl()):
         time.sleep(seconds)
+
+
+def test_freed_memory_goes_back_while_a_long_text_grows(generator, turn, monkeypatch):
+    times = []
+    monkeypatch.setattr(batch, "return_freed", lambda: times.append(1))
+    endless = replace(generator, ending=())
+    generate(
+        endless, [7, 20], GenerateRequest(RUN, (Column(DecodeSettings(), max_new_tokens=70),)), turn, lambda _: None
+    )
+    assert len(times) == 70 // batch.RETURN_STEPS

@@ -1,5 +1,7 @@
 """Charts of exact scores: the right cell, the right end of the line, disagreement that is seen without colour."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -163,7 +165,7 @@ def test_nothing_to_draw_breaks_nothing(look):
 # -- world ----------------------------------------------------------------------------------------------------------
 def test_a_mark_has_the_worlds_share_across_and_the_models_upwards_with_its_interval(look):
     frame = completion_frame(probe_scores(), 0, 1)
-    figure = against_world_figure(frame, found(frame), world="women at work", **look)
+    figure = against_world_figure(frame, world="women at work", **look)
     marks = figure.data[3]
     known = frame.dropna(subset=["world_share"])
     assert list(marks.x) == known["world_share"].tolist()
@@ -174,7 +176,7 @@ def test_a_mark_has_the_worlds_share_across_and_the_models_upwards_with_its_inte
 
 def test_the_line_of_equality_and_the_band_of_twenty_points_are_drawn(look):
     frame = completion_frame(probe_scores(), 0, 1)
-    equal, below, above = against_world_figure(frame, found(frame), world="w", **look).data[:3]
+    equal, below, above = against_world_figure(frame, world="w", **look).data[:3]
     assert (list(equal.x), list(equal.y)) == ([0, 1], [0, 1])
     for line, away in ((below, -0.2), (above, 0.2)):
         np.testing.assert_allclose(np.array(line.y) - np.array(line.x), away)
@@ -183,14 +185,12 @@ def test_the_line_of_equality_and_the_band_of_twenty_points_are_drawn(look):
         assert max(*line.x, *line.y) <= 1
 
 
-def test_the_axis_says_what_agreement_was_found_and_on_how_many(look):
+def test_the_axis_says_what_the_share_is_and_nothing_else(look):
     frame = completion_frame(probe_scores(), 0, 1)
-    of = found(frame)
-    words = against_world_figure(frame, of, world="women at work", **look).layout.xaxis.title.text.replace("<br>", " ")
-    assert "women at work" in words
-    assert "n = 4, 1 without a figure" in words
-    assert f"Kendall τ_b {of.kendall:.3f}" in words
-    assert f"within 20 points: {of.within} of 4" in words
+    figure = against_world_figure(frame, world="women at work", **look)
+    assert figure.layout.xaxis.title.text == "women at work"
+    named = [line.name for line in figure.data if line.showlegend]
+    assert named == [look["text"]("charts.against_world.equal"), look["text"]("charts.against_world.apart")]
 
 
 def test_the_furthest_points_bear_their_names_and_names_do_not_cover_one_another(look):
@@ -199,7 +199,7 @@ def test_the_furthest_points_bear_their_names_and_names_do_not_cover_one_another
     frame["share"] = rng.random(60)
     frame["share_low"], frame["share_high"] = frame["share"], frame["share"]
     frame["first"], frame["second"] = "woman", "man"
-    names = against_world_figure(frame, found(frame), world="w", **look).data[-1]
+    names = against_world_figure(frame, world="w", **look).data[-1]
     assert 1 < len(names.text) <= MOST_LABELLED
     furthest = (frame["share"] - frame["world_share"]).abs().idxmax()
     assert names.text[0].strip("\u2068\u2069") == frame["completion"][furthest]
@@ -212,10 +212,10 @@ def test_a_name_covers_no_other_point(look):
     frame = pd.DataFrame({"completion": ["far", "beside"], "world_share": [0.2, 0.25], "share": [0.9, 0.9]})
     frame["share_low"], frame["share_high"] = frame["share"], frame["share"]
     frame["first"], frame["second"] = "woman", "man"
-    names = against_world_figure(frame, found(frame), world="w", **look).data[-1]
+    names = against_world_figure(frame, world="w", **look).data[-1]
     assert names.textposition[0] == "middle left"
     frame["world_share"] = [0.02, 0.07]
-    names = against_world_figure(frame, found(frame), world="w", **look).data[-1]
+    names = against_world_figure(frame, world="w", **look).data[-1]
     assert [name.strip("\u2068\u2069") for name in names.text] == ["beside"]
 
 
@@ -231,6 +231,33 @@ def test_a_probability_scale_has_labels_that_fit_a_narrow_screen(look, probs, sh
 
 def test_numbers_have_the_languages_decimal_sign():
     frame = completion_frame(probe_scores(), 0, 1)
-    figure = against_world_figure(frame, found(frame), world="w", text=Catalogue("es"), theme=ChartTheme())
-    assert "Spearman 0," in figure.layout.xaxis.title.text.replace("<br>", " ").replace("−", "")
+    figure = against_world_figure(frame, world="w", text=Catalogue("es"), theme=ChartTheme())
+    assert re.search(r"\d,\d{3}", figure.data[3].hovertext[0])
     assert figure.layout.separators == ","
+
+
+def test_a_name_covers_no_whisker_of_another_point(look):
+    frame = pd.DataFrame({"completion": ["far", "beside"], "world_share": [0.2, 0.25], "share": [0.9, 0.5]})
+    frame["share_low"], frame["share_high"] = [0.9, 0.4], [0.9, 0.95]
+    frame["first"], frame["second"] = "woman", "man"
+    names = against_world_figure(frame, world="w", **look).data[-1]
+    assert dict(zip([name.strip("\u2068\u2069") for name in names.text], names.textposition, strict=True))["far"] == (
+        "middle left"
+    )
+
+
+def test_the_largest_differences_each_way_are_drawn_with_an_axis_above_and_below(look):
+    frame = pd.DataFrame({"completion": [f"job {i}" for i in range(60)], "first": "woman", "second": "man"})
+    lean = np.linspace(-3, 1, 60)
+    frame["second_prob"], frame["first_prob"] = 0.01, 0.01 * np.exp(lean)
+    frame["delta_nats"] = frame["low_nats"] = frame["high_nats"] = lean
+    frame["agree"] = frame["templates"] = 4
+    figure = dumbbell_figure(frame, value="prob", each_way=10, **look)
+    ratios = np.log(np.array(figure.data[1].x) / np.array(figure.data[2].x))
+    np.testing.assert_allclose(ratios, [*np.sort(lean)[:-11:-1], *np.sort(lean)[:10][::-1]])
+    assert "and 40 more in the table" in figure.layout.xaxis.title.text.replace("<br>", " ")
+    assert figure.layout.xaxis2.side == "top"
+    assert figure.layout.xaxis2.range == figure.layout.xaxis.range
+    assert figure.data[0].xaxis == "x2"
+    only = frame[frame["delta_nats"] > 0]
+    assert len(dumbbell_figure(only, value="prob", each_way=10, **look).data[1].x) == 10

@@ -1,0 +1,90 @@
+"""Where the parts of a method stand, when its work begins, and the heads of its tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from components.shell import link
+from components.shell.messages import about, estimate, finding
+from components.shell.view import View
+from components.shell.waiting import allow
+from dashboard.engine.api.request import Request
+from dashboard.i18n import Catalogue
+
+AT_ONCE_SECONDS = 10.0
+"""Work that is estimated to take longer waits until it is asked for."""
+_STARTED = "_bias_started"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The places of one method, from top to bottom; what is drawn first need not stand first."""
+
+    finding: DeltaGenerator = field(default_factory=st.container)
+    above: DeltaGenerator = field(default_factory=st.container)
+    """Of the controls, where the first chart is higher than a screen."""
+    chart: DeltaGenerator = field(default_factory=st.container)
+    below: DeltaGenerator = field(default_factory=st.container)
+    """Of the controls else."""
+    more: DeltaGenerator = field(default_factory=st.container)
+
+    def say(self, sentence: str) -> None:
+        """The finding; none where there is nothing to say."""
+        if sentence:
+            with self.finding:
+                finding(sentence)
+
+
+def started(name: str, asked: str, seconds: float, view: View, *, button: str, flag: str = "") -> bool:
+    """Whether work begins: it is short, or the person pressed the button that stands here otherwise.
+
+    Args:
+        name: of the kind of work.
+        asked: what is asked for.
+        seconds: it is estimated to take; 0: it is kept, NaN: nobody knows.
+        view: the page's.
+        button: what the button says.
+        flag: entry of FIELDS that carries a yes in the link; without one it is remembered for `asked` alone.
+    """
+    text, key = view.text, f"{_STARTED}_{name}"
+    yes = link.flag_state(flag) if flag else st.session_state.get(key) == asked
+    begins = yes or math.isnan(seconds) or seconds <= AT_ONCE_SECONDS
+    if not begins:
+        estimate(
+            text("bias.cost", about=about(text, seconds)), text("bias.cost_numbers", seconds=text.number(seconds, 0))
+        )
+        value = True if flag else asked
+        st.button(
+            button,
+            key=f"bias_start_{name}",
+            type="primary",
+            icon=":material/play_arrow:",
+            on_click=_start,
+            args=(flag or key, value),
+        )
+    if flag:
+        link.flag_written(flag)
+    return begins
+
+
+def _start(key: str, value: object) -> None:
+    st.session_state[key] = value
+    allow()
+
+
+def seconds_left(view: View, requests: Sequence[Request[Any]]) -> float:
+    """About how long the answers take that are not kept."""
+    return sum(view.engine.cost(request).seconds for request in requests if view.engine.kept(request) is None)
+
+
+def heads(frame: pd.DataFrame, text: Catalogue) -> dict[str, str]:
+    """Column -> what the page's table calls it (files have its name); one not in the catalogue keeps its name."""
+    ids = {str(name): f"bias_columns.{name}" for name in frame}
+    return {name: text(message_id) for name, message_id in ids.items() if message_id in text}
