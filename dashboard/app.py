@@ -9,10 +9,11 @@ if str(ROOT) not in sys.path:  # streamlit puts only this file's folder on the p
 
 import streamlit as st  # noqa: E402
 
+from components.lessons.card import LessonCard  # noqa: E402
 from components.sampling import generation_task  # noqa: E402
 from components.shell import link, sidebar  # noqa: E402
-from components.shell.page_style import page_head, page_look, tab_icon  # noqa: E402
-from components.shell.view import error_frame  # noqa: E402
+from components.shell.page_style import page_bar, page_head, page_look, tab_icon  # noqa: E402
+from components.shell.view import current, error_frame  # noqa: E402
 from dashboard import cache  # noqa: E402
 from dashboard.i18n import Catalogue, pick_language  # noqa: E402
 from dashboard.navigation import PAGES  # noqa: E402
@@ -47,10 +48,13 @@ slugs[named] = PAGES[0].slug
 page = st.navigation(list(slugs), position="top")
 generation_task.page_turned(slugs[page])
 page_look(text, page.title)
+page_bar([entry for entry in slugs if entry is not named])
 notices = st.container()
-page_head(text, slugs[page])
+page_head(text, slugs[page], current().prompt)
+lesson = LessonCard(text, slugs[page])
 with error_frame(text):
     page.run()
+lesson.ask()
 with notices:  # after the page: its controls know best which values of a link do not fit
     sidebar.link_notices(text)
 collection.PAGES.now_and_then()

@@ -13,6 +13,7 @@ from streamlit import config
 from dashboard.engine.api.engine import Engine
 from dashboard.engine.api.model import ModelSpec
 from dashboard.errors import DashboardError
+from dashboard.process import collection
 from dashboard.process.folders import cache_folder, data_folder
 from dashboard.process.logs import open_log
 from dashboard.settings import Settings, unknown
@@ -76,8 +77,8 @@ def jobs() -> JobRunner:
 
 def _make(made: Future[Engine], given: Settings) -> None:
     try:
-        from dashboard.engine.local import LocalEngine
-
+        with collection.paused():
+            from dashboard.engine.local import LocalEngine
         engine = LocalEngine(given)
     except Exception as error:  # noqa: BLE001 - raised again where the future is asked
         made.set_exception(error)

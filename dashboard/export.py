@@ -125,10 +125,11 @@ def jsonl_bytes(records: Iterable[Mapping[str, object]], origin: Exported) -> by
 def _without_formulas(column: pd.Series) -> pd.Series:
     if pd.api.types.is_numeric_dtype(column.dtype):
         return column
-    return column.map(_quoted, na_action="ignore")
+    return column.map(safe_cell, na_action="ignore")
 
 
-def _quoted(value: object) -> object:
+def safe_cell(value: object) -> object:
+    """A cell as `csv_bytes` writes it: a text that a spreadsheet would run as a formula has a ``'`` in front."""
     if isinstance(value, str) and len(value) > 1 and _FORMULA.match(value):
         return "'" + value
     return value

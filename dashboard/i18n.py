@@ -56,7 +56,10 @@ class Catalogue:
         Raises:
             KeyError: no such text, or a fact is missing; both are our mistakes.
         """
-        template = self._texts[message_id]
+        return self.fill(self._texts[message_id], facts)
+
+    def fill(self, template: str, facts: Mapping[str, object]) -> str:
+        """A text from elsewhere (a lesson's) with its facts filled in, as those of the catalogue. Raises KeyError."""
         written = {name: _Fact(self._write(value)) for name, value in facts.items()}
         return template.format_map(written) if facts else template
 

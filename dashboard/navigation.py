@@ -1,4 +1,4 @@
-"""PAGES: every page in the menu's order, with its address and icon."""
+"""PAGES: every page in the menu's order, with its address and icon; and LESSONS, every lesson in order."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ class PageEntry:
     slug: str
     """File below ``pages/`` and path in the URL; the first page is at the root as well."""
     icon: str
+    uses_prompt: bool = True
+    """Whether the page shows anything about the prompt in the sidebar."""
 
 
 PAGES = (
@@ -19,5 +21,14 @@ PAGES = (
     PageEntry("attention", ":material/grid_on:"),
     PageEntry("next_token", ":material/bar_chart:"),
     PageEntry("sampling", ":material/casino:"),
-    PageEntry("bias", ":material/balance:"),
+    PageEntry("bias", ":material/balance:", uses_prompt=False),
+    PageEntry("lessons", ":material/school:"),
 )
+LESSONS = ("tour", "tokens", "probability", "temperature", "luck", "head", "induction", "lens", "bias", "importance")
+"""Their names in links and of their files, ``dashboard/lessons/files/<name>.toml``."""
+
+
+def page_at(path: str) -> PageEntry:
+    """The page at a URL's `path`; the first one where no other is named."""
+    slug = path.rstrip("/").rpartition("/")[2]
+    return next((entry for entry in PAGES if entry.slug == slug), PAGES[0])

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from dashboard.i18n import LANGUAGES
+from dashboard.navigation import LESSONS
 from dashboard.parsing.unreadable import Unreadable
 from dashboard.stats.statistic import CANDIDATES, HEADS, LENS, SETTINGS, TRAJECTORIES
 
@@ -39,6 +40,8 @@ class Field:
 
 VIEWS = ("head", "mean", "max", "rollout")
 ORDERS = ("layer", *HEADS)
+SECTIONS = ("position", "every", "inside", "lens", "moved", "heads", "map", "scores")
+"""Sections of all pages that have a bar of them."""
 
 FIELDS: dict[str, Field] = {
     "lang": Field("choice", tuple(LANGUAGES)),
@@ -47,7 +50,14 @@ FIELDS: dict[str, Field] = {
     "pz": Field("text"),
     "chat": Field("switch"),
     "made": Field("text"),
+    "exact_tokens": Field("switch"),
     "scale": Field("choice", ("indigo", "cividis"), "indigo"),
+    "at": Field("choice", SECTIONS),
+    "overview_temperature": Field("number"),
+    "overview_top_k": Field("integer"),
+    "overview_top_p": Field("number"),
+    "overview_do_sample": Field("switch"),
+    "overview_beams": Field("integer"),
     "attention_order": Field("choice", ORDERS, "layer"),
     "attention_metric": Field("choice", tuple(HEADS), "induction"),
     "attention_view": Field("choice", VIEWS, "head"),
@@ -77,6 +87,7 @@ FIELDS: dict[str, Field] = {
     "next_token_min_p": Field("number"),
     "next_token_typical_p": Field("number"),
     "next_token_repetition_penalty": Field("number"),
+    "next_token_inside": Field("switch"),
     "next_token_follow": Field("text"),
     "next_token_through": Field("choice", tuple(TRAJECTORIES), "prob"),
     "next_token_span": Field("choice", ("window", "stride", "all", "position"), "window"),
@@ -91,6 +102,7 @@ FIELDS: dict[str, Field] = {
     "sampling_colour": Field("choice", ("prob", "q", "rank", "surprisal", "none"), "prob"),
     "sampling_baseline": Field("choice", ("none", "0", "1", "2", "3"), "none"),
     "sampling_beams_of": Field("choice", ("0", "1", "2", "3"), "0"),
+    "sampling_exact": Field("switch"),
     "sampling_value": Field("choice", tuple(SETTINGS), "kept_mass"),
     "sampling_positions": Field("integer"),
     "sampling_map": Field("switch"),
@@ -100,6 +112,7 @@ FIELDS: dict[str, Field] = {
     "sampling_depth": Field("integer"),
     "sampling_mass": Field("number"),
     "sampling_nodes": Field("integer"),
+    "sampling_sweep": Field("switch"),
     "sampling_knob": Field(
         "choice", ("temperature", "top_k", "top_p", "min_p", "typical_p", "repetition_penalty"), "temperature"
     ),
@@ -131,6 +144,11 @@ FIELDS: dict[str, Field] = {
     "bias_benchmark": Field("choice", ("crows_pairs", "stereoset", "winogender", "winobias"), "crows_pairs"),
     "bias_job": Field("text"),
     "bias_prefix": Field("text"),
+    "lesson": Field("choice", LESSONS),
+    "lesson_step": Field("integer"),
+    "lesson_answers": Field("text"),
+    "lesson_class": Field("choice", LESSONS, LESSONS[0]),
+    "lesson_own": Field("switch"),
 }
 
 

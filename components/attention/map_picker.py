@@ -16,7 +16,7 @@ from dashboard.engine.api.attention import (
     RolloutRequest,
     WeightMap,
 )
-from dashboard.tokens import Token
+from dashboard.tokens import Token, visible
 
 MAP_SIDE = 512
 """The detail chart shows at most so many rows and columns; beyond it is pooled."""
@@ -55,6 +55,23 @@ class Detail:
         missing = {layer for layer, _ in card.without_attention}
         shown = [layer for layer in self.layers if layer not in missing]
         return tuple((layer, head) for layer in shown for head in self.heads if head < card.heads_of(layer))
+
+    @property
+    def title(self) -> str:
+        """Names the map."""
+        facts = {"layer": self.layer, "head": self.head, "count": len(self.pairs), "layers": self.view.card.layers}
+        return self.view.text(f"attention.headline_{self.what}", **facts)
+
+    @property
+    def token_title(self) -> str:
+        """Names the chosen token."""
+        token = visible(self.tokens[self.token])
+        return self.view.text("attention.token_title", pos=self.token, token=token)
+
+    @property
+    def shows(self) -> str:
+        """What a picture's caption says of the map."""
+        return f"{self.title} · {self.view.text('attention.count', tokens=len(self.tokens))}"
 
     @property
     def suffix(self) -> str:

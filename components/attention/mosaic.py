@@ -8,9 +8,11 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from components.attention.panels import row_sums
+from components.attention.controls import Look
+from components.attention.panels import WEIGHT_DIGITS, row_sums
 from components.charts.attention import heatmap as charts
-from components.shell.messages import quiet, section
+from components.shell.columns import column_heads
+from components.shell.messages import notice, quiet, section
 from components.shell.pickers import choice_picker
 from components.shell.view import View, run_facts
 from components.web.head_mosaic.head_mosaic import head_mosaic
@@ -18,7 +20,7 @@ from dashboard.engine.api.attention import Tiles, TilesRequest
 from dashboard.frames import attention as frames
 from dashboard.i18n import Catalogue
 from dashboard.scripts.attention import metric_script, mosaic_script
-from dashboard.tokens import Token, visible
+from dashboard.tokens import visible
 
 
 def tiles(view: View) -> Tiles:
@@ -27,20 +29,9 @@ def tiles(view: View) -> Tiles:
     return view.answer(TilesRequest(view.key), view.text("work.tiles"))
 
 
-def opening_head(metrics: pd.DataFrame, tokens: tuple[Token, ...]) -> tuple[int, int]:
-    """The head that a fresh page opens: strongest in induction, else (no token repeats) in looking one back."""
-    for name in ("induction", "previous_token"):
-        if metrics[name].notna().any() and len(tokens) > 1:
-            best = metrics.iloc[int(metrics[name].argmax())]
-            return int(best["layer"]), int(best["head"])
-    return 0, 0
-
-
-def mosaic(
-    view: View, head_tiles: Tiles, metrics: pd.DataFrame, *, order: str, selected: tuple[int, int], without_first: bool
-) -> None:
+def mosaic(view: View, head_tiles: Tiles, metrics: pd.DataFrame, look: Look, *, selected: tuple[int, int]) -> None:
     """Every head of every layer in one picture; a click opens a head."""
-    text, card = view.text, view.card
+    text, card, order, without_first = view.text, view.card, look.order, look.without_first
     pairs = frames.order_heads(metrics, order)
     scores = dict(
         zip(zip(metrics["layer"], metrics["head"], strict=True), metrics.get(order, metrics["layer"]), strict=True)
@@ -68,12 +59,12 @@ def mosaic(
             text=text,
             key="mosaic",
             on_pick=pick,
+            shape=shape,
         )
 
-    section(text("attention.mosaic", heads=card.all_heads, layers=card.layers))
+    shape = _shape(view)
     for layer, reason in card.without_attention[:1]:
         quiet(text("attention.without", layer=layer, count=len(card.without_attention), reason=reason))
-    sent = head_tiles.tiles.nbytes + head_tiles.tiles_without_first.nbytes
     view.panel(
         "mosaic",
         [TilesRequest(view.key)],
@@ -83,16 +74,37 @@ def mosaic(
         frame=lambda: frames.mosaic_frame(head_tiles, view.tokens.tokens),
         table=lambda: metrics,
         script=lambda origin: mosaic_script(card, origin),
-        strip=[
-            card.weight_formula,
-            row_sums(view, head_tiles.row_sum_error),
-            text("strip.pooled", block=head_tiles.block) if head_tiles.block > 1 else "",
-            text("strip.eight_bit"),
-            text("strip.heads_sent", heads=card.all_heads, kilobytes=round(sent / 1000)),
-            *run_facts(view),
-        ],
+        heads=column_heads(text, metrics),
+        digits=WEIGHT_DIGITS,
+        # the question above says how; what is below should be near
+        explained=False,
+        strip=_facts(view, head_tiles, shape[1]),
+        shows=shape[0],
         alt={"heads": card.all_heads, "layers": card.layers, "tokens": len(view.tokens.tokens)},
     )
+
+
+def _facts(view: View, head_tiles: Tiles, tensors: str) -> list[str]:
+    text = view.text
+    sent = head_tiles.tiles.nbytes + head_tiles.tiles_without_first.nbytes
+    return [
+        view.card.weight_formula,
+        tensors,
+        row_sums(view, head_tiles.row_sum_error),
+        text("strip.pooled", block=head_tiles.block) if head_tiles.block > 1 else "",
+        text("strip.eight_bit"),
+        text("strip.heads_sent", heads=view.card.all_heads, kilobytes=round(sent / 1000)),
+        *run_facts(view),
+    ]
+
+
+def _shape(view: View) -> tuple[str, str]:
+    """How many weights there are, and the tensors that hold them."""
+    text, card, count = view.text, view.card, len(view.tokens.tokens)
+    facts = {"layers": card.layers, "heads": card.heads, "tokens": count}
+    if card.uneven:
+        return text("attention.shape_uneven", **facts), text("attention.tensors_uneven", **facts)
+    return text("attention.shape", **facts), text("attention.tensors", **facts)
 
 
 def _score(text: Catalogue, value: float) -> str:
@@ -102,17 +114,32 @@ def _score(text: Catalogue, value: float) -> str:
 def metric_map(view: View, metrics: pd.DataFrame) -> None:
     """One score of every head, layers by heads."""
     text = view.text
-    section(text("attention.metric_map"))
-    metric = choice_picker("attention_metric", text("attention.metric"), text=text, prefix="metrics")
-    quiet(text(f"metrics_meaning.{metric}"))
+    section(text("attention.metric_map"), anchor="scores")
+    chart = st.container()
+    with st.container(key="metric_controls", horizontal=True, vertical_alignment="bottom"):
+        with st.container(width=260):
+            metric = choice_picker("attention_metric", text("attention.metric"), text=text, prefix="metrics")
+        quiet(text(f"metrics_meaning.{metric}"))
+    with chart:
+        if metrics[metric].isna().all():
+            notice(text("attention.metric_empty"))
+        else:
+            _metric_panel(view, metrics, metric)
+
+
+def _metric_panel(view: View, metrics: pd.DataFrame, metric: str) -> None:
+    text = view.text
     view.panel(
         "metric_map",
         [TilesRequest(view.key)],
         options={"metric": metric},
         figure=partial(charts.metric_map_figure, metrics, metric),
         frame=lambda: metrics,
+        heads=column_heads(text, metrics),
+        digits=WEIGHT_DIGITS,
         script=lambda origin: metric_script(view.card, origin, metric),
         strip=[*run_facts(view)],
         alt={"metric": text(f"metrics.{metric}")},
+        shows=" · ".join([text(f"metrics.{metric}"), _shape(view)[0]]),
         suffix=metric,
     )

@@ -1,4 +1,4 @@
-"""The panels of one head, or of several as one map: headline, running text, heatmap and lines."""
+"""One map of weights, of one head or of several, in four forms: heatmap, lines, text and table."""
 
 from __future__ import annotations
 
@@ -8,28 +8,24 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from components.attention.controls import WINDOW_FROM
+from components.attention.findings import head_finding
 from components.attention.map_picker import LINES_SIDE, MAP_SIDE, Detail
 from components.charts.attention import heatmap as charts
+from components.shell.columns import column_heads
 from components.shell.messages import quiet, section
+from components.shell.pickers import choice_picker
 from components.shell.view import View, run_facts
 from components.web.token_text.token_text import token_text
+from dashboard.engine.api.attention import WeightMap
 from dashboard.frames import attention as frames
+from dashboard.i18n import Catalogue
 from dashboard.run_key import Origin
 from dashboard.scripts.attention import combine_script, head_script, rollout_script
 from dashboard.tokens import visible
 
-WINDOW_FROM = 64
-"""From so many tokens on, a part of the map can be chosen."""
-
-FINDINGS = (("induction", 0.4), ("duplicate_token", 0.4), ("previous_token", 0.4), ("first_token", 0.9))
-"""Scores from which the headline says in words what a head does here; documented in docs/numbers.md."""
-
-_WORDS = {
-    "induction": "induction",
-    "duplicate_token": "duplicate",
-    "previous_token": "previous",
-    "first_token": "first",
-}
+WEIGHT_DIGITS = "%.3f"
+WEIGHT_COLUMNS = ("query", "query_stop", "query_token", "key", "key_stop", "key_token", "weight")
 
 
 def row_sums(view: View, error: float) -> str:
@@ -43,81 +39,107 @@ def row_sums(view: View, error: float) -> str:
 
 
 def headline(detail: Detail, metrics: pd.DataFrame) -> None:
-    """What the detail shows; and in words what the head does, where a documented threshold says so."""
+    """Which map this is; of one head also what it does here, and why a fresh page opens it."""
+    more = head_finding(detail.view, metrics, detail.layer, detail.head) if detail.what == "head" else ""
+    section(detail.title, more, anchor="map")
+
+
+def form_picker(detail: Detail) -> str:
+    """How the map is shown: ``heatmap``, ``lines``, ``text`` or ``table``."""
     text = detail.view.text
-    facts = {"layer": detail.layer, "head": detail.head, "count": len(detail.pairs), "layers": detail.view.card.layers}
-    title = text(f"attention.headline_{detail.what}", **facts)
-    if detail.what == "head":
-        row = metrics[(metrics["layer"] == detail.layer) & (metrics["head"] == detail.head)].iloc[0]
-        found = [name for name, least in FINDINGS if float(row[name]) >= least]
-        if found:
-            score = text.number(float(row[found[0]]), 2)
-            title += " — " + text(f"attention.finding_{_WORDS[found[0]]}", score=score)
-    section(title)
+    return choice_picker("attention_chart", text("attention.form"), text=text, prefix="attention.forms", segmented=True)
 
 
-def running_text(detail: Detail) -> None:
-    """The prompt, each token coloured by the weight that the chosen token gives it; a click chooses another."""
-    view, text = detail.view, detail.view.text
-    weights = np.zeros(len(detail.tokens), np.float32)
-    row = detail.chosen_row().weights[0, 0]
-    weights[: len(row)] = np.nan_to_num(row)
-
-    def pick(index: int) -> None:
-        st.session_state["attention_token"] = index
-
-    token_text(
-        tokens=[visible(token) for token in detail.tokens],
-        special=[token.special for token in detail.tokens],
-        weights=weights,
-        selected=detail.token,
-        hover=[f"{i} · {text.number(float(w), 3)}" for i, w in enumerate(weights)],
-        lut=view.theme.lut(),
-        dark=view.theme.mode == "dark",
-        text=text,
-        key="attention_text",
-        on_pick=pick,
-    )
-    note = "attention.text_note_dark" if view.theme.mode == "dark" else "attention.text_note"
-    quiet(text(note, token=visible(detail.tokens[detail.token]), pos=detail.token))
+def weights_panel(detail: Detail, form: str) -> None:
+    """The map in the form that was chosen."""
+    {"heatmap": _heatmap, "lines": _lines, "text": _text, "table": _table}[form](detail)
 
 
-def weight_map(detail: Detail) -> None:
-    """The heatmap of weights: whole and exact, pooled with a note, or an exact part."""
+def _heatmap(detail: Detail) -> None:
+    """Whole and exact, pooled with a note, or an exact part."""
     view, text, tokens = detail.view, detail.view.text, detail.tokens
-    found = detail.weights(detail.queries, detail.keys)
-    if found.block > 1:
-        quiet(text("attention.pooled_note", tokens=len(tokens), block=found.block))
-    elif (detail.queries, detail.keys) != ((0, len(tokens)), (0, len(tokens))):
-        spans = {"row_start": detail.queries[0], "row_stop": detail.queries[1] - 1}
-        spans |= {"col_start": detail.keys[0], "col_stop": detail.keys[1] - 1}
-        quiet(text("attention.exact_note", tokens=len(tokens), **spans))
+    weight_map = detail.weights(detail.queries, detail.keys)
+    _part_note(detail, weight_map)
+    with st.container(key="square_map" if detail.queries == detail.keys else None):
+        view.panel(
+            "head",
+            [detail.request(detail.queries, detail.keys, MAP_SIDE)],
+            options=detail.options,
+            figure=partial(
+                charts.head_figure,
+                weight_map,
+                tokens,
+                own_maximum=detail.own_scale,
+                highlight=detail.token,
+                # dragging draws the box that becomes the exact part, where there is a part to choose
+                drag="select" if len(tokens) > WINDOW_FROM else "zoom",
+            ),
+            frame=lambda: frames.head_frame(weight_map, tokens),
+            table=lambda: _matrix(detail, weight_map),
+            digits=WEIGHT_DIGITS,
+            heads=_column_heads(text),
+            widths={"_index": 150},
+            script=lambda origin: map_script(detail, origin, detail.queries, detail.keys),
+            strip=_facts(detail, weight_map),
+            alt={"what": text(f"attention.views.{detail.what}"), "tokens": len(tokens)},
+            on_select=_take_box if len(tokens) > WINDOW_FROM else None,
+            suffix=detail.suffix,
+            shows=detail.shows,
+        )
+
+
+def _table(detail: Detail) -> None:
+    """The weights themselves: rows look, columns are looked at."""
+    view, text = detail.view, detail.view.text
+    weight_map = detail.weights(detail.queries, detail.keys)
+    _part_note(detail, weight_map)
     view.panel(
-        "head",
+        "matrix",
         [detail.request(detail.queries, detail.keys, MAP_SIDE)],
-        options=detail.options,
-        figure=partial(
-            charts.head_figure,
-            found,
-            tokens,
-            own_maximum=detail.own_scale,
-            highlight=detail.token,
-            # dragging draws the box that becomes the exact part, where there is a part to choose
-            drag="select" if len(tokens) > WINDOW_FROM else "zoom",
-        ),
-        frame=lambda: frames.head_frame(found, tokens),
-        table=lambda: frames.weight_table(found, tokens) if found.block == 1 else frames.head_frame(found, tokens),
+        options={"without_first": detail.without_first},
+        figure=None,
+        frame=lambda: frames.head_frame(weight_map, detail.tokens),
+        table=lambda: _matrix(detail, weight_map),
+        digits=WEIGHT_DIGITS,
+        heads=_column_heads(text),
+        widths={"_index": 150},
         script=lambda origin: map_script(detail, origin, detail.queries, detail.keys),
-        strip=[
-            view.card.weight_formula,
-            row_sums(view, found.row_sum_error),
-            text("strip.pooled", block=found.block) if found.block > 1 else "",
-            *run_facts(view),
-        ],
-        alt={"what": text(f"attention.views.{detail.what}"), "tokens": len(tokens)},
-        on_select=_take_box if len(tokens) > WINDOW_FROM else None,
+        strip=_facts(detail, weight_map),
         suffix=detail.suffix,
     )
+
+
+def _matrix(detail: Detail, weight_map: WeightMap) -> pd.DataFrame:
+    if weight_map.block > 1:
+        return frames.head_frame(weight_map, detail.tokens)
+    return frames.weight_table(weight_map, detail.tokens)
+
+
+def _column_heads(text: Catalogue) -> dict[str, str]:
+    """Of a list of weights, and of a matrix whose index are the tokens that look."""
+    heads = column_heads(text, WEIGHT_COLUMNS)
+    return heads | {"_index": heads["query_token"]}
+
+
+def _part_note(detail: Detail, weight_map: WeightMap) -> None:
+    """Says that cells are pooled, or that only a part of the map is shown."""
+    text, count = detail.view.text, len(detail.tokens)
+    if weight_map.block > 1:
+        quiet(text("attention.pooled_note", tokens=count, block=weight_map.block))
+    elif (detail.queries, detail.keys) != ((0, count), (0, count)):
+        spans = {"row_start": detail.queries[0], "row_stop": detail.queries[1] - 1}
+        spans |= {"col_start": detail.keys[0], "col_stop": detail.keys[1] - 1}
+        quiet(text("attention.exact_note", tokens=count, **spans))
+
+
+def _facts(detail: Detail, weight_map: WeightMap) -> list[str]:
+    view = detail.view
+    return [
+        view.card.weight_formula,
+        row_sums(view, weight_map.row_sum_error),
+        view.text("strip.pooled", block=weight_map.block) if weight_map.block > 1 else "",
+        *run_facts(view),
+    ]
 
 
 def _take_box() -> None:
@@ -142,7 +164,51 @@ def map_script(
     return combine_script(card, origin, detail.pairs, detail.what, rows=rows, cols=cols, chart=chart)
 
 
-def lines(detail: Detail) -> None:
+def _text(detail: Detail) -> None:
+    """The prompt, each token coloured by the weight that the chosen token gives it; a click chooses another."""
+    view, text, tokens = detail.view, detail.view.text, detail.tokens
+    one, whole = (detail.token, detail.token + 1), (0, len(tokens))
+    weight_map = detail.weights(one, whole, len(tokens))
+    weights = weight_map.weights[0]
+    note = "attention.text_note_dark" if view.theme.mode == "dark" else "attention.text_note"
+
+    def pick(index: int) -> None:
+        st.session_state["attention_token"] = index
+
+    def draw() -> None:
+        token_text(
+            tokens=[visible(token) for token in tokens],
+            special=[token.special for token in tokens],
+            weights=weights,
+            selected=detail.token,
+            hover=[f"{i} · {'–' if np.isnan(w) else text.number(float(w), 3)}" for i, w in enumerate(weights)],
+            lut=view.theme.lut(),
+            dark=view.theme.mode == "dark",
+            text=text,
+            key="attention_text",
+            on_pick=pick,
+            max_height=420,
+        )
+        quiet(text(note, token=visible(tokens[detail.token]), pos=detail.token))
+
+    view.panel(
+        "text",
+        [detail.row_request],
+        options=detail.options,
+        draw=draw,
+        figure=partial(charts.head_figure, weight_map, tokens),
+        frame=lambda: frames.head_frame(weight_map, tokens),
+        heads=_column_heads(text),
+        digits=WEIGHT_DIGITS,
+        script=lambda origin: map_script(detail, origin, one, whole, chart="map"),
+        strip=[view.card.weight_formula, *run_facts(view)],
+        alt={"token": detail.token},
+        suffix=f"{detail.suffix}-token{detail.token}",
+        shows=f"{detail.shows} · {detail.token_title}",
+    )
+
+
+def _lines(detail: Detail) -> None:
     """Lines from each token to the tokens that it looks at."""
     view, text, tokens = detail.view, detail.view.text, detail.tokens
     start = (
@@ -151,19 +217,20 @@ def lines(detail: Detail) -> None:
         else max(0, min(detail.token - LINES_SIDE // 2, len(tokens) - LINES_SIDE))
     )
     span = (start, min(start + LINES_SIDE, len(tokens)))
-    section(
-        text("attention.lines"),
-        text("attention.lines_window", shown=span[1] - span[0], start=span[0]) if len(tokens) > LINES_SIDE else "",
-    )
-    found = detail.weights(span, span)
+    if len(tokens) > LINES_SIDE:
+        quiet(text("attention.lines_window", shown=span[1] - span[0], start=span[0]))
+    weight_map = detail.weights(span, span)
     view.panel(
         "lines",
         [detail.request(span, span, MAP_SIDE)],
         options=detail.options,
-        figure=partial(charts.lines_figure, found, tokens, chosen=detail.token),
-        frame=lambda: frames.head_frame(found, tokens),
+        figure=partial(charts.lines_figure, weight_map, tokens, chosen=detail.token),
+        frame=lambda: frames.head_frame(weight_map, tokens),
+        heads=_column_heads(text),
+        digits=WEIGHT_DIGITS,
         script=lambda origin: map_script(detail, origin, span, span, chart="lines"),
         strip=[*run_facts(view)],
         alt={"tokens": span[1] - span[0]},
         suffix=detail.suffix,
+        shows=detail.shows,
     )

@@ -7,36 +7,26 @@ from functools import partial
 
 import pandas as pd
 import plotly.graph_objects as go
-import streamlit as st
 
 from components.attention.map_picker import Detail
-from components.attention.panels import map_script
+from components.attention.panels import WEIGHT_DIGITS, map_script
 from components.charts.attention import heatmap as charts
-from components.shell.messages import section
+from components.shell.columns import column_heads
+from components.shell.messages import literal_label
+from components.shell.pickers import choice_picker
 from components.shell.view import run_facts
 from dashboard.engine.api.attention import AttentionRequest, QueryRowsRequest
 from dashboard.frames import attention as frames
 from dashboard.run_key import Origin
 from dashboard.scripts.attention import query_rows_script
-from dashboard.tokens import visible
 
 
 def token_bars(detail: Detail) -> None:
-    """Bars of the chosen token's row and column, and all heads for it."""
+    """Bars of the chosen token's row or column, or all heads for it."""
     text = detail.view.text
-    token = visible(detail.tokens[detail.token])
-    section(text("attention.token_title", pos=detail.token, token=token))
-    names = [text("attention.looks_at"), text("attention.looked_at"), text("attention.all_heads")]
-    row, column, heads = st.tabs(names, key="token_bars", on_change="rerun")
-    if row.open:
-        with row:
-            _row_panel(detail)
-    if column.open:
-        with column:
-            _column_panel(detail)
-    if heads.open:
-        with heads:
-            _all_heads_panel(detail)
+    label = literal_label(detail.token_title)
+    side = choice_picker("attention_bars", label, text=text, prefix="attention.bars", segmented=True)
+    {"row": _row_panel, "column": _column_panel, "heads": _all_heads_panel}[side](detail)
 
 
 def _bars(
@@ -47,7 +37,9 @@ def _bars(
     frame: pd.DataFrame,
     figure: Callable[..., go.Figure],
     script: Callable[[Origin], str],
+    side: str = "query",
 ) -> None:
+    """A panel of bars; in its table the chosen token's own columns, of that side, would say the same in every row."""
     view = detail.view
     view.panel(
         name,
@@ -55,10 +47,14 @@ def _bars(
         options=detail.options,
         figure=partial(figure, frame),
         frame=lambda: frame,
+        table=lambda: frame.drop(columns=[side, f"{side}_token"]),
+        heads=column_heads(view.text, frame),
+        digits=WEIGHT_DIGITS,
         script=script,
         strip=[*run_facts(view)],
         alt={"token": detail.token},
         suffix=f"{detail.suffix}-token{detail.token}",
+        shows=f"{detail.shows} · {detail.token_title}",
     )
 
 
@@ -75,7 +71,7 @@ def _column_panel(detail: Detail) -> None:
     whole = (0, len(detail.tokens))
     one = (detail.token, detail.token + 1)
     script = lambda origin: map_script(detail, origin, whole, one)  # noqa: E731
-    _bars(detail, "column", detail.column_request, frame=frame, figure=charts.column_figure, script=script)
+    _bars(detail, "column", detail.column_request, frame=frame, figure=charts.column_figure, script=script, side="key")
 
 
 def _all_heads_panel(detail: Detail) -> None:

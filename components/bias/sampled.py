@@ -242,7 +242,7 @@ def _charts(of: Drawn) -> None:
     strip = [
         text("bias.drawn", n=rows),
         text("sampling.noise"),
-        text("sampling.order", names=", ".join(of.column.settings.acting) or text("sampling.nothing_acts")),
+        text("sampling.order", names=", ".join(acting)) if (acting := of.column.settings.acting) else "",
         acting_fact(view.card.rules, of.column.settings, text),
         *model_facts(view, of.seconds, of.requests[0].run),
     ]

@@ -9,7 +9,6 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from components.charts.axes import ends_from_zero, hover_token, probability, tick_label, with_minus
-from components.charts.marks import SHARE_TICKS
 from components.charts.theme import ChartTheme
 from components.charts.value_bars import notes_fitted, value_bars
 from dashboard.i18n import Catalogue
@@ -41,7 +40,9 @@ def candidates_figure(
     records = frame.to_dict("records")
     values = [float(number) for number in frame[value]]
     as_log = log and value == "prob"
-    axis = _log_axis([end for end in values if end > 0]) if as_log else _axis(values, value)
+    after = [float(number) for number in frame["q"]] if settings and value == "prob" else []
+    ends = {"range": ends_from_zero(values + after), "tickmode": "auto"}
+    axis = _log_axis([end for end in values if end > 0]) if as_log else ends
     fig = value_bars(
         [_label(row, rank, text) for rank, row in enumerate(records, 1)],
         values,
@@ -94,13 +95,6 @@ def _with_q(fig: go.Figure, frame: pd.DataFrame, theme: ChartTheme) -> go.Figure
     legend |= {"y": 1, "yref": "container", "yanchor": "top"}
     fig.update_layout(barmode="overlay", showlegend=True, legend=legend)
     return notes_fitted(fig).update_layout(margin_t=_LEGEND, height=fig.layout.height + _LEGEND)
-
-
-def _axis(values: list[float], value: str) -> dict[str, Any]:
-    """Linear, from 0."""
-    if value == "prob":
-        return {"range": [0, 1], "tickvals": SHARE_TICKS}
-    return {"range": ends_from_zero(values), "tickmode": "auto"}
 
 
 def _log_axis(values: list[float]) -> dict[str, Any]:

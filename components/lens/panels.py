@@ -1,53 +1,52 @@
-"""The panels of the way through the layers: trajectories, the lens, and what moved a logit."""
+"""The way through the layers: trajectories of tokens, and the logit lens."""
 
 from __future__ import annotations
 
 import math
 import re
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
-from components.charts.attribution import attribution_figure, head_attribution_figure
 from components.charts.lens import MOST_COLUMNS, lens_figure, trajectories_figure
 from components.shell import link
-from components.shell.messages import advice, quiet, section
+from components.shell.columns import column_heads
+from components.shell.messages import about, estimate, quiet, section
 from components.shell.pickers import choice_picker, integer_picker, switch
 from components.shell.view import View, run_facts
-from dashboard.engine.api.lens import AttributionRequest, Lens, LensRequest
+from dashboard.engine.api.lens import Lens, LensRequest
 from dashboard.engine.api.prediction import CandidatesRequest
-from dashboard.frames.lens import attribution_frame, head_attribution_frame, lens_frame, trajectory_frame
-from dashboard.scripts.prediction import attribution_script, lens_script
+from dashboard.frames.lens import lens_frame, trajectory_frame
+from dashboard.scripts.prediction import lens_script
 from dashboard.tokens import Token, visible
 
 FOLLOW = "next_token_follow"
 LIKELIEST = "likeliest"
 FIRST = 3
 """So many of the likeliest tokens have a trajectory besides the pinned ones."""
-LINKED = 5
-"""So many heads of a layer are linked to their page."""
 NARROW = 3
 """Up to so many columns of the lens have room for their tokens on a small screen."""
+AT_ONCE_SECONDS = 10.0
+"""Work up to here starts without a question [s]."""
+_ASKED = "_lens_asked"
 WINDOW, STRIDED = 16, 64
 """Positions of a window, and about so many of a stride, at first."""
-_ATTENTION = Path(__file__).parents[2] / "pages" / "attention.py"
 
 
 def follow_picker(view: View, ids: tuple[int, ...]) -> Token:
-    """The token whose way through the layers is told: the likeliest, one of `ids`, or the link's own."""
+    """The token to follow through the layers: the likeliest, one of `ids`, or another that the link names."""
     text, vocab = view.text, view.card.vocab
     if not _followable(st.query_params.get(FOLLOW, LIKELIEST), vocab):
         link.drop(link.Dropped(FOLLOW, st.query_params[FOLLOW], "range", (("low", 0), ("high", vocab - 1))))
         st.query_params.pop(FOLLOW)
     held = st.session_state.get(FOLLOW) or st.query_params.get(FOLLOW, LIKELIEST)
-    own = (int(held),) if held != LIKELIEST and _followable(held, vocab) else ()
-    options = [LIKELIEST, *(str(i) for i in dict.fromkeys((*ids, *own)))]
+    linked = (int(held),) if held != LIKELIEST and _followable(held, vocab) else ()
+    options = [LIKELIEST, *(str(i) for i in dict.fromkeys((*ids, *linked)))]
     link.choice_state(FOLLOW, options, LIKELIEST)
-    named = view.tokenizer.tokens(tuple(int(option) for option in options[1:]))
-    names = {str(token.id): f"{visible(token)} · {token.id}" for token in named}
-    names[LIKELIEST] = text("lens.likeliest", token=visible(named[0]))
+    tokens = view.tokenizer.tokens(tuple(int(option) for option in options[1:]))
+    names = {str(token.id): f"{visible(token)} · {token.id}" for token in tokens}
+    names[LIKELIEST] = text("lens.likeliest", token=visible(tokens[0]))
     st.selectbox(
         text("lens.follow"),
         options,
@@ -57,7 +56,7 @@ def follow_picker(view: View, ids: tuple[int, ...]) -> Token:
         persist_state="session",
     )
     chosen = link.choice_written(FOLLOW, LIKELIEST)
-    return named[0] if chosen == LIKELIEST else next(token for token in named if token.id == int(chosen))
+    return tokens[0] if chosen == LIKELIEST else next(token for token in tokens if token.id == int(chosen))
 
 
 def _followable(value: str, vocab: int) -> bool:
@@ -77,10 +76,10 @@ def half_switch(view: View) -> bool:
 
 def trajectories(view: View, pos: int, pins: tuple[int, ...], *, value: str, half: bool) -> None:
     """Lines of the likeliest and the pinned tokens through the layers, after one position."""
-    shown = view.engine.answer(CandidatesRequest(view.key, pos, FIRST, pins))
-    request = LensRequest(view.key, (pos,), half, tuple(int(i) for i in shown.ids))
-    found = _found(view, request)
-    frame = trajectory_frame(found, shown.tokens)
+    followed = view.engine.answer(CandidatesRequest(view.key, pos, FIRST, pins))
+    request = LensRequest(view.key, (pos,), half, tuple(int(i) for i in followed.ids))
+    lens = _lens(view, request)
+    frame = trajectory_frame(lens, followed.tokens)
     view.panel(
         "trajectories",
         [request],
@@ -88,22 +87,23 @@ def trajectories(view: View, pos: int, pins: tuple[int, ...], *, value: str, hal
         figure=partial(trajectories_figure, frame, value=value),
         frame=lambda: frame,
         script=lambda origin: lens_script(view.card, origin, request, chart="trajectories"),
-        strip=_strip(view, found.error),
-        alt={"pos": pos, "count": len(shown.ids)},
+        heads=column_heads(view.text, frame),
+        strip=_strip(view, lens.error),
+        alt={"pos": pos, "count": len(followed.ids)},
         suffix=f"pos{pos}",
     )
 
 
-def _found(view: View, request: LensRequest) -> Lens:
+def _lens(view: View, request: LensRequest) -> Lens:
     """The lens, with progress on the page."""
     return view.answer(request, view.text("work.lens", count=len(request.positions)))
 
 
 def heading(view: View, pos: int) -> None:
     """Where this part of the page begins: at which layer the final token of one position came to stay on top."""
-    found = _found(view, LensRequest(view.key, (pos,)))
-    layer, _ = found.steps[int(found.settled[0])]
-    final = view.tokenizer.tokens((int(found.top_ids[-1, 0, 0]),))[0]
+    lens = _lens(view, LensRequest(view.key, (pos,)))
+    layer, _ = lens.steps[int(lens.settled[0])]
+    final = view.tokenizer.tokens((int(lens.top_ids[-1, 0, 0]),))[0]
     last = view.card.layers - 1
     name = {-1: "settled_embedding", last: "settled_last"}.get(layer, "settled")
     more = view.text(f"lens.{name}", token=visible(final), layer=layer, last=last)
@@ -113,7 +113,7 @@ def heading(view: View, pos: int) -> None:
 def lens_map(view: View, pos: int, followed: Token, *, half: bool) -> None:
     """Layers by positions: a window, every so many, or all of them."""
     text, count = view.text, len(view.tokens.tokens)
-    section(text("lens.title"), text("lens.note"))
+    section(text("lens.title"), text("lens.note"), anchor="lens")
     span_at, size_at, value_at = st.columns([1.2, 0.8, 1.4], vertical_alignment="bottom")
     with span_at:
         span = choice_picker("next_token_span", text("lens.span"), text=text, prefix="lens.spans")
@@ -122,13 +122,14 @@ def lens_map(view: View, pos: int, followed: Token, *, half: bool) -> None:
     with value_at:
         value = choice_picker("next_token_lens", text("lens.colour"), text=text, prefix="lens.colours")
     positions = chosen_positions(span, pos, count, size)
-    quiet(_cost(view, positions, half=half))
     pins = (followed.id,) if value.startswith("followed") else ()
     request = LensRequest(view.key, positions, half, pins)
-    found = _found(view, request)
-    ids = np.unique(found.top_ids)
+    if not _wanted(view, request):
+        return
+    lens = _lens(view, request)
+    ids = np.unique(lens.top_ids)
     names = dict(zip(ids.tolist(), view.tokenizer.tokens(tuple(ids.tolist())), strict=True))
-    frame = lens_frame(found, view.tokens.tokens, names, followed if pins else None)
+    frame = lens_frame(lens, view.tokens.tokens, names, followed if pins else None)
     if len(positions) > MOST_COLUMNS:
         quiet(text("lens.thinned", step=-(-len(positions) // MOST_COLUMNS), count=len(positions)))
     with st.container(key="lens_narrow" if len(positions) <= NARROW else "lens_wide"):
@@ -139,7 +140,8 @@ def lens_map(view: View, pos: int, followed: Token, *, half: bool) -> None:
             figure=partial(lens_figure, frame, value=value, vocab=view.card.vocab, pos=pos),
             frame=lambda: frame,
             script=lambda origin: lens_script(view.card, origin, request, chart="lens"),
-            strip=_strip(view, found.error),
+            heads=column_heads(text, frame),
+            strip=_strip(view, lens.error),
             alt={"count": len(positions), "layers": view.card.layers},
             suffix=f"pos{positions[0]}-{positions[-1]}",
         )
@@ -176,86 +178,18 @@ def chosen_positions(span: str, pos: int, count: int, size: int) -> tuple[int, .
     return tuple(range(count))
 
 
-def _cost(view: View, positions: tuple[int, ...], *, half: bool) -> str:
-    """What the choice and everything would take, before it is computed."""
-    text, count = view.text, len(view.tokens.tokens)
-
-    def seconds(of: tuple[int, ...]) -> str:
-        found = view.engine.cost(LensRequest(view.key, of, half)).seconds
-        return "?" if math.isnan(found) else text.number(max(found, 0.1), 1)
-
-    return text(
-        "lens.cost",
-        shown=len(positions),
-        count=count,
-        seconds=seconds(positions),
-        all_seconds=seconds(tuple(range(count))),
-    )
-
-
-def attribution(view: View, pos: int, followed: Token) -> None:
-    """What embedding, attention and MLP of every layer add to one token's logit, and each head of one layer."""
-    text = view.text
-    section(text("lens.attribution", token=visible(followed), pos=pos), text("lens.attribution_note"))
-    refused = view.card.stream.why_no_attribution
-    if refused:
-        advice(text(f"lens.refused.{refused}"))
-        return
-    request = AttributionRequest(view.key, pos, followed.id)
-    found = view.answer(request, text("work.attribution"))
-    parts = attribution_frame(found)
-    strip = [
-        text("lens.sum", total=text.number(found.logit + found.error, 4), logit=text.number(found.logit, 4)),
-        text("strip.difference", error=f"{abs(found.error):.0e}"),
-        text("lens.fixed"),
-        text("lens.uncapped") if view.card.stream.softcap else "",
-        *run_facts(view),
-    ]
-    view.panel(
-        "attribution",
-        [request],
-        figure=partial(attribution_figure, parts),
-        frame=lambda: parts,
-        script=lambda origin: attribution_script(view.card, origin, pos, followed.id),
-        strip=strip,
-        alt={"pos": pos},
-        suffix=f"pos{pos}-id{followed.id}",
-    )
-    section(text("lens.heads"))
-    strongest = int(np.argmax(np.abs(found.attention)))
-    layer = integer_picker("next_token_layer", text("lens.layer"), view.card.layers - 1, strongest)
-    heads = head_attribution_frame(found, layer)
-    view.panel(
-        "head_attribution",
-        [request],
-        options={"layer": layer},
-        figure=partial(head_attribution_figure, heads),
-        frame=lambda: heads,
-        script=lambda origin: attribution_script(view.card, origin, pos, followed.id, layer=layer),
-        strip=strip,
-        alt={"pos": pos, "layer": layer},
-        suffix=f"pos{pos}-id{followed.id}-L{layer}",
-    )
-    _links(view, found.heads[layer], layer, pos)
-
-
-def _links(view: View, by_head: np.ndarray, layer: int, pos: int) -> None:
-    """The strongest heads as links to what they look at."""
-    text = view.text
-    if layer in dict(view.card.without_attention):
-        return
-    quiet(text("lens.open_heads"))
-    own = {name: st.query_params[name] for name in ("model", "prompt", "pz", "chat", "lang") if name in st.query_params}
-    with st.container(horizontal=True):
-        strongest = np.argsort(-np.nan_to_num(np.abs(by_head), nan=-1.0), kind="stable")
-        for head in strongest[: min(LINKED, view.card.heads_of(layer))]:
-            view_of = {"attention_layer": str(layer), "attention_head": str(head), "attention_token": str(pos)}
-            st.page_link(
-                _ATTENTION,
-                label=f"L{layer} H{head}",
-                icon=":material/arrow_forward:",
-                query_params={**own, **view_of},
-            )
+def _wanted(view: View, request: LensRequest) -> bool:
+    """Whether the lens is computed now: at once where that is short, else when its button was pressed."""
+    text, seconds = view.text, view.engine.cost(request).seconds
+    asked = st.session_state.get(_ASKED) == request.digest
+    if asked or seconds <= AT_ONCE_SECONDS or view.engine.kept(request) is not None:
+        return True
+    numbers = "?" if math.isnan(seconds) else text("strip.seconds", seconds=text.number(seconds, 1))
+    estimate(text("lens.cost", positions=len(request.positions), about=about(text, seconds)), numbers)
+    if st.button(text("lens.compute"), key="lens_compute", type="primary"):
+        st.session_state[_ASKED] = request.digest
+        st.rerun()
+    return False
 
 
 def _strip(view: View, error: float) -> list[str]:

@@ -42,8 +42,8 @@ def decode_settings(text: Catalogue, rules: ModelRules) -> DecodeSettings:
         rules_told(rules, text)
         alone = "do_sample" if greedy else one_left({name: _expected(name) for name in RANGES})
         values: dict[str, Any] = {}
-        for place, (name, (low, high, default)) in zip(st.columns(len(RANGES)), RANGES.items(), strict=True):
-            with place:
+        for cell, (name, (low, high, default)) in zip(st.columns(len(RANGES)), RANGES.items(), strict=True):
+            with cell:
                 values[name] = number_picker(
                     f"{_SETTING}{name}",
                     name,
@@ -82,7 +82,7 @@ def _expected(name: str) -> float:
 
 
 def _open(rules: ModelRules) -> bool:
-    """Whether the settings are laid open: once one, or a rule, has acted they stay so, whatever it is set to."""
+    """Whether the settings are unfolded: once one, or a rule, has acted they stay so, whatever it is set to."""
     acts = on_bars(rules) or _acts()
     st.session_state[_OPENED] = st.session_state.get(_OPENED, False) or acts
     return bool(st.session_state[_OPENED])
@@ -103,6 +103,6 @@ def _all_off(*, rules: bool = False) -> None:
 
 
 def _bare() -> None:
-    """What transformers does when it is told nothing but to draw."""
+    """What transformers does with ``do_sample=True`` alone."""
     _all_off()
     st.session_state[f"{_SETTING}top_k"] = 50

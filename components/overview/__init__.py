@@ -1,1 +1,1 @@
-"""The panels of the Overview page."""
+"""What the Overview page shows: tasks, live settings, the notebook cell by cell, examples, what is loaded."""

@@ -11,6 +11,7 @@ from components.charts.sampling.settings import settings_lines_figure, settings_
 from components.charts.sampling.trees import beam_tree_figure, probability_tree_figure
 from components.sampling.generation_task import GeneratedTexts
 from components.sampling.panels import texts_strip
+from components.sampling.tables import page_table
 from components.sampling.texts import Columns
 from components.shell import link
 from components.shell.messages import notice, percent, quiet, section
@@ -28,15 +29,20 @@ from dashboard.stats.statistic import SETTINGS
 
 REFERENCE = "sampling_reference"
 REFERENCE_CHARACTERS = 2000
-SHOWN = 64
+MOST_POSITIONS = 64
 """So many positions are compared at first, up to the last."""
-OWN = "own"
+MODEL = "own"
+
+
+def named_in_link() -> bool:
+    """Whether a link of before there was a fold names something of the comparison."""
+    return any(key in st.query_params for key in ("sampling_value", "sampling_map", REFERENCE))
 
 
 def compared(view: View, columns: Columns) -> None:
     """The columns' settings along the prompt, or along a text that was pasted behind it."""
     text = view.text
-    section(text("sampling.exact"), text("sampling.exact_note"))
+    quiet(text("sampling.exact_note"))
     if any(spec.num_beams > 1 for spec in columns.specs):
         quiet(text("sampling.exact_beams"))
     key, prompt = _reference(view)
@@ -45,14 +51,16 @@ def compared(view: View, columns: Columns) -> None:
     with value_at:
         value = choice_picker("sampling_value", text("sampling.value"), text=text, prefix="charts.settings")
     with count_at:
-        last = integer_picker("sampling_positions", text("sampling.positions"), count, min(SHOWN, count), low=1)
+        last = integer_picker(
+            "sampling_positions", text("sampling.positions"), count, min(MOST_POSITIONS, count), low=1
+        )
     with map_at:
         as_map = switch("sampling_map", text("sampling.as_map"))
     settings = tuple(spec.settings() for spec in columns.specs)
     request = CompareRequest(key, settings, (count - last, count))
-    found = view.answer(request, text("work.settings", count=last))
-    made_frame = distance_frame if SETTINGS[value].of_pairs else comparison_frame
-    frame = made_frame(found, columns.names, prompt.tokens, count - last)
+    comparison = view.answer(request, text("work.settings", count=last))
+    frame_of = distance_frame if SETTINGS[value].of_pairs else comparison_frame
+    frame = frame_of(comparison, columns.names, prompt.tokens, count - last)
     if SETTINGS[value].of_pairs and len(columns.specs) < 2:
         quiet(text("sampling.one_column"))
         return
@@ -62,12 +70,13 @@ def compared(view: View, columns: Columns) -> None:
         name,
         [request],
         options={"names": columns.names, "value": value},
-        figure=partial(chart, frame, value=value),
+        figure=partial(chart, columns.titled(frame), value=value),
         frame=lambda: frame,
+        **page_table(columns, frame, text),
         script=lambda origin: settings_script(view.card, origin, request, name, names=columns.names, value=value),
         strip=[
             text("sampling.own_processors"),
-            *dict.fromkeys(acting_fact(view.card.rules, one, text, idle=AT_ENDS) for one in settings),
+            *dict.fromkeys(acting_fact(view.card.rules, column, text, idle=AT_ENDS) for column in settings),
             *model_facts(view, view.engine.answer(RunRequest(key)).seconds, key),
         ],
         alt={"value": text(f"charts.settings.{value}"), "count": last},
@@ -98,7 +107,7 @@ def _reference(view: View) -> tuple[RunKey, TokenizedPrompt]:
 def probability_tree(view: View, columns: Columns) -> None:
     """The likeliest continuations with their exact probabilities."""
     text = view.text
-    section(text("sampling.tree"), text("sampling.tree_note"))
+    quiet(text("sampling.tree_note"))
     of_at, depth_at, mass_at, nodes_at = st.columns([1.4, 1, 1, 1], vertical_alignment="bottom")
     with of_at:
         settings, limit, name = _tree_settings(view, columns)
@@ -108,41 +117,40 @@ def probability_tree(view: View, columns: Columns) -> None:
         mass = number_picker("sampling_mass", text("sampling.mass"), 0.01, 1.0, 0.5)
     with nodes_at:
         nodes = integer_picker("sampling_nodes", text("sampling.nodes"), 500, 60, low=5)
-    if not switch("sampling_tree_go", text("sampling.tree_go"), text("sampling.tree_help")):
-        return
     request = TreeRequest(view.key, settings, depth, float(mass), nodes, limit)
-    found = view.answer(request, text("work.tree"))
-    if found.unfinished:
+    tree = view.answer(request, text("work.tree"))
+    if tree.unfinished:
         notice(text("sampling.tree_busy"))
-    ids = tuple(sorted(set(found.ids.tolist())))
-    frame = probability_frame(found, dict(zip(ids, view.tokenizer.tokens(ids), strict=True)))
-    mass_found = percent(text, found.finished_mass)
-    quiet(text("sampling.tree_found", nodes=len(found.ids), mass=mass_found, unseen=percent(text, found.unseen_mass)))
+    ids = tuple(sorted(set(tree.ids.tolist())))
+    frame = probability_frame(tree, dict(zip(ids, view.tokenizer.tokens(ids), strict=True)))
+    finished_mass = percent(text, tree.finished_mass)
+    quiet(text("sampling.tree_found", nodes=len(tree.ids), mass=finished_mass, unseen=percent(text, tree.unseen_mass)))
     view.panel(
         "probability_tree",
         [request],
-        options={"stopped_at": len(found.ids)} if found.unfinished else {},
+        options={"stopped_at": len(tree.ids)} if tree.unfinished else {},
         figure=partial(probability_tree_figure, frame),
         frame=lambda: frame,
+        **page_table(columns, frame, text),
         script=lambda origin: probability_tree_script(view.card, origin, request),
         strip=[
             text("sampling.tree_of", name=name),
             acting_fact(view.card.rules, settings, text, idle={"stop_strings"}),
-            *model_facts(view, found.seconds),
+            *model_facts(view, tree.seconds),
         ],
-        alt={"nodes": len(found.ids), "mass": mass_found},
+        alt={"nodes": len(tree.ids), "mass": finished_mass},
     )
 
 
 def _tree_settings(view: View, columns: Columns) -> tuple[DecodeSettings, int, str]:
     """Whose probabilities: the model's own, or those of a column; with most tokens of its texts, and its name."""
     text, key = view.text, "sampling_tree_of"
-    options = [OWN, *(str(place) for place, spec in enumerate(columns.specs) if spec.num_beams == 1)]
-    link.choice_state(key, options, OWN)
-    names = {OWN: text("charts.settings.own")} | {o: columns.names[int(o)] for o in options[1:]}
+    options = [MODEL, *(str(number) for number, spec in enumerate(columns.specs) if spec.num_beams == 1)]
+    link.choice_state(key, options, MODEL)
+    names = {MODEL: text("charts.settings.own")} | {o: columns.titles[int(o)] for o in options[1:]}
     st.selectbox(text("sampling.tree_whose"), options, key=key, format_func=lambda o: names[o], persist_state="session")
-    chosen = link.choice_written(key, OWN)
-    if chosen == OWN:
+    chosen = link.choice_written(key, MODEL)
+    if chosen == MODEL:
         return PURE, 0, names[chosen]
     spec = columns.specs[int(chosen)]
     return spec.settings(), spec.max_new_tokens, names[chosen]
@@ -151,21 +159,21 @@ def _tree_settings(view: View, columns: Columns) -> tuple[DecodeSettings, int, s
 def beam_tree(view: View, columns: Columns, generation: GeneratedTexts) -> None:
     """What the search of a column with beams looked at."""
     text, key = view.text, "sampling_beams_of"
-    places = [str(place) for place, tree in enumerate(generation.generated.beams) if tree is not None]
-    if not places:
+    numbers = [str(number) for number, tree in enumerate(generation.generated.beams) if tree is not None]
+    if not numbers:
         return
     section(text("sampling.beams"), text("sampling.beams_note"))
-    link.choice_state(key, places, places[0])
-    if len(places) > 1:
+    link.choice_state(key, numbers, numbers[0])
+    if len(numbers) > 1:
         st.selectbox(
             text("sampling.beams_of"),
-            places,
+            numbers,
             key=key,
-            format_func=lambda place: columns.names[int(place)],
+            format_func=lambda number: columns.titles[int(number)],
             persist_state="session",
         )
-    place = int(link.choice_written(key, places[0]))
-    tree, column = generation.generated.beams[place], columns.request.columns[place]
+    number = int(link.choice_written(key, numbers[0]))
+    tree, column = generation.generated.beams[number], columns.request.columns[number]
     assert tree is not None
     ids = tuple(sorted(set(tree.ids.tolist())))
     frame = beam_frame(tree, dict(zip(ids, view.tokenizer.tokens(ids), strict=True)))
@@ -175,8 +183,10 @@ def beam_tree(view: View, columns: Columns, generation: GeneratedTexts) -> None:
         options={"stopped_at": len(tree.ids)} if generation.unfinished else {},
         figure=partial(beam_tree_figure, frame),
         frame=lambda: frame,
+        **page_table(columns, frame, text),
         script=lambda origin: beam_tree_script(view.card, origin, column),
         strip=texts_strip(view, generation, [column]),
+        kind="search",
         alt={"nodes": len(tree.ids), "steps": int(tree.steps.max()) + 1 if len(tree.steps) else 0},
-        suffix=f"column{place}",
+        suffix=f"column{number}",
     )

@@ -16,12 +16,10 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from components.shell.messages import notice
 from components.shell.view import View
-from components.shell.waiting import News
 from dashboard.engine.api.engine import Engine
 from dashboard.engine.api.generation import Column, Generated, GenerateRequest, Output, Step
 from dashboard.engine.api.model import CallControl
 from dashboard.errors import Busy, Cancelled
-from dashboard.i18n import Catalogue
 from dashboard.sampling.forks import Fork, fork_request, left_by, written
 
 POLL_SECONDS = 0.4
@@ -50,7 +48,7 @@ class GeneratedTexts:
 
     generated: Generated
     forks: dict[int, Output]
-    """Place of the fork -> its text, with the column of its row; one whose step is not there any more is missing."""
+    """Number of the fork -> its text, with the column of its row; one whose step is not there any more is missing."""
     unfinished: str = ""
     """``cancelled`` or ``busy`` where not all came, as in `Generated.unfinished`."""
 
@@ -80,13 +78,13 @@ class GenerationTask:
     control: CallControl = field(init=False)
     thread: threading.Thread = field(init=False)
     began: float = field(default_factory=time.monotonic)
-    shown: bool = True
-    """Whether the page that the person is on shows it; that page may itself wait for as long as it takes."""
+    on_page: bool = True
+    """Whether it is of the page that the person is on; that page may itself wait for as long as it takes."""
     share: float = 0.0
     before: int = 0
     """So many others come first."""
     steps: list[Step] = field(default_factory=list)
-    made: GeneratedTexts | None = None
+    result: GeneratedTexts | None = None
     error: Exception | None = None
 
     def __post_init__(self) -> None:
@@ -116,14 +114,14 @@ class GenerationTask:
 
     def _run(self, call: Callable[[GenerationTask], GeneratedTexts]) -> None:
         try:
-            self.made = call(self)
+            self.result = call(self)
         except Exception as error:  # noqa: BLE001 - raised again in the page's own thread
             self.error = error
 
     def _watch(self) -> None:
         seen = time.monotonic()
         while self.running:
-            if self.shown and self.connected():
+            if self.on_page and self.connected():
                 seen = time.monotonic()
             elif time.monotonic() - seen > ALONE_SECONDS:
                 self.control.cancel.set()
@@ -141,7 +139,7 @@ def page_turned(slug: str) -> None:
     """The person is on this page now: what another page follows is not shown any more."""
     if st.session_state.get(_PAGE, slug) != slug:
         for name in [name for name in st.session_state if str(name).startswith(_WORK)]:
-            st.session_state[name].shown = False
+            st.session_state[name].on_page = False
     st.session_state[_PAGE] = slug
 
 
@@ -155,19 +153,19 @@ def name_in_link(request: GenerateRequest) -> str:
 
 def _column_in_link(column: Column) -> str:
     """Every setting by the name that links know it by; links are older than model rules, which act where none say."""
-    values = [(name, getattr(column.settings, own)) for name, own in SETTINGS_IN_LINKS]
+    values = [(name, getattr(column.settings, attribute)) for name, attribute in SETTINGS_IN_LINKS]
     values += [] if column.settings.model_rules else [("model_rules", False)]
     settings = ", ".join(f"{name}={value!r}" for name, value in values)
-    rest = ", ".join(f"{name}={getattr(column, own)!r}" for name, own in COLUMN_IN_LINKS)
+    rest = ", ".join(f"{name}={getattr(column, attribute)!r}" for name, attribute in COLUMN_IN_LINKS)
     return f"Column(settings=DecodeSettings({settings}), {rest})"
 
 
 def make(engine: Engine, request: GenerateRequest, forks: Sequence[Fork], work: GenerationTask) -> GeneratedTexts:
     """All texts, the forks one after the other; what is kept already is not made again."""
-    made = engine.answer(request, work.control, work.steps.append)
+    rows = engine.answer(request, work.control, work.steps.append)
     texts: dict[int, Output] = {}
-    unfinished = made.unfinished
-    for place, wanted in _fork_requests(request, forks, made, texts):
+    unfinished = rows.unfinished
+    for number, wanted in _fork_requests(request, forks, rows, texts):
         if unfinished or work.control.cancel.is_set():
             break
         try:
@@ -175,34 +173,34 @@ def make(engine: Engine, request: GenerateRequest, forks: Sequence[Fork], work: 
         except Busy:
             unfinished = "busy"
             break
-        texts[place] = replace(fork.outputs[0], column=forks[place].column)
+        texts[number] = replace(fork.outputs[0], column=forks[number].column)
         unfinished = fork.unfinished
-    return GeneratedTexts(made, texts, unfinished or ("cancelled" if work.control.cancel.is_set() else ""))
+    return GeneratedTexts(rows, texts, unfinished or ("cancelled" if work.control.cancel.is_set() else ""))
 
 
-def kept(engine: Engine, request: GenerateRequest, forks: Sequence[Fork]) -> GeneratedTexts | None:
+def in_memory(engine: Engine, request: GenerateRequest, forks: Sequence[Fork]) -> GeneratedTexts | None:
     """All texts, if the engine still has them."""
-    made = engine.kept(request)
-    if made is None:
+    rows = engine.kept(request)
+    if rows is None:
         return None
     texts: dict[int, Output] = {}
-    for place, wanted in _fork_requests(request, forks, made, texts):
-        found = engine.kept(wanted)
-        if found is None:
+    for number, wanted in _fork_requests(request, forks, rows, texts):
+        text = engine.kept(wanted)
+        if text is None:
             return None
-        texts[place] = replace(found.outputs[0], column=forks[place].column)
-    return GeneratedTexts(made, texts)
+        texts[number] = replace(text.outputs[0], column=forks[number].column)
+    return GeneratedTexts(rows, texts)
 
 
 def _fork_requests(
-    request: GenerateRequest, forks: Sequence[Fork], made: Generated, texts: Mapping[int, Output]
+    request: GenerateRequest, forks: Sequence[Fork], rows: Generated, texts: Mapping[int, Output]
 ) -> Iterator[tuple[int, GenerateRequest]]:
     """Requests of the forks whose step is there, each asked for when the texts before it are in `texts`."""
-    for place, fork in enumerate(forks):
-        left = left_by(fork, made, texts)
+    for number, fork in enumerate(forks):
+        left = left_by(fork, rows, texts)
         if left is not None:
             with contextlib.suppress(ValueError):  # a step that is not there any more
-                yield place, fork_request(request, fork, left)
+                yield number, fork_request(request, fork, left)
 
 
 def follow(
@@ -223,10 +221,10 @@ def follow(
     name = request.digest + written(forks)
     work: GenerationTask | None = st.session_state.get(_WORK + slot)
     if work is not None:
-        work.shown = work.name == name
-    found = kept(view.engine, request, forks)
-    if found is not None:
-        return found, None
+        work.on_page = work.name == name
+    ready = in_memory(view.engine, request, forks)
+    if ready is not None:
+        return ready, None
     if work is None or work.name != name:
         if not go:
             return None, None
@@ -234,16 +232,15 @@ def follow(
             work.control.cancel.set()
         engine = view.engine
         work = st.session_state[_WORK + slot] = GenerationTask(name, _connection())
-        work.start(lambda own: make(engine, request, forks, own))
+        work.start(lambda task: make(engine, request, forks, task))
     work.thread.join(QUIET_SECONDS)
     if work.running:
         return None, work
     if isinstance(work.error, Cancelled):
         notice(view.text("sampling.stopped_early"))
     elif work.error is not None:
-        st.session_state.pop(_WORK + slot)
         raise work.error
-    return work.made, None
+    return work.result, None
 
 
 def forget(slot: str = "texts") -> None:
@@ -251,40 +248,3 @@ def forget(slot: str = "texts") -> None:
     work: GenerationTask | None = st.session_state.pop(_WORK + slot, None)
     if work is not None:
         work.control.cancel.set()
-
-
-def stop_button(work: GenerationTask, text: Catalogue, slot: str) -> None:
-    """Stop; to stand outside of what is drawn again and again, or it would not be heard before the end."""
-    st.button(
-        text("sampling.stop"), key=f"{slot}_stop", icon=":material/stop_circle:", on_click=work.control.cancel.set
-    )
-
-
-def watched(work: GenerationTask, text: Catalogue) -> None:
-    """How far work is, in a fragment of its own until its end."""
-    news = News(lambda: work.state, POLL_SECONDS)
-
-    def look() -> None:
-        news.begin()
-        progress(work, text)
-        news.wait()
-
-    st.fragment(look, run_every=POLL_SECONDS)()
-
-
-def progress(work: GenerationTask, text: Catalogue) -> None:
-    """One look at work that goes on, in a fragment that runs every POLL_SECONDS: how far it is; all anew at its end."""
-    if not work.running:
-        st.rerun()
-    st.progress(min(max(work.share, 0.0), 1.0), text=_told(work, text))
-
-
-def _told(work: GenerationTask, text: Catalogue) -> str:
-    """Where it stands: in the queue, or how many tokens, how fast, and how long still."""
-    if work.before:
-        return text("sampling.queue", before=work.before)
-    made, seconds = sum(len(step.rows) for step in list(work.steps)), time.monotonic() - work.began
-    if not made or not work.share:
-        return text("sampling.beginning")
-    left = seconds * (1 - work.share) / work.share
-    return text("sampling.making", made=made, pace=text.number(made / seconds, 1), left=text.number(left, 0))

@@ -9,19 +9,21 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from components.charts.sampling.answers import answers_figure, lengths_figure
 from components.charts.sampling.sets import quality_diversity_figure, sets_figure, sweep_figure
-from components.sampling import generation_task
+from components.sampling import generation_task, progress
 from components.sampling.columns import write_columns
 from components.sampling.generation_task import GeneratedTexts
-from components.sampling.panels import texts_strip
+from components.sampling.panels import drawn, kind_of, texts_strip
+from components.sampling.tables import page_table
 from components.sampling.texts import Columns
 from components.shell import link
 from components.shell.messages import advice, notice, quiet, section
 from components.shell.pickers import choice_picker
 from components.shell.view import View
-from dashboard.engine.api.generation import Column, GenerateRequest
+from dashboard.engine.api.generation import GenerateRequest
 from dashboard.frames.sampling_sets import answer_frame, length_frame, set_frame, sweep_frame, text_ids
 from dashboard.parsing.unreadable import Unreadable
 from dashboard.sampling.columns import RANGES, ColumnSpec, changed, impossible
@@ -44,25 +46,46 @@ VALUES, SWEEP_GO = "sampling_sweep_values", "sampling_sweep_go"
 
 def sets(view: View, columns: Columns, generation: GeneratedTexts) -> None:
     """The four charts of sets, when there are texts enough."""
-    text, found = view.text, generation.generated
-    section(text("sampling.sets"), text("sampling.sets_note"))
-    if not any(column.num_return_sequences >= ENOUGH for column in columns.request.columns if drawn(column)):
-        quiet(text("sampling.sets_few", enough=ENOUGH))
+    text, generated = view.text, generation.generated
+    enough = any(column.num_return_sequences >= ENOUGH for column in columns.request.columns if drawn(column))
+    section(text("sampling.sets"), text("sampling.sets_note") if enough else text("sampling.sets_few", enough=ENOUGH))
+    if not enough:
         st.button(text("sampling.sets_more", enough=ENOUGH), key="sampling_more", on_click=_more, args=(columns,))
         return
-    said = view.tokenizer.decode(tuple(text_ids(output) for output in found.outputs))
-    frame = set_frame(found, columns.names)
-    answers, lengths = answer_frame(found, columns.names, said), length_frame(found, columns.names)
+    said = view.tokenizer.decode(tuple(text_ids(output) for output in generated.outputs))
+    frame = set_frame(generated, columns.names)
+    answers, lengths = answer_frame(generated, columns.names, said), length_frame(generated, columns.names)
     left, right = st.columns([1.3, 1], gap="medium")
     with left:
-        _panel(view, columns, generation, name="sets", frame=frame, figure=partial(sets_figure, frame))
+        _panel(view, columns, generation, name="sets", frame=frame, figure=partial(sets_figure, columns.titled(frame)))
     with right:
-        _panel(view, columns, generation, name="quality", frame=frame, figure=partial(quality_diversity_figure, frame))
+        _panel(
+            view,
+            columns,
+            generation,
+            name="quality",
+            frame=frame,
+            figure=partial(quality_diversity_figure, columns.titled(frame)),
+        )
     left, right = st.columns([1.3, 1], gap="medium")
     with left:
-        _panel(view, columns, generation, name="answers", frame=answers, figure=partial(answers_figure, answers))
+        _panel(
+            view,
+            columns,
+            generation,
+            name="answers",
+            frame=answers,
+            figure=partial(answers_figure, columns.titled(answers)),
+        )
     with right:
-        _panel(view, columns, generation, name="lengths", frame=lengths, figure=partial(lengths_figure, lengths))
+        _panel(
+            view,
+            columns,
+            generation,
+            name="lengths",
+            frame=lengths,
+            figure=partial(lengths_figure, columns.titled(lengths)),
+        )
 
 
 def _panel(
@@ -80,11 +103,13 @@ def _panel(
         options={"names": columns.names, **generation.cut_off},
         figure=figure,
         frame=lambda: frame,
+        **page_table(columns, frame, view.text),
         script=lambda origin: sets_script(view.card, origin, columns.request, name, names=columns.names),
         strip=[
             view.text("sampling.sampled", n=_least(columns)),
             *texts_strip(view, generation, columns.request.columns),
         ],
+        kind=kind_of(columns.request.columns),
         alt={"columns": len(columns.specs)},
     )
 
@@ -92,11 +117,6 @@ def _panel(
 def _least(columns: Columns) -> int:
     """Texts of the smallest drawn column."""
     return min(column.num_return_sequences for column in columns.request.columns if drawn(column))
-
-
-def drawn(column: Column) -> bool:
-    """Whether its texts are a sample: neither beams nor always the likeliest."""
-    return column.num_beams == 1 and column.settings.do_sample
 
 
 def _more(columns: Columns) -> None:
@@ -112,38 +132,28 @@ def _more(columns: Columns) -> None:
 
 
 # -- one knob ------------------------------------------------------------------------------------------------------
+def named_in_link() -> bool:
+    """Whether a link of before there was a fold shows a sweep."""
+    return bool(st.session_state.get(SWEEP_GO) or st.query_params.get(SWEEP_GO))
+
+
 def sweep(view: View, columns: Columns) -> None:
     """One setting of a column over several values: the set metrics against it."""
     text = view.text
-    section(text("sampling.sweep"), text("sampling.sweep_note", enough=ENOUGH))
-    of_at, knob_at, values_at, run_at = st.columns([1.2, 1, 1.4, 0.6], vertical_alignment="bottom")
+    quiet(text("sampling.sweep_note", enough=ENOUGH))
+    of_at, knob_at, values_at, run_at = st.columns([1.2, 1, 1.4, 0.8], vertical_alignment="bottom")
     with of_at:
         base = _base(columns, view)
     with knob_at:
         knob = choice_picker("sampling_knob", text("sampling.knob"), text=text, prefix="sampling.knobs")
     with values_at:
         values = _values(knob, view)
-    if values is None:
-        return
-    specs = _swept(base, knob, values, view)
-    if specs is None:
+    specs = None if values is None else _swept(base, knob, values, view)
+    if values is None or specs is None:
         return
     request = GenerateRequest(view.key, tuple(spec.column() for spec in specs))
-    cost = view.engine.cost(request)
-    name = generation_task.name_in_link(request)
-    link.text_state(SWEEP_GO, "")
-    with run_at:
-        st.button(text("sampling.run_sweep"), key="sampling_sweep_run", on_click=_go, args=(name,))
-    link.text_written(SWEEP_GO, "")
-    seconds = text.number(max(cost.seconds, 0.1), 1)
-    quiet(text("sampling.cost", tokens=cost.tokens, seconds=seconds, megabytes=text.number(cost.nbytes / 1e6, 1)))
-    generation, work = generation_task.follow(view, request, (), go=st.session_state[SWEEP_GO] == name, slot="sweep")
-    if work is not None:
-        generation_task.stop_button(work, text, "sweep")
-        generation_task.watched(work, text)
-    if generation is None or generation.unfinished:
-        if generation is not None:
-            notice(text("sampling.sweep_stopped"))
+    generation = _swept_texts(view, request, run_at)
+    if generation is None:
         return
     frame = sweep_frame(generation.generated, values)
     view.panel(
@@ -152,14 +162,39 @@ def sweep(view: View, columns: Columns) -> None:
         options={"knob": knob, "values": values},
         figure=partial(sweep_figure, frame, knob=knob),
         frame=lambda: frame,
+        **page_table(columns, frame, text),
         script=lambda origin: sweep_script(view.card, origin, request, knob, values),
         strip=[
             text("sampling.sampled", n=specs[0].num_return_sequences),
             *texts_strip(view, generation, request.columns),
         ],
+        kind="sampled",
         alt={"values": len(values)},
         suffix=knob,
     )
+
+
+def _swept_texts(view: View, request: GenerateRequest, run_at: DeltaGenerator) -> GeneratedTexts | None:
+    """The texts of all values; what is there of them is of no use before the end."""
+    text = view.text
+    cost = view.engine.cost(request)
+    name = generation_task.name_in_link(request)
+    link.text_state(SWEEP_GO, "")
+    link.text_written(SWEEP_GO, "")
+    go = st.session_state[SWEEP_GO] == name or progress.at_once(cost)
+    generation, work = generation_task.follow(view, request, (), go=go, slot="sweep")
+    if work is not None:
+        with run_at:
+            progress.stop_button(work, text, "sweep")
+        progress.watched(work, text)
+    elif generation is None or generation.unfinished:
+        with run_at:
+            st.button(text("sampling.run_sweep"), key="sampling_sweep_run", on_click=_go, args=(name,))
+        progress.estimated(cost, text)
+    if generation is not None and generation.unfinished:
+        notice(text("sampling.sweep_stopped"))
+        return None
+    return generation
 
 
 def _go(name: str) -> None:
@@ -169,14 +204,14 @@ def _go(name: str) -> None:
 
 def _base(columns: Columns, view: View) -> ColumnSpec:
     """The column whose other settings are kept."""
-    key, options = "sampling_sweep_column", [str(place) for place in range(len(columns.specs))]
+    key, options = "sampling_sweep_column", [str(number) for number in range(len(columns.specs))]
     default = next((str(at) for at, spec in enumerate(columns.specs) if spec.do_sample), "0")
     link.choice_state(key, options, default)
     st.selectbox(
         view.text("sampling.sweep_of"),
         options,
         key=key,
-        format_func=lambda place: columns.names[int(place)],
+        format_func=lambda number: columns.titles[int(number)],
         persist_state="session",
     )
     return columns.specs[int(link.choice_written(key, default))]
@@ -192,13 +227,13 @@ def _values(knob: str, view: View) -> tuple[float, ...] | None:
     link.text_written(VALUES, "")
     parts = [part for part in (typed or default).replace(";", ",").split(",") if part.strip()]
     try:
-        found = sorted({float(part) for part in parts})
+        numbers = sorted({float(part) for part in parts})
     except ValueError:
-        found = []
-    if not LEAST_VALUES <= len(found) <= MOST_VALUES:
+        numbers = []
+    if not LEAST_VALUES <= len(numbers) <= MOST_VALUES:
         advice(view.text("sampling.sweep_bad", least=LEAST_VALUES, most=MOST_VALUES))
         return None
-    return tuple(found)
+    return tuple(numbers)
 
 
 def _swept(base: ColumnSpec, knob: str, values: tuple[float, ...], view: View) -> list[ColumnSpec] | None:

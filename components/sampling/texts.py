@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
@@ -23,10 +23,12 @@ from dashboard.run_key import RunKey
 from dashboard.sampling.columns import ColumnSpec, impossible
 from dashboard.sampling.forks import Fork
 from dashboard.sampling.word_diff import differing, first_difference
-from dashboard.tokens import Token, visible
+from dashboard.tokens import Token, visible, visible_text
 
-SHOWN_ROWS = 20
+MOST_ROWS = 20
 """So many texts of a column are drawn; the table and the files have all."""
+PROMPT_LENGTH = 64
+"""So many characters of the prompt stand before each text at most."""
 FULL_BITS = 16
 """Surprisal of the strongest colour [bits]."""
 
@@ -37,6 +39,9 @@ class Columns:
 
     specs: tuple[ColumnSpec, ...]
     names: tuple[str, ...]
+    """As files have them."""
+    titles: tuple[str, ...]
+    """As the page has them, in its language."""
     run: RunKey
     """Of the prompt that texts go on from."""
 
@@ -44,6 +49,18 @@ class Columns:
     def request(self) -> GenerateRequest:
         """Of all columns."""
         return GenerateRequest(self.run, tuple(spec.column() for spec in self.specs))
+
+    def titled(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """A table of this page with titles in the place of names."""
+        for name, number in (
+            ("name", "column"),
+            ("name", "setting"),
+            ("first_name", "first"),
+            ("second_name", "second"),
+        ):
+            if name in frame and number in frame:
+                frame = frame.assign(**{name: [self.titles[column] for column in frame[number]]})
+        return frame
 
     @property
     def possible(self) -> bool:
@@ -58,7 +75,7 @@ class _Text:
     output: Output
     name: str
     fork: int = -1
-    """Its place among the forks; -1: a row."""
+    """Its number among the forks; -1: a row."""
 
 
 @dataclass(frozen=True)
@@ -77,46 +94,46 @@ class TextColumns:
 
     def running(self, outputs: Sequence[Output]) -> None:
         """What came so far."""
-        self._draw([_Text(output, self._row_name(output)) for output in outputs], None)
+        self._draw([_Text(output, _row_name(output.row, self.view.text)) for output in outputs], None)
 
     def finished(self, generation: GeneratedTexts) -> None:
         """Everything, with alternatives, forks and marks."""
-        texts = [_Text(output, self._row_name(output)) for output in generation.generated.outputs]
-        for place, output in generation.forks.items():
-            fork = self.forks[place]
-            left = f"f{fork.parent}" if fork.parent >= 0 else str(fork.row)
-            name = self.view.text("sampling.fork", place=place, left=left, step=fork.step)
-            texts.append(_Text(output, name, place))
+        texts = [_Text(output, _row_name(output.row, self.view.text)) for output in generation.generated.outputs]
+        for number, output in generation.forks.items():
+            fork = self.forks[number]
+            text = self.view.text
+            left = text("sampling.fork", number=fork.parent + 1) if fork.parent >= 0 else _row_name(fork.row, text)
+            name = text("sampling.fork_from", fork=text("sampling.fork", number=number + 1), left=left, step=fork.step)
+            texts.append(_Text(output, name, number))
         self._draw(texts, generation)
-
-    def _row_name(self, output: Output) -> str:
-        return self.view.text("sampling.row", row=output.row)
 
     def _draw(self, texts: Sequence[_Text], generation: GeneratedTexts | None) -> None:
         """The columns side by side; without `generation` nothing can be chosen yet."""
-        tokens = self._tokens([one.output for one in texts], alternatives=generation is not None)
-        rows = [one for one in texts if one.fork < 0]
-        compared = (
-            {one.output.row: one.output for one in rows if one.output.column == self.baseline} if generation else {}
-        )
-        for at, place in enumerate(st.columns(len(self.columns.specs))):
-            own = [one for one in texts if one.output.column == at]
+        tokens = self._tokens([drawn.output for drawn in texts], alternatives=generation is not None)
+        rows = [drawn.output for drawn in texts if drawn.fork < 0]
+        compared = {output.row: output for output in rows if output.column == self.baseline} if generation else {}
+        prompt = _prompt_end(self.view)
+        for at, holder in enumerate(st.columns(len(self.columns.specs))):
+            column = [drawn for drawn in texts if drawn.output.column == at]
             others = compared if at != self.baseline else {}
             writer = _Writer(self.view, self.colour, tokens, generation.generated.names[at] if generation else None)
-            with place:
-                name = html.escape(self.columns.names[at])
-                st.html(f'<p class="ls-note">{MARKERS[at]} {name}</p>')
+            with holder:
                 generated_texts(
-                    rows=[writer.row(one.output, one.name, others.get(one.output.row)) for one in own[:SHOWN_ROWS]],
+                    caption=f"{MARKERS[at]} {self.columns.titles[at]}",
+                    prompt=prompt,
+                    rows=[
+                        writer.row(drawn.output, drawn.name, others.get(drawn.output.row))
+                        for drawn in column[:MOST_ROWS]
+                    ],
                     lut=self.view.theme.lut(),
                     dark=self.view.theme.mode == "dark",
                     text=self.view.text,
                     key=f"sampling_texts_{at}",
-                    on_fork=self._chosen(own) if generation and self.columns.specs[at].num_beams == 1 else None,
+                    on_fork=self._chosen(column) if generation and self.columns.specs[at].num_beams == 1 else None,
                     running=generation is None,
                 )
-                if len(own) > SHOWN_ROWS:
-                    quiet(self.view.text("sampling.more_rows", shown=SHOWN_ROWS, rows=len(own)))
+                if len(column) > MOST_ROWS:
+                    quiet(self.view.text("sampling.more_rows", shown=MOST_ROWS, rows=len(column)))
 
     def _chosen(self, texts: Sequence[_Text]) -> Callable[[int, int, int], None] | None:
         """Another token was chosen in one of the texts of a column."""
@@ -170,18 +187,18 @@ class _Writer:
 
     def _alternatives(self, output: Output, step: int) -> list[Alternative]:
         assert self.names is not None
-        found = []
-        for place, token_id in enumerate(output.alternatives[step].tolist()):
-            cut = int(output.alternative_cut_by[step, place])
-            prob, q = (float(a[step, place]) for a in (output.alternative_log_p, output.alternative_log_q))
+        alternatives = []
+        for at, token_id in enumerate(output.alternatives[step].tolist()):
+            cut = int(output.alternative_cut_by[step, at])
+            prob, q = (float(a[step, at]) for a in (output.alternative_log_p, output.alternative_log_q))
             facts = f"p {_probability(self.view.text, prob)}"
             if cut:
                 facts += " · " + self.view.text("charts.cut", setting=self.names[cut - 1])
             elif not math.isnan(q):
                 facts += f" · q {_probability(self.view.text, q)}"
             chosen = token_id == int(output.ids[step])
-            found.append(Alternative(visible(self.tokens[token_id]), facts, token_id, chosen, bool(cut)))
-        return found
+            alternatives.append(Alternative(visible(self.tokens[token_id]), facts, token_id, chosen, bool(cut)))
+        return alternatives
 
     def _marks(self, output: Output, baseline: Output | None) -> list[str]:
         """What stands out at each step; the words are `components.web.generated_texts`'s."""
@@ -200,7 +217,22 @@ class _Writer:
             first = first_difference(output.ids.tolist(), baseline.ids.tolist())
             if first is not None:
                 marks[first].append("parted")
-        return [" ".join(one) for one in marks]
+        return [" ".join(names) for names in marks]
+
+
+def _row_name(row: int, text: Catalogue) -> str:
+    return text("sampling.row", number=row + 1)
+
+
+def _prompt_end(view: View) -> str:
+    """The end of the prompt, to be read on from; nothing in a chat, whose answer does not go on with it."""
+    if view.tokens.template != "raw":
+        return ""
+    end = view.prompt[-PROMPT_LENGTH:]
+    if len(view.prompt) > PROMPT_LENGTH:
+        word = end.find(" ") + 1
+        end = f"…{end[word:]}"
+    return "".join(" " if character == " " else visible_text(character) for character in end)
 
 
 def _forced(output: Output) -> int:

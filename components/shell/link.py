@@ -108,15 +108,23 @@ def choice_written(key: str, default: str) -> str:
     return value
 
 
+def folded(keys: Sequence[str]) -> None:
+    """Choices that a closed fold does not draw: they leave the URL as bound numbers do, and keep their values."""
+    for key in keys:
+        if f"{_WRITTEN}{key}" in st.session_state:
+            st.query_params.pop(key, None)
+            st.session_state[f"{_WRITTEN}{key}"] = (st.session_state[key], None)
+
+
 def prompt_state(default: str) -> None:
     """Before the prompt is drawn: take it from the link (plain or compressed) or keep what was typed."""
     try:
-        found = unpack_prompt(st.query_params)
+        prompt = unpack_prompt(st.query_params)
     except ValueError:
         drop(Dropped("pz", st.query_params["pz"][:40] + "…", "damaged"))
         st.query_params.pop("pz", None)
-        found = None
-    _follow("prompt", default if found is None else found, found is not None)
+        prompt = None
+    _follow("prompt", default if prompt is None else prompt, prompt is not None)
 
 
 def prompt_written(default: str) -> bool:
@@ -134,8 +142,8 @@ def _follow(key: str, url: T, in_url: bool) -> None:
     """Take the URL's value when it was changed there; `last` tells that from a change made on the page."""
     state = st.session_state
     last = state.get(f"{_WRITTEN}{key}")
-    moved = last is not None and last[0] != url and (in_url or last[1] == _path())
-    if key not in state or moved:
+    changed = last is not None and last[0] != url and (in_url or last[1] == _path())
+    if key not in state or changed:
         state[key] = url
 
 

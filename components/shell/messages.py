@@ -67,10 +67,11 @@ def estimate(message: str, numbers: str) -> None:
     st.html(f'<p class="ls-note" title="{html.escape(numbers)}">{html.escape(message)}</p>')
 
 
-def section(title: str, more: str = "") -> None:
-    """A panel's heading, with a quiet line below it."""
+def section(title: str, more: str = "", *, anchor: str = "") -> None:
+    """A panel's heading, with a quiet line below it; with an `anchor` the bar of the page's sections leads to it."""
     line = f'<p class="ls-note">{html.escape(more)}</p>' if more else ""
-    st.html(f'<div class="ls-section"><h2>{html.escape(title)}</h2>{line}</div>')
+    name = f' id="at-{html.escape(anchor)}"' if anchor else ""
+    st.html(f'<div class="ls-section"{name}><h2>{html.escape(title)}</h2>{line}</div>')
 
 
 def percent(text: Catalogue, share: float) -> str:

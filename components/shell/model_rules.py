@@ -61,14 +61,14 @@ def texts_fact(rules: ModelRules, columns: Iterable[Column], text: Catalogue) ->
 def left_out_fact(rules: ModelRules, text: Catalogue) -> str:
     """Which fields the model asks for that are not applied, and why; empty where there are none."""
     reasons = dict.fromkeys(why for _, why in rules.left_out)
-    told = [
-        f"{', '.join(name for name, own in rules.left_out if own == why)} ({text(f'rules.why.{why}')})"
+    fields = [
+        f"{', '.join(name for name, reason in rules.left_out if reason == why)} ({text(f'rules.why.{why}')})"
         for why in reasons
     ]
-    return text("rules.left_out", fields="; ".join(told)) if told else ""
+    return text("rules.left_out", fields="; ".join(fields)) if fields else ""
 
 
 def _shortened(value: object) -> str:
-    shown = json.dumps(value, ensure_ascii=False)
-    shown = shown if shown.isprintable() else json.dumps(value)
-    return ISOLATE.format(shown if len(shown) <= LONGEST else shown[:LONGEST] + " …")
+    written = json.dumps(value, ensure_ascii=False)
+    written = written if written.isprintable() else json.dumps(value)
+    return ISOLATE.format(written if len(written) <= LONGEST else written[:LONGEST] + " …")

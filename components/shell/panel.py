@@ -72,12 +72,16 @@ class Panel:
     """Called when a box or a mark was selected; the selection is in ``session_state["chart_<name>"]``."""
     table: Callable[[], pd.DataFrame] | None = None
     """The table to show, where it is not `frame`."""
-    digits: str = DIGITS
-    """How the table shows its numbers, e.g. ``%.3f``."""
+    digits: str | Mapping[str, str] = DIGITS
+    """How the table shows its numbers, e.g. ``%.3f``; or how it shows those of some columns, by their names."""
     heads: Mapping[str, str] = field(default_factory=dict)
     """What the table calls a column of that name; files have the names themselves."""
+    widths: Mapping[str, int] = field(default_factory=dict)
+    """How wide a column of texts is [CSS px]; others are as wide as they need."""
     suffix: str = ""
     """Tells two files of one chart apart, e.g. ``L9H0``."""
+    shows: str = ""
+    """What the caption of a saved picture adds, e.g. ``n = 60``."""
     files: Sequence[File] = ()
     """Downloads besides those that every panel has."""
 
@@ -139,16 +143,20 @@ def _numbers(panel: Panel) -> None:
     table = (panel.table or panel.frame)()
     if len(table) > TABLE_ROWS:
         quiet(panel.text("panel.first_rows", shown=TABLE_ROWS, rows=len(table)))
-    columns: dict[str, Any] = {str(name): st.column_config.Column(label) for name, label in panel.heads.items()}
-    for name in table:
+    columns: dict[str, Any] = {
+        name: st.column_config.Column(label, width=panel.widths.get(name)) for name, label in panel.heads.items()
+    }
+    digits = dict.fromkeys(map(str, table), panel.digits) if isinstance(panel.digits, str) else panel.digits
+    for name in map(str, table):
         if pd.api.types.is_float_dtype(table[name].dtype):
-            columns[str(name)] = st.column_config.NumberColumn(panel.heads.get(str(name)), format=panel.digits)
+            columns[name] = st.column_config.NumberColumn(panel.heads.get(name), format=digits.get(name, DIGITS))
     st.dataframe(
         table.head(TABLE_ROWS),
         height="content" if len(table) <= WHOLE_ROWS else _ROW_HEIGHT * (WHOLE_ROWS + 1),
         key=f"numbers_{panel.name}",
         alt=panel.text(f"charts.{panel.name}.title"),
         column_config=columns,
+        hide_index=isinstance(table.index, pd.RangeIndex),
         placeholder="",
     )
 
@@ -179,10 +187,20 @@ def _downloads(panel: Panel) -> None:
             figure_json=figure_json(figure),
             stem=panel.stem,
             provenance={name: str(value) for name, value in result.provenance().items()},
-            sizes=(int(figure.layout.width or 900), int(figure.layout.height or 600)),
+            sizes=(int(figure.layout.width or 0), int(figure.layout.height or 0)),
+            caption=_caption(panel),
+            chart=f"chart_{name}",
             text=text,
             key=f"image_{name}",
         )
+
+
+def _caption(panel: Panel) -> str:
+    """What stands below a saved picture: the chart, what it is of, the model and the result."""
+    facts = panel.result.provenance()
+    model = panel.text("strip.model", model=facts["model"], revision=str(facts["revision"])[:12])
+    result = panel.text("strip.result", result=panel.result.digest)
+    return " · ".join(filter(None, [panel.text(f"charts.{panel.name}.title"), panel.shows, model, result]))
 
 
 def foot(panel: Panel) -> None:

@@ -110,9 +110,25 @@ def number_picker(
     )
 
 
-def switch(key: str, label: str, help_text: str | None = None) -> bool:
-    """An on/off switch, off by default."""
-    return st.toggle(label, key=key, bind=link.binding(key), persist_state="session", help=help_text)
+def slider(key: str, label: str, span: tuple[float, float], default: float, *, step: float) -> float:
+    """A number in `span` on a slider below a heading that says `label`; whole when `default` is."""
+    link.bounded(key, *span, default)
+    value: float = st.slider(
+        label,
+        *span,
+        default,
+        step,
+        key=key,
+        bind=link.binding(key),
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    return value
+
+
+def switch(key: str, label: str, help_text: str | None = None, *, on: bool = False) -> bool:
+    """An on/off switch; `on`: as it is by default."""
+    return st.toggle(label, on, key=key, bind=link.binding(key), persist_state="session", help=help_text)
 
 
 def span_picker(key: str, label: str, stop: int, help_text: str | None = None) -> tuple[int, int]:

@@ -1,31 +1,45 @@
-"""The sidebar: language, model, prompt, exact tokens, and what of a link was not used."""
+"""The sidebar: language, model, prompt, colour scale, the model's facts, and what of a link was not used."""
 
 from __future__ import annotations
 
 import html
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.elements.lib.mutable_expander_container import ExpanderContainer
 
-from components.charts.theme import ChartTheme
+from components.charts.theme import SCALES, ChartTheme
 from components.shell import link
-from components.shell.messages import notice, quiet
+from components.shell.messages import about, estimate, notice
+from components.shell.prompt import exact_tokens, prompt_form, token_count, tokens_fold
 from components.shell.view import View, current
 from components.shell.waiting import allow
 from components.web.copy_link.copy_link import copy_link
-from components.web.token_text.token_text import token_text
 from dashboard import cache
-from dashboard.engine.api.model import ModelCard, ModelSpec, RunRequest, TokenizedPrompt
+from dashboard.engine.api.model import ModelCard, ModelSpec, RunRequest
 from dashboard.errors import DashboardError
 from dashboard.i18n import LANGUAGES, Catalogue, pick_language
-from dashboard.tokens import visible, visible_text
+from dashboard.navigation import page_at
+from dashboard.tokens import visible_text
 from dashboard.view_state import pack_prompt
 
-EXAMPLES = ("twice", "class", "capital", "induction", "worked", "spanish")
-"""Example prompts: the catalogue's ``examples.<name>``."""
-NEAR_LIMIT = 0.9
-"""Share of the model's context from which the count is a warning."""
+PICKER_CHARACTERS = 24
+"""A longer name of a model is cut in the picker, and stands below it whole."""
+_SLOTS = "_sidebar_slots"
+
+
+@dataclass(frozen=True)
+class _Slots:
+    """Places in the sidebar that are filled once the model is loaded."""
+
+    count: DeltaGenerator
+    tokens: ExpanderContainer | None
+    """``None`` on a page that does not use the prompt."""
+    facts: DeltaGenerator
 
 
 def language_picker() -> Catalogue:
@@ -48,16 +62,28 @@ def language_picker() -> Catalogue:
 
 def view_controls(text: Catalogue) -> None:
     """Model, prompt and look: the view that pages work with."""
+    used = page_at(urlsplit(st.context.url or "").path).uses_prompt
     with st.sidebar:
         model = _model_picker(text)
-        prompt, chat = _prompt_form(text)
+        prompt, chat = prompt_form(text, used=used)
+        st.session_state[_SLOTS] = _Slots(st.container(), tokens_fold(text) if used else None, st.container())
+        scale = _scale_picker(text)
     mode = "dark" if st.context.theme.type == "dark" else "light"
-    st.session_state["_view"] = View(text, ChartTheme(mode, _scale()), model, prompt, chat)
+    st.session_state["_view"] = View(text, ChartTheme(mode, scale), model, prompt, chat)
 
 
-def _scale() -> str:
-    link.choice_state("scale", ["indigo", "cividis"], "indigo")
-    return str(st.session_state["scale"])
+def _scale_picker(text: Catalogue) -> str:
+    link.choice_state("scale", SCALES, "indigo")
+    st.segmented_control(
+        text("sidebar.scale"),
+        SCALES,
+        key="scale",
+        required=True,
+        format_func=lambda scale: text(f"sidebar.scale_{scale}"),
+        persist_state="session",
+        help=text("sidebar.scale_help"),
+    )
+    return link.choice_written("scale", "indigo")
 
 
 def _model_picker(text: Catalogue) -> str:
@@ -67,9 +93,9 @@ def _model_picker(text: Catalogue) -> str:
     wanted = st.query_params.get("model") or st.session_state.get("model")
     if wanted and wanted not in options:
         try:
-            found = cache.find_model(wanted)
-            specs[found.id] = found
-            options.append(found.id)
+            spec = cache.find_model(wanted)
+            specs[spec.id] = spec
+            options.append(spec.id)
         except DashboardError as error:
             link.drop(link.Dropped("model", wanted, "model", (("why", text(error.message_id, **error.facts)),)))
             st.query_params.pop("model", None)
@@ -85,44 +111,17 @@ def _model_picker(text: Catalogue) -> str:
         persist_state="session",
         on_change=allow,
     )
-    return link.choice_written("model", settings.model)
+    model = link.choice_written("model", settings.model)
+    name = names.get(model, model)
+    if len(name) > PICKER_CHARACTERS:  # the picker's own line cannot wrap
+        st.html(f'<p class="ls-count">{html.escape(name)}</p>')
+    return model
 
 
 def model_names(specs: Sequence[ModelSpec]) -> dict[str, str]:
     """Id -> what the picker shows: the label, with the id where another model has the same label."""
     labels = Counter(spec.label for spec in specs)
     return {spec.id: spec.label if labels[spec.label] == 1 else f"{spec.label} ({spec.id})" for spec in specs}
-
-
-def _prompt_form(text: Catalogue) -> tuple[str, bool]:
-    default = text("examples.twice")
-    link.prompt_state(default)
-    st.selectbox(
-        text("sidebar.examples"),
-        EXAMPLES,
-        index=None,
-        key="example",
-        placeholder=text("sidebar.examples"),
-        format_func=lambda name: text(f"examples.{name}"),
-        on_change=_take_example,
-        args=(text,),
-        label_visibility="collapsed",
-    )
-    with st.form("prompt_form", border=False):
-        st.text_area(text("sidebar.prompt"), key="prompt", height=150, persist_state="session")
-        st.toggle(text("sidebar.chat"), key="chat", bind=link.binding("chat"), help=text("sidebar.chat_help"))
-        st.form_submit_button(text("sidebar.run"), type="primary", on_click=allow, width="stretch")
-    if not link.prompt_written(default):
-        notice(text("sidebar.prompt_not_in_link"))
-    return st.session_state["prompt"], bool(st.session_state["chat"])
-
-
-def _take_example(text: Catalogue) -> None:
-    name = st.session_state["example"]
-    if name:
-        st.session_state["prompt"] = text(f"examples.{name}")
-        st.session_state["example"] = None
-        allow()
 
 
 def loaded_view() -> View:
@@ -132,51 +131,22 @@ def loaded_view() -> View:
         DashboardError: the model cannot be had, or the prompt not be read.
         Cancelled: loading was stopped.
     """
-    view = current()
-    place = st.sidebar.container()
+    view, slots = current(), st.session_state[_SLOTS]
     view.load(cache.engine())
-    _compare_made(view.card)
-    with place:
-        _token_count(view.text, view.tokens, view.card)
-        _template_notes(view)
-        with st.expander(view.text("sidebar.tokens")):
-            _tokens(view)
+    _compare_origin(view.card)
+    if slots.tokens is not None:
+        with slots.count:
+            token_count(view)
+        if slots.tokens.open:
+            with slots.tokens:
+                exact_tokens(view)
+    with slots.facts:
         _model_facts(view.text, view.card)
-        _look(view.text)
+        if slots.tokens is not None:
+            _cost(view)
+    with st.sidebar:
         copy_link(more=_whole_link(view), text=view.text, key="copy_link")
-        _cost(view)
     return view
-
-
-def _token_count(text: Catalogue, tokens: TokenizedPrompt, card: ModelCard) -> None:
-    count = len(tokens.tokens)
-    near = count >= NEAR_LIMIT * card.context
-    line = text("sidebar.near_limit" if near else "sidebar.count", tokens=count, limit=card.context)
-    st.html(f'<p class="ls-count{" ls-warn" if near else ""}">{html.escape(line)}</p>')
-
-
-def _template_notes(view: View) -> None:
-    """What the tokenizer would append and is left out, and which of its chat templates is used."""
-    tokens = view.tokens
-    if tokens.left_out:
-        quiet(view.text("sidebar.left_out", tokens=" ".join(map(visible, tokens.left_out))))
-    if tokens.chat_template:
-        quiet(view.text("sidebar.chat_template", name=visible_text(tokens.chat_template)))
-
-
-def _tokens(view: View) -> None:
-    token_text(
-        tokens=[visible(token) for token in view.tokens.tokens],
-        special=[token.special for token in view.tokens.tokens],
-        weights=None,
-        selected=None,
-        hover=[f"{i} · id {token.id} · {token.piece}" for i, token in enumerate(view.tokens.tokens)],
-        lut=view.theme.lut(),
-        dark=view.theme.mode == "dark",
-        text=view.text,
-        key="sidebar_tokens",
-        on_pick=None,
-    )
 
 
 def _model_facts(text: Catalogue, card: ModelCard) -> None:
@@ -193,51 +163,40 @@ def _model_facts(text: Catalogue, card: ModelCard) -> None:
     st.html("".join(f'<p class="ls-count">{html.escape(line)}</p>' for line in lines))
 
 
-def made_with(card: ModelCard) -> str:
+def origin_of(card: ModelCard) -> str:
     """What a link says about where it was made: revision, dtype and version."""
     return f"{card.revision[:12]} {card.dtype} transformers-{card.transformers}"
 
 
-def _compare_made(card: ModelCard) -> None:
+def _compare_origin(card: ModelCard) -> None:
     """Say so when a link was made with another revision, dtype or version than is here."""
-    made = st.query_params.get("made")
-    if made:
+    origin = st.query_params.get("made")
+    if origin:
         st.query_params.pop("made")
-        if made != made_with(card):
-            link.drop(link.Dropped("made", made, "made", (("here", made_with(card)),)))
+        if origin != origin_of(card):
+            link.drop(link.Dropped("made", origin, "made", (("here", origin_of(card)),)))
 
 
 def _whole_link(view: View) -> dict[str, str]:
     """What a copied link names so that it stays the same view when a default changes."""
     prompt = {} if {"prompt", "pz"} & set(st.query_params) else pack_prompt(view.prompt)
-    return {"lang": view.text.language, "model": view.model, "made": made_with(view.card), **prompt}
+    return {"lang": view.text.language, "model": view.model, "made": origin_of(view.card), **prompt}
 
 
 def _cost(view: View) -> None:
     """What a run of this prompt costs; refuses one that is over the operator's limit."""
-    cost = view.engine.cost(RunRequest(view.key))
-    seconds, megabytes = view.text.number(cost.seconds, 1), view.text.number(cost.nbytes / 1e6, 1)
-    line = view.text("sidebar.cost", seconds=seconds, megabytes=megabytes)
-    st.html(f'<p class="ls-count">{html.escape(line)}</p>')
-
-
-def _look(text: Catalogue) -> None:
-    st.segmented_control(
-        text("sidebar.scale"),
-        ["indigo", "cividis"],
-        key="scale",
-        required=True,
-        format_func=lambda scale: text(f"sidebar.scale_{scale}"),
-        persist_state="session",
-        help=text("sidebar.scale_help"),
+    text, cost = view.text, view.engine.cost(RunRequest(view.key))
+    seconds, megabytes = text.number(cost.seconds, 1), text.number(cost.nbytes / 1e6, 1)
+    estimate(
+        text("sidebar.cost", about=about(text, cost.seconds)),
+        text("sidebar.cost_numbers", seconds=seconds, megabytes=megabytes),
     )
-    link.choice_written("scale", "indigo")
 
 
 def _named(problem: link.Dropped, text: Catalogue) -> str:
     """A value of the link and why it was not used; characters that would steer their neighbours as their codes."""
     name, value = (
-        " ".join(visible_text(part) for part in shown.split(" ")) for shown in (problem.name, problem.value[:80])
+        " ".join(visible_text(word) for word in raw.split(" ")) for raw in (problem.name, problem.value[:80])
     )
     return text(f"link.{problem.reason}", name=name, value=value, **dict(problem.facts))
 

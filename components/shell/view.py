@@ -76,6 +76,7 @@ class View:
         origins: Sequence[Origin],
         *,
         figure: Callable[..., Any] | None,
+        explained: bool = True,
         **rest: Any,
     ) -> None:
         """A chart of this page in its panel; see `components.shell.panel.Panel` for what else it takes.
@@ -84,10 +85,12 @@ class View:
             name: the chart's, as in the catalogue.
             origins: what is shown: the requests whose answers the chart holds, a run, or a job.
             figure: makes the figure, given `text` and `theme` of the page; ``None``: the table is the chart.
+            explained: how to read it stands open below the page's first panel; ``False``: this is not the one.
             rest: the other fields of a panel by their names.
         """
         drawn = None if figure is None else partial(figure, text=self.text, theme=self.theme)
-        self._first_panel = self._first_panel or name
+        if explained:
+            self._first_panel = self._first_panel or name
         unfolded = name == self._first_panel
         chart_panel(Panel(name=name, origins=origins, text=self.text, figure=drawn, unfolded=unfolded, **rest))
 

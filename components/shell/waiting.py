@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from components.shell.messages import literal_label
+from components.shell.messages import about, literal_label
 from dashboard.engine.api.model import CallControl
 from dashboard.errors import Cancelled
 from dashboard.i18n import Catalogue
@@ -26,6 +26,8 @@ PAUSE_SECONDS = 0.1
 """How soon what the person does is heard while a page waits."""
 LONGEST_SECONDS = 2.0
 """Other parts of the page that are drawn again and again have their turn after so long."""
+LEFT_SECONDS, LEFT_SHARE = 3.0, 0.03
+"""The time left is said when the work went on for so long, and by so much."""
 _STOPPED = "_work_stopped"
 
 
@@ -45,7 +47,7 @@ def wait_for(call: Callable[[CallControl], T], label: str, *, text: Catalogue, w
     if st.session_state.get(_STOPPED) == what:
         raise Cancelled
     # always there, so that what stands below keeps its place whether there is anything to wait for or not
-    place, label = st.empty(), literal_label(label)
+    slot = st.empty()
     share = [0.0]
     control = CallControl(progress=lambda done: share.__setitem__(0, done))
     outcome: dict[str, Any] = {}
@@ -54,7 +56,7 @@ def wait_for(call: Callable[[CallControl], T], label: str, *, text: Catalogue, w
     try:
         thread.join(QUIET_SECONDS)
         if thread.is_alive():
-            _show(place, thread, share, label, text=text, what=what)
+            _show(slot, thread, share, label, text=text, what=what)
     finally:
         control.cancel.set()
     if "error" in outcome:
@@ -71,21 +73,41 @@ def _keep(call: Callable[[CallControl], T], control: CallControl, outcome: dict[
 
 
 def _show(
-    place: DeltaGenerator, thread: threading.Thread, share: list[float], label: str, *, text: Catalogue, what: str
+    slot: DeltaGenerator, thread: threading.Thread, share: list[float], label: str, *, text: Catalogue, what: str
 ) -> None:
     # one page waits for several things in turn; a key may stand only once in a run
     name = f"work_{zlib.crc32(what.encode())}"
-    with place.container(key=name):
-        bar = st.progress(0.0, text=label)
+    with slot.container(key=name):
+        bar = st.progress(0.0, text=literal_label(label))
         st.button(text("work.stop"), key=f"{name}_stop", on_click=stop, args=(what,), icon=":material/stop_circle:")
-    shown = 0.0
+    drawn, left = 0.0, TimeLeft()
     while thread.is_alive():
-        if share[0] != shown:
-            shown = share[0]
-            bar.progress(min(max(shown, 0.0), 1.0), text=label)
+        if share[0] != drawn:
+            drawn = share[0]
+            seconds = left.seconds(drawn)
+            line = label if seconds is None else text("work.left", label=label, about=about(text, seconds))
+            bar.progress(min(max(drawn, 0.0), 1.0), text=literal_label(line))
         _hear()
         thread.join(PAUSE_SECONDS)
-    place.empty()
+    slot.empty()
+
+
+class TimeLeft:
+    """How long work goes on, from how far it has come; work of several parts may begin at 0 again."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """The work begins now."""
+        self._clock = clock
+        self._began, self._from, self._share = clock(), 0.0, 0.0
+
+    def seconds(self, share: float) -> float | None:
+        """Seconds left now that `share` in [0, 1] is done; ``None`` while that is not clear."""
+        now = self._clock()
+        if share < self._share:
+            self._began, self._from = now, share
+        self._share = share
+        taken, done = now - self._began, share - self._from
+        return taken * (1 - share) / done if taken >= LEFT_SECONDS and done >= LEFT_SHARE else None
 
 
 def _hear() -> None:

@@ -7,6 +7,7 @@ leases, the order of locks, one cache, threads.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -19,8 +20,8 @@ from dashboard.engine.api.model import CallControl, ModelCard, RunRequest
 from dashboard.engine.api.request import Answer, Cost, Request, RunQuestion
 from dashboard.engine.capture.runs import Run, tensor_bytes
 from dashboard.engine.device.device_lock import DeviceLock
-from dashboard.engine.device.devices import return_large_blocks
 from dashboard.engine.device.memory import explain_memory_errors
+from dashboard.engine.device.pace import Pace, Work
 from dashboard.engine.device.threads import Threads
 from dashboard.engine.generation.text_generator import DeviceTurn
 from dashboard.engine.handlers import runs
@@ -42,15 +43,15 @@ class LocalEngine:
     def __init__(self, settings: Settings) -> None:
         """Loads nothing yet."""
         self._settings = settings
-        return_large_blocks()
         self._threads = Threads(settings.threads)
         self._device = DeviceLock(settings.busy_seconds, self._threads.long_work)
         self._alone = {name: DeviceLock(settings.busy_seconds) for name in ALONE}
         self._runs = RunStore(settings.run_bytes)
         self._results = ResultCache(settings.result_bytes)
         self._passes = 0
+        self._paces: dict[str, Pace] = {}
         self._pool: ModelPool[ReadyModel] = ModelPool(
-            lambda model, control: load_model(model, settings, control, self._threads),
+            self._load,
             settings.max_models,
             lambda model, control: check_model(model, settings, control),
         )
@@ -65,6 +66,11 @@ class LocalEngine:
         """See `Engine.tokenizer`."""
         return LeasedTokenizer(lambda: self._leased(model))
 
+    def _load(self, model: str, control: CallControl) -> ReadyModel:
+        ready = load_model(model, self._settings, control, self._threads)
+        self._paces[model] = ready.pace
+        return ready
+
     @contextlib.contextmanager
     def _leased(self, model: str, control: CallControl | None = None) -> Iterator[ReadyModel]:
         with (
@@ -78,7 +84,16 @@ class LocalEngine:
         """See `Engine.cost`."""
         kept = self.kept(request) is not None
         with self._leased(request.version.model) as ready:
-            return replace(_handler(request).cost(request, ready, self._settings), kept=kept)
+            cost = _handler(request).cost(request, ready, self._settings)
+            return replace(cost, seconds=cost.seconds + self._head_values_seconds(request, ready), kept=kept)
+
+    def _head_values_seconds(self, request: Request[Any], ready: ReadyModel) -> float:
+        """Of the pass that gives the heads' values, where one is needed and they are not kept."""
+        if not (isinstance(request, RunQuestion) and _handler(request).head_values(request)):
+            return 0.0
+        run = self._runs.find(request.run)
+        there = run is not None and self._runs.cached_with(run, _HEAD_VALUES) is not None
+        return 0.0 if there else ready.pace.seconds(Work.of_pass(len(request.token_ids), ready.card))
 
     def kept(self, request: Request[Answer]) -> Answer | None:
         """See `Engine.kept`."""
@@ -119,9 +134,19 @@ class LocalEngine:
                 held.enter_context(self._device.held(control))
             answer = self.kept(request)  # another may have made it while we waited
             if answer is None:
-                answer = handler.answer(request, call)
+                answer = self._timed(handler, request, call)
                 if handler.nbytes is not None and handler.whole(answer):
                     self._keep(request, run, answer, handler.nbytes(request, answer))
+        return answer
+
+    def _timed(self, handler: Handler[Any, Any], request: Request[Answer], call: Call) -> Answer:
+        """The handler's answer; how long it took is told to the model's pace."""
+        began = time.perf_counter()
+        answer: Answer = handler.answer(request, call)
+        seconds = time.perf_counter() - began - call.turn.waited
+        pace = self._paces[request.version.model]
+        if handler.work and handler.whole(answer):
+            pace.add(handler.work(request, answer, pace.card), seconds)
         return answer
 
     def _keep(self, request: Request[Answer], run: Run | None, answer: Answer, nbytes: int) -> None:
@@ -155,7 +180,9 @@ class LocalEngine:
                 values = self._runs.cached_with(run, _HEAD_VALUES)
                 if values is None:
                     self._passes += 1
-                    values = ready.capturer.head_values(run.summary.key.token_ids, control)
+                    ids, began = run.summary.key.token_ids, time.perf_counter()
+                    values = ready.capturer.head_values(ids, control)
+                    ready.pace.add(Work.of_pass(len(ids), ready.card), time.perf_counter() - began)
                     self._runs.keep_with(run, _HEAD_VALUES, values, tensor_bytes(values))
         return values
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +19,7 @@ from dashboard.engine.capture.limits import Proof
 from dashboard.engine.capture.residual_stream import ResidualStream, find_residual_stream
 from dashboard.engine.capture.runs import Run, tensor_bytes, without_values
 from dashboard.engine.device.devices import device_name, pick_device, synchronize
-from dashboard.engine.device.pace import Pace
+from dashboard.engine.device.pace import Pace, Work
 from dashboard.engine.device.threads import Threads
 from dashboard.engine.generation.cache_choice import limit_prompt_cache, pick_prompt_cache
 from dashboard.engine.generation.text_generator import TextGenerator
@@ -36,6 +35,9 @@ UNLIMITED = 2048
 
 CHECK_TEXT = 8
 """Tokens with which it is tried how texts are carried on."""
+
+CALIBRATIONS, CALIBRATION_TOKENS = 3, 16
+"""Passes, and tokens of each, that are timed when a model was loaded."""
 
 
 @dataclass
@@ -53,20 +55,20 @@ class ReadyModel:
     footprint: Footprint
     """What a run holds in memory, measured when the model was loaded."""
     pace: Pace
-    """How long passes took."""
-    head_pace: Pace
-    """How long the head and the statistics of its logits took, by rows of logits."""
+    """How long its work takes here."""
     generator: TextGenerator
     """How texts are made."""
-    step_pace: Pace
-    """How long a step of texts took, by rows."""
     scorer: Scorer
     """How given texts are scored."""
 
-    def step_seconds(self, rows: int) -> float:
-        """How long a step of so many rows takes; before the first, what a pass over so many tokens takes."""
-        measured = self.step_pace.seconds(rows)
-        return self.pace.seconds(rows) if math.isnan(measured) else measured
+    def calibrate(self) -> None:
+        """Time a few short passes for the first estimates; all that was computed before was cold."""
+        ids = anatomy.check_ids(self.capturer.model, min(CALIBRATION_TOKENS, self.card.context))
+        for _ in range(CALIBRATIONS):
+            began = time.perf_counter()
+            self.hook.during(lambda: self.pass_of(ids, CallControl()))
+            synchronize(self.card.device)
+            self.pace.add(Work.of_pass(len(ids), self.card), time.perf_counter() - began)
 
     def logits(self, run: Run, start: int, stop: int) -> Tensor:
         """(P, vocab) raw logits of positions [start, stop) of a run."""
@@ -100,6 +102,7 @@ def load_model(model: str, settings: Settings, control: CallControl, threads: Th
         with threads.long_work():
             ready = make_ready(loaded, device, settings)
         threads.adjust_by_pass(loaded.model)
+        ready.calibrate()
         return ready
 
 
@@ -149,24 +152,20 @@ def make_ready(loaded: registry.LoadedModel, device: str, settings: Settings) ->
         or any(len(set(anatomy.config_values(config, name))) > 1 for name in ("num_key_value_heads", "head_dim")),
         rules=read_rules(getattr(model, "generation_config", None), vocab),
     )
-    pace = Pace()
-    footprint = _footprint(capturer, hook, card, pace, head is None)
+    footprint = _footprint(capturer, hook, card, head is None)
     way = pick_prompt_cache(model, anatomy.check_ids(model, CHECK_TEXT), shared=capturer.plain_softmax)
     way = limit_prompt_cache(way, proof, model)
     generator = TextGenerator(model, loaded.tokenizer, way, card.rules.ending, card.rules)
     scorer = Scorer(generator, reader, capturer)
-    return ReadyModel(card, capturer, reader, hook, head, stream, footprint, pace, Pace(), generator, Pace(), scorer)
+    return ReadyModel(card, capturer, reader, hook, head, stream, footprint, Pace(card), generator, scorer)
 
 
-def _footprint(capturer: Capturer, hook: ResidualHook, card: ModelCard, pace: Pace, logits: bool) -> Footprint:
-    """What runs of this model hold; `logits`: those of every position too. The passes that tell it are timed."""
+def _footprint(capturer: Capturer, hook: ResidualHook, card: ModelCard, logits: bool) -> Footprint:
+    """What runs of this model hold; `logits`: those of every position too."""
 
     def nbytes(tokens: int) -> int:
         ids = anatomy.check_ids(capturer.model, tokens)
-        began = time.perf_counter()
         (_, recording), residual = hook.during(lambda: capturer.forward(ids, CallControl()))
-        synchronize(card.device)
-        pace.add(tokens, time.perf_counter() - began)
         return (
             without_values(recording.layers)[1]
             + tensor_bytes((residual, *recording.stream))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from dashboard.engine.api.generation import BeamTree, ProbabilityTree
+from dashboard.engine.api.generation import BeamTree, Output, ProbabilityTree
 from dashboard.frames.sampling import Tokens
 from dashboard.tokens import visible
 
@@ -33,6 +33,28 @@ def beam_frame(tree: BeamTree, tokens: Tokens) -> pd.DataFrame:
             "state": list(tree.states),
             "returned": list(tree.returned),
         }
+    )
+
+
+def greedy_tree(output: Output) -> BeamTree:
+    """A text without beams as a search of one: at each step its token, and the likeliest of those that were let go.
+
+    Args:
+        output: a text that was not drawn; scores are sums of its model's ln p, as of a search without settings.
+    """
+    steps = len(output.ids)
+    others = [int(np.flatnonzero(output.alternatives[step] != output.ids[step])[0]) for step in range(steps)]
+    total = np.cumsum(output.log_p)
+    before = total - output.log_p
+    scores = np.stack([total, before + output.alternative_log_p[np.arange(steps), others]], 1)
+    ids = np.stack([output.ids, output.alternatives[np.arange(steps), others]], 1)
+    return BeamTree(
+        parents=np.repeat(np.array([PROMPT, *range(0, 2 * steps - 2, 2)]), 2),
+        ids=ids.ravel(),
+        steps=np.repeat(np.arange(steps), 2),
+        scores=scores.ravel(),
+        states=("kept", "pruned") * (steps - 1) + ("finished" if output.stopped == "end" else "kept", "pruned"),
+        returned=(True, False) * steps,
     )
 
 

@@ -1,10 +1,11 @@
-"""Commands of ``python -m dashboard``: start, test, benchmark, verify. Standard library only."""
+"""Commands of ``python -m dashboard``: start, test, benchmark, pictures, verify. Standard library only."""
 
 from __future__ import annotations
 
 import argparse
 import locale
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,11 +13,13 @@ import sys
 import time
 import urllib.request
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from dashboard.errors import SettingInvalid
 from dashboard.i18n import LANGUAGES, Catalogue
+from dashboard.launch.display import Display
 from dashboard.launch.environment import Environment, SetupFailed
 from dashboard.settings import Settings, unknown
 
@@ -24,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PORT = 8501
 START_SECONDS = 120.0
 END_SECONDS = 3.0
+_SHARE = re.compile(r"\d+%")
 MOST_WORKERS = 4
 """Of tests that run side by side; each holds models of its own."""
 
@@ -37,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if test:
             return _test(arguments[1:], text)
-        return {"benchmark": _benchmark, "verify": _verify, "start": _start}[options.command](options, text)
+        return COMMANDS[options.command](options, text)
     except SetupFailed as failure:
         print(
             "\n" + text(f"launcher.{failure.message_id}", **{"detail": "", "folder": "", "python": ""} | failure.facts)
@@ -54,16 +58,18 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m dashboard",
-        description="Logitscope: start the dashboard (no command), run its tests or a benchmark, or verify a model.",
+        description="Logitscope: start the dashboard (no command), run its tests or a benchmark, take its pictures, or "
+        "verify a model.",
         epilog="Arguments after 'test' go to pytest, for example: python -m dashboard test -m 'not browser'",
     )
-    parser.add_argument("command", nargs="?", choices=["start", "test", "benchmark", "verify"], default="start")
+    parser.add_argument("command", nargs="?", choices=["test", *COMMANDS], default="start")
     parser.add_argument("name", nargs="?", help="which benchmark (see tests/benchmarks), or the model to verify")
     parser.add_argument("--port", type=int, help=f"port of the dashboard (default {PORT}, or the next free one)")
     parser.add_argument("--host", default="localhost", help="address to serve on; 0.0.0.0 for all (default localhost)")
     parser.add_argument("--model", help="model that pages open with: bundled id, hub id, or local/<folder>")
     parser.add_argument("--language", choices=sorted(LANGUAGES), help="language of the dashboard and of these messages")
     parser.add_argument("--headless", action="store_true", help="do not open a browser")
+    parser.add_argument("--demo", action="store_true", help="open the browser on the tour of the pages")
     parser.add_argument("--quick", action="store_true", help="benchmark: a short form")
     parser.add_argument("--check", action="store_true", help="benchmark: end non-zero when a goal is missed")
     return parser
@@ -75,15 +81,42 @@ def _language(wanted: str | None) -> str:
 
 
 def _ready_environment(text: Catalogue, *, tests: bool) -> Environment:
-    environment = Environment(ROOT)
-    environment.ensure(tests=tests, say=lambda message_id: print(text(f"launcher.{message_id}"), flush=True))
+    environment, display, began = Environment(ROOT), Display(), time.monotonic()
+    try:
+        environment.ensure(
+            tests=tests,
+            say=lambda message_id: display.step(text(f"launcher.{message_id}")),
+            count=lambda count: display.so_far(
+                text("launcher.packages", count=count, seconds=round(time.monotonic() - began))
+            ),
+        )
+    finally:
+        display.end()
     return environment
+
+
+def _ready_model(environment: Environment, options: argparse.Namespace | None, text: Catalogue) -> None:
+    """Convert the bundled model, once. Raises SetupFailed."""
+    command, display, lines = [str(environment.python), "-m", "dashboard.engine.models.bundled"], Display(), []
+    piped: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
+    with subprocess.Popen(command, cwd=ROOT, env=surroundings(options), **piped) as run:
+        assert run.stdout is not None
+        for line in run.stdout:
+            lines.append(line.rstrip())
+            if share := _SHARE.search(line):
+                if len(lines) == 1:
+                    display.step(text("launcher.converting"))
+                display.so_far(share[0])
+    display.end()
+    if run.returncode:
+        raise SetupFailed("model_failed", detail="\n".join(lines[-8:]))
 
 
 def surroundings(options: argparse.Namespace | None = None) -> dict[str, str]:
     """Environment variables of what is started: this project first on the path, and the options."""
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     given = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path), "PYTHONUTF8": "1"}
+    given.setdefault("TQDM_DISABLE", "1")  # bars of libraries would run through what is printed here
     for name in ("model", "language"):
         if options is not None and getattr(options, name):
             given[f"LOGITSCOPE_{name.upper()}"] = getattr(options, name)
@@ -101,20 +134,18 @@ def _start(options: argparse.Namespace, text: Catalogue) -> int:
         return 1
     if options.port is None and port != PORT:
         print(text("launcher.other_port", taken=str(PORT), port=str(port)))
+    first = not Environment(ROOT).ready(tests=False)
     environment = _ready_environment(text, tests=False)
-    python = str(environment.python)
-    model = subprocess.run(
-        [python, "-m", "dashboard.engine.models.bundled"], cwd=ROOT, env=surroundings(options), check=False
-    )
-    if model.returncode:
-        print(text("launcher.model_failed"))
-        return 1
-    command = [python, "-m", "dashboard.launch.server"]
+    if first:
+        _ready_model(environment, options, text)
+    command = [str(environment.python), "-m", "dashboard.launch.server"]
     command += ["--server.port", str(port), "--server.address", options.host, "--server.headless", "true"]
     with subprocess.Popen(command, cwd=ROOT, env=surroundings(options)) as server:
         # a service manager's stop must reach the server too
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         try:
+            if not first:  # a look at the files: the server starts meanwhile
+                _ready_model(environment, options, text)
             return _serve(server, options, port, text)
         finally:
             _end(server)
@@ -131,8 +162,13 @@ def _serve(server: subprocess.Popen[bytes], options: argparse.Namespace, port: i
         time.sleep(0.1)
     print(text("launcher.running", url=url), flush=True)
     if not options.headless:
-        webbrowser.open(url)
+        webbrowser.open(url + (tour(options.language) if options.demo else ""))
     return server.wait()
+
+
+def tour(language: str | None) -> str:
+    """The part of the address that opens the first step of the tour."""
+    return "/?lesson=tour&lesson_step=1" + (f"&lang={language}" if language else "")
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
@@ -176,7 +212,7 @@ def _test(arguments: Sequence[str], text: Catalogue) -> int:
     """Run every test, those without a browser side by side; or what `arguments` ask pytest for."""
     environment = _ready_environment(text, tests=True)
     python = str(environment.python)
-    subprocess.run([python, "-m", "dashboard.engine.models.bundled"], cwd=ROOT, env=surroundings(), check=True)
+    _ready_model(environment, None, text)
     workers = str(max(1, min(os.cpu_count() or 1, MOST_WORKERS)))
     # a core each: threads that wait for one another's cores take many times as long
     side_by_side = (["-m", "not browser", "-n", workers, "--dist", "loadfile"], {"OMP_NUM_THREADS": "1"})
@@ -201,6 +237,14 @@ def _benchmark(options: argparse.Namespace, text: Catalogue) -> int:
     return subprocess.run(command, cwd=ROOT, env=surroundings(options), check=False).returncode
 
 
+def _pictures(options: argparse.Namespace, text: Catalogue) -> int:
+    """Take the README's pictures again, from the app itself."""
+    environment = _ready_environment(text, tests=True)
+    _ready_model(environment, options, text)
+    command = [str(environment.python), "-m", "tests.pictures"]
+    return subprocess.run(command, cwd=ROOT, env=surroundings(options), check=False).returncode
+
+
 # -- verify -------------------------------------------------------------------------------------------------------
 def _verify(options: argparse.Namespace, text: Catalogue) -> int:
     """Compare a model's numbers with plain transformers; the exit code is 1 where some are off."""
@@ -212,3 +256,12 @@ def _verify(options: argparse.Namespace, text: Catalogue) -> int:
         *([options.name] if options.name else []),
     ]
     return subprocess.run(command, cwd=ROOT, env=surroundings(options), check=False).returncode
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace, Catalogue], int]] = {
+    "start": _start,
+    "benchmark": _benchmark,
+    "pictures": _pictures,
+    "verify": _verify,
+}
+"""Beside ``test``, whose arguments are pytest's."""

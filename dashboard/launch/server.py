@@ -12,6 +12,7 @@ from pathlib import Path
 from streamlit.web.cli import main
 
 from dashboard.i18n import Catalogue, pick_language
+from dashboard.process import collection
 from dashboard.process.folders import cache_folder
 from dashboard.process.logs import log_file, open_log
 from dashboard.settings import Settings
@@ -22,7 +23,8 @@ QUIET_SECONDS = 3.0
 
 def _load_libraries() -> None:
     time.sleep(QUIET_SECONDS)
-    import dashboard.engine.local  # noqa: F401
+    with collection.paused():
+        import dashboard.engine.local  # noqa: F401
 
 
 def _open_log() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column
-from dashboard.i18n import Message
+from dashboard.i18n import Catalogue, Message
 from dashboard.parsing.strict_json import read_json
 from dashboard.parsing.unreadable import Unreadable
 from dashboard.sampling import ranges
@@ -64,21 +64,22 @@ class ColumnSpec:
 
     @property
     def label(self) -> str:
-        """Its name, or its settings in short; plain text."""
-        return self.name or self._settings_in_short()
+        """Its name, or its settings in short, the same in files and links of every language; plain text."""
+        return self.label_in(Catalogue("en"))
 
-    def _settings_in_short(self) -> str:
-        kind = f"beams {self.num_beams}" if self.num_beams > 1 else "" if self.do_sample else "greedy"
-        short_names = {"temperature": "T", "top_k": "top_k", "top_p": "top_p", "min_p": "min_p", "typical_p": "typical"}
-        short_names |= {"repetition_penalty": "penalty", "no_repeat_ngram_size": "no repeat"}
-        default = ColumnSpec()
-        parts = [
-            f"{short} {getattr(self, name):g}"
-            for name, short in short_names.items()
-            if getattr(self, name) != getattr(default, name) and name not in without_effect(self)
+    def label_in(self, text: Catalogue) -> str:
+        """The label in the language of `text`."""
+        default, idle = ColumnSpec(), without_effect(self)
+        parts = [("num_beams", f"{self.num_beams}")] if self.num_beams > 1 else []
+        parts += [("greedy", "")] if self.num_beams == 1 and not self.do_sample else []
+        parts += [
+            (name, f"{getattr(self, name):g}".replace(".", text.decimal_sign))
+            for name in ranges.RANGES
+            if getattr(self, name) != getattr(default, name) and name not in idle
         ]
-        parts += [] if self.model_rules else ["without model rules"]
-        return " · ".join([kind, *parts] if kind else parts) or "T 1"
+        parts += [] if self.model_rules else [("model_rules", "")]
+        short = [text(f"sampling.short.{name}", value=value) for name, value in parts or [("temperature", "1")]]
+        return self.name or " · ".join(short)
 
     def settings(self) -> DecodeSettings:
         """What acts on the next token's distribution."""

@@ -1,12 +1,14 @@
 """The web components with nasty data. ``?show=`` picks one or several of `shows`; other parameters set its case."""
 
 import json
+import time
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from components.shell import page_style
 from components.web.chart_download.chart_download import chart_download
 from components.web.copy_link.copy_link import copy_link
 from components.web.generated_texts.generated_texts import (
@@ -17,6 +19,7 @@ from components.web.generated_texts.generated_texts import (
     generated_texts,
 )
 from components.web.head_mosaic.head_mosaic import head_mosaic
+from components.web.page_sections.page_sections import page_sections
 from components.web.token_text.token_text import token_text
 from dashboard.i18n import Catalogue
 
@@ -116,6 +119,8 @@ def show_tokens() -> None:
         text=text,
         key="tokens",
         on_pick=None if readonly else pick_token,
+        below=[*labels(count)[1:], NASTY[1]] if query.get("below") == "1" else None,
+        hits=[i % 3 == 0 for i in range(count)] if query.get("below") == "1" else None,
     )
 
 
@@ -134,7 +139,9 @@ def show_image() -> None:
         figure_json=str(figure.to_json()),
         stem="logitscope_head_L9H0",
         provenance={"model": "tiny", "prompt": '<b> & ]]> ñ 日本 --> "quoted"'},
-        sizes=(500, 400),
+        sizes=(0, 400),
+        caption="Attention weights · layer 9 · tiny @ abc",
+        chart="chart",
         text=text,
         key="image",
     )
@@ -142,6 +149,16 @@ def show_image() -> None:
 
 def show_copy() -> None:
     copy_link(more={"lang": "en"}, text=text, key="copy")
+
+
+def show_sections() -> None:
+    st.html(f"<style>{page_style._STYLE}</style>")
+    page_sections({name: f"Section <b>{name}</b>" for name in "abcdef"}, text=text, key="page_sections")
+    for name in "abcdef":
+        time.sleep(number("pause", 0) / 10)  # the page grows while it is looked at
+        st.html(f'<div id="at-{name}" style="height: 500px">part {name}</div>')
+    # writes the address as Streamlit does, which knows nothing of the section
+    st.button("write", on_click=lambda: query.update(other=str(number("other", 0) + 1)))
 
 
 def show_texts() -> None:
@@ -223,7 +240,14 @@ def other_head() -> None:
     st.session_state["head"] = (6, 6)
 
 
-shows = {"mosaic": show_mosaic, "tokens": show_tokens, "texts": show_texts, "image": show_image, "copy": show_copy}
+shows = {
+    "mosaic": show_mosaic,
+    "tokens": show_tokens,
+    "texts": show_texts,
+    "image": show_image,
+    "copy": show_copy,
+    "sections": show_sections,
+}
 for name in query.get("show", "mosaic").split(","):
     shows[name]()
 calls = st.session_state.get("calls", [])

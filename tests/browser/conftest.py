@@ -152,7 +152,7 @@ def serve_script() -> Callable[..., Any]:
     return serve
 
 
-def wait_ready(page: Page, label: str = "Prompt", seconds: float = 60.0) -> None:
+def wait_ready(page: Page, label: str = "Model", seconds: float = 60.0) -> None:
     """Wait until `label` is there and the script has ended; before the first run its state says so too."""
     expect(page.get_by_label(label).first).to_be_visible(timeout=seconds * 1000)
     settled(page, seconds)

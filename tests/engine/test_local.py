@@ -2,6 +2,7 @@
 
 import dataclasses
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from dashboard.engine.api.generation import Column, GenerateRequest
 from dashboard.engine.api.lens import AttributionRequest, LensRequest
 from dashboard.engine.api.model import CallControl, RunRequest
 from dashboard.engine.api.prediction import CandidatesRequest, PositionTableRequest, ProcessedRequest
-from dashboard.engine.device.pace import Pace
+from dashboard.engine.device.device_lock import DeviceLock
 from dashboard.engine.local import LocalEngine
 from dashboard.errors import (
     Busy,
@@ -93,16 +94,62 @@ def test_the_lens_needs_no_pass_and_its_half_steps_and_attribution_one_between_t
     assert moved.logit == pytest.approx(candidates.logits[candidates.ids.tolist().index(7)], abs=1e-4)
 
 
-def test_how_long_the_lens_takes_is_known_after_the_first(tiny_settings):
+def test_how_long_the_lens_takes_grows_with_its_positions(tiny_settings):
     engine = LocalEngine(tiny_settings)
     key = key_of(engine)
-    assert np.isnan(engine.cost(LensRequest(key, tuple(range(5)))).seconds)
-    engine.answer(LensRequest(key, (0,)))
-    assert (
-        0
-        < engine.cost(LensRequest(key, tuple(range(1)))).seconds
-        <= engine.cost(LensRequest(key, tuple(range(100)))).seconds
-    )
+    few, many = (engine.cost(LensRequest(key, tuple(range(count)))).seconds for count in (1, 100))
+    assert 0 < few < many
+
+
+@pytest.fixture
+def learning(tiny_settings, monkeypatch):
+    """An engine with its model, and what is told to the model's pace from then on."""
+    engine, learned = LocalEngine(tiny_settings), []
+    key = key_of(engine)
+    monkeypatch.setattr(engine._paces[MODEL], "add", lambda work, seconds: learned.append((work, seconds)))
+    return engine, key, learned
+
+
+def test_every_kind_of_work_is_learned_from_once(learning):
+    engine, key, learned = learning
+    texts = GenerateRequest(key, (Column(DecodeSettings(), 2, 3), Column(DecodeSettings(), 3, 4, num_beams=3)))
+    for request in (texts, PositionTableRequest(key), PositionTableRequest(key), LensRequest(key, (1, 2), True)):
+        engine.answer(request)
+    works = [work for work, _ in learned]
+    assert [work.kind for work in works] == ["beams", "pass", "position table", "pass", "lens"]
+    count = len(key.token_ids)
+    assert [work.rows for work in works] == [2 * 3 + 3 * 4, 1, count, 1, 2 * (2 * 3 + 1)]
+    assert works[0].passes == 1 + 3 + 4
+    assert works[1].tokens == count
+    assert all(seconds > 0 for _, seconds in learned)
+
+
+def test_texts_that_ended_early_were_less_work_and_cancelled_ones_are_no_evidence(learning):
+    engine, key, learned = learning
+    ended = engine.answer(GenerateRequest(key, (Column(DecodeSettings(), 1, 30, stop_strings=tuple("aeiou ")),)))
+    steps = len(ended.outputs[0].ids)
+    assert learned[0][0].rows == steps < 30
+    control = CallControl()
+    engine.answer(GenerateRequest(key, (Column(DecodeSettings(), 1, 9),)), control, lambda _: control.cancel.set())
+    assert len(learned) == 1
+
+
+def test_waiting_for_others_is_not_learned(learning, monkeypatch):
+    engine, key, learned = learning
+    monkeypatch.setattr(DeviceLock, "give_way", lambda *_: time.sleep(0.2))
+    answer = engine.answer(GenerateRequest(key, (Column(DecodeSettings(), 1, 4),)))
+    assert answer.seconds > 0.6
+    assert learned[0][1] < answer.seconds - 0.6
+
+
+def test_the_pass_for_heads_values_is_in_the_cost_until_it_was_made(tiny_settings):
+    engine = LocalEngine(tiny_settings)
+    key = key_of(engine)
+    first, second = AttributionRequest(key, 3, 7), AttributionRequest(key, 3, 8)
+    passed = engine.cost(RunRequest(key)).seconds
+    assert engine.cost(first).seconds > passed
+    engine.answer(first)
+    assert engine.cost(second).seconds < engine.cost(first).seconds + passed
 
 
 def test_what_a_family_cannot_show_is_refused_with_the_reason(tiny_settings):
@@ -259,17 +306,6 @@ def test_a_token_of_broken_bytes_is_found_by_their_numbers(tiny_engine):
 
 def text_of(engine, token_id):
     return engine.tokenizer("local/tiny").tokens((token_id,))[0].text
-
-
-def test_the_time_of_a_pass_has_a_fixed_part_and_one_for_each_token():
-    pace = Pace()
-    assert np.isnan(pace.seconds(10))
-    pace.add(10, 1.0)
-    assert pace.seconds(20) == pytest.approx(2.0)
-    pace.add(30, 1.4)
-    assert pace.seconds(100) == pytest.approx(0.8 + 0.02 * 100)
-    pace.add(40, 0.1)  # a line through these would fall
-    assert pace.seconds(80) == pytest.approx(2.5)
 
 
 def test_a_prompt_that_cannot_be_read_gets_its_own_error(tiny_settings):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from dashboard.engine.api.generation import ProbabilityTree
-from dashboard.frames.trees import PROMPT, beam_frame, probability_frame
+from dashboard.frames.trees import PROMPT, beam_frame, greedy_tree, probability_frame
 from tests.made import trees
 
 
@@ -55,3 +55,22 @@ def test_a_tree_of_nothing_is_the_prompt_and_its_rest():
     frame = probability_frame(tree, trees.TOKENS)
     assert frame["state"].tolist() == ["prompt", "rest"]
     assert frame["prob"].tolist() == [1, 1]
+
+
+def test_a_greedy_text_is_a_search_of_one_beam():
+    # alternatives of the made text are the ids 0 to 9, likeliest first
+    output = trees.output(0, 0, [0, 3, 0], log_p=[-1.0, -2.0, -0.5], stopped="end")
+    frame = beam_frame(greedy_tree(output), trees.TOKENS)
+    assert frame["id"].tolist() == [0, 1, 3, 0, 0, 1]
+    assert frame["parent"].tolist() == [PROMPT, PROMPT, 0, 0, 2, 2]
+    assert frame["state"].tolist() == ["kept", "pruned"] * 2 + ["finished", "pruned"]
+    assert frame["returned"].tolist() == [True, False] * 3
+    log_p = output.alternative_log_p[0]
+    expected = [-1, log_p[1], -3, -1 + log_p[0], -3.5, -3 + log_p[1]]
+    assert frame["score"].tolist() == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_greedy_text_of_one_token_is_a_tree_too():
+    frame = beam_frame(greedy_tree(trees.output(0, 0, [2])), trees.TOKENS)
+    assert frame["parent"].tolist() == [PROMPT, PROMPT]
+    assert frame["id"].tolist() == [2, 0]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.i18n import Catalogue
 from dashboard.launch import commands, environment
 from dashboard.launch.environment import Environment, SetupFailed, locked, why
 
@@ -33,7 +34,7 @@ def steps(monkeypatch):
     """Set-up steps that are noted instead of run; an interpreter appears when the environment is made."""
     done = []
 
-    def run(self, command, message_id):
+    def run(self, command, message_id, count=None):
         done.append(message_id)
         if "venv" in command:
             self.python.parent.mkdir(parents=True)
@@ -78,7 +79,7 @@ def test_the_tests_environment_serves_the_dashboard_but_not_the_other_way_round(
 def test_a_set_up_that_was_interrupted_is_finished_the_next_time(project, steps, monkeypatch):
     env = Environment(project)
 
-    def interrupt(self, arguments):
+    def interrupt(self, arguments, count):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken:
@@ -96,7 +97,7 @@ def test_a_half_made_environment_is_made_again(project, monkeypatch):
     env.python.write_text("")  # an interpreter that does not run
     env.python.chmod(0o755)
     made = []
-    monkeypatch.setattr(Environment, "_run", lambda self, command, message_id: made.append(message_id))
+    monkeypatch.setattr(Environment, "_run", lambda self, command, message_id, count=None: made.append(message_id))
     monkeypatch.setattr(subprocess, "run", lambda *a, **k: argparse.Namespace(returncode=1))
     with pytest.raises(SetupFailed):  # the folder is gone: nothing was really made
         env.ensure(tests=False, say=silent)
@@ -223,7 +224,17 @@ def run(*arguments: str, **extra: str) -> subprocess.CompletedProcess:
 
 def test_help_names_every_option():
     printed = run("--help").stdout
-    for option in ("--port", "--host", "--model", "--language", "--headless", "test", "benchmark"):
+    for option in (
+        "--port",
+        "--host",
+        "--model",
+        "--language",
+        "--headless",
+        "--demo",
+        "test",
+        "benchmark",
+        "pictures",
+    ):
         assert option in printed
 
 
@@ -272,7 +283,7 @@ def test_misspelt_settings_are_named_at_the_start(monkeypatch, tmp_path, capsys)
     monkeypatch.setenv("LOGITSCOPE_MODLES", "gpt2")
     monkeypatch.setenv("LOGITSCOPE_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(commands, "_ready_environment", lambda text, tests: argparse.Namespace(python=sys.executable))
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: argparse.Namespace(returncode=0))
+    monkeypatch.setattr(commands, "_ready_model", lambda *_: None)
     monkeypatch.setattr(commands, "healthy", lambda url: True)
     started = {}
 
@@ -292,6 +303,54 @@ def test_misspelt_settings_are_named_at_the_start(monkeypatch, tmp_path, capsys)
     assert "stdout" not in started  # nothing that the server says is thrown away
 
 
+@pytest.mark.parametrize(("arguments", "opened"), [((), ""), (("--demo",), commands.tour("en"))])
+def test_the_browser_opens_on_the_tour_when_asked(monkeypatch, arguments, opened):
+    urls = []
+    monkeypatch.setattr(commands, "healthy", lambda url: True)
+    monkeypatch.setattr(commands.webbrowser, "open", urls.append)
+    options = commands._parser().parse_args([*arguments, "--language", "en"])
+    server = argparse.Namespace(poll=lambda: None, wait=lambda: 0)
+    assert commands._serve(server, options, 8501, Catalogue("en")) == 0
+    assert urls == ["http://localhost:8501" + opened]
+    assert "lang" not in commands.tour(None)
+
+
+def prepared(monkeypatch, code, lines):
+    """`_ready_model` whose process prints `lines` and ends with `code`."""
+    command = [sys.executable, "-c", f"import sys\nfor line in {lines!r}: print(line)\nsys.exit({code})"]
+    popen = subprocess.Popen
+    monkeypatch.setattr(commands.subprocess, "Popen", lambda _, **options: popen(command, **options))
+    commands._ready_model(argparse.Namespace(python=sys.executable), None, Catalogue("en"))
+
+
+def test_a_model_that_is_there_is_not_mentioned(monkeypatch, capsys):
+    prepared(monkeypatch, 0, ["bundled b179: /cache/bundled"])
+    assert capsys.readouterr().out == ""
+
+
+def test_the_conversion_of_the_model_is_a_step_of_the_start(monkeypatch, capsys):
+    prepared(monkeypatch, 0, ["bundled: 10%", "bundled: 100%", "bundled b179: /cache/bundled"])
+    assert capsys.readouterr().out == Catalogue("en")("launcher.converting") + "\n"
+
+
+def test_a_model_that_cannot_be_prepared_is_told_with_what_its_process_printed(monkeypatch):
+    with pytest.raises(SetupFailed) as failure:
+        prepared(monkeypatch, 1, ["bundled: 10%", "no room"])
+    assert failure.value.facts["detail"].endswith("no room")
+
+
+def test_bars_of_libraries_do_not_run_through_the_start(monkeypatch):
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    assert commands.surroundings()["TQDM_DISABLE"] == "1"
+
+
+def test_the_packages_are_counted_as_they_come(tmp_path):
+    counts, lines = [], ["Collecting a", "  Downloading a", "Collecting b", "Installing collected packages: a, b"]
+    command = [sys.executable, "-c", f"for line in {lines!r}: print(line)"]
+    Environment(tmp_path)._run(command, "pip_failed", counts.append)
+    assert counts == [1, 2]
+
+
 @pytest.fixture
 def pytest_runs(monkeypatch):
     """What pytest is called with instead of running; the codes that it ends with are taken from a list."""
@@ -303,8 +362,9 @@ def pytest_runs(monkeypatch):
             return argparse.Namespace(returncode=codes.pop(0))
         return argparse.Namespace(returncode=0)
 
+    monkeypatch.setattr(commands, "_ready_model", lambda *_: None)
     monkeypatch.setattr(commands.subprocess, "run", run)
-    monkeypatch.setattr(commands.Environment, "ensure", lambda self, *, tests, say: None)
+    monkeypatch.setattr(commands.Environment, "ensure", lambda self, *, tests, say, count: None)
     return calls, codes
 
 
@@ -328,6 +388,15 @@ def test_arguments_go_to_one_run_of_pytest(pytest_runs):
     codes.append(5)
     assert commands.main(["test", "-k", "lens", "-x"]) == 5
     assert calls == [["-k", "lens", "-x"]]
+
+
+def test_the_pictures_are_taken_by_the_tests_own_script(pytest_runs, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        commands.subprocess, "run", lambda command, **_: seen.append(command[1:]) or argparse.Namespace(returncode=3)
+    )
+    assert commands.main(["pictures"]) == 3
+    assert seen == [["-m", "tests.pictures"]]
 
 
 def test_a_run_of_pytest_that_was_killed_is_no_success(pytest_runs):

@@ -32,7 +32,10 @@ class Visitor:
         self._pages: dict[str, str] = {}
         self._page = self._query = ""
         self._timers: dict[str, asyncio.Task[None]] = {}
+        self._fragments: dict[str, str] = {}
+        """Key of a widget -> fragment that it is in."""
         self._run_ended = asyncio.Event()
+        self._fragment_ended = asyncio.Event()
         self._drawn: set[tuple[int, ...]] = set()
 
     @contextlib.asynccontextmanager
@@ -54,6 +57,17 @@ class Visitor:
     async def press(self, key: str) -> None:
         """Press a button and wait for the end of the page's run."""
         await self._run(trigger=self.widgets[key])
+
+    async def slide(self, key: str, value: float) -> float:
+        """Move a slider of a fragment; seconds until the fragment stands again [s]."""
+        message, began = self._message(), time.perf_counter()
+        run = message.rerun_script
+        run.fragment_id = self._fragments[key]
+        run.widget_states.widgets.add(id=self.widgets[key]).double_array_value.data.append(value)
+        self._fragment_ended.clear()
+        await self._socket.send(message.SerializeToString())
+        await self._fragment_ended.wait()
+        return time.perf_counter() - began
 
     async def go(self, slug: str) -> float:
         """Go to another page; seconds until it stands [s]."""
@@ -83,14 +97,19 @@ class Visitor:
         await self._run_ended.wait()
 
     async def _send(self, *, page_name: str = "", trigger: str = "", fragment: str = "") -> None:
-        message = BackMsg()
+        message = self._message(page_name)
         run = message.rerun_script
-        run.query_string, run.page_name, run.page_script_hash = self._query, page_name, self._page
         run.fragment_id, run.is_auto_rerun = fragment, bool(fragment)
-        run.context_info.url, run.context_info.locale = f"{self.base}/{page_name}", "en-US"
         if trigger:
             run.widget_states.widgets.add(id=trigger, trigger_value=True)
         await self._socket.send(message.SerializeToString())
+
+    def _message(self, page_name: str = "") -> Any:
+        message = BackMsg()
+        run = message.rerun_script
+        run.query_string, run.page_name, run.page_script_hash = self._query, page_name, self._page
+        run.context_info.url, run.context_info.locale = f"{self.base}/{page_name}", "en-US"
+        return message
 
     async def _again_and_again(self, fragment: str, seconds: float) -> None:
         while True:
@@ -131,6 +150,8 @@ class Visitor:
         elif kind == "script_finished" and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
             self.bodies = {place: body for place, body in self.bodies.items() if place in self._drawn}
             self._run_ended.set()
+        elif kind == "script_finished" and message.script_finished == ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY:
+            self._fragment_ended.set()
 
     def _draw(self, message: ForwardMsg) -> None:
         place = tuple(message.metadata.delta_path)
@@ -148,3 +169,4 @@ class Visitor:
         named = _KEY.search(getattr(drawn, "id", ""))
         if named:
             self.widgets[named[1]] = drawn.id
+            self._fragments[named[1]] = message.delta.fragment_id

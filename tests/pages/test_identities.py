@@ -52,6 +52,8 @@ PAGES = {
         [{"attention_layer": "2"}, {"attention_head": "2"}, {"attention_token": "2"}, {"attention_order": "induction"}]
         + [{"attention_without_first": "true"}, {"attention_own_scale": "true"}, {"attention_metric": "self"}]
         + [{"attention_view": view} for view in ("mean", "max", "rollout")]
+        + [{"attention_chart": form} for form in ("lines", "text", "table")]
+        + [{"attention_chart": "table", "attention_without_first": "true"}, {"attention_bars": "heads"}]
         + [{"attention_view": "mean", "attention_layers": "0"}, {"attention_view": "mean", "attention_heads": "0-1"}],
     ),
     "next_token": (
@@ -60,7 +62,7 @@ PAGES = {
         + [{"next_token_lens": "followed_prob", "next_token_follow": "300"}],
     ),
     "sampling": (
-        columns(*COLUMNS),
+        {**columns(*COLUMNS), "sampling_exact": "true"},
         [columns(COLUMNS[0], dataclasses.replace(COLUMNS[1], **change)) for change in ({"seed": 7}, {"name": "other"})]
         + [{"sampling_forks": "1.0.1.300"}, {"sampling_value": "entropy_nats"}, {"sampling_positions": "2"}]
         + [{"sampling_reference": " lamp"}, {"sampling_value": "js_nats"}, {"sampling_map": "true"}],
@@ -126,7 +128,7 @@ def opened(open_page, page, params):
     at = open_page(page.split()[0], {"prompt": PROMPT, **params})
     assert not at.exception
     if page == "sampling":
-        waited(at.button(key="sampling_run").click().run(), has_texts)
+        waited(at, has_texts)
         assert not at.exception
     return at
 

@@ -11,7 +11,7 @@ from dashboard.engine.local import LocalEngine
 from dashboard.i18n import Catalogue
 from dashboard.sampling.columns import ColumnSpec, read, written
 from tests.pages.test_pages import words
-from tests.pages.test_sampling import PROMPT, SHORT, has_texts, table, waited
+from tests.pages.test_sampling import PROMPT, SHORT, has_texts, table, unfolded, waited
 
 RULES = {"suppress_tokens": list(range(100, 300)), "stop_strings": ["<**b**>"], "guidance_scale": 2.0}
 GREEDY = ColumnSpec(do_sample=False, max_new_tokens=4)
@@ -43,13 +43,11 @@ def test_columns_name_the_models_rules_and_what_is_not_applied(open_ruled, local
 
 def test_greedy_and_beams_obey_them_alike_until_they_are_turned_off(open_ruled):
     at = open_ruled("sampling", {"prompt": PROMPT, "sampling_columns": written((GREEDY, BEAMS))})
-    at.button(key="sampling_run").click().run()
     waited(at, has_texts)
     with_rules = list(table(at)["text"])
-    at.toggle(key="sampling_0_model_rules").set_value(False).run()
+    unfolded(at, 0, more=True).toggle(key="sampling_0_model_rules").set_value(False).run()
     assert [spec.model_rules for spec in read(at.query_params["sampling_columns"])] == [False, True]
     assert Catalogue("en")("rules.off", names="suppress_tokens, stop_strings") in words(at)
-    at.button(key="sampling_run").click().run()
     waited(at, has_texts)
     without = list(table(at)["text"])
     assert without[0] != with_rules[0]
@@ -111,7 +109,6 @@ def test_texts_that_others_interrupted_are_shown_with_the_reason(open_page, monk
     monkeypatch.setattr(LocalEngine, "kept", lambda *_: None)
     text = Catalogue(language)
     at = open_page("sampling", {"prompt": PROMPT, "sampling_columns": SHORT}, locale=f"{language}-XX")
-    at.button(key="sampling_run").click().run()
     waited(at, lambda page: text("sampling.table") in words(page))
     assert text("sampling.stopped_busy") in words(at)
-    assert set(table(at)["stopped"]) == {"busy"}
+    assert set(table(at)["stopped"]) == {text("sampling.ended.busy")}

@@ -1,23 +1,30 @@
 """The Next token page: the coloured text, the way through the layers, and links that restore it."""
 
+import html
 import json
 import re
 
 import numpy as np
 import pytest
 
+from components.charts.axes import probability
+from components.lens import panels as lens_panels
 from components.lens.panels import chosen_positions
-from components.next_token import panels
-from components.next_token.panels import predicted_colours
+from components.next_token import prompt_text
+from components.next_token.prompt_text import hits, predicted_colours
 from components.shell import panel, waiting
 from dashboard.engine.api.lens import LensRequest
+from dashboard.engine.api.prediction import CandidatesRequest, PositionTableRequest
 from dashboard.frames.next_token import position_frame
 from dashboard.i18n import Catalogue
+from dashboard.tokens import visible
 from tests.made import samples
+from tests.made.recorded_engine import RecordedEngine
 from tests.pages.test_pages import words
 
 TEXT = Catalogue("en")
 PROMPT = "zebra lamp river zebra lamp river zebra"
+INSIDE = {"next_token_inside": "true"}
 
 
 @pytest.mark.parametrize(
@@ -56,8 +63,76 @@ def test_ranks_are_coloured_in_bands(rank, step):
     assert predicted_colours(frame, "rank", 100)[1] == step
 
 
+def test_a_prediction_hits_where_its_token_is_the_one_that_follows():
+    frame = position_frame(samples.position_table(4), samples.tokens(4))
+    frame["predicted_id"] = [frame["id"][1], -1, frame["id"][3], frame["id"][3]]
+    assert hits(frame).tolist() == [True, False, True, False]
+
+
+def test_the_page_opens_with_its_finding_in_numbers(open_page):
+    at = open_page("next_token", {"prompt": PROMPT, "next_token_pos": "2"})
+    view = at.session_state["_view"]
+    found = view.engine.answer(CandidatesRequest(view.key, 2, 10))
+    finding = next(element.proto.body for element in at.get("html") if "ls-finding" in element.proto.body)
+    likeliest = visible(found.tokens[0]).replace("·", "\u00a0")
+    assert f"{likeliest}\u2069” {found.probs[0]:.1%}" in html.unescape(finding)
+    table = view.engine.answer(PositionTableRequest(view.key))
+    count = int(hits(position_frame(table, view.tokens.tokens)).sum())
+    assert (
+        TEXT("next_token.hits", hits=count, tokens=len(view.tokens.tokens) - 1, perplexity="").split(";")[0] in finding
+    )
+
+
+def test_each_token_stands_above_the_likeliest_next(open_recorded, monkeypatch):
+    given = []
+    monkeypatch.setattr(prompt_text, "token_text", lambda **facts: given.append(facts))
+    at = open_recorded("next_token", {"prompt": PROMPT})
+    view = at.session_state["_view"]
+    table = view.engine.answer(PositionTableRequest(view.key))
+    assert given[-1]["below"] == [visible(token) for token in table.predicted]
+    assert len(given[-1]["hits"]) == len(given[-1]["tokens"])
+    probs = [f"p {probability(TEXT, prob)}" for prob in table.predicted_prob]
+    assert all(hover.endswith(prob) for hover, prob in zip(given[-1]["hover"], probs, strict=True))
+
+
+def test_the_layers_are_folded_and_cost_nothing_until_they_are_opened(open_page):
+    at = open_page("next_token", {"prompt": PROMPT})
+    view = at.session_state["_view"]
+    assert len(at.get("plotly_chart")) == 1
+    assert view.engine.kept(LensRequest(view.key, (len(view.tokens.tokens) - 1,))) is None
+    assert TEXT("next_token.table") in words(at)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [INSIDE, {"at": "lens"}, {"next_token_window": "4"}, {"next_token_lens": "entropy"}],
+    ids=str,
+)
+def test_a_link_into_the_layers_opens_them(open_recorded, params):
+    at = open_recorded("next_token", {"prompt": PROMPT} | params)
+    assert not at.exception
+    assert len(at.get("plotly_chart")) == 5
+    assert at.session_state["next_token_inside"]
+
+
+def test_a_link_may_keep_the_layers_folded(open_recorded):
+    at = open_recorded("next_token", {"prompt": PROMPT, "next_token_inside": "false", "next_token_lens": "entropy"})
+    assert len(at.get("plotly_chart")) == 1
+
+
+def test_a_lens_that_takes_long_is_asked_for(open_recorded, monkeypatch):
+    monkeypatch.setattr(lens_panels, "AT_ONCE_SECONDS", -1.0)
+    at = open_recorded("next_token", {"prompt": PROMPT} | INSIDE)
+    monkeypatch.setattr(RecordedEngine, "kept", lambda *_: None)
+    at.run()
+    shown = len(at.get("plotly_chart"))
+    at.button(key="lens_compute").click().run()
+    assert not at.exception
+    assert len(at.get("plotly_chart")) == shown + 1
+
+
 def test_a_prompt_of_one_token_says_what_is_missing_and_has_bars_and_a_lens(open_recorded):
-    at = open_recorded("next_token", {"prompt": "a"})
+    at = open_recorded("next_token", {"prompt": "a"} | INSIDE)
     assert not at.exception
     assert TEXT("next_token.no_score") in words(at)
     assert len(at.get("plotly_chart")) == 5
@@ -87,6 +162,7 @@ def test_a_link_restores_the_way_through_the_layers(open_page):
         1 + 2 * 3,
         len(at.session_state["_view"].tokens.tokens) // 2,
     ]
+    assert at.session_state["next_token_inside"]
     assert TEXT("next_token.colour_note.entropy") in words(at)
 
 
@@ -99,7 +175,7 @@ def drawn(element):
     [("follow", "99999"), ("follow", "<b>"), ("span", "some"), ("window", "0"), ("layer", "3"), ("lens", "nan")],
 )
 def test_a_value_that_does_not_fit_is_named_and_the_page_lives(open_recorded, name, value):
-    at = open_recorded("next_token", {f"next_token_{name}": value})
+    at = open_recorded("next_token", {f"next_token_{name}": value} | INSIDE)
     assert not at.exception
     assert f"next_token_{name} = {value}" in words(at)
     assert len(at.get("plotly_chart")) == 5
@@ -145,7 +221,7 @@ def test_typed_text_that_turns_the_line_around_is_shown_as_its_code(open_page):
 
 
 def test_decode_settings_move_nothing_in_the_lens(open_page):
-    at = open_page("next_token", {"prompt": PROMPT})
+    at = open_page("next_token", {"prompt": PROMPT} | INSIDE)
     before = [drawn(element) for element in at.get("plotly_chart")]
     at.number_input(key="next_token_temperature").set_value(0.5).run()
     after = [drawn(element) for element in at.get("plotly_chart")]
@@ -202,7 +278,7 @@ def test_the_settings_are_named_as_generate_names_them(open_recorded):
 
 
 def test_a_short_prompt_leaves_no_narrow_window_to_the_next(open_recorded):
-    at = open_recorded("next_token", {"prompt": "a"})
+    at = open_recorded("next_token", {"prompt": "a"} | INSIDE)
     at.text_area(key="prompt").set_value("zebra lamp river " * 20)
     next(button for button in at.button if button.label == TEXT("sidebar.run")).click().run()
     assert not at.exception
@@ -212,28 +288,31 @@ def test_a_short_prompt_leaves_no_narrow_window_to_the_next(open_recorded):
 
 def test_what_stands_below_keeps_its_place_whether_there_was_something_to_wait_for_or_not(open_recorded, monkeypatch):
     monkeypatch.setattr(waiting, "QUIET_SECONDS", 0.0)
-    at = open_recorded("next_token", {"prompt": PROMPT})
+    at = open_recorded("next_token", {"prompt": PROMPT} | INSIDE)
     waited = [(place, type(child).__name__) for place, child in at.main.children.items()]
     monkeypatch.setattr(waiting, "QUIET_SECONDS", 60.0)
     at.run()
     assert [(place, type(child).__name__) for place, child in at.main.children.items()] == waited
 
 
-def test_tables_show_small_probabilities_with_their_digits(open_recorded, monkeypatch):
+def test_the_table_of_positions_has_fixed_decimals_and_heads_in_words(open_recorded, monkeypatch):
     given = []
     monkeypatch.setattr(panel.st, "dataframe", lambda table, **facts: given.append((table, facts)))
     at = open_recorded("next_token", {"prompt": PROMPT})
     assert not at.exception
     table, facts = given[-1]
-    formats = {name: column["type_config"]["format"] for name, column in facts["column_config"].items()}
-    assert formats == dict.fromkeys(table.select_dtypes("floating"), "%.6g")
-    assert "next_prob" in formats
-    assert "next_rank" not in formats
+    columns = facts["column_config"]
+    formats = {name: column["type_config"]["format"] for name, column in columns.items() if "type_config" in column}
+    assert columns["next_prob"]["label"] == TEXT("columns.next_prob")
+    assert formats.keys() == set(table.select_dtypes("floating"))
+    assert formats["next_prob"] == formats["predicted_prob"] == "%.6f"
+    assert formats["surprisal_bits"] == "%.2f"
+    assert facts["placeholder"] == ""
 
 
 def test_numbers_of_a_hover_have_the_languages_decimal_sign(open_recorded, monkeypatch):
     given = []
-    monkeypatch.setattr(panels, "token_text", lambda **facts: given.append(facts))
+    monkeypatch.setattr(prompt_text, "token_text", lambda **facts: given.append(facts))
     at = open_recorded("next_token", {"prompt": PROMPT}, locale="es-ES")
     assert not at.exception
     hovers = given[-1]["hover"][1:]
@@ -262,7 +341,7 @@ def refused(monkeypatch):
 
 def test_a_family_without_half_steps_says_why_and_shows_the_rest(open_page, refused):
     refused(why_no_half_steps="parallel")
-    at = open_page("next_token", {"prompt": PROMPT})
+    at = open_page("next_token", {"prompt": PROMPT} | INSIDE)
     assert not at.exception
     toggle = at.toggle(key="half_refused")
     assert toggle.disabled
@@ -272,7 +351,7 @@ def test_a_family_without_half_steps_says_why_and_shows_the_rest(open_page, refu
 
 def test_a_family_that_is_no_sum_says_so_in_place_of_the_parts(open_page, refused):
     refused(why_no_attribution="not_added", why_no_half_steps="not_added")
-    at = open_page("next_token", {"prompt": PROMPT})
+    at = open_page("next_token", {"prompt": PROMPT} | INSIDE)
     assert TEXT("lens.refused.not_added") in words(at)
     assert len(at.get("plotly_chart")) == 3
 
@@ -285,7 +364,7 @@ def test_a_family_without_a_lens_says_so_and_keeps_its_bars(open_page, refused):
 
 
 def test_looking_through_the_layers_makes_one_pass_more_and_no_other(open_page):
-    at = open_page("next_token", {"prompt": PROMPT})
+    at = open_page("next_token", {"prompt": PROMPT} | INSIDE)
     engine = at.session_state["_view"].engine
     passes = engine.health()["forward_passes"]
     at.toggle(key="next_token_half").set_value(True).run()
@@ -294,3 +373,15 @@ def test_looking_through_the_layers_makes_one_pass_more_and_no_other(open_page):
     assert not at.exception
     assert engine.health()["forward_passes"] == passes
     assert engine.answer(LensRequest(at.session_state["_view"].key, (2,))).positions == (2,)
+
+
+def test_what_a_closed_fold_does_not_draw_leaves_the_link_and_keeps_its_value(open_recorded):
+    at = open_recorded("next_token", {"prompt": PROMPT, "next_token_lens": "entropy", "next_token_window": "4"})
+    at.session_state["next_token_inside"] = False
+    at.run()
+    assert not at.exception
+    assert "next_token_lens" not in at.query_params
+    at.session_state["next_token_inside"] = True
+    at.run()
+    assert at.selectbox(key="next_token_lens").value == "entropy"
+    assert at.query_params["next_token_lens"] == "entropy"

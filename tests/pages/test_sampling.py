@@ -4,11 +4,12 @@ import json
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from components.sampling import generation_task
-from components.sampling.generation_task import GenerationTask
-from components.sampling.texts import token_colours
+from components.sampling import generation_task, panels
+from components.sampling.generation_task import GeneratedTexts, GenerationTask
+from components.sampling.texts import Columns, token_colours
 from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, GenerateRequest
 from dashboard.errors import Cancelled
@@ -17,10 +18,12 @@ from dashboard.sampling import forks as forking
 from dashboard.sampling.columns import ColumnSpec, read, written
 from dashboard.settings import Settings
 from tests.engine.test_local import MODEL, key_of
-from tests.made import samples
+from tests.made import samples, trees
+from tests.made.recorded_engine import RecordedEngine
 from tests.pages.test_pages import words
 
 TEXT = Catalogue("en")
+FOLDS = ("sampling_exact", "sampling_tree_go", "sampling_sweep")
 PROMPT = "zebra lamp river"
 SHORT = written((ColumnSpec(do_sample=False, max_new_tokens=6), ColumnSpec(num_return_sequences=2, max_new_tokens=6)))
 
@@ -45,9 +48,7 @@ def made(open_page):
     """The page with short texts made."""
 
     def opened(columns=SHORT, **params):
-        at = open_page("sampling", {"prompt": PROMPT, "sampling_columns": columns, **params})
-        at.button(key="sampling_run").click().run()
-        return waited(at, has_texts)
+        return waited(open_page("sampling", {"prompt": PROMPT, "sampling_columns": columns, **params}), has_texts)
 
     return opened
 
@@ -56,42 +57,136 @@ def table(at):
     return at.dataframe[0].value
 
 
-def test_nothing_is_made_before_it_is_asked_for(open_page):
-    at = open_page("sampling", {"prompt": PROMPT})
+@pytest.fixture
+def slow(environment):
+    """Every piece of work is estimated to take a minute."""
+    cost = RecordedEngine.cost
+    environment.setattr(RecordedEngine, "cost", lambda *args: replace(cost(*args), seconds=60.0))
+
+
+def keys(elements):
+    return {element.key for element in elements}
+
+
+@pytest.mark.usefixtures("slow")
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_long_work_says_what_it_costs_and_waits_for_its_button(open_recorded, language):
+    text = Catalogue(language)
+    at = open_recorded("sampling", {"prompt": PROMPT, "lang": language, "sampling_sweep": "true"})
     assert not at.exception
-    assert TEXT("sampling.not_yet") in words(at)
-    assert not has_texts(at)
+    engine = at.session_state["_view"].engine
+    assert not [request for request in engine.asked if isinstance(request, GenerateRequest)]
+    assert words(at).count(text("about.minute")) == 2
+    at.button(key="sampling_run").click().run()
+    waited(at, lambda page: text("sampling.table") in words(page))
+    assert len([request for request in engine.asked if isinstance(request, GenerateRequest)]) == 1
+    assert words(at).count(text("about.minute")) == 1  # the sweep's
+    assert "sampling_run" not in keys(at.button)
+
+
+def test_short_work_begins_by_itself_and_nothing_of_a_closed_fold_is_computed(open_recorded):
+    at = waited(open_recorded("sampling", {"prompt": PROMPT}), has_texts)
+    asked = {type(request).__name__ for request in at.session_state["_view"].engine.asked}
+    assert asked == {"GenerateRequest"}
+    assert "sampling_run" not in keys(at.button)
+    assert TEXT("about.moment") not in words(at)
+
+
+def test_the_finding_counts_texts_and_gives_each_columns_geometric_mean():
+    log_p = [np.log([0.5, 0.5]), np.log([0.1]), np.log([0.2, 0.05, 0.1])]
+    ids = [(5, 6), (5,), (7, 7, 7)]
+    columns = [0, 1, 1]
+    outputs = tuple(trees.output(column, 0, *text) for column, *text in zip(columns, ids, strict=True))
+    outputs = tuple(replace(output, log_p=log) for output, log in zip(outputs, log_p, strict=True))
+    generation = GeneratedTexts(replace(trees.generated(2, 1), outputs=outputs), {})
+    columns = Columns((ColumnSpec(),) * 2, ("a", "b"), ("eins", "<b>"), samples.run_key())
+    assert panels.texts_finding(columns, generation, TEXT) == (
+        "3 texts, all different. Probability of a token, geometric mean: “eins” 0.5; “<b>” 0.1."
+    )
+    twice = replace(generation.generated, outputs=(outputs[1], outputs[1]))
+    assert panels.texts_finding(columns, GeneratedTexts(twice, {}), TEXT).startswith("2 texts, 1 different.")
+
+
+def test_draw_again_takes_other_seeds_and_keeps_common_ones_in_common(made):
+    at = made()
+    before = [spec.seed for spec in read(at.session_state["sampling_columns"])]
+    at.button(key="sampling_new_seeds").click().run()
+    after = [spec.seed for spec in read(at.query_params["sampling_columns"])]
+    assert not set(before) & set(after)
+    assert after[1] - after[0] == before[1] - before[0]
+
+
+def test_greedy_texts_alone_cannot_be_drawn_again(made):
+    assert "sampling_new_seeds" not in keys(made(written((ColumnSpec(do_sample=False, max_new_tokens=4),))).button)
+
+
+@pytest.mark.parametrize(
+    ("params", "opened"),
+    [
+        ({}, set()),
+        ({"sampling_tree_go": "true"}, {"sampling_tree_go"}),
+        ({"sampling_map": "true"}, {"sampling_exact"}),
+        ({"sampling_reference": "lamp"}, {"sampling_exact"}),
+        ({"sampling_sweep_go": "be541cdf158a"}, {"sampling_sweep"}),
+    ],
+)
+def test_folds_are_open_where_a_link_names_what_is_in_them(open_recorded, params, opened):
+    at = open_recorded("sampling", {"prompt": PROMPT, **params})
+    assert {name for name in FOLDS if at.session_state[name]} == opened
+
+
+def test_a_fold_stays_as_it_was_left_when_the_person_comes_back(open_recorded):
+    at = open_recorded("sampling", {"prompt": PROMPT})
+    at.session_state["sampling_exact"] = True
+    at.run()
+    at.switch_page("../pages/attention.py").run()
+    at.switch_page("../pages/sampling.py").run()
+    assert at.session_state["sampling_exact"]
+    assert "sampling_value" in keys(at.selectbox)
+
+
+def test_columns_are_called_in_the_pages_language_and_the_same_in_every_file(open_recorded):
+    at = waited(
+        open_recorded("sampling", {"prompt": PROMPT, "lang": "es"}),
+        lambda page: Catalogue("es")("sampling.table") in words(page),
+    )
+    assert "voraz" in words(at)
+    assert "T 0,7 · top_p 0,9" in words(at)
+    assert list(table(at)["name"])[:2] == ["voraz", "T 0,7 · top_p 0,9"]
+    assert list(table(at)["row"]) == [1, 1, 2, 3, 1, 2, 3]
+    spec = read(at.session_state["sampling_columns"])[1]
+    assert spec.label == "T 0.7 · top_p 0.9"
 
 
 def test_texts_are_made_and_a_link_makes_the_same_again(made, open_page):
     at = made()
     first = table(at)
-    assert list(first["column"]) == [0, 1, 1]
-    assert set(first["stopped"]) <= {"limit", "end"}
-    params = {name: at.query_params[name] for name in ("sampling_go", "sampling_columns", "prompt")}
+    assert list(first["name"]) == ["greedy", "T 1", "T 1"]
+    assert set(first["stopped"]) <= {TEXT("sampling.ended.limit"), TEXT("sampling.ended.end")}
+    params = {name: at.query_params[name] for name in ("sampling_columns", "prompt")}
     again = waited(open_page("sampling", params), has_texts)
     assert list(table(again)["text"]) == list(first["text"])
 
 
-def test_a_link_whose_texts_were_not_run_does_not_run(open_page):
-    at = open_page("sampling", {"prompt": PROMPT, "sampling_go": "0123456789ab"})
-    assert not has_texts(at)
-    assert TEXT("sampling.not_yet") in words(at)
+def unfolded(at, number, *, more=False):
+    """The settings of a column, open."""
+    at.session_state[f"sampling_settings_{number}"] = True
+    at.session_state[f"sampling_more_{number}"] = more
+    return at.run()
 
 
 def test_other_settings_are_other_texts_and_the_old_ones_come_back_at_once(made):
-    at = made()
+    at = unfolded(made(), 1)
     before = list(table(at)["text"])
-    at.segmented_control(key="sampling_edited").set_value(1).run()
-    at.number_input(key="sampling_1_temperature").set_value(3.0).run()
-    assert not has_texts(at)
+    waited(at.number_input(key="sampling_1_temperature").set_value(3.0).run(), has_texts)
+    assert list(table(at)["text"]) != before
     assert read(at.session_state["sampling_columns"])[1].temperature == 3.0
     at.number_input(key="sampling_1_temperature").set_value(1.0).run()
     assert list(table(at)["text"]) == before
 
 
 def test_a_preset_takes_the_place_of_a_columns_settings_and_keeps_its_seed(open_page):
-    at = open_page("sampling", {"prompt": PROMPT, "sampling_columns": SHORT})
+    at = unfolded(open_page("sampling", {"prompt": PROMPT, "sampling_columns": SHORT}), 0)
     at.selectbox(key="sampling_preset_0").set_value("notebook_beams").run()
     spec = read(at.session_state["sampling_columns"])[0]
     assert (spec.num_beams, spec.temperature, spec.seed) == (5, 0.3, 42)
@@ -107,7 +202,7 @@ def test_columns_are_added_and_removed_and_share_noise_on_request(open_page):
     assert at.button(key="sampling_add").disabled
     at.toggle(key="sampling_same").set_value(True).run()
     assert len({spec.seed for spec in read(at.session_state["sampling_columns"])}) == 1
-    at.button(key="sampling_remove").click().run()
+    unfolded(at, 3).button(key="sampling_remove_3").click().run()
     assert len(read(at.session_state["sampling_columns"])) == 3
 
 
@@ -124,6 +219,8 @@ def test_what_transformers_refuses_is_explained_and_nothing_runs(open_page, spec
     assert not at.exception
     assert TEXT(f"sampling.impossible.{problem}", rows=3, beams=2) in words(at)
     assert TEXT("sampling.mend_first") in words(at)
+    assert "sampling_0_temperature" in keys(at.number_input)  # its settings are open
+    assert not has_texts(at)
 
 
 @pytest.mark.parametrize("value", ["[", '[{"top_q":1}]', "[]", '[{"temperature":NaN}]'])
@@ -137,9 +234,8 @@ def test_columns_that_cannot_be_read_are_named_and_the_page_opens_with_its_own(o
 @pytest.mark.parametrize(
     ("seed", "named"), [("-1", True), ("abc", True), (str(2**64), True), (str(2**64 - 1), False), ("7", False)]
 )
-def test_a_seed_is_a_number_of_64_bits(open_page, seed, named):
-    at = open_page("sampling", {"prompt": PROMPT})
-    at.segmented_control(key="sampling_edited").set_value(1).run()
+def test_a_seed_is_a_number_of_64_bits(open_recorded, seed, named):
+    at = unfolded(open_recorded("sampling", {"prompt": PROMPT}), 1, more=True)
     at.text_input(key="sampling_1_seed").set_value(seed).run()
     assert not at.exception
     assert ("ls-advice" in words(at)) == named
@@ -147,8 +243,8 @@ def test_a_seed_is_a_number_of_64_bits(open_page, seed, named):
         assert read(at.session_state["sampling_columns"])[1].seed == int(seed)
 
 
-def test_stop_strings_are_one_a_line_with_new_lines_written_out(open_page):
-    at = open_page("sampling", {"prompt": PROMPT})
+def test_stop_strings_are_one_a_line_with_new_lines_written_out(open_recorded):
+    at = unfolded(open_recorded("sampling", {"prompt": PROMPT}), 0, more=True)
     at.text_area(key="sampling_0_stop_strings").set_value("\\n\n\nthe end\n\\\\n").run()
     assert read(at.session_state["sampling_columns"])[0].stop_strings == ("\n", "the end", "\\n")
     assert at.text_area(key="sampling_0_stop_strings").value == "\\n\nthe end\n\\\\n"
@@ -160,7 +256,7 @@ def test_too_many_tokens_are_refused_with_numbers_before_the_run(open_page):
     assert not at.exception
     assert "1,000,000" in words(at)
     assert "50,000" in words(at)
-    assert TEXT("sampling.exact") in words(at)  # the rest of the page lives
+    assert TEXT("sampling.exact") in {fold.label for fold in at.expander}  # the rest of the page lives
 
 
 def test_a_fork_stands_in_the_link_and_goes_on_from_the_chosen_token(made, open_page):
@@ -173,10 +269,10 @@ def test_a_fork_stands_in_the_link_and_goes_on_from_the_chosen_token(made, open_
     at.session_state["sampling_forks"] = f"1.0.2.{other}"
     at = waited(at.run(), lambda page: len(table(page)) == 4)
     fork = table(at).iloc[-1]
-    assert (fork["column"], fork["row"]) == (1, 2)
+    assert (fork["name"], fork["row"]) == ("T 1", 3)
     assert at.query_params["sampling_forks"] == f"1.0.2.{other}"
     assert fork["text"] != row["text"].iloc[1]
-    params = {name: at.query_params[name] for name in ("sampling_go", "sampling_columns", "prompt", "sampling_forks")}
+    params = {name: at.query_params[name] for name in ("sampling_columns", "prompt", "sampling_forks")}
     again = waited(open_page("sampling", params), lambda page: has_texts(page) and len(table(page)) == 4)
     assert table(again).iloc[-1]["text"] == fork["text"]
     again.button(key="sampling_no_forks").click().run()
@@ -204,7 +300,6 @@ def test_sets_want_texts_enough_and_offer_them(made):
     at.button(key="sampling_more").click().run()
     specs = read(at.session_state["sampling_columns"])
     assert [spec.num_return_sequences for spec in specs] == [1, 20]
-    at.button(key="sampling_run").click().run()
     at = waited(at, has_texts)
     names = [json.loads(chart.proto.config)["toImageButtonOptions"]["filename"] for chart in at.get("plotly_chart")]
     for chart in ("sets", "quality", "answers", "lengths"):
@@ -222,16 +317,15 @@ def test_beams_have_their_tree_and_no_forks(made):
 
 
 def test_a_sweep_turns_one_knob(made):
-    at = made()
+    at = made(sampling_sweep="true")
     at.text_input(key="sampling_sweep_values").set_value("0.5, 1, 2").run()
-    at.button(key="sampling_sweep_run").click().run()
     at = waited(at, lambda page: any("sweep" in str(chart.proto.config) for chart in page.get("plotly_chart")))
     assert at.query_params["sampling_sweep_values"] == "0.5, 1, 2"
 
 
 @pytest.mark.parametrize("values", ["1, 2", "a, b, c", "-1, 1, 2", "0, 1, 2", "1,2,3,4,5,6,7,8,9,10", "nan, 1, 2"])
 def test_values_of_a_sweep_that_cannot_be_are_explained(open_page, values):
-    at = open_page("sampling", {"prompt": PROMPT, "sampling_sweep_values": values})
+    at = open_page("sampling", {"prompt": PROMPT, "sampling_sweep_values": values, "sampling_sweep": "true"})
     assert not at.exception
     assert "ls-advice" in words(at)
 
@@ -253,8 +347,8 @@ def test_one_column_has_no_distance(open_page):
 def test_the_tree_of_continuations_is_shown_on_request(open_page):
     at = open_page("sampling", {"prompt": PROMPT, "sampling_tree_go": "true", "sampling_nodes": "12"})
     assert not at.exception
-    assert len(at.get("plotly_chart")) == 2
-    assert "12 nodes" in words(at)
+    assert len(at.get("plotly_chart")) == 1
+    assert "12 branches" in words(at)
 
 
 # -- the work behind the page ---------------------------------------------------------------------------------------
@@ -289,7 +383,7 @@ def test_work_goes_on_however_long_its_own_page_waits():
     work.start(until_told)
     time.sleep(1.5)  # no part of the page looks at it
     assert not work.control.cancel.is_set()
-    work.shown = False
+    work.on_page = False
     work.thread.join(2)
     assert work.control.cancel.is_set()
 
@@ -298,22 +392,18 @@ def test_work_goes_on_however_long_its_own_page_waits():
 def test_work_is_shown_by_its_page_and_by_no_other(open_page, monkeypatch):
     monkeypatch.setattr("components.sampling.generation_task.make", lambda *args: until_told(args[-1]))
     at = open_page("sampling", {"prompt": PROMPT, "sampling_columns": SHORT})
-    at.button(key="sampling_run").click().run()
     work = at.session_state["_sampling_work_texts"]
-    assert work.shown
+    assert work.on_page
     at.switch_page("../pages/attention.py").run()
-    assert not work.shown
+    assert not work.on_page
     at.switch_page("../pages/sampling.py").run()
-    assert work.shown
-    at.segmented_control(key="sampling_edited").set_value(1).run()
-    at.number_input(key="sampling_1_temperature").set_value(3.0).run()
-    assert not work.shown  # other texts are asked for now
+    assert work.on_page
+    unfolded(at, 1).number_input(key="sampling_1_temperature").set_value(3.0).run()
+    assert not work.on_page  # other texts are asked for now
     work.control.cancel.set()
 
 
 def test_tokens_are_coloured_by_what_is_asked_for(tiny_settings):
-    import numpy as np
-
     from dashboard.engine.local import LocalEngine
 
     engine = LocalEngine(tiny_settings)

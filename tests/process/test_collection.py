@@ -91,3 +91,12 @@ def test_a_model_that_was_dropped_goes_although_it_was_thought_to_stand():
     assert first() is not None
     with pool.lease("second", 1, CallControl()):
         assert first() is None
+
+
+def test_libraries_load_without_collections():
+    with collection.paused():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    with pytest.raises(ImportError), collection.paused():
+        raise ImportError
+    assert gc.isenabled()

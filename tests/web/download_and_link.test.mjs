@@ -1,4 +1,4 @@
-// Provenance inside PNG and SVG, the size of a picture, and the copied link.
+// Provenance inside PNG and SVG, size and caption of a picture, and the copied link.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { crc32 } from "node:zlib";
@@ -8,7 +8,11 @@ const { checksum, pngChunk, describePng } = joined(
   ["chart_download/provenance.js"],
   ["checksum", "pngChunk", "describePng"],
 );
-const { pictureSize, isTooLarge } = joined(["chart_download/picture_size.js"], ["pictureSize", "isTooLarge"]);
+const { pictureSize, isTooLarge, ownSize } = joined(
+  ["chart_download/picture_size.js"],
+  ["pictureSize", "isTooLarge", "ownSize"],
+);
+const { captionLines, captionHeight } = joined(["chart_download/caption.js"], ["captionLines", "captionHeight"]);
 const { linkOf } = joined(["shared/life.js", "copy_link/copy_link.js"], ["linkOf"]);
 
 const bytesOf = (text) => new TextEncoder().encode(text);
@@ -84,6 +88,25 @@ test("a scale multiplies pixels, which an SVG does not have", () => {
 test("up to 64 million pixels a picture can be drawn", () => {
   assert.equal(isTooLarge({ width: 4000, height: 4000, scale: 2 }), false);
   assert.equal(isTooLarge({ width: 4001, height: 4000, scale: 2 }), true);
+});
+
+test("a picture begins with the chart's own shape", () => {
+  assert.deepEqual(ownSize([0, 700], [589.6, 655]), [590, 700]);
+  assert.deepEqual(ownSize([1100, 0], [589, 655]), [1100, 655]);
+  assert.deepEqual(ownSize([0, 0], null), [900, 600]);
+});
+
+// -- caption
+test("a caption is broken between its parts, never inside one", () => {
+  assert.deepEqual(captionLines("a · b · c", 900), ["a · b · c"]);
+  assert.deepEqual(captionLines("layer 17 · head 5 · model", 140), ["layer 17 · head 5", "model"]);
+  assert.deepEqual(captionLines("longer than the picture · b", 60), ["longer than the picture", "b"]);
+});
+
+test("no caption takes no room", () => {
+  assert.deepEqual(captionLines("", 900), []);
+  assert.equal(captionHeight([]), 0);
+  assert.ok(captionHeight(["a", "b"]) > captionHeight(["a"]));
 });
 
 // -- link

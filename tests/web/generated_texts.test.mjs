@@ -19,11 +19,12 @@ const data = {
   facts: [["p 0.6", 1], ["p 0.1 · cut by top_k", 2]],
   words: { marks: ["close draw", "given", "differs", "parts"], not_sent: "not sent", more_tokens: "{count} more" },
   rows: [
-    { name: "row 0", ending: "", tokens: [[0, 255, 0b1001, "note", 0, 0, 1, 1], [1, -1, 0, "note 1"]] },
-    { name: "row 1", ending: "end", tokens: [[2, 3, 0, "note 2", -1]] },
+    { name: "text 1", ending: "", tokens: [[0, 255, 0b1001, "note", 0, 0, 1, 1], [1, -1, 0, "note 1"]] },
+    { name: "text 2", ending: "end", tokens: [[2, 3, 0, "note 2", -1]] },
   ],
 };
 data.words.locale = "en";
+data.prompt = "<i>So far";
 
 test("a token's numbers become its label, marks and alternatives", () => {
   assert.deepEqual(aboutToken(data, 0, 0), {
@@ -68,11 +69,11 @@ function drawnOf(row, limit, before = newRow(0)) {
   return before;
 }
 
-test("a row's tokens are its labels, and one with a visible line end ends the line", () => {
+test("a row is its tokens' labels behind the prompt, a line end a mark among them", () => {
   const drawn = drawnOf(data.rows[0], 100);
   assert.deepEqual(drawn.spans.map((span) => span.textContent), ["·one", "⏎"]);
-  assert.deepEqual(drawn.text.children.map((node) => node.tag), ["span", "span", "br", "span"]);
-  assert.equal(drawn.name.textContent, "row 0");
+  assert.deepEqual(drawn.text.children.map((node) => node.textContent), ["<i>So far", "·one", "⏎", ""]);
+  assert.equal(drawn.name.textContent, "text 1");
   assert.deepEqual([drawn.more.hidden, drawn.ending.hidden], [true, true]);
 });
 
@@ -98,7 +99,7 @@ test("behind the first token that is another, tokens are drawn anew", () => {
   drawnOf(other, 100, drawn);
   assert.equal(drawn.spans[0], first);
   assert.notEqual(drawn.spans[1], second);
-  assert.deepEqual(drawn.text.children.map((node) => node.textContent), ["·one", "<b>", ""]); // no line end is left
+  assert.deepEqual(drawn.text.children.map((node) => node.textContent), ["<i>So far", "·one", "<b>", ""]);
 });
 
 test("what is not drawn is counted on the button, as the language writes numbers", () => {

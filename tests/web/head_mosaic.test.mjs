@@ -13,6 +13,9 @@ const { spansOf, fillTile } = joined(
 );
 const { linesAt, tileName } = joined(["shared/catalogue_text.js", "head_mosaic/mosaic_words.js"], ["linesAt", "tileName"]);
 
+const { rampOf } = joined(["head_mosaic/mosaic_picture.js"], ["rampOf"]);
+const { distanceTo } = joined(["head_mosaic/mosaic_reveal.js"], ["distanceTo"]);
+
 function picture({ flow = "grid", layers = 3, heads = 4, side = 8, missing = [], ...more } = {}) {
   const all = Array.from({ length: layers * heads }, (_, i) => [Math.floor(i / heads), i % heads]);
   const order = all.filter(([layer]) => !missing.includes(layer));
@@ -236,4 +239,33 @@ test("what cannot be and what is left out is said instead of a weight", () => {
   assert.equal(texts(linesAt(said({ hide_first: true }), { index: 0, query: 1, key: 0 })).at(-1), "hidden");
   assert.deepEqual(texts(linesAt(said(), { missing: 0 })), ["layer 0: none"]);
   assert.equal(linesAt(said(), { index: 0, query: null, key: 0 }).length, 1);
+});
+
+// -- legend and detail
+test("the ramp runs from the first colour to the last", () => {
+  const colours = new Uint32Array(256);
+  colours[0] = 0xff030201; // as in memory: alpha, blue, green, red
+  colours[255] = 0xff0a141e;
+  const ramp = rampOf(colours);
+  assert.equal(ramp.length, 17);
+  assert.equal(ramp[0], "rgb(1 2 3)");
+  assert.equal(ramp.at(-1), "rgb(30 20 10)");
+});
+
+test("a detail below the window's end comes into view", () => {
+  assert.equal(distanceTo(700, 400, 900), 230);
+});
+
+test("a detail in view moves nothing", () => {
+  assert.equal(distanceTo(300, 200, 900), 0);
+});
+
+test("the picked tile stays in the window, whatever the detail would need", () => {
+  assert.equal(distanceTo(2000, 150, 900), 40);
+  assert.equal(distanceTo(2000, 60, 900), 0);
+});
+
+test("in a low window half of it is enough", () => {
+  assert.equal(distanceTo(600, 500, 400), 390);
+  assert.equal(distanceTo(500, 450, 400), 300);
 });

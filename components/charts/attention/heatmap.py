@@ -137,7 +137,7 @@ def _with_block(title: str, block: int, text: Catalogue) -> str:
 
 def _map_height(rows: int) -> int:
     # colour bar above, token labels below
-    return int(np.clip(20 * rows, 60, 520)) + 180
+    return int(np.clip(32 * rows, 60, 520)) + 180
 
 
 def _frame_token(fig: go.Figure, weight_map: WeightMap, pos: int, theme: ChartTheme) -> None:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from components.charts.axes import axis_name, row_axis, separators, stacked, tick_label, wrapped
-from components.charts.marks import HOVERTEXT, SHARE_TICKS, interval_row, pale_bars
+from components.charts.marks import HOVERTEXT, interval_row, pale_bars
 from components.charts.series import LEGEND, column_name, hover_words, readable, series_look, series_marker, shift
 from components.charts.theme import ChartTheme
 from dashboard.i18n import Catalogue
@@ -43,11 +44,17 @@ def answers_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme) -
     if len(left):
         rest = text("charts.answers.more", answers=left["answer"].nunique(), texts=int(left["count"].sum()))
         title += "<br>" + wrapped(rest)
-    fig.update_xaxes(title_text=title, range=[-0.02, 1.02], tickvals=SHARE_TICKS)
+    fig.update_xaxes(title_text=title, range=_share_range(frame[frame["answer"].isin(answers)], ["share", "high"]))
     fig.update_yaxes(**row_axis([_answer(answer, ANSWER_LENGTH, text) for answer in answers], theme))
     height = (14 * len(columns) + 12) * len(answers) + 130
     fig.update_layout(height=height, showlegend=True, legend=LEGEND, barmode="overlay", separators=separators(text))
     return theme.apply(fig)
+
+
+def _share_range(frame: pd.DataFrame, columns: list[str]) -> list[float]:
+    """The ends of an axis of shares: 0 to the largest of `columns`, with some room; to 1 where there is none."""
+    end = float(np.nanmax(frame[columns].to_numpy(float), initial=0.0)) or 1.0
+    return [-0.02 * end, 1.04 * end]
 
 
 def _drawn_answers(frame: pd.DataFrame) -> list[str]:
@@ -103,10 +110,11 @@ def lengths_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme) -
     columns = sorted(frame["column"].unique())
     fig = go.Figure()
     titles = []
+    largest = float(frame["share"].max())  # the same of all columns: their bars compare
     for index, column in enumerate(columns):
         part = frame[frame["column"] == column]
         fig.add_traces(_length_traces(part, axis_name("y", index), text, theme))
-        fig.update_layout({axis_name("yaxis", index): {"range": [0, 1.1], "tickvals": [0, 0.5, 1]}})
+        fig.update_layout({axis_name("yaxis", index): {"range": [0, 1.1 * largest], "nticks": 4}})
         name = column_name(part["name"].iloc[0], text, ranked=bool(part["ranked"].iloc[0]))
         titles.append(f"{name} · {text('charts.lengths.of', n=int(part['n'].iloc[0]))}")
     low, high = frame["from_tokens"].min(), frame["to_tokens"].max()

@@ -1,7 +1,9 @@
-// Saves a chart as PNG or SVG. Joined with shared/life.js, shared/catalogue_text.js, provenance.js and picture_size.js.
+// Saves a chart as PNG or SVG. Joined with shared/life.js, shared/catalogue_text.js, provenance.js, picture_size.js and
+// caption.js.
 
 const PATIENCE = 2000; // [ms] until a chart library that does not come is reported
 const firstSizes = new WeakMap(); // the sizes a chart began with: what a person typed since then outlives new data
+const lastStems = new WeakMap(); // the file that the last message was about
 
 export default function ({ data, parentElement }) {
   const life = beginLife(parentElement);
@@ -15,9 +17,12 @@ export default function ({ data, parentElement }) {
     group.setAttribute("aria-label", words.label);
     for (const place of group.querySelectorAll("[data-word]")) place.textContent = words[place.dataset.word];
     for (const button of buttons) button.textContent = button.dataset.format.toUpperCase();
+    // a message about another chart's file would look like one about this
+    if (lastStems.get(parentElement) !== stem) said.textContent = "";
+    lastStems.set(parentElement, stem);
     if (firstSizes.get(parentElement) === String(sizes)) return;
     firstSizes.set(parentElement, String(sizes));
-    [field("width").value, field("height").value] = sizes;
+    [field("width").value, field("height").value] = ownSize(sizes, sizeOnScreen(data.chart));
   }
 
   async function plotly() {
@@ -45,11 +50,14 @@ export default function ({ data, parentElement }) {
     const size = wantedSize(format);
     const library = await plotly();
     const { data: traces, layout } = JSON.parse(data.figure);
-    const address = await library.toImage({ data: traces, layout }, { format, ...size });
-    const content = address.slice(address.indexOf(",") + 1);
+    const lines = captionLines(data.caption, size.width);
+    const height = size.height - captionHeight(lines);
+    const address = await library.toImage({ data: traces, layout }, { format, ...size, height });
     const description = JSON.stringify(data.provenance);
-    if (format === "svg") return describeSvg(decodeURIComponent(content), description);
-    return describePng(Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0)), description);
+    const look = { paper: layout.template.layout.paper_bgcolor, ink: layout.template.layout.font.color };
+    if (format === "png") return describePng(await captionedPng(address, lines, look, size.scale), description);
+    const svg = decodeURIComponent(address.slice(address.indexOf(",") + 1));
+    return describeSvg(captionedSvg(svg, lines, look), description);
   }
 
   function save(file, name) {

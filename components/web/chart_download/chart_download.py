@@ -18,6 +18,7 @@ _download = st.components.v2.component(
         "shared/catalogue_text.js",
         "chart_download/provenance.js",
         "chart_download/picture_size.js",
+        "chart_download/caption.js",
         "chart_download/chart_download.js",
     ),
 )
@@ -30,6 +31,8 @@ def chart_download(
     stem: str,
     provenance: Mapping[str, str],
     sizes: tuple[int, int],
+    caption: str,
+    chart: str,
     text: Catalogue,
     key: str,
 ) -> None:
@@ -41,7 +44,9 @@ def chart_download(
         figure_json: the figure as ``Figure.to_json`` writes it.
         stem: file name without its ending.
         provenance: written as JSON into the SVG's ``<desc>`` and the PNG's ``Description``.
-        sizes: width and height to begin with [CSS px].
+        sizes: width and height to begin with [CSS px]; 0: as on screen.
+        caption: written below the picture; it is broken at `` · ``.
+        chart: key of the chart on screen.
         text: the catalogue.
         key: widget key.
     """
@@ -50,6 +55,8 @@ def chart_download(
         "stem": stem,
         "provenance": {name: str(value) for name, value in provenance.items()},
         "sizes": [int(size) for size in sizes],
+        "caption": caption,
+        "chart": chart,
         "words": {name: text(f"web.image.{name}") for name in _WORDS},
     }
     _download(key=key, data=data)

@@ -1,4 +1,4 @@
-// Copies the page's link. Joined with shared/life.js.
+// Copies the page's link. Joined with shared/life.js and shared/clipboard.js.
 
 // The page's address with the query parameters `more`, which replace those of the same name.
 function linkOf(address, more) {
@@ -13,23 +13,8 @@ export default function ({ data, parentElement }) {
   button.textContent = data.words.copy;
   input.setAttribute("aria-label", data.words.link);
 
-  // Browsers give the clipboard to https and localhost only; elsewhere the older way, then the person's own hands.
-  async function copy() {
-    const link = linkOf(window.location.href, data.more);
-    try {
-      await navigator.clipboard.writeText(link);
-      return true;
-    } catch {
-      input.hidden = false;
-      input.value = link;
-      input.focus();
-      input.select();
-      return document.execCommand("copy");
-    }
-  }
-
   async function press() {
-    const copied = await copy();
+    const copied = await copyText(linkOf(window.location.href, data.more), input);
     if (life.signal.aborted) return;
     input.hidden = copied;
     if (copied) button.focus();

@@ -13,7 +13,7 @@ _copy = st.components.v2.component(
     "copy_link",
     html=source("copy_link/copy_link.html"),
     css=source("shared/controls.css", "copy_link/copy_link.css"),
-    js=source("shared/life.js", "copy_link/copy_link.js"),
+    js=source("shared/life.js", "shared/clipboard.js", "copy_link/copy_link.js"),
 )
 
 

@@ -24,6 +24,7 @@ export default function ({ data: message, parentElement, setTriggerValue }) {
     box.setAttribute("aria-label", words.label);
     box.setAttribute("aria-busy", String(data.running));
     setText(part("#keys"), words.keys);
+    setText(part(".caption"), data.caption);
     say(part(".nothing"), empty ? (data.running ? words.waiting : words.empty) : "");
     say(part(".note"), data.left_out);
     box.hidden = empty;

@@ -72,7 +72,7 @@ class GeneratedToken:
     """One token of a text."""
 
     label: str
-    """Visible label; one with ``⏎`` also ends its line."""
+    """Visible label."""
     weight: float
     """Background, in [0, 1]; NaN: none."""
     note: str
@@ -88,7 +88,7 @@ class GeneratedRow:
     """One text."""
 
     name: str
-    """E.g. ``row 3``."""
+    """E.g. ``text 3``."""
     tokens: tuple[GeneratedToken, ...]
     ending: str = ""
     """Why it ended, e.g. ``limit reached``; empty while it goes on."""
@@ -102,6 +102,8 @@ def generated_texts(
     text: Catalogue,
     key: str,
     on_fork: Callable[[int, int, int], None] | None,
+    caption: str = "",
+    prompt: str = "",
     max_height: int = 420,
     running: bool = False,
 ) -> None:
@@ -118,6 +120,8 @@ def generated_texts(
         key: widget key.
         on_fork: called with the place of the row, the step and the id of the token to stand there instead; ``None``:
             the texts can only be read.
+        caption: what these texts are, for screens too narrow for a head above them.
+        prompt: what each text goes on from, grey before it.
         max_height: longer texts scroll inside this height [CSS px].
         running: more is to come: nothing can be forked yet, and where the last text alone grows its end stays in view
             until the person scrolls.
@@ -126,15 +130,9 @@ def generated_texts(
         ValueError: a mark is unknown, or a token has more than MOST_ALTERNATIVES.
     """
     message = texts_message(
-        rows=rows,
-        lut=lut,
-        dark=dark,
-        text=text,
-        can_fork=on_fork is not None,
-        max_height=max_height,
-        running=running,
-        key=key,
-    )
+        rows=rows, lut=lut, dark=dark, text=text, can_fork=on_fork is not None, caption=caption, prompt=prompt,
+        max_height=max_height, running=running, key=key,
+    )  # fmt: skip
 
     def forked() -> None:
         fork = st.session_state[key].get("fork")
@@ -159,6 +157,8 @@ def texts_message(
     dark: bool,
     text: Catalogue,
     can_fork: bool,
+    caption: str = "",
+    prompt: str = "",
     max_height: int = 420,
     running: bool = False,
     key: str = "",
@@ -175,6 +175,8 @@ def texts_message(
         "dark": dark,
         "running": running,
         "can_fork": can_fork,
+        "caption": shortened(caption, _TEXT_LENGTH),
+        "prompt": shortened(prompt, _TEXT_LENGTH),
         "max_height": max_height,
         "colours": np.asarray(lut).tolist(),
         "words": _words(text),

@@ -28,6 +28,7 @@ function newRow(place) {
   const whole = element("div", "row", "row");
   const name = element("span", "name", "rowheader");
   const text = element("div", "text", "none");
+  const prompt = element("span", "prompt"); // the same in every row: not spoken
   const end = element("span", "end", "gridcell"); // behind the tokens: a button for more, and how it ended
   const more = element("button", "more");
   const ending = element("span", "ending");
@@ -35,9 +36,10 @@ function newRow(place) {
   more.type = "button";
   more.tabIndex = -1; // by keyboard the arrows draw more
   end.append(more, ending);
-  text.append(end);
+  prompt.setAttribute("aria-hidden", "true");
+  text.append(prompt, end);
   whole.append(name, text);
-  return { whole, name, text, end, more, ending, spans: [], labels: [], looks: [] };
+  return { whole, name, text, prompt, end, more, ending, spans: [], labels: [], looks: [] };
 }
 
 // What colours mean now. `version` tells spans painted with other colours from these.
@@ -61,7 +63,6 @@ function drawRow(drawn, row, { data, palette, limit }) {
   const pieces = document.createDocumentFragment();
   for (; step < stop; step++) {
     pieces.append(newToken(drawn, step, labelAt(step)));
-    if (labelAt(step).includes("⏎")) pieces.append(document.createElement("br"));
     paintToken(drawn, step, row.tokens[step], palette);
   }
   drawn.end.before(pieces);
@@ -69,11 +70,7 @@ function drawRow(drawn, row, { data, palette, limit }) {
 }
 
 function cutRow(drawn, length) {
-  for (let node = drawn.spans[length]; node && node !== drawn.end; ) {
-    const next = node.nextSibling;
-    node.remove();
-    node = next;
-  }
+  drawn.spans.slice(length).forEach((span) => span.remove());
   drawn.spans.length = drawn.labels.length = drawn.looks.length = Math.min(length, drawn.spans.length);
 }
 
@@ -97,9 +94,10 @@ function paintToken(drawn, step, [, colour, marks], palette) {
   MARKS.forEach((mark, bit) => span.classList.toggle(`mark-${mark}`, Boolean((marks >> bit) & 1)));
 }
 
-function finishRow({ whole, name, end, more, ending, spans }, row, data) {
+function finishRow({ whole, name, prompt, end, more, ending, spans }, row, data) {
   const left = row.tokens.length - spans.length;
   setText(name, row.name);
+  setText(prompt, data.prompt ?? "");
   setText(ending, row.ending);
   setText(more, fill(data.words.more_tokens, { count: numberText(left, data.words.locale) }));
   ending.hidden = !row.ending;

@@ -1,6 +1,6 @@
 // The mosaic: draws, follows pointer and keyboard, reports the picked head. Joined with shared/life.js,
-// shared/catalogue_text.js, shared/card.js, mosaic_layout.js, mosaic_picture.js and mosaic_words.js; mosaic_mark.js tells
-// it which head is open.
+// shared/catalogue_text.js, shared/card.js, mosaic_layout.js, mosaic_picture.js, mosaic_words.js and mosaic_reveal.js;
+// mosaic_mark.js tells it which head is open.
 
 // Where the keyboard's cursor was, so that new data of the same mosaic does not move it.
 const cursors = new WeakMap();
@@ -25,6 +25,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     return Math.max(0, kept >= 0 ? kept : indexOf(selected));
   }
 
+  box.classList.toggle("ordered", picture.flow === "ordered");
+
   function draw() {
     if (!mosaic.clientWidth) return;
     const style = getComputedStyle(mosaic);
@@ -40,6 +42,16 @@ export default function ({ data, parentElement, setTriggerValue }) {
     paint(canvas, picture, layout, { text: style.color, line, font: style.fontFamily });
     mark(part(".selected"), indexOf(selected));
     mark(part(".cursor"), cursor);
+    part(".hint").hidden = layout.width <= box.clientWidth;
+  }
+
+  function explain() {
+    const axes = picture.flow === "grid" ? words.axes : words.ordered;
+    part(".axes").textContent = words.without ? `${axes} · ${words.without}` : axes;
+    [part(".shape").textContent, part(".shape").title] = picture.shape;
+    part(".hint").textContent = words.sideways;
+    part(".name").textContent = words.scale;
+    part(".ramp").style.background = `linear-gradient(90deg, ${rampOf(picture.colours).join(", ")})`;
   }
 
   function mark(element, index) {
@@ -75,6 +87,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     mark(part(".selected"), index);
     live.textContent = fill(words.picked, { head: tileName(picture, index) });
     setTriggerValue("pick", { layer, head });
+    reveal(document.querySelector(`.st-key-${picture.name}_detail`), part(".selected"));
   }
 
   // The page opened another head.
@@ -135,6 +148,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   part(".note").textContent = words.cut;
   part(".note").hidden = !words.cut;
 
+  explain();
   let frame = 0;
   const observer = new ResizeObserver(() => {
     cancelAnimationFrame(frame);

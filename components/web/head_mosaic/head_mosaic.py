@@ -6,6 +6,7 @@ import json
 import struct
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -22,6 +23,10 @@ MESSAGE_BYTES = 2_000_000
 ORDERED_TILES = 1024
 """In order of a metric at most so many heads are drawn: what is interesting stands first."""
 _TOKEN_LENGTH = 40
+_WORDS = (
+    *("head", "token", "span", "weight", "weight_pooled", "later", "first_hidden", "missing", "picked", "keys"),
+    *("axes", "ordered", "scale"),
+)
 _CELL_BYTES = 500
 """Room for a cell's two labels in the header, whatever the script."""
 
@@ -36,6 +41,7 @@ _mosaic = st.components.v2.component(
         "head_mosaic/mosaic_layout.js",
         "head_mosaic/mosaic_picture.js",
         "head_mosaic/mosaic_words.js",
+        "head_mosaic/mosaic_reveal.js",
         "head_mosaic/head_mosaic.js",
     ),
 )
@@ -58,8 +64,11 @@ def head_mosaic(
     key: str,
     on_pick: Callable[[int, int], None],
     missing: AbstractSet[int] = frozenset(),
+    shape: tuple[str, str] = ("", ""),
 ) -> None:
     """Draw the mosaic; a picked head reaches `on_pick` in the callback phase, before the page runs again.
+
+    The container ``<key>_detail`` comes into view then.
 
     Args:
         tiles: (layer, head, side, side) weight x 255, each cell the largest of ``block x block`` weights.
@@ -76,6 +85,7 @@ def head_mosaic(
         key: widget key; ``session_state[key]`` holds the pick during its callback.
         on_pick: called with layer and head.
         missing: layers without attention: hatched, cannot be picked.
+        shape: how many weights there are, above the tiles; and the tensors that hold them, on hover.
     """
     message = mosaic_message(
         tiles=tiles,
@@ -90,16 +100,18 @@ def head_mosaic(
         text=text,
         name=key,
         missing=missing,
+        shape=shape,
     )
 
-    def picked() -> None:
-        if pick := st.session_state[key].get("pick"):
-            on_pick(int(pick["layer"]), int(pick["head"]))
-
     with st.container(gap=None):
-        _mosaic(key=key, data=message, on_pick_change=picked)
+        _mosaic(key=key, data=message, on_pick_change=partial(_picked, key, on_pick))
         # apart from the tiles: Streamlit does not send an unchanged message again
         _mark(key=f"{key}_mark", data={"mosaic": key, "selected": [int(selected[0]), int(selected[1])]})
+
+
+def _picked(key: str, on_pick: Callable[[int, int], None]) -> None:
+    if pick := st.session_state[key].get("pick"):
+        on_pick(int(pick["layer"]), int(pick["head"]))
 
 
 def mosaic_message(
@@ -116,6 +128,7 @@ def mosaic_message(
     text: Catalogue,
     name: str,
     missing: AbstractSet[int] = frozenset(),
+    shape: tuple[str, str] = ("", ""),
 ) -> bytes:
     """What `head_mosaic` sends: length of the header (uint32), header (JSON), `lut`, one tile a head; <= MESSAGE_BYTES.
 
@@ -136,6 +149,7 @@ def mosaic_message(
         "order": [[int(layer), int(head)] for (layer, head), _ in shown],
         "captions": [caption for _, caption in shown],
         "name": name,
+        "shape": shape,
         "hide_first": hide_first,
         "missing": sorted(int(layer) for layer in missing),
         "words": _words(text, tiles.shape[0], tiles.shape[1], hide_first=hide_first) | {"cut": cut},
@@ -192,8 +206,9 @@ def _cells(tokens: Sequence[str], block: int, side: int) -> list[dict[str, objec
 
 
 def _words(text: Catalogue, layers: int, heads: int, *, hide_first: bool) -> dict[str, str]:
-    names = ("head", "token", "span", "weight", "weight_pooled", "later", "first_hidden", "missing", "picked", "keys")
-    words = {name: text(f"web.mosaic.{name}") for name in names}
+    words = {name: text(f"web.mosaic.{name}") for name in _WORDS}
+    words["sideways"] = text("web.mosaic.sideways", last=layers - 1)
+    words["without"] = text("web.mosaic.first_hidden") if hide_first else ""
     label = text("web.mosaic.label", layers=layers, heads=heads)
     if hide_first:
         label += " " + text("web.mosaic.label_without_first")

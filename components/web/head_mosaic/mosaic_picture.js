@@ -24,6 +24,12 @@ function fillTile(pixels, picture, index, size, { from, to }) {
   }
 }
 
+// Colours of the scale from 0 to 1, for a ramp.
+function rampOf(colours) {
+  const steps = Array.from({ length: 17 }, (_, i) => colours[Math.round((i * 255) / 16)]);
+  return steps.map((colour) => `rgb(${colour & 255} ${(colour >> 8) & 255} ${(colour >> 16) & 255})`);
+}
+
 function paint(canvas, picture, layout, look) {
   const ratio = window.devicePixelRatio || 1;
   const px = (length) => Math.round(length * ratio);

@@ -1,5 +1,5 @@
 // Texts of the catalogue with their facts, and numbers as the person's region writes them. Joined into head_mosaic.js,
-// token_text.js, generated_texts.js and chart_download.js.
+// token_text.js, generated_texts.js, chart_download.js and token_chips.js.
 
 // Fills "{name}" in a text of the catalogue. What is filled in is never interpreted.
 function fill(template, facts) {

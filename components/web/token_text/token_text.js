@@ -2,26 +2,28 @@
 // shared/life.js, shared/catalogue_text.js, shared/card.js, shared/contrast.js, shared/nearest_line.js and
 // token_window.js.
 
-const drawn = new WeakMap(); // what each box shows: its texts, and which of them [start, stop)
+const drawn = new WeakMap(); // what each box shows: its tokens with what stands below them, and which [start, stop)
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const life = beginLife(parentElement);
   const frame = parentElement.querySelector(".tokens-frame");
   const box = parentElement.querySelector(".box");
   const card = parentElement.querySelector(".card");
-  const { tokens, words, pickable } = data;
+  const { tokens, below, words, pickable } = data;
+  const texts = below ? tokens.map((token, index) => `${token}\n${below[index]}\n${data.hits[index]}`) : tokens;
   const spanAt = (index) => box.querySelector(`[data-index="${index}"]`);
   const indexOf = (target) => (target.closest?.(".token") ? Number(target.closest(".token").dataset.index) : null);
 
   function prepare() {
     frame.classList.toggle("pickable", pickable);
+    frame.classList.toggle("double", Boolean(below));
     frame.style.setProperty("--most", `${data.max_height}px`);
     box.setAttribute("role", pickable ? "listbox" : "group");
     box.setAttribute("aria-label", words.label);
     const before = drawn.get(parentElement);
-    const inside = canStay(before, tokens, data.selected);
+    const inside = canStay(before, texts, data.selected);
     // the same text again is only coloured anew: focus and scroll position stay
-    if (inside && box.childElementCount) before.tokens = tokens;
+    if (inside && box.childElementCount) before.tokens = texts;
     else build(...windowAround(data.selected, tokens.length));
     style();
     if (!inside || before.selected !== data.selected) reveal(data.selected);
@@ -29,7 +31,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
 
   function build(start, stop) {
-    drawn.set(parentElement, { tokens, start, stop, selected: null });
+    drawn.set(parentElement, { tokens: texts, start, stop, selected: null });
     const pieces = document.createDocumentFragment();
     if (start > 0) pieces.append(moreButton("before", start));
     for (let index = start; index < stop; index++) {
@@ -43,10 +45,18 @@ export default function ({ data, parentElement, setTriggerValue }) {
   function newSpan(index) {
     const span = document.createElement("span");
     span.className = "token";
-    span.textContent = tokens[index];
     span.dataset.index = index;
+    if (below) span.append(newPart("face", tokens[index]), newPart(`below${data.hits[index] ? " hit" : ""}`, below[index]));
+    else span.textContent = tokens[index];
     if (pickable) span.setAttribute("role", "option");
     return span;
+  }
+
+  function newPart(className, text) {
+    const part = document.createElement("span");
+    part.className = className;
+    part.textContent = text;
+    return part;
   }
 
   function moreButton(side, count) {
@@ -77,8 +87,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
       const step = data.steps ? data.steps[index] : -1;
       span.classList.toggle("special", data.special[index]);
       span.classList.toggle("selected", index === data.selected);
-      span.style.background = step < 0 ? "" : `rgb(${data.colours[step]})`;
-      span.style.color = step < 0 ? "" : inks[step];
+      const face = below ? span.firstChild : span;
+      face.style.background = step < 0 ? "" : `rgb(${data.colours[step]})`;
+      face.style.color = step < 0 ? "" : inks[step];
       if (!pickable) continue;
       span.setAttribute("aria-selected", String(index === data.selected));
       span.setAttribute("aria-label", `${tokens[index]}, ${data.hover[index]}`);

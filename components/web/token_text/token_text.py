@@ -40,6 +40,8 @@ def token_text(
     key: str,
     on_pick: Callable[[int], None] | None,
     special: Sequence[bool] | None = None,
+    below: Sequence[str] | None = None,
+    hits: Sequence[bool] | None = None,
     max_height: int = 220,
 ) -> None:
     """Draw the tokens as wrapped text; a picked one reaches `on_pick` before the page runs again.
@@ -55,16 +57,16 @@ def token_text(
         key: widget key.
         on_pick: called with the index; ``None``: the text can only be read.
         special: which tokens are special (drawn apart).
+        below: one visible label a token, written below it, e.g. what the model says next; shortened where it is long.
+        hits: with `below`: which of them get a tick.
         max_height: a longer text scrolls inside this height [CSS px].
 
     Raises:
-        ValueError: `tokens`, `weights`, `hover` or `special` differ in length.
+        ValueError: the arguments that hold one value a token differ in length.
     """
     special = [False] * len(tokens) if special is None else special
     steps = None if weights is None else weight_steps(weights)
-    lengths = [len(tokens), len(hover), len(special), len(tokens) if steps is None else len(steps)]
-    if len(set(lengths)) != 1:
-        raise ValueError(f"tokens, hover, special, weights have lengths {lengths}")
+    _check_lengths(tokens=tokens, hover=hover, special=special, weights=steps, below=below, hits=hits)
 
     def picked() -> None:
         index = st.session_state[key].get("pick")
@@ -77,6 +79,8 @@ def token_text(
         "selected": selected,
         "hover": list(hover),
         "special": [bool(flag) for flag in special],
+        "below": None if below is None else list(below),
+        "hits": None if hits is None else [bool(flag) for flag in hits],
         "colours": np.asarray(lut).tolist(),
         "dark": dark,
         "pickable": on_pick is not None,
@@ -89,3 +93,9 @@ def token_text(
 def _words(text: Catalogue) -> dict[str, str]:
     words = {name: text(f"web.tokens.{name}") for name in ("label", "more_before", "more_after")}
     return words | {"locale": text.locale}
+
+
+def _check_lengths(**given: Sequence[object] | None) -> None:
+    lengths = {name: len(values) for name, values in given.items() if values is not None}
+    if len(set(lengths.values())) != 1:
+        raise ValueError(f"one value a token is needed: {lengths}")

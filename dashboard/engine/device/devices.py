@@ -1,10 +1,8 @@
-"""Choice of device and dtype; names, synchronisation and memory settings of devices."""
+"""Choice of device and dtype; names and synchronisation of devices."""
 
 from __future__ import annotations
 
-import ctypes
 import platform
-import sys
 from typing import Any
 
 from dashboard.errors import DeviceUnavailable, SettingInvalid
@@ -67,23 +65,6 @@ def pick_dtype(wanted: str, config: Any) -> Any:
         stored = getattr(config, "dtype", None)
         return stored if isinstance(stored, torch.dtype) else torch.float32
     return getattr(torch, wanted)
-
-
-def return_large_blocks() -> None:
-    """Let freed blocks of LARGE bytes and more go back to the system at once (Linux with glibc).
-
-    Otherwise the small results kept of every step are put into the hole that its logits left, the next logits do not
-    fit there any more, and a long text takes 4 MB more with each token.
-    """
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None)
-        if hasattr(libc, "mallopt"):  # musl has none
-            libc.mallopt(_M_MMAP_THRESHOLD, LARGE)
-
-
-LARGE = 1 << 17
-_M_MMAP_THRESHOLD = -3
-"""Its number in glibc's ``malloc.h``."""
 
 
 def synchronize(device: str) -> None:

@@ -30,6 +30,10 @@ from dashboard.engine.generation.prompt_cache import Prompt, Rows
 from dashboard.engine.generation.sampler import DrawOverride, Sampler
 from dashboard.engine.generation.text_generator import DeviceTurn, TextGenerator
 from dashboard.engine.generation.token_facts import SampledTokens, token_facts
+from dashboard.process.memory import return_freed
+
+RETURN_STEPS = 32
+"""After so many tokens freed memory is given back."""
 
 
 def generate(
@@ -40,8 +44,8 @@ def generate(
     on_step: OnStep,
     *,
     override: DrawOverride | None = None,
-) -> tuple[Generated, float]:
-    """Texts of all columns, and the median seconds of a step of the sampled ones.
+) -> Generated:
+    """Texts of all columns.
 
     Args:
         generator: the model.
@@ -65,10 +69,9 @@ def generate(
         steps.append(step)
         on_step(step)
 
-    step_seconds = 0.0
     if batch.columns:
         with torch.inference_mode():
-            step_seconds = batch.run(prompt.prompt, turn, record)
+            batch.run(prompt.prompt, turn, record)
     outputs = list(assembled(steps, request, unfinished=batch.unfinished or "cancelled"))
     unfinished = batch.unfinished or _rescore_crossing(prompt, outputs, turn)
     trees: list[BeamTree | None] = [None] * len(request.columns)
@@ -80,7 +83,7 @@ def generate(
         result = search(generator, prompt_ids, column, turn)
         trees[number], dropped[number], unfinished = result.tree, result.dropped, result.unfinished
         outputs += _beam_outputs(result, number, column, prompt, turn)
-    generated = Generated(
+    return Generated(
         outputs=tuple(sorted(outputs, key=lambda output: (output.column, output.row))),
         names=tuple(_names(column, generator.rules) for column in request.columns),
         beams=tuple(trees),
@@ -90,7 +93,6 @@ def generate(
         way=generator.prompt_cache.name(len(ids)) if batch.columns else "",
         unfinished=unfinished or ("cancelled" if turn.control.cancel.is_set() else ""),
     )
-    return generated, step_seconds
 
 
 def _names(column: Column, rules: ModelRules) -> tuple[str, ...]:
@@ -126,14 +128,12 @@ class _Batch:
         }
         self._ids = ids.expand(len(self._texts), -1)
 
-    def run(self, prompt: Prompt, turn: DeviceTurn, on_step: OnStep) -> float:
-        """Tokens until all rows have ended or the control is cancelled; the median seconds of a step."""
+    def run(self, prompt: Prompt, turn: DeviceTurn, on_step: OnStep) -> None:
+        """Tokens until all rows have ended or the control is cancelled."""
         rows: Rows | None = None
         longest = max(column.max_new_tokens for _, column in self.columns)
-        seconds: list[float] = []
         tokens = self._ids[:, -1]
         for step in range(longest):
-            began = time.perf_counter()
             # passed on without a name: logits of many rows are large, and freed before the next
             tokens, going_on = self._draw(
                 prompt.logits.expand(len(tokens), -1) if rows is None else rows.step(tokens[:, None])[:, -1],
@@ -141,17 +141,16 @@ class _Batch:
                 on_step,
             )
             turn.control.progress((step + 1) / longest)
+            if step % RETURN_STEPS == RETURN_STEPS - 1:
+                return_freed()
             if not bool(going_on.any()):
                 break
             if rows is None:
                 rows = prompt.begin(len(tokens))
-            else:
-                seconds.append(time.perf_counter() - began)
             tokens = self._keep(rows, tokens, going_on)
             self.unfinished = turn.interrupted()
             if self.unfinished:
                 break
-        return float(np.median(seconds)) if seconds else 0.0
 
     def _draw(self, logits: Tensor, step: int, on_step: OnStep) -> tuple[Tensor, Tensor]:
         """(R,) the next token of every live row, and whether the row goes on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,16 +23,22 @@ from dashboard.engine.tokenizing.prompt_reader import explain_tokenizer_errors
 from dashboard.errors import Busy, Cancelled
 
 
-@dataclass(frozen=True)
+@dataclass
 class DeviceTurn:
     """The device, which the caller holds, and the control of the call."""
 
     device: DeviceLock
     control: CallControl
+    waited: float = 0.0
+    """For others, between two steps [s]."""
 
     def give_way(self) -> None:
         """Between two steps: let others in. Raises Cancelled, Busy."""
-        self.device.give_way(self.control)
+        began = time.perf_counter()
+        try:
+            self.device.give_way(self.control)
+        finally:
+            self.waited += time.perf_counter() - began
 
     def interrupted(self) -> str:
         """Let others in between two steps. Why the call ends here: ``cancelled``, ``busy``; empty: it goes on."""

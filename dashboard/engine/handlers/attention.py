@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import nan
-
 from dashboard.engine.api.attention import (
     TILE_SIDE,
     AttentionRequest,
@@ -16,8 +14,10 @@ from dashboard.engine.api.attention import (
     TilesRequest,
     WeightMap,
 )
+from dashboard.engine.api.model import ModelCard
 from dashboard.engine.api.request import Cost
 from dashboard.engine.attention import tiles, weight_maps
+from dashboard.engine.device.pace import Work
 from dashboard.engine.handlers.handler import Call, Handler, Handlers, always
 from dashboard.engine.ready import ReadyModel
 from dashboard.settings import Settings
@@ -27,10 +27,20 @@ def _map(request: AttentionRequest, call: Call) -> WeightMap:
     return weight_maps.weight_map(call.run.layers, request, call.run.reasons, call.control)
 
 
-def _map_cost(request: AttentionRequest, _: ReadyModel, __: Settings) -> Cost:
+def _map_cost(request: AttentionRequest, ready: ReadyModel, _: Settings) -> Cost:
     whole = (0, len(request.token_ids))
     rows, cols = (min(stop - start, request.side) for start, stop in (request.rows or whole, request.cols or whole))
-    return Cost(0, nan, 4 * rows * cols)
+    return Cost(0, ready.pace.seconds(_map_work(request, None, ready.card)), 4 * rows * cols)
+
+
+def _map_work(request: AttentionRequest, _: WeightMap | None, card: ModelCard) -> Work:
+    count = len(request.token_ids)
+    if isinstance(request, RolloutRequest):  # a product of matrices a layer
+        tokens = card.layers * count**3 / card.parameters
+        return Work("rollout", tokens=tokens, cells=card.all_heads * count**2)
+    start, stop = request.rows or (0, count)
+    heads = len(request.heads) if isinstance(request, CombineRequest) else 1
+    return Work("map", cells=heads * (stop - start) * count)
 
 
 def _query_rows(request: QueryRowsRequest, call: Call) -> QueryRows:
@@ -38,7 +48,12 @@ def _query_rows(request: QueryRowsRequest, call: Call) -> QueryRows:
 
 
 def _query_rows_cost(request: QueryRowsRequest, ready: ReadyModel, _: Settings) -> Cost:
-    return Cost(0, nan, 4 * ready.card.layers * ready.card.heads * (request.query + 1))
+    seconds = ready.pace.seconds(_query_rows_work(request, None, ready.card))
+    return Cost(0, seconds, 4 * ready.card.layers * ready.card.heads * (request.query + 1))
+
+
+def _query_rows_work(request: QueryRowsRequest, _: QueryRows | None, card: ModelCard) -> Work:
+    return Work("query rows", cells=card.all_heads * (request.query + 1))
 
 
 def _tiles(request: TilesRequest, call: Call) -> Tiles:
@@ -46,7 +61,12 @@ def _tiles(request: TilesRequest, call: Call) -> Tiles:
 
 
 def _tiles_cost(request: TilesRequest, ready: ReadyModel, _: Settings) -> Cost:
-    return Cost(0, nan, ready.card.layers * ready.card.heads * min(len(request.token_ids), TILE_SIDE) ** 2)
+    seconds = ready.pace.seconds(_tiles_work(request, None, ready.card))
+    return Cost(0, seconds, ready.card.layers * ready.card.heads * min(len(request.token_ids), TILE_SIDE) ** 2)
+
+
+def _tiles_work(request: TilesRequest, _: Tiles | None, card: ModelCard) -> Work:
+    return Work("tiles", cells=card.all_heads * len(request.token_ids) ** 2)
 
 
 def _map_bytes(_: AttentionRequest, weights: WeightMap) -> int:
@@ -55,11 +75,17 @@ def _map_bytes(_: AttentionRequest, weights: WeightMap) -> int:
 
 HANDLERS: Handlers = {
     # one head is a small look; many heads are a sweep, and wait for the device
-    HeadRequest: Handler[HeadRequest, WeightMap](_map, _map_cost, _map_bytes, model=False),
-    CombineRequest: Handler[CombineRequest, WeightMap](_map, _map_cost, _map_bytes, model=False, device=always),
-    RolloutRequest: Handler[RolloutRequest, WeightMap](_map, _map_cost, _map_bytes, model=False, device=always),
-    QueryRowsRequest: Handler[QueryRowsRequest, QueryRows](_query_rows, _query_rows_cost, model=False),
+    HeadRequest: Handler[HeadRequest, WeightMap](_map, _map_cost, _map_bytes, _map_work, model=False),
+    CombineRequest: Handler[CombineRequest, WeightMap](
+        _map, _map_cost, _map_bytes, _map_work, model=False, device=always
+    ),
+    RolloutRequest: Handler[RolloutRequest, WeightMap](
+        _map, _map_cost, _map_bytes, _map_work, model=False, device=always
+    ),
+    QueryRowsRequest: Handler[QueryRowsRequest, QueryRows](
+        _query_rows, _query_rows_cost, work=_query_rows_work, model=False
+    ),
     TilesRequest: Handler[TilesRequest, Tiles](
-        _tiles, _tiles_cost, lambda _, answer: tiles.nbytes(answer), model=False, device=always
+        _tiles, _tiles_cost, lambda _, answer: tiles.nbytes(answer), _tiles_work, model=False, device=always
     ),
 }

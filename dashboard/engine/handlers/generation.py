@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import nan
-
 import torch
 
 from dashboard.engine.api.generation import (
@@ -14,7 +12,9 @@ from dashboard.engine.api.generation import (
     SettingsComparison,
     TreeRequest,
 )
+from dashboard.engine.api.model import ModelCard
 from dashboard.engine.api.request import Cost
+from dashboard.engine.device.pace import Work
 from dashboard.engine.generation import batch, probability_tree, settings_comparison
 from dashboard.engine.generation.prompt_cache import SharedPrefix
 from dashboard.engine.generation.sampler import DRAW_BYTES, rows_at_once
@@ -48,21 +48,25 @@ def _generate_cost(request: GenerateRequest, ready: ReadyModel, settings: Settin
             needed=round(nbytes / 1e6),
             allowed=round(settings.run_bytes / 1e6),
         )
-    together = sum(column.num_return_sequences for column in request.columns if column.num_beams == 1)
-    steps = [longest * ready.step_seconds(together)] if together else []
-    searches = [column for column in request.columns if column.num_beams > 1]
-    steps += [column.max_new_tokens * ready.step_seconds(column.num_beams) for column in searches]
-    return Cost(tokens, ready.pace.seconds(len(ids)) + sum(steps), nbytes)
+    return Cost(tokens, ready.pace.seconds(_generate_work(request, None, ready.card)), nbytes)
+
+
+def _generate_work(request: GenerateRequest, texts: Generated | None, _: ModelCard) -> Work:
+    """Of the steps that texts took, which may have ended early; before they are there, of the most."""
+    lengths = [column.max_new_tokens for column in request.columns]
+    if texts is not None:
+        outputs = texts.outputs
+        lengths = [max((len(one.ids) for one in outputs if one.column == at), default=0) for at in range(len(lengths))]
+    steps = list(zip(request.columns, lengths, strict=True))
+    drawn = [length for column, length in steps if column.num_beams == 1]
+    searched = [length for column, length in steps if column.num_beams > 1]
+    rows = sum(max(column.num_return_sequences, column.num_beams) * length for column, length in steps)
+    passes = 1 + max(drawn, default=0) + sum(searched)
+    return Work("beams" if searched else "texts", passes, len(request.token_ids) + rows, rows)
 
 
 def _generate(request: GenerateRequest, call: Call) -> Generated:
-    ready = call.ready
-    texts, pace = batch.generate(ready.generator, request.token_ids, request, call.turn, call.on_step)
-    if pace:
-        ready.step_pace.add(
-            sum(column.num_return_sequences for column in request.columns if column.num_beams == 1), pace
-        )
-    return texts
+    return batch.generate(call.ready.generator, request.token_ids, request, call.turn, call.on_step)
 
 
 def _noisy(request: GenerateRequest) -> str:
@@ -112,7 +116,14 @@ def _compare(request: CompareRequest, call: Call) -> SettingsComparison:
 def _compare_cost(request: CompareRequest, ready: ReadyModel, _: Settings) -> Cost:
     start, stop = request.positions
     settings = len(request.settings)
-    return Cost(0, ready.head_pace.seconds(stop - start), 8 * settings * settings * (stop - start))
+    seconds = ready.pace.seconds(_compare_work(request, None, ready.card))
+    return Cost(0, seconds, 8 * settings * settings * (stop - start))
+
+
+def _compare_work(request: CompareRequest, _: SettingsComparison | None, __: ModelCard) -> Work:
+    """Distributions, and each with each."""
+    (start, stop), settings = request.positions, len(request.settings)
+    return Work("comparison", rows=(stop - start) * (1 + settings + settings * (settings - 1) / 2))
 
 
 def _tree_check(request: TreeRequest, ready: ReadyModel, _: Settings) -> None:
@@ -128,7 +139,12 @@ def _tree(request: TreeRequest, call: Call) -> ProbabilityTree:
 
 def _tree_cost(request: TreeRequest, ready: ReadyModel, settings: Settings) -> Cost:
     _tree_check(request, ready, settings)
-    return Cost(request.nodes, nan, NODE_BYTES * request.nodes)
+    return Cost(request.nodes, ready.pace.seconds(_tree_work(request, None, ready.card)), NODE_BYTES * request.nodes)
+
+
+def _tree_work(request: TreeRequest, tree: ProbabilityTree | None, _: ModelCard) -> Work:
+    nodes = request.nodes if tree is None else len(tree.ids)
+    return Work("tree", 1 + nodes / probability_tree.AT_ONCE, len(request.token_ids) + nodes, nodes)
 
 
 HANDLERS: Handlers = {
@@ -136,6 +152,7 @@ HANDLERS: Handlers = {
         _generate,
         _generate_cost,
         lambda _, texts: TOKEN_BYTES * sum(len(output.ids) for output in texts.outputs),
+        _generate_work,
         check=_generate_cost,
         run=False,
         device=always,
@@ -143,12 +160,13 @@ HANDLERS: Handlers = {
         whole=lambda texts: not texts.unfinished,
     ),
     CompareRequest: Handler[CompareRequest, SettingsComparison](
-        _compare, _compare_cost, lambda _, answer: 2 * answer.total_variation.nbytes, device=always
+        _compare, _compare_cost, lambda _, answer: 2 * answer.total_variation.nbytes, _compare_work, device=always
     ),
     TreeRequest: Handler[TreeRequest, ProbabilityTree](
         _tree,
         _tree_cost,
         lambda _, tree: 4 * tree.probs.nbytes,
+        _tree_work,
         check=_tree_check,
         run=False,
         device=always,

@@ -13,6 +13,7 @@ from dashboard.engine.api.generation import OnStep
 from dashboard.engine.api.model import CallControl, ModelCard
 from dashboard.engine.api.request import Cost, Request
 from dashboard.engine.capture.runs import Run
+from dashboard.engine.device.pace import Work
 from dashboard.engine.generation.text_generator import DeviceTurn
 from dashboard.engine.ready import ReadyModel
 from dashboard.run_key import ModelVersion
@@ -67,6 +68,8 @@ class Handler(Generic[R, A]):
     cost: Callable[[R, ReadyModel, Settings], Cost]
     nbytes: Callable[[R, A], int] | None = None
     """Memory of the answer [bytes], which is kept: with its run, where it needs one; ``None``: it is not kept."""
+    work: Callable[[R, A | None, ModelCard], Work] | None = None
+    """What was done for an answer, of which the time is told to the model's `Pace`; ``None``: nothing is learned."""
     check: Callable[[R, ReadyModel, Settings], object] = lambda *_: None
     """Raises what can be known before anything is waited for."""
     run: bool = True

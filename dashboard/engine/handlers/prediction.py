@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 import torch
 
 from dashboard.engine.api.decoding import Processed
 from dashboard.engine.api.lens import Attribution, AttributionRequest, Lens, LensRequest
+from dashboard.engine.api.model import ModelCard
 from dashboard.engine.api.prediction import (
     Candidates,
     CandidatesRequest,
@@ -17,6 +16,7 @@ from dashboard.engine.api.prediction import (
 )
 from dashboard.engine.api.request import Cost
 from dashboard.engine.capture.residual_stream import FinalModules
+from dashboard.engine.device.pace import Work
 from dashboard.engine.handlers.handler import Call, Handler, Handlers, always
 from dashboard.engine.prediction import attribution, candidates, decoding, lens
 from dashboard.engine.ready import ReadyModel
@@ -44,26 +44,33 @@ def _processed(request: ProcessedRequest, call: Call) -> Processed:
         return decoding.process(logits, before, request.settings, request.ids, origin)
 
 
-def _one_position(_: CandidatesRequest | ProcessedRequest, ready: ReadyModel, __: Settings) -> Cost:
-    return Cost(0, ready.head_pace.seconds(1))
+def _one_position(request: CandidatesRequest | ProcessedRequest, ready: ReadyModel, _: Settings) -> Cost:
+    return Cost(0, ready.pace.seconds(_position_work(request, None, ready.card)))
+
+
+def _position_work(
+    request: CandidatesRequest | ProcessedRequest, _: Candidates | Processed | None, __: ModelCard
+) -> Work:
+    return Work("candidates" if isinstance(request, CandidatesRequest) else "processed", rows=1)
 
 
 def _position_table(request: PositionTableRequest, call: Call) -> PositionTable:
-    began = time.perf_counter()
     with torch.inference_mode():
-        table = candidates.position_table(
+        return candidates.position_table(
             lambda start, stop: call.ready.logits(call.run, start, stop),
             request.token_ids,
             call.ready.reader.token,
             call.control,
         )
-    call.ready.head_pace.add(len(request.token_ids), time.perf_counter() - began)
-    return table
 
 
 def _position_table_cost(request: PositionTableRequest, ready: ReadyModel, _: Settings) -> Cost:
     count = len(request.token_ids)
-    return Cost(0, ready.head_pace.seconds(count), POSITION_BYTES * count)
+    return Cost(0, ready.pace.seconds(_position_table_work(request, None, ready.card)), POSITION_BYTES * count)
+
+
+def _position_table_work(request: PositionTableRequest, _: PositionTable | None, __: ModelCard) -> Work:
+    return Work("position table", rows=len(request.token_ids))
 
 
 # -- through the layers --------------------------------------------------------------------------------------------
@@ -76,19 +83,19 @@ def _lens_check(request: LensRequest, ready: ReadyModel, _: Settings) -> FinalMo
 def _lens(request: LensRequest, call: Call) -> Lens:
     ready, run = call.ready, call.run
     tail = _lens_check(request, ready, call.settings)
-    began = time.perf_counter()
     with torch.inference_mode():
         rows = lens.residuals(request, run.stream, call.head_values, ready.stream.attention_writes)
         last = request.positions[-1]
-        answer = lens.lens(request, rows, tail, ready.logits(run, last, last + 1)[0], call.control)
-    ready.head_pace.add(len(request.positions) * len(answer.steps), time.perf_counter() - began)
-    return answer
+        return lens.lens(request, rows, tail, ready.logits(run, last, last + 1)[0], call.control)
 
 
 def _lens_cost(request: LensRequest, ready: ReadyModel, _: Settings) -> Cost:
-    rows = len(request.positions) * (ready.card.layers + 1)
-    factor = 2 if request.half_steps else 1
-    return Cost(0, factor * ready.head_pace.seconds(rows), factor * rows * CELL_BYTES)
+    work = _lens_work(request, None, ready.card)
+    return Cost(0, ready.pace.seconds(work), round(work.rows) * CELL_BYTES)
+
+
+def _lens_work(request: LensRequest, _: Lens | None, card: ModelCard) -> Work:
+    return Work("lens", rows=len(request.positions) * (card.layers * (2 if request.half_steps else 1) + 1))
 
 
 def _attribution_check(request: AttributionRequest, ready: ReadyModel, _: Settings) -> FinalModules:
@@ -102,9 +109,11 @@ def _attribution(request: AttributionRequest, call: Call) -> Attribution:
 
 
 def _attribution_cost(request: AttributionRequest, ready: ReadyModel, _: Settings) -> Cost:
-    """Of the pass that gives the heads' values."""
-    count = len(request.token_ids)
-    return Cost(count, ready.pace.seconds(count))
+    return Cost(0, ready.pace.seconds(_attribution_work(request, None, ready.card)))
+
+
+def _attribution_work(_: AttributionRequest, __: Attribution | None, ___: ModelCard) -> Work:
+    return Work("attribution", passes=1)
 
 
 def _allowed(tail: FinalModules | None, refused: str) -> FinalModules:
@@ -116,27 +125,35 @@ def _allowed(tail: FinalModules | None, refused: str) -> FinalModules:
 
 HANDLERS: Handlers = {
     CandidatesRequest: Handler[CandidatesRequest, Candidates](
-        _candidates, _one_position, check=lambda request, ready, _: ready.reader.vocabulary.check(request.pins)
+        _candidates,
+        _one_position,
+        work=_position_work,
+        check=lambda request, ready, _: ready.reader.vocabulary.check(request.pins),
     ),
     ProcessedRequest: Handler[ProcessedRequest, Processed](
-        _processed, _one_position, check=lambda request, ready, _: ready.reader.vocabulary.check(request.ids)
+        _processed,
+        _one_position,
+        work=_position_work,
+        check=lambda request, ready, _: ready.reader.vocabulary.check(request.ids),
     ),
     PositionTableRequest: Handler[PositionTableRequest, PositionTable](
         _position_table,
         _position_table_cost,
         lambda _, table: POSITION_BYTES * len(table.predicted),
+        _position_table_work,
         device=always,
     ),
     LensRequest: Handler[LensRequest, Lens](
         _lens,
         _lens_cost,
         lambda _, answer: 3 * answer.top_ids.nbytes,
+        _lens_work,
         check=_lens_check,
         head_values=lambda request: request.half_steps,
         # one position is a small look; many are a sweep, and wait for the device
         device=lambda request: len(request.positions) > 1,
     ),
     AttributionRequest: Handler[AttributionRequest, Attribution](
-        _attribution, _attribution_cost, check=_attribution_check, head_values=always
+        _attribution, _attribution_cost, work=_attribution_work, check=_attribution_check, head_values=always
     ),
 }

@@ -10,6 +10,7 @@ from dashboard.engine.api.model import CallControl, RunRequest, RunSummary
 from dashboard.engine.api.request import Cost
 from dashboard.engine.capture.runs import Run, tensor_bytes, without_values
 from dashboard.engine.device.devices import synchronize
+from dashboard.engine.device.pace import Work
 from dashboard.engine.handlers.handler import Handler, Handlers
 from dashboard.engine.models.loaded_model import all_finite
 from dashboard.engine.ready import ReadyModel
@@ -27,7 +28,7 @@ def cost(request: RunRequest, ready: ReadyModel, settings: Settings) -> Cost:
     nbytes, limit = ready.footprint.nbytes(count), settings.run_bytes
     if nbytes > limit:
         raise RunTooLarge(tokens=count, needed=round(nbytes / 1e6), limit=round(limit / 1e6))
-    return Cost(count, ready.pace.seconds(count), nbytes)
+    return Cost(count, ready.pace.seconds(Work.of_pass(count, ready.card)), nbytes)
 
 
 def forward(ready: ReadyModel, key: RunKey, control: CallControl) -> Run:
@@ -36,7 +37,7 @@ def forward(ready: ReadyModel, key: RunKey, control: CallControl) -> Run:
     (output, recording), residual = ready.hook.during(lambda: ready.pass_of(key.token_ids, control))
     synchronize(key.version.device)
     seconds = time.perf_counter() - began
-    ready.pace.add(len(key.token_ids), seconds)
+    ready.pace.add(Work.of_pass(len(key.token_ids), ready.card), seconds)
     last = output.logits[0, -1].float()
     if not all_finite(last[None]):  # a NaN anywhere before has come down to the last position
         raise ModelNotFinite(model=ready.card.label, where="logits")

@@ -12,10 +12,8 @@ import torch
 
 from dashboard.engine.api.arrays import Floats, read_only
 from dashboard.engine.api.model import CallControl
-from dashboard.engine.api.request import Cost
 from dashboard.engine.api.scoring import ScoreRequest, Scores, SentenceRequest, SentenceScores
 from dashboard.engine.capture.capture import Capturer, controlled_by
-from dashboard.engine.device.pace import Pace
 from dashboard.engine.generation.text_generator import DeviceTurn, TextGenerator
 from dashboard.engine.scoring.passes import (
     LogProbReader,
@@ -27,7 +25,6 @@ from dashboard.engine.scoring.passes import (
     tree_tokens,
 )
 from dashboard.engine.scoring.token_trie import CompletionTrie, Ids, PromptForest, build_trie, join_tries
-from dashboard.engine.scoring.tree_attention import BLOCK
 from dashboard.engine.scoring.word_ends import word_ends
 from dashboard.engine.tokenizing.prompt_reader import PromptReader
 from dashboard.errors import NothingToScore, PromptEmpty, ScoresTooLarge, ScoresTooLong, WordsNotMarked
@@ -72,8 +69,6 @@ class Scorer:
         if self.tree_up_to:
             with torch.inference_mode():
                 self.tree_up_to *= tree_matches_model(generator)
-        self.pace = Pace()
-        """Seconds that scores took, by tokens that went through the model."""
 
     @cached_property
     def word_ends(self) -> tuple[int, ...]:
@@ -82,15 +77,14 @@ class Scorer:
         count = min(len(self._generator.tokenizer), self._generator.model.get_input_embeddings().weight.shape[0])
         return word_ends(self._reader.token(i) for i in range(count))
 
-    # -- what it costs --------------------------------------------------------------------------------------------
-    def cost(self, request: Request, context: int, limit: int, passes: Pace) -> Cost:
-        """What `score` or `score_sentences` would cost.
+    # -- how much it is --------------------------------------------------------------------------------------------
+    def count(self, request: Request, context: int, limit: int) -> int:
+        """Tokens that would go through the model in `score` or `score_sentences`.
 
         Args:
             request: not checked yet.
             context: tokens that the model reads.
             limit: most tokens that may be computed or scored.
-            passes: seconds of forward passes, for the first estimate.
 
         Raises:
             PromptEmpty: a prompt without tokens.
@@ -111,8 +105,7 @@ class Scorer:
         tokens = self._tokens(plan)
         if tokens > limit:
             raise ScoresTooLarge(tokens=tokens, limit=limit)
-        seconds = self.pace.seconds(tokens)
-        return Cost(tokens, tokens / BLOCK * passes.seconds(BLOCK) if np.isnan(seconds) else seconds)
+        return tokens
 
     def _plan(self, request: Request) -> _Plan:
         """The request as a plan; texts that cross a length at which the family changes share no nodes.
@@ -132,7 +125,7 @@ class Scorer:
 
     # -- the scores -----------------------------------------------------------------------------------------------
     def score(self, request: ScoreRequest, turn: DeviceTurn) -> Scores:
-        """Every completion behind every prompt; the request was checked by `cost`. Raises Busy, Cancelled."""
+        """Every completion behind every prompt; the request was checked by `count`. Raises Busy, Cancelled."""
         began = time.perf_counter()
         plan = self._plan(request)
         forest, log_probs = self._log_probs(plan, turn)
@@ -151,11 +144,10 @@ class Scorer:
             way=self._way(plan),
         )
         read_only(scores.paths)
-        self.pace.add(scores.tokens, scores.seconds)
         return scores
 
     def score_sentences(self, request: SentenceRequest, turn: DeviceTurn) -> SentenceScores:
-        """Every token that is not given; the request was checked by `cost`. Raises Busy, Cancelled."""
+        """Every token that is not given; the request was checked by `count`. Raises Busy, Cancelled."""
         began = time.perf_counter()
         plan = self._plan(request)
         forest, log_probs = self._log_probs(plan, turn)
@@ -177,7 +169,6 @@ class Scorer:
             seconds=time.perf_counter() - began,
             way=self._way(plan),
         )
-        self.pace.add(scores.tokens, scores.seconds)
         return scores
 
     def _log_probs(self, plan: _Plan, turn: DeviceTurn) -> tuple[PromptForest, LogProbReader]:

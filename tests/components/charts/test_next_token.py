@@ -28,10 +28,13 @@ def test_hover_names_the_id_and_labels_are_literal(frame, look):
     assert figure.layout.yaxis.ticktext[3] == "\u2068&#36;x&#36;\u2069"
 
 
-def test_probabilities_stand_on_a_fixed_scale(frame, look):
-    axis = candidates_figure(frame, **look).layout.xaxis
-    assert axis.tickvals == (0, 0.25, 0.5, 0.75, 1)
-    assert axis.range == (0, 1)
+def test_the_scale_of_probabilities_ends_at_the_largest_that_is_drawn(frame, look):
+    low, high = candidates_figure(frame, **look).layout.xaxis.range
+    assert low == 0
+    assert frame["prob"].max() < high < 1.1 * frame["prob"].max()
+    frame.loc[0, "q"] = 0.97
+    assert candidates_figure(frame, **look).layout.xaxis.range == (low, high)
+    assert 0.97 < candidates_figure(frame, settings=True, **look).layout.xaxis.range[1] < 1
 
 
 @pytest.mark.parametrize("given", [{}, {"settings": True}, {"log": True}, {"value": "logit"}])

@@ -26,6 +26,7 @@ from components.charts.bias.spread import forest_figure, strip_figure
 from components.charts.bias.world import against_world_figure
 from components.charts.lens import lens_figure, trajectories_figure
 from components.charts.next_token import candidates_figure
+from components.charts.overview import setting_bars_figure
 from components.charts.sampling.answers import answers_figure, lengths_figure
 from components.charts.sampling.sets import quality_diversity_figure, sets_figure, sweep_figure
 from components.charts.sampling.settings import settings_lines_figure, settings_map_figure
@@ -62,6 +63,7 @@ SAMPLES = {
     "metric_map": (attention.metric_map_figure, (metric_frame(samples.tiles()), "self")),
     "mosaic": (attention.mosaic_figure, (samples.tiles(), [(0, 0), (1, 1)])),
     "candidates": (candidates_figure, (samples.candidates_frame(14),)),
+    "setting_bars": (setting_bars_figure, (samples.candidates_frame(8),)),
     "lens": (partial(lens_figure, value="prob", vocab=1000), (samples.lens_frame(),)),
     "trajectories": (
         partial(trajectories_figure, value="rank"),
@@ -106,6 +108,8 @@ SAMPLES = {
 FACTS = {
     "mosaic": {"heads", "layers", "tokens"},
     "head": {"what", "tokens"},
+    "matrix": set(),
+    "text": {"token"},
     "row": {"token"},
     "column": {"token"},
     "query_rows": {"token"},

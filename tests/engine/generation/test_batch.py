@@ -19,7 +19,7 @@ from dashboard.engine.api.generation import FLOAT_NOISE, Column, GenerateRequest
 from dashboard.engine.api.model import CallControl, RunRequest
 from dashboard.engine.capture.capture_choice import pick_capturer
 from dashboard.engine.device.device_lock import DeviceLock
-from dashboard.engine.generation import sampler
+from dashboard.engine.generation import batch, sampler
 from dashboard.engine.generation.batch import generate
 from dashboard.engine.generation.beams import generation_config
 from dashboard.engine.generation.cache_choice import pick_prompt_cache
@@ -95,7 +95,7 @@ def test_texts_are_transformers_own_token_for_token(generator, plain, turn, seed
     column = Column(settings, max_new_tokens=12)
     ids = [7, 20, 7, 33, 50 + seed]
     torch.manual_seed(5)
-    made, _ = generate(
+    made = generate(
         generator,
         ids,
         GenerateRequest(RUN, (column,)),
@@ -128,7 +128,7 @@ def test_texts_of_the_bundled_model_are_transformers_own(bundled_engine, turn, s
         model, prompt = ready.generator.model, "The capital of Italy is"
         ids = ready.reader.read(prompt, chat=False, limit=100, model="").ids
         torch.manual_seed(5)
-        made, _ = generate(
+        made = generate(
             ready.generator,
             ids,
             GenerateRequest(RUN, (column,)),
@@ -186,7 +186,7 @@ def test_a_row_is_bit_equal_whichever_others_run_beside_it(generator, turn):
     texts = []
     for other in (DecodeSettings(), DecodeSettings(temperature=2.0, top_k=7)):
         request = GenerateRequest(RUN, (own, Column(other, num_return_sequences=2, max_new_tokens=12, seed=8)))
-        made, _ = generate(endless, [7, 20, 33], request, turn, lambda _: None)
+        made = generate(endless, [7, 20, 33], request, turn, lambda _: None)
         texts.append(made.outputs[:2])
     for one, other in zip(*texts, strict=True):
         assert one.ids.tolist() == other.ids.tolist()
@@ -251,13 +251,13 @@ def test_a_text_ends_at_the_limit_at_its_end_or_with_a_stop_string(generator, tu
     assert greedy.stopped == "limit"
     second = int(greedy.ids[1])
     ended = dataclasses.replace(generator, ending=(second,))
-    text = generate(ended, [7, 20], GenerateRequest(RUN, (Column(GREEDY, max_new_tokens=8),)), turn, lambda _: None)[0]
+    text = generate(ended, [7, 20], GenerateRequest(RUN, (Column(GREEDY, max_new_tokens=8),)), turn, lambda _: None)
     first = greedy.ids.tolist().index(second)
     assert text.outputs[0].ids.tolist() == greedy.ids.tolist()[: first + 1]
     assert text.outputs[0].stopped == "end"
     whole = generator.text(greedy.ids.tolist()[:3])
     stop = Column(GREEDY, max_new_tokens=8, stop_strings=(whole[-2:],))
-    stopped = generate(generator, [7, 20], GenerateRequest(RUN, (stop,)), turn, lambda _: None)[0].outputs[0]
+    stopped = generate(generator, [7, 20], GenerateRequest(RUN, (stop,)), turn, lambda _: None).outputs[0]
     assert stopped.stopped == "stop"
     assert generator.text(stopped.ids.tolist()).endswith(whole[-2:])
     assert len(stopped.ids) <= 3
@@ -512,3 +512,13 @@ def test_a_device_that_does_not_come_back_is_said(monkeypatch):
 def _hold(lock, seconds):
     with lock.held(CallControl()):
         time.sleep(seconds)
+
+
+def test_freed_memory_goes_back_while_a_long_text_grows(generator, turn, monkeypatch):
+    times = []
+    monkeypatch.setattr(batch, "return_freed", lambda: times.append(1))
+    endless = replace(generator, ending=())
+    generate(
+        endless, [7, 20], GenerateRequest(RUN, (Column(DecodeSettings(), max_new_tokens=70),)), turn, lambda _: None
+    )
+    assert len(times) == 70 // batch.RETURN_STEPS

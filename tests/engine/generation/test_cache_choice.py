@@ -105,7 +105,7 @@ def test_a_greedy_text_is_that_of_whole_passes_and_its_ln_p_those_of_one(kind, t
     _, plain, generator, _ = kind
     ids = text_ids(tokens)
     request = GenerateRequest(RUN, (Column(DecodeSettings(do_sample=False), max_new_tokens=10),))
-    output = generate(generator, ids, request, turn, lambda _: None)[0].outputs[0]
+    output = generate(generator, ids, request, turn, lambda _: None).outputs[0]
     expected = list(ids)
     for _ in range(10):
         expected.append(int(last_logits(plain, expected)[0].argmax()))
@@ -212,7 +212,7 @@ def test_beams_across_a_switch_are_those_without_a_cache(turn):
     plain, generator, _ = ready(lambda: longrope(AT))
     ids = text_ids(AT - 4)
     column = Column(DecodeSettings(do_sample=False), num_return_sequences=2, num_beams=3, max_new_tokens=10)
-    outputs = generate(generator, ids, GenerateRequest(RUN, (column,)), turn, lambda _: None)[0].outputs
+    outputs = generate(generator, ids, GenerateRequest(RUN, (column,)), turn, lambda _: None).outputs
     options = {"num_beams": 3, "num_return_sequences": 2, "do_sample": False, "max_new_tokens": 10, "use_cache": False}
     own = plain.generate(torch.tensor([ids]), pad_token_id=0, eos_token_id=None, **options)[:, len(ids) :]
     assert [output.ids.tolist() for output in outputs] == own.tolist()

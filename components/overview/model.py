@@ -1,39 +1,41 @@
-"""The panels of the Overview page."""
+"""What is loaded: three facts, all of them, and a check against plain transformers."""
 
 from __future__ import annotations
 
 import html
-from pathlib import Path
 
 import streamlit as st
 
-from components.shell.messages import advice, notice, section
+from components.shell.messages import advice, notice, quiet, section
 from components.shell.view import View
 from components.shell.waiting import allow
+from dashboard.engine.api.model import ModelCard
 from dashboard.engine.api.verification import Deviation, Verification, VerifyRequest
 from dashboard.i18n import Catalogue
-from dashboard.sampling.columns import PRESETS, written
 
-PARAMETERS = ("temperature", "top_k", "top_p", "beams", "do_sample")
-EXAMPLE_VIEWS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
-    ("induction", "induction", "attention", {"attention_order": "induction"}),
-    ("twice", "twice", "attention", {"attention_order": "duplicate_token"}),
-    ("class", "class", "attention", {"attention_view": "rollout"}),
-    ("capital", "capital", "next_token", {}),
-    ("columns", "class", "sampling", {}),
-    ("notebook", "worked", "sampling", {"sampling_columns": written((PRESETS["notebook_beams"], PRESETS["beam"]))}),
-    ("templates", "worked", "bias", {"bias_look": "templates"}),
-)
-"""Words (``overview.view.<name>``), example prompt (``examples.<name>``), page, the page's own query parameters."""
 _VERIFIED = "_verification"
 """Where a session keeps what it was told last."""
-_PAGES = Path(__file__).resolve().parents[2] / "pages"
 
 
-def model_card(view: View) -> None:
-    """What is loaded, as facts."""
+def model_panel(view: View) -> None:
+    """What is loaded: name, size and device; everything else, and the check, folded."""
     text, card = view.text, view.card
     section(text("overview.model"))
+    size = text("overview.millions", millions=round(card.parameters / 1e6))
+    quiet(text("overview.loaded", model=card.label, size=size, device=device(card)))
+    with st.expander(text("overview.details")):
+        _facts(view)
+        _verification(view)
+
+
+def device(card: ModelCard) -> str:
+    """Where it runs, and in which numbers."""
+    name = card.device_name if card.device == "cpu" else f"{card.device_name} ({card.device})"
+    return f"{name}, {card.dtype}"
+
+
+def _facts(view: View) -> None:
+    text, card = view.text, view.card
     shape = {"layers": card.layers, "heads": card.heads, "kv": card.kv_heads, "dim": card.head_dim}
     facts = [
         ("model", card.label),
@@ -45,7 +47,7 @@ def model_card(view: View) -> None:
         ("parameters", text("overview.millions", millions=round(card.parameters / 1e6))),
         ("vocabulary", text("overview.tokens", tokens=card.vocab)),
         ("context", text("overview.tokens", tokens=card.context)),
-        ("device", f"{card.device_name} ({card.device}), {card.dtype}"),
+        ("device", device(card)),
         ("attention", card.weight_formula),
         ("versions", f"transformers {card.transformers}, torch {card.torch}"),
     ]
@@ -55,7 +57,7 @@ def model_card(view: View) -> None:
     st.html(f'<dl class="ls-facts">{rows}</dl>')
 
 
-def verification(view: View) -> None:
+def _verification(view: View) -> None:
     """The loaded model against plain transformers, on request."""
     text, card = view.text, view.card
     section(text("verify.title"), text("verify.note"))
@@ -92,27 +94,3 @@ def _error(row: Deviation | None, text: Catalogue) -> str:
     if row is None:
         return text("verify.missing")
     return text("verify.refused") if row.refused else text.number(row.error, 2, "g")
-
-
-def first_steps(view: View) -> None:
-    """What a newcomer does first, and finished views to open."""
-    text = view.text
-    section(text("overview.begin"))
-    for step in ("one", "two", "three"):
-        st.markdown(text(f"overview.step.{step}"))
-    section(text("overview.examples"))
-    for name, prompt, page, params in EXAMPLE_VIEWS:
-        st.page_link(
-            _PAGES / f"{page}.py",
-            label=text(f"overview.view.{name}"),
-            icon=":material/arrow_forward:",
-            query_params={"prompt": text(f"examples.{prompt}"), **params},
-        )
-
-
-def parameters(view: View) -> None:
-    """The settings of text generation, in plain words."""
-    text = view.text
-    section(text("overview.parameters"), text("overview.parameters_note"))
-    for name in PARAMETERS:
-        st.markdown(f"**{name}** ({text(f'parameter.{name}.type')}): {text(f'parameter.{name}.meaning')}")

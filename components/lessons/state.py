@@ -1,0 +1,177 @@
+"""Where a person is in a lesson: read from the link, kept in step with it, and changed by buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import streamlit as st
+
+from components.shell import link
+from components.shell.waiting import allow
+from dashboard.lessons.answers.question import number_of
+from dashboard.lessons.lesson import Lesson, all_lessons
+from dashboard.lessons.progress import Given, read_answers, written_answers
+from dashboard.navigation import LESSONS
+from dashboard.view_state import FIELDS
+
+LESSON, STEP, ANSWERS = "lesson", "lesson_step", "lesson_answers"
+NOT_A_NUMBER = "_lesson_not_a_number"
+"""The step whose last answer was no number."""
+_TARGET = "_lesson_page"
+"""The page that a button of a lesson leads to, and the query parameters that it opens with."""
+_TIMES = "_lesson_times"
+_CARRIED = {"lang", "model", "prompt", "pz", "scale", LESSON, STEP, ANSWERS}
+"""Query parameters that are the same on every page and that Streamlit's own binding does not keep."""
+_PAGES = Path(__file__).resolve().parents[2] / "pages"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The lesson that is open, the step, and all answers of the link."""
+
+    name: str
+    """Of the lesson; empty: none is open."""
+    number: int
+    """Of the step, from 1; one more than there are: the lesson is finished."""
+    answers: Mapping[tuple[str, int], Given]
+    """(lesson, step) -> answer"""
+
+    @property
+    def lesson(self) -> Lesson | None:
+        """The open lesson; ``None`` where none is, or its file cannot be read."""
+        lesson = all_lessons().get(self.name)
+        return lesson if isinstance(lesson, Lesson) else None
+
+    def answered(self, lesson: Lesson) -> int:
+        """How many questions of a lesson have an answer."""
+        return sum((lesson.name, number) in self.answers for number in lesson.asked)
+
+
+def progress() -> Progress:
+    """The lesson of the link, or what became of it since; what cannot be read is named on the page."""
+    state = st.session_state
+    for key, default in ((LESSON, ""), (STEP, "1"), (ANSWERS, "")):
+        link.text_state(key, default)
+    if state[LESSON] not in ("", *LESSONS):
+        link.drop(link.Dropped(LESSON, state[LESSON], "choice", (("choices", ", ".join(LESSONS)),)))
+        state[LESSON] = ""
+    answers, unread = read_answers(state[ANSWERS])
+    if unread:
+        link.drop(link.Dropped(ANSWERS, " ".join(unread), "lesson_answer"))
+        state[ANSWERS] = written_answers(answers.values())
+    lesson = all_lessons().get(state[LESSON])
+    high = len(lesson.steps) + 1 if isinstance(lesson, Lesson) else 1
+    if not (state[STEP].isascii() and state[STEP].isdigit() and 1 <= int(state[STEP]) <= high):
+        link.drop(link.Dropped(STEP, state[STEP], "range", (("low", 1), ("high", high))))
+        state[STEP] = "1"
+    write()
+    return Progress(state[LESSON], int(state[STEP]), answers)
+
+
+def write() -> None:
+    """Write where the person is to the URL."""
+    for key, default in ((LESSON, ""), (STEP, "1"), (ANSWERS, "")):
+        link.text_written(key, default)
+
+
+# -- buttons ---------------------------------------------------------------------------------------------------------
+def go(lesson: Lesson, number: int) -> None:
+    """Open a step on its page, with the view that it begins with; behind the last step the lesson is finished."""
+    state = st.session_state
+    state[LESSON], state[STEP] = lesson.name, str(number)
+    state.pop(NOT_A_NUMBER, None)
+    step = lesson.steps[min(number, len(lesson.steps)) - 1]
+    view = dict(step.view) if number <= len(lesson.steps) else {}
+    for name, value in view.items():
+        state[name] = _typed(name, value)
+    state[_TARGET] = (step.page, view)
+    allow()
+
+
+def start(lesson: Lesson, number: int = 1) -> None:
+    """Open a lesson with its own prompt."""
+    use_prompt(lesson)
+    go(lesson, number)
+
+
+def use_prompt(lesson: Lesson) -> None:
+    """Read the lesson's own prompt, as it is typed."""
+    st.session_state["prompt"] = lesson.prompt
+    st.session_state["chat"] = False
+    allow()
+
+
+def close() -> None:
+    """Leave the lesson; its answers stay."""
+    st.session_state[LESSON], st.session_state[STEP] = "", "1"
+
+
+def lessons_page() -> None:
+    """Leave the lesson for the list of lessons."""
+    close()
+    st.session_state[_TARGET] = ("lessons", {})
+
+
+def use_model(model: str) -> None:
+    """Load another model."""
+    st.session_state["model"] = model
+    allow()
+
+
+def follow(slug: str) -> None:
+    """Turn to the page that a button leads to, unless it is this one."""
+    target, view = st.session_state.pop(_TARGET, (slug, {}))
+    if target != slug:
+        carried = {name: value for name, value in st.query_params.items() if name in _CARRIED}
+        # the state alone would put the view into the address one run later
+        st.switch_page(_PAGES / f"{target}.py", query_params=carried | view)
+
+
+def _typed(name: str, value: str) -> object:
+    """A query parameter as its widget holds it."""
+    kind = FIELDS[name].kind
+    if kind == "switch":
+        return value == "true"
+    return int(value) if kind == "integer" else float(value) if kind == "number" else value
+
+
+# -- answers ---------------------------------------------------------------------------------------------------------
+def give(lesson: Lesson, number: int, mark: str, widget: str) -> None:
+    """Keep the answer that stands in a widget; a number as it is read, not as it was typed."""
+    state = st.session_state
+    value = state.get(widget)
+    state.pop(NOT_A_NUMBER, None)
+    if value is None:
+        return
+    if widget.endswith("number"):
+        typed = number_of(value)
+        if typed is None:
+            state[NOT_A_NUMBER] = number
+            return
+        value = f"{typed:.10g}".replace("+", "")
+    given = Given(lesson.name, number, mark, value)
+    answers, _ = read_answers(state[ANSWERS])
+    state[ANSWERS] = written_answers((answers | {(lesson.name, number): given}).values())
+    state.setdefault(_TIMES, {})[given] = datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def forget(given: Given) -> None:
+    """Take one answer out, because it is none to its question, and say so."""
+    answers, _ = read_answers(st.session_state[ANSWERS])
+    answers.pop((given.lesson, given.step), None)
+    st.session_state[ANSWERS] = written_answers(answers.values())
+    link.drop(link.Dropped(ANSWERS, given.written(), "lesson_answer"))
+    write()
+
+
+def forget_all() -> None:
+    """Take out all answers."""
+    st.session_state[ANSWERS] = ""
+
+
+def answered_at(given: Given) -> str:
+    """When an answer was given, in this session; empty where a link brought it."""
+    return str(st.session_state.get(_TIMES, {}).get(given, ""))

@@ -1,0 +1,56 @@
+"""The table of every position: what the model predicted there, and what followed."""
+
+from __future__ import annotations
+
+from components.next_token.prompt_text import hits
+from components.shell.columns import column_heads
+from components.shell.messages import section
+from components.shell.view import View, run_facts
+from dashboard.engine.api.prediction import PositionTable, PositionTableRequest
+from dashboard.frames.next_token import position_frame, prompt_score
+from dashboard.scripts.prediction import position_script
+
+DIGITS = {
+    "predicted_prob": "%.6f",
+    "next_prob": "%.6f",
+    "surprisal_bits": "%.2f",
+    "entropy_nats": "%.3f",
+}
+"""Decimals of a column on the page; files have all."""
+TOKEN_WIDTH = 110
+"""Of a column of tokens [CSS px]."""
+
+
+def positions(view: View, table: PositionTable) -> None:
+    """One row a position, a tick where the likeliest token is the one that follows."""
+    text = view.text
+    frame = position_frame(table, view.tokens.tokens)
+    shown = frame.set_index("pos")
+    shown.insert(5, "hit", ["✓" if hit else "" for hit in hits(frame)])
+    section(text("next_token.table"), f"{text('next_token.table_note')} {_score(view, table)}", anchor="every")
+    view.panel(
+        "positions",
+        [PositionTableRequest(view.key)],
+        figure=None,
+        frame=lambda: frame,
+        table=lambda: shown,
+        digits=DIGITS,
+        widths=dict.fromkeys(("token", "predicted_token", "next_token"), TOKEN_WIDTH),
+        heads=column_heads(text, ["pos", *shown]),
+        script=lambda origin: position_script(view.card, origin),
+        strip=[*run_facts(view)],
+    )
+
+
+def _score(view: View, table: PositionTable) -> str:
+    """Perplexity and bits per byte, and what they are computed on."""
+    text, score = view.text, prompt_score(table, view.tokens.tokens)
+    if score is None:
+        return text("next_token.no_score")
+    return text(
+        "next_token.score",
+        perplexity=text.number(score.perplexity, 2),
+        bits=text.number(score.bits_per_byte, 3),
+        tokens=score.tokens,
+        nbytes=score.nbytes,
+    )

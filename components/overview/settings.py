@@ -1,0 +1,151 @@
+"""The settings of text generation, live: a small chart of the person's own prompt each, moved by its own slider.
+
+The numbers of the charts, their code and their files are those of the page that each links to, with the same setting.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from components.charts.overview import setting_bars_figure
+from components.shell.messages import about, estimate, finding, percent, quiet
+from components.shell.panel import Kind
+from components.shell.pickers import slider
+from components.shell.view import View, error_frame
+from components.shell.waiting import allow
+from dashboard.engine.api.decoding import DecodeSettings
+from dashboard.engine.api.prediction import Candidates, CandidatesRequest, ProcessedRequest
+from dashboard.engine.api.request import Request
+from dashboard.frames.next_token import candidates_frame
+from dashboard.tokens import visible
+from dashboard.view_state import pack_prompt
+
+BARS = 8
+"""Tokens of a chart."""
+AT_ONCE_SECONDS = 10.0
+"""Work that takes longer begins when it is asked for."""
+PAGES = Path(__file__).resolve().parents[2] / "pages"
+_STARTED = "_overview_started"
+
+
+@dataclass(frozen=True)
+class Range:
+    """Of a slider."""
+
+    low: float
+    high: float
+    default: float
+    step: float
+
+
+RANGES = {
+    "temperature": Range(0.1, 2.0, 0.5, 0.05),
+    "top_k": Range(1, 50, 4, 1),
+    "top_p": Range(0.05, 1.0, 0.5, 0.05),
+}
+"""Settings of bars: none begins at a value without effect."""
+
+
+def started(view: View, name: str, *requests: Request[Any]) -> bool:
+    """Whether to answer `requests` now: they are short, or the person pressed the button that stands here otherwise.
+
+    Args:
+        view: loaded.
+        name: of the work: ``run`` or ``texts``.
+        requests: what it asks for.
+    """
+    costs = [view.engine.cost(request) for request in requests if view.engine.kept(request) is None]
+    seconds = sum(cost.seconds for cost in costs)
+    digest = requests[-1].digest
+    if math.isnan(seconds) or seconds <= AT_ONCE_SECONDS or st.session_state.get(_STARTED + name) == digest:
+        return True
+    text = view.text
+    label = text(f"overview.cost_{name}", about=about(text, seconds))
+    estimate(label, text("overview.estimated", seconds=text.number(seconds, 1)))
+    if st.button(text(f"overview.go_{name}"), key=f"overview_go_{name}", type="primary", on_click=allow):
+        st.session_state[_STARTED + name] = digest
+        st.rerun()
+    return False
+
+
+def candidates(view: View) -> Candidates:
+    """The likeliest tokens after the prompt; makes its run."""
+    view.run  # noqa: B018 - with progress
+    return view.answer(CandidatesRequest(view.key, len(view.tokens.ids) - 1, BARS), view.text("overview.bars"))
+
+
+def headline(view: View, likeliest: Candidates) -> None:
+    """What the model says next, in one sentence."""
+    text, token, share = view.text, visible(likeliest.tokens[0]), float(likeliest.probs[0])
+    if share >= 0.5:
+        finding(text("overview.finding_sure", token=token, share=percent(text, share)))
+        return
+    half = ProcessedRequest(view.key, likeliest.pos, (), DecodeSettings(top_p=0.5, model_rules=False))
+    kept = view.answer(half, text("overview.bars")).kept
+    finding(text("overview.finding", token=token, share=percent(text, share), kept=kept, vocab=view.card.vocab))
+
+
+def bars(view: View, likeliest: Candidates) -> None:
+    """Temperature, top_k and top_p side by side; a slider runs its own chart again and nothing else."""
+    for name, column in zip(RANGES, st.columns(len(RANGES), gap="medium"), strict=True):
+        with column:
+            st.fragment(_bars)(view, likeliest, name)
+
+
+def _bars(view: View, likeliest: Candidates, name: str) -> None:
+    text, limits = view.text, RANGES[name]
+    heading(view, name, "exact")
+    value = slider(f"overview_{name}", name, (limits.low, limits.high), limits.default, step=limits.step)
+    with error_frame(text):
+        values: dict[str, Any] = {name: value}
+        settings = DecodeSettings(**values)
+        ids = tuple(likeliest.ids.tolist())
+        left = view.answer(ProcessedRequest(view.key, likeliest.pos, ids, settings), text("overview.bars"))
+        frame = candidates_frame(likeliest, left)
+        if name == "temperature":
+            token, before, after = visible(likeliest.tokens[0]), frame["prob"][0], frame["q"][0]
+            said = {"token": token, "before": percent(text, before), "after": percent(text, after)}
+            quiet(text("overview.temperature_says", **said))
+        else:
+            mass = percent(text, left.kept_mass)
+            quiet(text("overview.cut_says", kept=left.kept, mass=mass))
+        figure = setting_bars_figure(frame, text=text, theme=view.theme)
+        chart(figure, f"overview_{name}", text("charts.setting_bars.alt", k=len(frame), setting=name, value=value))
+    further(view, name, "next_token", {f"next_token_{name}": f"{value:g}"})
+
+
+def heading(view: View, name: str, kind: Kind) -> None:
+    """A setting's name, and what kind of numbers its chart has."""
+    text = view.text
+    note = html.escape(text(f"panel.kind_notes.{kind}"))
+    st.html(
+        f'<div class="ls-setting"><h3><code>{html.escape(name)}</code></h3>'
+        f'<span class="ls-badge ls-{kind}" title="{note}">{html.escape(text(f"panel.kinds.{kind}"))}</span>'
+        "</div>"
+    )
+
+
+def chart(figure: object, key: str, alt: str) -> None:
+    """A chart without its panel."""
+    st.plotly_chart(figure, theme=None, key=f"chart_{key}", config={"displayModeBar": False}, alt=alt)
+
+
+def further(view: View, name: str, page: str, params: Mapping[str, str]) -> None:
+    """What a setting does, in words, and the page that goes further with it as it is set here."""
+    text = view.text
+    kind, meaning = (html.escape(text(f"parameter.{name}.{word}")) for word in ("type", "meaning"))
+    st.html(f'<p class="ls-meaning"><small>{kind}</small>{meaning}</p>')
+    page_link(view, page, text(f"overview.further.{name}"), params)
+
+
+def page_link(view: View, page: str, label: str, params: Mapping[str, str]) -> None:
+    """A link to a page, with the prompt."""
+    query = pack_prompt(view.prompt) | dict(params)
+    st.page_link(PAGES / f"{page}.py", label=label, icon=":material/arrow_forward:", query_params=query)

@@ -1,0 +1,1 @@
+"""Whether the prompt box holds what the charts show."""

@@ -1,0 +1,59 @@
+"""axe-core finds nothing against WCAG 2.2 AA on any page, light and dark."""
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from dashboard.navigation import PAGES
+from tests.browser.conftest import settled
+from tests.browser.test_app import open_page
+
+pytestmark = pytest.mark.model
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+LINK = "?prompt=zebra+lamp&exact_tokens=true"
+
+
+def violations(page: Page) -> list[dict[str, Any]]:
+    """What axe-core finds: each rule with the elements that break it."""
+    response = Axe().run(page, options=RULES).response
+    return [{found["id"]: [node["html"][:200] for node in found["nodes"]]} for found in response["violations"]]
+
+
+def open_whole(page: Page, address: str, slug: str, scheme: str, **size: int) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    open_page(page, address, f"/{slug}{LINK}", **size)
+    expect(page.locator(".ls-head")).to_be_visible(timeout=60_000)
+    settled(page, 120)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("slug", [entry.slug for entry in PAGES])
+def test_a_page_has_no_barriers(page, app_server, slug, scheme):
+    open_whole(page, app_server, slug, scheme)
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_has_no_barriers_on_a_phone_and_with_a_prompt_that_did_not_run(page, app_server, scheme):
+    open_whole(page, app_server, "next_token", scheme)
+    page.get_by_label("Prompt", exact=True).fill("zebra river")
+    expect(page.locator(".ls-pending")).to_be_visible()
+    assert violations(page) == []
+    open_whole(page, app_server, "next_token", scheme, width=390, height=844)
+    assert violations(page) == []
+
+
+def test_axe_finds_a_barrier_where_there_is_one(page):
+    page.set_content("<html lang='en'><title>t</title><main><h1>t</h1><img src='data:,'></main></html>")
+    assert [list(found) for found in violations(page)] == [["image-alt"]]
+
+
+def test_a_page_moves_nothing_for_those_who_asked_for_that(page, app_server):
+    open_whole(page, app_server, "next_token", "light")
+    longest = page.evaluate(
+        "Math.max(...[...document.querySelectorAll('*')].map("
+        "element => parseFloat(getComputedStyle(element).transitionDuration)))"
+    )
+    assert longest <= 0.001

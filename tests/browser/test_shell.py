@@ -1,0 +1,137 @@
+"""What stands on every page, as a person uses it: prompt, exact tokens, pages on a phone, colour scale, print."""
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import settled
+from tests.browser.test_app import headline, open_page
+
+pytestmark = pytest.mark.model
+PROMPT = "zebra <b>lamp</b> zebra"
+ACCENT = "rgb(52, 81, 178)"
+
+
+def type_only(page: Page, prompt: str) -> None:
+    page.get_by_label("Prompt", exact=True).fill(prompt)
+
+
+def test_a_prompt_that_did_not_run_is_said_over_the_charts_until_it_runs(page, app_server):
+    open_page(page, app_server, "/attention?prompt=zebra+%3Cb%3Elamp%3C%2Fb%3E+zebra")
+    line, button = page.locator(".ls-pending"), page.get_by_role("button", name="Use this prompt")
+    expect(line).to_be_hidden()
+    expect(button).not_to_have_css("background-color", ACCENT)
+    type_only(page, "zebra river")
+    expect(line).to_be_visible()
+    expect(line).to_have_text(re.compile(re.escape(PROMPT)))
+    expect(button).to_have_css("background-color", ACCENT)
+    type_only(page, PROMPT)
+    expect(line).to_be_hidden()
+    type_only(page, "zebra river")
+    page.keyboard.press("Control+Enter")
+    expect(page).to_have_url(re.compile("prompt=zebra.river"))
+    expect(line).to_be_hidden()
+    expect(button).not_to_have_css("background-color", ACCENT)
+
+
+def test_the_charts_keep_their_place_while_a_prompt_is_typed(page, app_server):
+    open_page(page, app_server, "/next_token?prompt=zebra")
+    settled(page)
+    block = page.locator(".st-key-chart_candidates")
+    before = block.bounding_box()
+    type_only(page, "a much longer text about zebras " * 40)
+    expect(page.locator(".ls-pending")).to_be_visible()
+    assert block.bounding_box() == before
+
+
+def test_the_switch_of_the_chat_template_is_part_of_what_did_not_run(page, app_server):
+    open_page(page, app_server, "/next_token?prompt=zebra")
+    page.get_by_text("In the chat template").click()
+    expect(page.locator(".ls-pending")).to_be_visible()
+
+
+def test_exact_tokens_stay_open_on_other_pages_and_their_ids_are_copied(page, context, app_server):
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    open_page(page, app_server, "/next_token?prompt=This+class+is+really+interesting.&exact_tokens=true")
+    chips = page.locator(".st-key-token_chips")
+    expect(chips.get_by_role("listitem")).to_have_count(6, timeout=60_000)
+    expect(chips).to_contain_text("Shape (1, 6)")
+    expect(chips).to_contain_text("the tokenizer writes Ġ")
+    assert chips.get_by_role("listitem").nth(1).inner_text().split() == ["1", "·class", "1128"]
+    chips.get_by_role("button", name="Copy ids").click()
+    expect(chips.get_by_text("Ids copied.")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == "[1348, 1128, 314, 2159, 3684, 30]"
+    for name in ("Bias", "Attention"):
+        page.get_by_role("link", name=name).first.click()
+        headline(page, name)
+        settled(page)
+    expect(chips.get_by_role("listitem")).to_have_count(6, timeout=30_000)
+    assert parse_qs(urlsplit(page.url).query)["exact_tokens"] == ["true"]
+
+
+def test_a_long_prompt_shows_its_first_chips_and_more_on_request(page, app_server):
+    open_page(page, app_server, "/?prompt=zebra+lamp&exact_tokens=true")
+    type_only(page, " <i>".join(["lamp"] * 300))
+    page.keyboard.press("Control+Enter")
+    chips = page.locator(".st-key-token_chips")
+    more = chips.get_by_role("button", name="Show more tokens")
+    expect(chips.locator(".chip")).to_have_count(400, timeout=30_000)
+    more.click()
+    expect(chips.locator(".chip")).not_to_have_count(400)
+
+
+def test_a_page_that_does_not_use_the_prompt_folds_it(page, app_server):
+    open_page(page, app_server, "/bias")
+    headline(page, "Bias")
+    fold = page.get_by_text("Prompt (not used here)")
+    expect(fold).to_be_visible()
+    expect(page.get_by_label("Prompt", exact=True)).to_be_hidden()
+    fold.click()
+    type_only(page, "zebra")
+    expect(page.locator(".ls-pending")).to_be_hidden()
+
+
+def test_a_phone_shows_the_other_pages_and_scrolls_down_only(page, app_server):
+    open_page(page, app_server, "/?lang=es&prompt=zebra+lamp", width=390, height=844)
+    headline(page, "Resumen")
+    opener = page.get_by_test_id("stExpandSidebarButton")
+    assert "Texto y páginas" in opener.evaluate("button => getComputedStyle(button, '::after').content")
+    bar = page.locator(".st-key-page_bar")
+    for name in ("Siguiente token", "Muestreo", "Sesgo", "Atención", "Resumen"):
+        bar.get_by_role("link", name=name).click()
+        headline(page, name)
+        settled(page)
+        assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+    assert parse_qs(urlsplit(page.url).query)["prompt"] == ["zebra lamp"]
+
+
+@pytest.mark.parametrize("path", ["/", "/attention"])
+def test_the_colour_scale_stays_marked_on_another_page(page, app_server, path):
+    open_page(page, app_server, path)
+    settled(page)
+    page.get_by_role("link", name="Next token").first.click()
+    headline(page, "Next token")
+    settled(page)
+    chosen = page.locator('.st-key-scale [aria-checked="true"], .st-key-scale [aria-pressed="true"]')
+    expect(chosen).to_have_text("Indigo")
+
+
+def test_a_long_name_of_a_model_is_read_whole(page, app_server):
+    open_page(page, app_server)
+    expect(page.get_by_test_id("stSidebar").get_by_text("SmolLM2-135M-Instruct (bundled)")).to_be_visible()
+    page.locator(".st-key-model").get_by_role("button").last.click()
+    for option in page.get_by_role("option").all():
+        assert option.evaluate("item => item.scrollWidth <= item.clientWidth")
+
+
+def test_print_leaves_out_the_controls_and_says_the_facts(page, app_server):
+    open_page(page, app_server, "/next_token?prompt=zebra+lamp")
+    settled(page)
+    page.emulate_media(media="print")
+    expect(page.get_by_test_id("stSidebar")).to_be_hidden()
+    expect(page.get_by_test_id("stHeader")).to_be_hidden()
+    expect(page.locator(".st-key-next_token_pos")).to_be_hidden()
+    expect(page.locator(".ls-strip").first).to_be_visible()
+    assert page.get_by_test_id("stMain").evaluate("main => getComputedStyle(main).overflowY") == "visible"
