@@ -97,7 +97,8 @@ def _table(rows: list[dict[str, str]], text: Catalogue) -> str:
     verdicts = {"yes": "right_short", "no": "wrong_short", "other run": "other_short", "": "open_short"}
     lines = []
     for row in rows:
-        cells = (row["step"], row["question"], row["answer"], row["right_answer"])
+        solved = row["right_answer"] if row["correct"] in {"yes", "no"} else ""
+        cells = (row["step"], row["question"], row["answer"], solved)
         verdict = text(f"lessons.{verdicts[row['correct']]}")
         lines.append("".join(f"<td>{html.escape(cell)}</td>" for cell in (*cells, verdict)))
     heads = "".join(
