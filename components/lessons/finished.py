@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from components.lessons import state
-from components.lessons.asking import question_of, run_context, shown, solution
+from components.lessons.asking import question_of, run_context, shown, solution, too_long
 from components.lessons.state import Progress
 from components.shell.messages import quiet
 from components.shell.view import View
@@ -24,6 +24,8 @@ def finished(lesson: Lesson, progress: Progress, view: View) -> None:
     text = view.text
     if lesson.name == TOUR:
         quiet(text("lessons.tour_done"))
+    elif too_long(lesson.name, view):
+        return
     else:
         rows = [_row(lesson, number, progress, view) for number in lesson.asked]
         right = sum(row["correct"] == "yes" for row in rows)
