@@ -26,8 +26,7 @@ def sections(view: View) -> tuple[str, ...]:
     """Names of the sections inside, if it is open; the first time the link says whether it is."""
     state = st.session_state
     if OPEN not in state and OPEN not in st.query_params and not state.get(_OPENED):
-        wanted = st.query_params.get("at")
-        state[OPEN] = wanted in {"inside", *SECTIONS} or any(name in st.query_params for name in SETTINGS)
+        state[OPEN] = st.query_params.get("at") in SECTIONS or any(name in st.query_params for name in SETTINGS)
     state[_OPENED] = True
     if view.card.stream.why_no_lens or not state.get(OPEN, st.query_params.get(OPEN) == "true"):
         return ()
@@ -51,6 +50,8 @@ def inside(view: View, pos: int, pins: tuple[int, ...], candidates: Candidates) 
     with st.expander(text("lens.open"), key=OPEN, on_change="rerun", bind=link.binding(OPEN)) as fold:
         if fold.open:
             _layers(view, pos, pins, tuple(int(i) for i in candidates.ids))
+        else:
+            link.folded(SETTINGS)
 
 
 def _layers(view: View, pos: int, pins: tuple[int, ...], ids: tuple[int, ...]) -> None:

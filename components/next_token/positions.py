@@ -17,7 +17,7 @@ DIGITS = {
     "entropy_nats": "%.3f",
 }
 """Decimals of a column on the page; files have all."""
-TOKEN_WIDTH = 130
+TOKEN_WIDTH = 110
 """Of a column of tokens [CSS px]."""
 
 

@@ -23,6 +23,8 @@ CONTEXT = 6
 """So many tokens up to a position are quoted."""
 RUNNERS_UP = 2
 """So many tokens behind the likeliest are named."""
+NO_BREAK = "\u00a0"
+"""A blank at which no line ends: the quotes stay with their token."""
 FULL_BITS = 16
 """Surprisal of the strongest colour [bits]."""
 
@@ -42,7 +44,9 @@ def page_finding(view: View, candidates: Candidates, table: PositionTable) -> No
     """The likeliest tokens after one position, and how often the likeliest is the one that follows in the prompt."""
     text = view.text
     shares = [
-        text("next_token.share", token=ISOLATE.format(_plain(visible(token))), prob=percent(text, float(prob)))
+        text(
+            "next_token.share", token=ISOLATE.format(_plain(visible(token), NO_BREAK)), prob=percent(text, float(prob))
+        )
         for token, prob in zip(candidates.tokens[: 1 + RUNNERS_UP], candidates.probs, strict=False)
     ]
     context = _context(view, candidates.pos)
@@ -63,9 +67,9 @@ def _context(view: View, pos: int) -> str:
     return ISOLATE.format(f"… {words.strip()}" if first else words.strip() or words)
 
 
-def _plain(shown: str) -> str:
+def _plain(shown: str, blank: str = " ") -> str:
     """A visible token with its blanks as blanks; a dot of the text itself stands there as its code."""
-    return shown.replace("·", " ")
+    return shown.replace("·", blank)
 
 
 def running_text(view: View, pos: int, table: PositionTable, colour: str) -> None:

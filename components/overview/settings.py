@@ -53,7 +53,7 @@ RANGES = {
 """Settings of bars: none begins at a value without effect."""
 
 
-def started(view: View, name: str, *requests: Request[object]) -> bool:
+def started(view: View, name: str, *requests: Request[Any]) -> bool:
     """Whether to answer `requests` now: they are short, or the person pressed the button that stands here otherwise.
 
     Args:

@@ -108,6 +108,14 @@ def choice_written(key: str, default: str) -> str:
     return value
 
 
+def folded(keys: Sequence[str]) -> None:
+    """Choices that a closed fold does not draw: they leave the URL as bound numbers do, and keep their values."""
+    for key in keys:
+        if f"{_WRITTEN}{key}" in st.session_state:
+            st.query_params.pop(key, None)
+            st.session_state[f"{_WRITTEN}{key}"] = (st.session_state[key], None)
+
+
 def prompt_state(default: str) -> None:
     """Before the prompt is drawn: take it from the link (plain or compressed) or keep what was typed."""
     try:

@@ -119,6 +119,8 @@ def show_tokens() -> None:
         text=text,
         key="tokens",
         on_pick=None if readonly else pick_token,
+        below=[*labels(count)[1:], NASTY[1]] if query.get("below") == "1" else None,
+        hits=[i % 3 == 0 for i in range(count)] if query.get("below") == "1" else None,
     )
 
 

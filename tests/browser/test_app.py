@@ -41,6 +41,11 @@ def headline(page: Page, words: str | re.Pattern) -> None:
     expect(page.get_by_role("heading", name=words).first).to_be_visible(timeout=30_000)
 
 
+def position_line(page: Page, words: re.Pattern) -> None:
+    """Wait for the line above the bars of the Next token page, which names the position."""
+    expect(page.locator(".ls-note").filter(has_text=words).first).to_be_visible(timeout=30_000)
+
+
 def test_the_first_page_stands_and_says_what_is_loaded(page, app_server):
     open_page(page, app_server)
     headline(page, "Overview")
@@ -125,13 +130,13 @@ def test_a_link_opened_cold_shows_the_same_view(page, browser, app_server):
 
 def test_csv_and_svg_are_downloaded(page, app_server):
     open_page(page, app_server, "/next_token?prompt=The+capital+of+Italy+is")
-    headline(page, re.compile("After position"))
+    position_line(page, re.compile("After position"))
     page.get_by_role("tab", name="Download").first.click()
     with page.expect_download() as found:
         page.get_by_role("button", name="CSV", exact=True).first.click()
     rows = list(csv.DictReader(io.StringIO(found.value.path().read_text(encoding="utf-8-sig"))))
     probs = [float(row["prob"]) for row in rows]
-    assert len(rows) == 20
+    assert len(rows) == 10
     assert probs == sorted(probs, reverse=True)
     assert rows[0]["model"] == "smollm2-135m-instruct"
     with page.expect_download() as found:
@@ -163,7 +168,13 @@ EDGES = "nodes => nodes.map(node => { const box = node.getBoundingClientRect(); 
 
 @pytest.mark.parametrize("query", ["greedy=true", "value=logit&next_token_pins=29106", "log=true"])
 def test_a_small_screen_shows_the_numbers_behind_the_bars_whole(page, app_server, query):
-    open_page(page, app_server, f"/next_token?prompt=The+capital+of+Italy+is&next_token_{query}", 390, 844)
+    open_page(
+        page,
+        app_server,
+        f"/next_token?prompt=The+capital+of+Italy+is&next_token_inside=true&next_token_{query}",
+        390,
+        844,
+    )
     for chart in ("candidates", "attribution", "head_attribution"):
         place = f".st-key-chart_{chart}"
         notes, labels = edges(page, f"{place} .textpoint text"), edges(page, f"{place} .ytick text")
@@ -176,7 +187,7 @@ def test_a_small_screen_shows_the_tokens_of_a_lens_of_few_columns(page, app_serv
     cells = ".st-key-chart_lens .textpoint text"
     open_page(page, app_server, "/next_token?prompt=The+capital+of+Italy+is&next_token_span=position", 390, 844)
     expect(page.locator(cells).first).to_be_visible(timeout=60_000)
-    open_page(page, app_server, "/next_token?prompt=The+capital+of+Italy+is", 390, 844)
+    open_page(page, app_server, "/next_token?prompt=The+capital+of+Italy+is&next_token_inside=true", 390, 844)
     expect(page.locator(cells)).not_to_have_count(0, timeout=60_000)
     expect(page.locator(cells).first).to_be_hidden()
 
@@ -189,8 +200,8 @@ def test_two_browsers_with_different_prompts_do_not_mix(page, browser, app_serve
     other.get_by_label("Prompt", exact=True).fill("Uno dos tres cuatro cinco")
     page.get_by_role("button", name="Use this prompt", exact=True).click()
     other.get_by_role("button", name="Use this prompt", exact=True).click()
-    headline(page, re.compile("After position 2, “·three”"))
-    headline(other, re.compile("After position 8, “co”"))
+    position_line(page, re.compile("After position 2, “·three”"))
+    position_line(other, re.compile("After position 8, “co”"))
     other.context.close()
 
 
@@ -247,13 +258,13 @@ def test_values_of_a_link_that_do_not_fit_are_named(page, app_server):
 def test_back_and_forward_go_through_the_choices(page, app_server):
     open_page(page, app_server, "/next_token")
     type_prompt(page, "One two")
-    headline(page, re.compile("“·two”"))
+    position_line(page, re.compile("“·two”"))
     type_prompt(page, "One two three four")
-    headline(page, re.compile("“·four”"))
+    position_line(page, re.compile("“·four”"))
     page.go_back()
-    headline(page, re.compile("“·two”"))
+    position_line(page, re.compile("“·two”"))
     page.go_forward()
-    headline(page, re.compile("“·four”"))
+    position_line(page, re.compile("“·four”"))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signal that asks a process to end")
@@ -279,7 +290,7 @@ def test_a_menu_click_keeps_the_prompt(page, app_server):
     open_page(page, app_server, "/attention")
     type_prompt(page, PROMPT)
     page.get_by_role("link", name="Next token").first.click()
-    headline(page, re.compile("After position"))
+    position_line(page, re.compile("After position"))
     assert page.get_by_label("Prompt", exact=True).input_value() == PROMPT
     assert parse_qs(urlsplit(page.url).query)["prompt"] == [PROMPT]
 
@@ -312,9 +323,10 @@ def test_a_temperature_moves_what_is_drawn_from_and_not_what_the_model_says(page
 
 
 def test_a_clicked_token_and_a_rare_pinned_one_stand_in_a_link_opened_cold(page, browser, app_server):
-    open_page(page, app_server, "/next_token?prompt=The+capital+of+Italy+is")
+    open_page(page, app_server, "/next_token?prompt=The+capital+of+Italy+is&next_token_inside=true")
     page.get_by_role("option", name=re.compile("^·capital,")).click()
-    headline(page, re.compile("After position 1, “·capital”"))
+    position_line(page, re.compile("After position 1, “·capital”"))
+    page.get_by_text("Pin a token", exact=True).click()
     page.locator(".st-key-find_token input").fill(" zebra")
     settled(page)
     page.locator(".st-key-next_token_pins input").click()
@@ -327,7 +339,7 @@ def test_a_clicked_token_and_a_rare_pinned_one_stand_in_a_link_opened_cold(page,
     number_field(page, "next_token_layer", "4")
     other = browser.new_context(locale="en-US").new_page()
     open_page(other, page.url, "")
-    headline(other, re.compile("After position 1, “·capital”"))
+    position_line(other, re.compile("After position 1, “·capital”"))
     expect(other.locator(".st-key-chart_candidates .ytick text", has_text="zebra")).to_have_text(rare.text_content())
     for chart in ("candidates", "trajectories", "attribution", "head_attribution"):
         place = f".st-key-chart_{chart} .ytick text"

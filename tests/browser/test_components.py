@@ -430,6 +430,18 @@ def test_a_size_that_cannot_be_is_explained(page, server, width, scale, words):
     expect(page.get_by_text(words)).to_be_visible()
 
 
+def test_what_stands_below_a_token_is_text_and_hits_have_a_tick(page, server):
+    opened(page, server, "show=tokens&below=1")
+    tokens = page.locator(".token")
+    expect(tokens.first.locator(".below")).to_have_text(NASTY[1])
+    assert page.locator(".below.hit").count() == 14
+    upper, lower = (tokens.nth(3).locator(part).bounding_box() for part in (".face", ".below"))
+    assert upper and lower and upper["y"] + upper["height"] <= lower["y"] + 1
+    assert page.evaluate("window.hacked") is None
+    tokens.nth(3).click()
+    assert calls_of(page, 1) == [["token", 3]]
+
+
 # -- link ---------------------------------------------------------------------------------------------------------
 def test_the_link_of_the_view_is_copied(context: BrowserContext, page, server):
     context.grant_permissions(["clipboard-read", "clipboard-write"])

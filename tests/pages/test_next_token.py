@@ -74,7 +74,8 @@ def test_the_page_opens_with_its_finding_in_numbers(open_page):
     view = at.session_state["_view"]
     found = view.engine.answer(CandidatesRequest(view.key, 2, 10))
     finding = next(element.proto.body for element in at.get("html") if "ls-finding" in element.proto.body)
-    assert f"{visible(found.tokens[0]).replace('·', ' ')}\u2069” {found.probs[0]:.1%}" in html.unescape(finding)
+    likeliest = visible(found.tokens[0]).replace("·", "\u00a0")
+    assert f"{likeliest}\u2069” {found.probs[0]:.1%}" in html.unescape(finding)
     table = view.engine.answer(PositionTableRequest(view.key))
     count = int(hits(position_frame(table, view.tokens.tokens)).sum())
     assert (
@@ -104,7 +105,7 @@ def test_the_layers_are_folded_and_cost_nothing_until_they_are_opened(open_page)
 
 @pytest.mark.parametrize(
     "params",
-    [INSIDE, {"at": "lens"}, {"at": "inside"}, {"next_token_window": "4"}, {"next_token_lens": "entropy"}],
+    [INSIDE, {"at": "lens"}, {"next_token_window": "4"}, {"next_token_lens": "entropy"}],
     ids=str,
 )
 def test_a_link_into_the_layers_opens_them(open_recorded, params):
@@ -372,3 +373,15 @@ def test_looking_through_the_layers_makes_one_pass_more_and_no_other(open_page):
     assert not at.exception
     assert engine.health()["forward_passes"] == passes
     assert engine.answer(LensRequest(at.session_state["_view"].key, (2,))).positions == (2,)
+
+
+def test_what_a_closed_fold_does_not_draw_leaves_the_link_and_keeps_its_value(open_recorded):
+    at = open_recorded("next_token", {"prompt": PROMPT, "next_token_lens": "entropy", "next_token_window": "4"})
+    at.session_state["next_token_inside"] = False
+    at.run()
+    assert not at.exception
+    assert "next_token_lens" not in at.query_params
+    at.session_state["next_token_inside"] = True
+    at.run()
+    assert at.selectbox(key="next_token_lens").value == "entropy"
+    assert at.query_params["next_token_lens"] == "entropy"

@@ -26,7 +26,8 @@ test("at the end of a page it is the section aimed at, if it is on screen, else 
   const ended = { ...window900, ended: true };
   assert.equal(sectionInView(moved(700), ended), "inside");
   assert.equal(sectionInView(moved(700), { ...ended, aimed: "every" }), "every");
-  assert.equal(sectionInView(moved(700), { ...ended, aimed: "prompt" }), "inside");
+  assert.equal(sectionInView(moved(800), { ...ended, aimed: "every" }), "every");
+  assert.equal(sectionInView(moved(800), { ...ended, aimed: "prompt" }), "inside");
   assert.equal(sectionInView(moved(2000), ended), "inside");
 });
 

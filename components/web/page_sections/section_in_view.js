@@ -6,8 +6,8 @@
 function sectionInView(tops, { first, line, height, ended, aimed }) {
   const names = (inside) => tops.filter(({ top }) => inside(top)).map(({ name }) => name);
   const [above, below] = [names((top) => top <= line), names((top) => top > line && top < height)];
-  if (ended && below.length) return below.includes(aimed) ? aimed : below.at(-1);
-  return above.at(-1) ?? first;
+  if (ended && [above.at(-1), ...below].includes(aimed)) return aimed;
+  return (ended && below.at(-1)) || (above.at(-1) ?? first);
 }
 
 // `address` with the section `name`; without one for "", where the page begins.

@@ -46,8 +46,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const span = document.createElement("span");
     span.className = "token";
     span.dataset.index = index;
-    span.append(newPart("face", tokens[index]));
-    if (below) span.append(newPart(`below${data.hits[index] ? " hit" : ""}`, below[index]));
+    if (below) span.append(newPart("face", tokens[index]), newPart(`below${data.hits[index] ? " hit" : ""}`, below[index]));
+    else span.textContent = tokens[index];
     if (pickable) span.setAttribute("role", "option");
     return span;
   }
@@ -87,8 +87,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
       const step = data.steps ? data.steps[index] : -1;
       span.classList.toggle("special", data.special[index]);
       span.classList.toggle("selected", index === data.selected);
-      span.firstChild.style.background = step < 0 ? "" : `rgb(${data.colours[step]})`;
-      span.firstChild.style.color = step < 0 ? "" : inks[step];
+      const face = below ? span.firstChild : span;
+      face.style.background = step < 0 ? "" : `rgb(${data.colours[step]})`;
+      face.style.color = step < 0 ? "" : inks[step];
       if (!pickable) continue;
       span.setAttribute("aria-selected", String(index === data.selected));
       span.setAttribute("aria-label", `${tokens[index]}, ${data.hover[index]}`);

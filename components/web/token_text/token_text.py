@@ -66,10 +66,7 @@ def token_text(
     """
     special = [False] * len(tokens) if special is None else special
     steps = None if weights is None else weight_steps(weights)
-    given = {"tokens": tokens, "hover": hover, "special": special, "weights": steps, "below": below, "hits": hits}
-    lengths = {name: len(values) for name, values in given.items() if values is not None}
-    if len(set(lengths.values())) != 1:
-        raise ValueError(f"one value a token is needed: {lengths}")
+    _check_lengths(tokens=tokens, hover=hover, special=special, weights=steps, below=below, hits=hits)
 
     def picked() -> None:
         index = st.session_state[key].get("pick")
@@ -96,3 +93,9 @@ def token_text(
 def _words(text: Catalogue) -> dict[str, str]:
     words = {name: text(f"web.tokens.{name}") for name in ("label", "more_before", "more_after")}
     return words | {"locale": text.locale}
+
+
+def _check_lengths(**given: Sequence[object] | None) -> None:
+    lengths = {name: len(values) for name, values in given.items() if values is not None}
+    if len(set(lengths.values())) != 1:
+        raise ValueError(f"one value a token is needed: {lengths}")
