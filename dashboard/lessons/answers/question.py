@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from dashboard.engine.api.engine import Engine
-from dashboard.engine.api.model import CallControl, ModelCard, RunRequest, TokenizedPrompt
+from dashboard.engine.api.model import CallControl, ModelCard, TokenizedPrompt
 from dashboard.engine.api.request import Answer, Request
 from dashboard.i18n import Message
 from dashboard.run_key import RunKey, digest_of
@@ -103,9 +103,7 @@ class RunContext:
         return len(self.tokens) - 1
 
     def answer(self, request: Request[Answer]) -> Answer:
-        """The engine's answer; the run that it looks at is made first. Raises as `Engine.answer`."""
-        if request.token_ids == self.key.token_ids:
-            self.engine.answer(RunRequest(self.key), self.control)
+        """The engine's answer. Raises as `Engine.answer`."""
         return self.engine.answer(request, self.control)
 
     def named(self, ids: Iterable[int]) -> tuple[str, ...]:
