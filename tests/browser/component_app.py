@@ -139,7 +139,7 @@ def show_image() -> None:
         figure_json=str(figure.to_json()),
         stem="logitscope_head_L9H0",
         provenance={"model": "tiny", "prompt": '<b> & ]]> ñ 日本 --> "quoted"'},
-        sizes=(0, 400),
+        sizes=(500, 400),
         caption="Attention weights · layer 9 · tiny @ abc",
         chart="chart",
         text=text,
