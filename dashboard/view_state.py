@@ -40,7 +40,7 @@ class Field:
 
 VIEWS = ("head", "mean", "max", "rollout")
 ORDERS = ("layer", *HEADS)
-SECTIONS = ("position", "every", "inside", "lens", "moved")
+SECTIONS = ("position", "every", "inside", "lens", "moved", "heads", "map", "scores")
 """Sections of all pages that have a bar of them."""
 
 FIELDS: dict[str, Field] = {

@@ -7,10 +7,12 @@ from components.attention.controls import controls
 from components.attention.findings import page_finding
 from components.attention.token_bars import token_bars
 from components.shell.messages import finding
+from components.shell.sections import section_bar
 from components.shell.sidebar import loaded_view
 from dashboard.frames.attention import metric_frame
 
 view = loaded_view()
+section_bar(view, {name: view.text(f"attention.sections.{name}") for name in ("heads", "map", "scores")})
 tiles = mosaic.tiles(view)
 metrics = metric_frame(tiles)
 finding(page_finding(view, metrics))

@@ -59,6 +59,7 @@ STANDARD_LIBRARY_ONLY = [
     "dashboard/errors/__init__.py",
     *(f"dashboard/errors/{name}.py" for name in ("base", "job", "model", "probe", "request")),
     "dashboard/launch/commands.py",
+    "dashboard/launch/display.py",
     "dashboard/launch/environment.py",
     "dashboard/process/collection.py",
     "dashboard/process/memory.py",

@@ -20,6 +20,7 @@ PAPERS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glo
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 FIRST_CELLS = re.compile(r"^\| (.+?) \|", re.MULTILINE)
 LARGEST_PICTURE = 250 * 1024
+LARGEST_ANIMATION = 3 * 1024**2
 """Bytes."""
 
 
@@ -42,11 +43,15 @@ def test_the_readme_leads_to_every_other_page():
     assert {f"docs/{name}.md" for name in DOCS} <= set(links(README))
 
 
-def test_the_readme_shows_three_small_pictures():
-    pictures = [ROOT / target for target in re.findall(r"!\[[^]]+\]\((.+?)\)", README)]
-    assert len(pictures) == 3
-    assert sorted(pictures) == sorted((ROOT / "docs" / "pictures").iterdir())
-    assert max(path.stat().st_size for path in pictures) <= LARGEST_PICTURE
+def test_the_readme_shows_three_small_pictures_and_no_more_than_an_animation():
+    from tests import pictures
+
+    targets = [ROOT / target for target in re.findall(r"!\[[^]]+\]\((.+?)\)", README)]
+    still = [path for path in targets if path.suffix == ".png"]
+    assert sorted(targets) == sorted((ROOT / "docs" / "pictures").iterdir())
+    assert {path.stem for path in still} == set(pictures.PICTURES)
+    assert max(path.stat().st_size for path in still) <= LARGEST_PICTURE
+    assert all(path.stat().st_size <= LARGEST_ANIMATION for path in targets)
 
 
 # -- links and paths ------------------------------------------------------------------------------------------------

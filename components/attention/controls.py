@@ -44,12 +44,12 @@ def controls(view: View, metrics: pd.DataFrame) -> tuple[Look, Detail]:
                 prefix="attention.views",
                 help_text=text("attention.view_help"),
             )
-        with st.container(width=120):
+        with st.container(width=130):
             layer = integer_picker("attention_layer", text("attention.layer"), card.layers - 1, first_layer)
-        with st.container(width=120):
+        with st.container(width=130):
             last = max(card.heads_of(layer), 1) - 1
             head = integer_picker("attention_head", text("attention.head"), last, first_head)
-        with st.container(width=120):
+        with st.container(width=130):
             token = integer_picker("attention_token", text("attention.token"), count - 1, count - 1, follow_high=True)
         layers, heads = _heads(view, what, layer, head)
         with st.popover(text("attention.look"), key="attention_look"):
@@ -68,9 +68,9 @@ def _heads(view: View, what: str, layer: int, head: int) -> tuple[tuple[int, ...
     if what not in {"mean", "max"}:
         return (layer,), (head,)
     text, card = view.text, view.card
-    with st.container(width=130):
+    with st.container(width=120):
         layers = ranges_input("attention_layers", text("attention.layers"), card.layers, text=text)
-    with st.container(width=130):
+    with st.container(width=120):
         heads = ranges_input("attention_heads", text("attention.heads"), card.heads, text=text)
     return layers, heads
 

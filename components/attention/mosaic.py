@@ -8,10 +8,10 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from components.attention.columns import THREE_DECIMALS, column_names
 from components.attention.controls import Look
-from components.attention.panels import row_sums
+from components.attention.panels import WEIGHT_DIGITS, row_sums
 from components.charts.attention import heatmap as charts
+from components.shell.columns import column_heads
 from components.shell.messages import notice, quiet, section
 from components.shell.pickers import choice_picker
 from components.shell.view import View, run_facts
@@ -74,8 +74,8 @@ def mosaic(view: View, head_tiles: Tiles, metrics: pd.DataFrame, look: Look, *, 
         frame=lambda: frames.mosaic_frame(head_tiles, view.tokens.tokens),
         table=lambda: metrics,
         script=lambda origin: mosaic_script(card, origin),
-        heads=column_names(text),
-        digits=THREE_DECIMALS,
+        heads=column_heads(text, metrics),
+        digits=WEIGHT_DIGITS,
         # the question above says how; what is below should be near
         explained=False,
         strip=_facts(view, head_tiles, shape[1]),
@@ -114,7 +114,7 @@ def _score(text: Catalogue, value: float) -> str:
 def metric_map(view: View, metrics: pd.DataFrame) -> None:
     """One score of every head, layers by heads."""
     text = view.text
-    section(text("attention.metric_map"))
+    section(text("attention.metric_map"), anchor="scores")
     chart = st.container()
     with st.container(key="metric_controls", horizontal=True, vertical_alignment="bottom"):
         with st.container(width=260):
@@ -135,8 +135,8 @@ def _metric_panel(view: View, metrics: pd.DataFrame, metric: str) -> None:
         options={"metric": metric},
         figure=partial(charts.metric_map_figure, metrics, metric),
         frame=lambda: metrics,
-        heads=column_names(text),
-        digits=THREE_DECIMALS,
+        heads=column_heads(text, metrics),
+        digits=WEIGHT_DIGITS,
         script=lambda origin: metric_script(view.card, origin, metric),
         strip=[*run_facts(view)],
         alt={"metric": text(f"metrics.{metric}")},

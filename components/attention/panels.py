@@ -8,20 +8,24 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from components.attention.columns import FOUR_DECIMALS, THREE_DECIMALS, column_names
 from components.attention.controls import WINDOW_FROM
 from components.attention.findings import head_finding
 from components.attention.map_picker import LINES_SIDE, MAP_SIDE, Detail
 from components.charts.attention import heatmap as charts
+from components.shell.columns import column_heads
 from components.shell.messages import quiet, section
 from components.shell.pickers import choice_picker
 from components.shell.view import View, run_facts
 from components.web.token_text.token_text import token_text
 from dashboard.engine.api.attention import WeightMap
 from dashboard.frames import attention as frames
+from dashboard.i18n import Catalogue
 from dashboard.run_key import Origin
 from dashboard.scripts.attention import combine_script, head_script, rollout_script
 from dashboard.tokens import visible
+
+WEIGHT_DIGITS = "%.3f"
+WEIGHT_COLUMNS = ("query", "query_stop", "query_token", "key", "key_stop", "key_token", "weight")
 
 
 def row_sums(view: View, error: float) -> str:
@@ -37,7 +41,7 @@ def row_sums(view: View, error: float) -> str:
 def headline(detail: Detail, metrics: pd.DataFrame) -> None:
     """Which map this is; of one head also what it does here, and why a fresh page opens it."""
     more = head_finding(detail.view, metrics, detail.layer, detail.head) if detail.what == "head" else ""
-    section(detail.title, more)
+    section(detail.title, more, anchor="map")
 
 
 def form_picker(detail: Detail) -> str:
@@ -72,8 +76,9 @@ def _heatmap(detail: Detail) -> None:
             ),
             frame=lambda: frames.head_frame(weight_map, tokens),
             table=lambda: _matrix(detail, weight_map),
-            digits=THREE_DECIMALS,
-            heads=column_names(text),
+            digits=WEIGHT_DIGITS,
+            heads=_column_heads(text),
+            widths={"_index": 150},
             script=lambda origin: map_script(detail, origin, detail.queries, detail.keys),
             strip=_facts(detail, weight_map),
             alt={"what": text(f"attention.views.{detail.what}"), "tokens": len(tokens)},
@@ -86,18 +91,23 @@ def _heatmap(detail: Detail) -> None:
 def _table(detail: Detail) -> None:
     """The weights themselves: rows look, columns are looked at."""
     view, text = detail.view, detail.view.text
-    weight_map = detail.weights(detail.queries, detail.keys)
-    _part_note(detail, weight_map)
+    rows, cols = detail.queries, detail.keys
+    if max(rows[1] - rows[0], cols[1] - cols[0]) > MAP_SIDE:
+        rows = cols = _window(detail)
+    weight_map = detail.weights(rows, cols)
+    if (rows, cols) == (detail.queries, detail.keys):
+        _part_note(detail, weight_map)
     view.panel(
         "matrix",
-        [detail.request(detail.queries, detail.keys, MAP_SIDE)],
+        [detail.request(rows, cols, MAP_SIDE)],
         options={"without_first": detail.without_first},
         figure=None,
         frame=lambda: frames.head_frame(weight_map, detail.tokens),
-        table=lambda: _matrix(detail, weight_map),
-        digits=THREE_DECIMALS,
-        heads=column_names(text),
-        script=lambda origin: map_script(detail, origin, detail.queries, detail.keys),
+        table=lambda: frames.weight_table(weight_map, detail.tokens),
+        digits=WEIGHT_DIGITS,
+        heads=_column_heads(text),
+        widths={"_index": 150},
+        script=lambda origin: map_script(detail, origin, rows, cols),
         strip=_facts(detail, weight_map),
         suffix=detail.suffix,
     )
@@ -107,6 +117,12 @@ def _matrix(detail: Detail, weight_map: WeightMap) -> pd.DataFrame:
     if weight_map.block > 1:
         return frames.head_frame(weight_map, detail.tokens)
     return frames.weight_table(weight_map, detail.tokens)
+
+
+def _column_heads(text: Catalogue) -> dict[str, str]:
+    """Of a list of weights, and of a matrix whose index are the tokens that look."""
+    heads = column_heads(text, WEIGHT_COLUMNS)
+    return heads | {"_index": heads["query_token"]}
 
 
 def _part_note(detail: Detail, weight_map: WeightMap) -> None:
@@ -186,8 +202,8 @@ def _text(detail: Detail) -> None:
         draw=draw,
         figure=partial(charts.head_figure, weight_map, tokens),
         frame=lambda: frames.head_frame(weight_map, tokens),
-        heads=column_names(text),
-        digits=FOUR_DECIMALS,
+        heads=_column_heads(text),
+        digits=WEIGHT_DIGITS,
         script=lambda origin: map_script(detail, origin, one, whole, chart="map"),
         strip=[view.card.weight_formula, *run_facts(view)],
         alt={"token": detail.token},
@@ -196,17 +212,22 @@ def _text(detail: Detail) -> None:
     )
 
 
+def _window(detail: Detail) -> tuple[int, int]:
+    """A span of tokens that is small enough to be seen exactly, with a note where it is not the whole prompt."""
+    count = len(detail.tokens)
+    start = detail.queries[0]
+    if detail.queries == (0, count):
+        start = max(0, min(detail.token - LINES_SIDE // 2, count - LINES_SIDE))
+    span = (start, min(start + LINES_SIDE, count))
+    if count > LINES_SIDE:
+        quiet(detail.view.text("attention.window", shown=span[1] - span[0], start=span[0]))
+    return span
+
+
 def _lines(detail: Detail) -> None:
     """Lines from each token to the tokens that it looks at."""
     view, text, tokens = detail.view, detail.view.text, detail.tokens
-    start = (
-        detail.queries[0]
-        if detail.queries != (0, len(tokens))
-        else max(0, min(detail.token - LINES_SIDE // 2, len(tokens) - LINES_SIDE))
-    )
-    span = (start, min(start + LINES_SIDE, len(tokens)))
-    if len(tokens) > LINES_SIDE:
-        quiet(text("attention.lines_window", shown=span[1] - span[0], start=span[0]))
+    span = _window(detail)
     weight_map = detail.weights(span, span)
     view.panel(
         "lines",
@@ -214,8 +235,8 @@ def _lines(detail: Detail) -> None:
         options=detail.options,
         figure=partial(charts.lines_figure, weight_map, tokens, chosen=detail.token),
         frame=lambda: frames.head_frame(weight_map, tokens),
-        heads=column_names(text),
-        digits=FOUR_DECIMALS,
+        heads=_column_heads(text),
+        digits=WEIGHT_DIGITS,
         script=lambda origin: map_script(detail, origin, span, span, chart="lines"),
         strip=[*run_facts(view)],
         alt={"tokens": span[1] - span[0]},

@@ -8,10 +8,10 @@ from functools import partial
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.attention.columns import FOUR_DECIMALS, column_names
 from components.attention.map_picker import Detail
-from components.attention.panels import map_script
+from components.attention.panels import WEIGHT_DIGITS, map_script
 from components.charts.attention import heatmap as charts
+from components.shell.columns import column_heads
 from components.shell.messages import literal_label
 from components.shell.pickers import choice_picker
 from components.shell.view import run_facts
@@ -37,7 +37,9 @@ def _bars(
     frame: pd.DataFrame,
     figure: Callable[..., go.Figure],
     script: Callable[[Origin], str],
+    side: str = "query",
 ) -> None:
+    """A panel of bars; in its table the chosen token's own columns, of that side, would say the same in every row."""
     view = detail.view
     view.panel(
         name,
@@ -45,8 +47,9 @@ def _bars(
         options=detail.options,
         figure=partial(figure, frame),
         frame=lambda: frame,
-        heads=column_names(view.text),
-        digits=FOUR_DECIMALS,
+        table=lambda: frame.drop(columns=[side, f"{side}_token"]),
+        heads=column_heads(view.text, frame),
+        digits=WEIGHT_DIGITS,
         script=script,
         strip=[*run_facts(view)],
         alt={"token": detail.token},
@@ -68,7 +71,7 @@ def _column_panel(detail: Detail) -> None:
     whole = (0, len(detail.tokens))
     one = (detail.token, detail.token + 1)
     script = lambda origin: map_script(detail, origin, whole, one)  # noqa: E731
-    _bars(detail, "column", detail.column_request, frame=frame, figure=charts.column_figure, script=script)
+    _bars(detail, "column", detail.column_request, frame=frame, figure=charts.column_figure, script=script, side="key")
 
 
 def _all_heads_panel(detail: Detail) -> None:

@@ -42,6 +42,11 @@ def is_preset(spec: ProbeSpec) -> bool:
     return any(ProbeSpec.of(known) == spec for known in presets())
 
 
+def take_preset(name: str) -> None:
+    """One of our probes by its name, in place of what is there."""
+    _write(ProbeSpec.of(preset(name)))
+
+
 def spec_state(view: View) -> ProbeSpec:
     """The probe of the link, or what was made of it since; one that cannot be read is named."""
     first = _packed(default())
@@ -118,7 +123,7 @@ def _preset(view: View) -> None:
     def take() -> None:
         name = st.session_state["bias_preset"]
         if name:
-            _write(ProbeSpec.of(preset(name)))
+            take_preset(name)
             st.session_state["bias_preset"] = None
 
     st.selectbox(

@@ -120,7 +120,8 @@ def _settings(view: View, tokenized: TokenizedProbe) -> tuple[int, Column]:
     """The template, and how texts are drawn: every setting in the link."""
     text = view.text
     longest = max(tokenized.lengths) + 1
-    template_at, rows_at, new_at, t_at, k_at, p_at, seed_at = st.columns([2, *[1] * 6], vertical_alignment="bottom")
+    template_at, rows_at, new_at, seed_at = st.columns([2, 1, 1, 1], vertical_alignment="bottom")
+    t_at, k_at, p_at = st.columns(3, vertical_alignment="bottom")
     with template_at:
         template = template_picker(tokenized, view)
     with rows_at:
@@ -222,11 +223,8 @@ def _exact_scores(of: Drawn) -> tuple[Pairs, NDArray[np.float64]] | None:
     if seconds > MOST_SECONDS:
         quiet(view.text("bias.not_covered", about=about(view.text, seconds)))
         return None
-    scores = scored(
-        pairs,
-        view,
-        view.text("bias.scoring", count=groups * len(tokenized.completions), about=about(view.text, seconds)),
-    )
+    label = view.text("bias.scoring", count=groups * len(tokenized.completions), about=about(view.text, seconds))
+    scores = scored(pairs, view, label)
     return pairs, np.exp(scores.total)
 
 
@@ -244,7 +242,7 @@ def _charts(of: Drawn) -> None:
     strip = [
         text("bias.drawn", n=rows),
         text("sampling.noise"),
-        text("sampling.order", names=", ".join(of.column.settings.acting) or text("sampling.nothing_acts")),
+        text("sampling.order", names=", ".join(acting)) if (acting := of.column.settings.acting) else "",
         acting_fact(view.card.rules, of.column.settings, text),
         *model_facts(view, of.seconds, of.requests[0].run),
     ]

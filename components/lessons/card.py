@@ -106,7 +106,7 @@ def _idea(lesson: Lesson, progress: Progress, text: Catalogue) -> DeltaGenerator
     left, right = st.columns([1.2, 1], gap="large") if step.ask else (st.container(), st.container())
     with left:
         st.html(
-            f'<div class="ls-section"><h2>{html.escape(words.title)}</h2></div>'
+            f'<h2 class="ls-lesson-title">{html.escape(words.title)}</h2>'
             f'<p class="ls-lesson-text">{html.escape(words.text)}</p>'
         )
     return right

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 import streamlit as st
 
@@ -99,4 +99,4 @@ def class_address(lesson: Lesson, view: View, prompt: str, *, chat: bool) -> str
     folder = here.path.rstrip("/").removesuffix("/lessons")
     slug = "" if step.page == PAGES[0].slug else step.page
     query = urlencode({**values, **step.view, state.LESSON: lesson.name}, quote_via=quote)
-    return f"{here.scheme}://{here.netloc}{folder}/{slug}?{query}"
+    return urlunsplit((here.scheme, here.netloc, f"{folder}/{slug}", query, ""))

@@ -11,7 +11,7 @@ import streamlit as st
 
 from components.shell import link
 from components.shell.waiting import allow
-from dashboard.lessons.answers.question import number_of
+from dashboard.lessons.answers.question import Question, number_of
 from dashboard.lessons.lesson import Lesson, all_lessons
 from dashboard.lessons.progress import Given, read_answers, written_answers
 from dashboard.navigation import LESSONS
@@ -23,6 +23,8 @@ NOT_A_NUMBER = "_lesson_not_a_number"
 _TARGET = "_lesson_page"
 """The page that a button of a lesson leads to, and the query parameters that it opens with."""
 _TIMES = "_lesson_times"
+_CARRIED = {"lang", "model", "prompt", "pz", "scale", LESSON, STEP, ANSWERS}
+"""Query parameters that are the same on every page and that Streamlit's own binding does not keep."""
 _PAGES = Path(__file__).resolve().parents[2] / "pages"
 
 
@@ -123,8 +125,9 @@ def follow(slug: str) -> None:
     """Turn to the page that a button leads to, unless it is this one."""
     target, view = st.session_state.pop(_TARGET, (slug, {}))
     if target != slug:
-        # the state alone would put them into the address one run later
-        st.switch_page(_PAGES / f"{target}.py", query_params=view)
+        carried = {name: value for name, value in st.query_params.items() if name in _CARRIED}
+        # the state alone would put the view into the address one run later
+        st.switch_page(_PAGES / f"{target}.py", query_params=carried | view)
 
 
 def _typed(name: str, value: str) -> object:
@@ -136,15 +139,15 @@ def _typed(name: str, value: str) -> object:
 
 
 # -- answers ---------------------------------------------------------------------------------------------------------
-def give(lesson: Lesson, number: int, mark: str, widget: str) -> None:
+def give(lesson: Lesson, number: int, mark: str, question: Question, widget: str) -> None:
     """Keep the answer that stands in a widget; a number as it is read, not as it was typed."""
     state = st.session_state
     value = state.get(widget)
     state.pop(NOT_A_NUMBER, None)
     if value is None:
         return
-    if widget.endswith("number"):
-        typed = number_of(value)
+    if not question.options:
+        typed = number_of(value, whole=question.whole)
         if typed is None:
             state[NOT_A_NUMBER] = number
             return

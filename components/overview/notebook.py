@@ -12,6 +12,8 @@ from components.overview.settings import PAGES
 from components.shell.messages import section
 from components.shell.view import View
 from dashboard.i18n import Catalogue
+from dashboard.probes.presets import preset
+from dashboard.probes.spec import ProbeSpec
 from dashboard.sampling.columns import PRESETS, written
 from dashboard.tokens import visible
 
@@ -40,23 +42,30 @@ class Cell:
 def cells(view: View) -> tuple[Cell, ...]:
     """In the notebook's order."""
     layer, head = nearest_head(view)
-    of_head = {"attention_layer": str(layer), "attention_head": str(head), "attention_view": "head"}
+    of_head = {
+        "attention_layer": str(layer),
+        "attention_head": str(head),
+        "attention_view": "head",
+        "attention_chart": "table",
+        "at": "map",
+    }
     sampled, greedy, beams = (
         {"sampling_columns": written((PRESETS[name],))}
         for name in ("notebook_sampled", "notebook_greedy", "notebook_beams")
     )
+    of_groups = {"bias_view": "notebook", "bias_probe": ProbeSpec.of(preset("notebook")).written()}
     return (
         Cell("device", "3", ""),
-        Cell("tokens", "4, 8, 9", "next_token"),
+        Cell("tokens", "4, 8, 9", "next_token", {"at": "every"}),
         Cell("maps", "6, 7", "attention"),
         Cell("head", "11", "attention", of_head),
         Cell("heads", "12", "attention", {"attention_order": "layer"}),
         Cell("logits", "13", "next_token"),
-        Cell("positions", "14", "next_token"),
+        Cell("positions", "14", "next_token", {"at": "every"}),
         Cell("sampled", "16", "sampling", sampled),
         Cell("greedy", "17", "sampling", greedy),
         Cell("beams", "112", "sampling", beams, "overview.identity_prompt"),
-        Cell("groups", "112–117", "bias", {"bias_view": "notebook"}, "overview.identity_prompt"),
+        Cell("groups", "112–117", "bias", of_groups, "overview.identity_prompt"),
     )
 
 

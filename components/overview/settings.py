@@ -53,7 +53,7 @@ RANGES = {
 """Settings of bars: none begins at a value without effect."""
 
 
-def started(view: View, name: str, *requests: Request[object]) -> bool:
+def started(view: View, name: str, *requests: Request[Any]) -> bool:
     """Whether to answer `requests` now: they are short, or the person pressed the button that stands here otherwise.
 
     Args:
@@ -69,10 +69,19 @@ def started(view: View, name: str, *requests: Request[object]) -> bool:
     text = view.text
     label = text(f"overview.cost_{name}", about=about(text, seconds))
     estimate(label, text("overview.estimated", seconds=text.number(seconds, 1)))
-    if st.button(text(f"overview.go_{name}"), key=f"overview_go_{name}", type="primary", on_click=allow):
-        st.session_state[_STARTED + name] = digest
-        st.rerun()
+    st.button(
+        text(f"overview.go_{name}"),
+        key=f"overview_go_{name}",
+        type="primary",
+        on_click=_start,
+        args=(_STARTED + name, digest),
+    )
     return False
+
+
+def _start(key: str, digest: str) -> None:
+    st.session_state[key] = digest
+    allow()
 
 
 def candidates(view: View) -> Candidates:

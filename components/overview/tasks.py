@@ -28,6 +28,7 @@ EXAMPLE_VIEWS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
     ("columns", "class", "sampling", {}),
     ("notebook", "worked", "sampling", {"sampling_columns": written((PRESETS["notebook_beams"], PRESETS["beam"]))}),
     ("templates", "worked", "bias", {"bias_look": "templates"}),
+    ("lessons", "twice", "lessons", {}),
 )
 """Words (``overview.view.<name>``), example prompt (``examples.<name>``), page, the page's own query parameters."""
 SIDE = 14

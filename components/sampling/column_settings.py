@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -30,7 +30,7 @@ MORE = (
     *("no_repeat_ngram_size", "length_penalty", "stop_strings", "name"),
 )
 _STEPS = {"temperature": 0.1, "top_p": 0.05, "min_p": 0.01, "typical_p": 0.05, "repetition_penalty": 0.05}
-_NARROW, _WIDE = 118, 172
+_NARROW, _WIDE = 130, 172
 """Widths of a setting [px]: short names, and all."""
 
 
@@ -49,16 +49,14 @@ def settings(view: View, specs: Sequence[ColumnSpec], number: int) -> None:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             for name in IN_VIEW:
                 _field(specs, number, name, text, idle.get(name))
-        reasons = [
-            text(f"sampling.idle.{reason}", fields=", ".join(name for name, why in idle.items() if why == reason))
-            for reason in dict.fromkeys(idle.values())
-        ]
-        quiet(" ".join(reasons))
+        _reasons({name: why for name, why in idle.items() if name in IN_VIEW}, text)
         more = st.expander(text("sampling.more_settings"), key=f"sampling_more_{number}", on_change="rerun")
         if more.open:
             with more, st.container(horizontal=True, vertical_alignment="top"):
                 for name in (*MORE, *(["model_rules"] if rules.values else [])):
                     _field(specs, number, name, text, idle.get(name))
+            with more:
+                _reasons({name: why for name, why in idle.items() if name in MORE}, text)
         st.button(
             text("sampling.remove"),
             key=f"sampling_remove_{number}",
@@ -67,6 +65,13 @@ def settings(view: View, specs: Sequence[ColumnSpec], number: int) -> None:
             on_click=_remove,
             args=(specs, number),
         )
+
+
+def _reasons(idle: Mapping[str, str], text: Catalogue) -> None:
+    """Why settings do nothing; `idle` is field -> reason."""
+    for reason in dict.fromkeys(idle.values()):
+        fields = ", ".join(name for name, why in idle.items() if why == reason)
+        quiet(text(f"sampling.idle.{reason}", fields=fields))
 
 
 def _preset(specs: Sequence[ColumnSpec], number: int, text: Catalogue) -> None:
@@ -103,7 +108,7 @@ def _field(specs: Sequence[ColumnSpec], number: int, name: str, text: Catalogue,
     }
     if isinstance(value, bool):
         st.session_state[key] = value
-        st.toggle(name, **options)
+        st.toggle(name, **options | {"width": "content"})
     elif name == "stop_strings":
         st.session_state[key] = "\n".join(stop.replace("\\", "\\\\").replace("\n", "\\n") for stop in value)
         st.text_area(name, height=68, placeholder=text("sampling.stop_hint"), **options)

@@ -34,8 +34,8 @@ MARKERS = ("●", "■", "◆", "▲")
 PROBLEM = "_sampling_problem"
 """Why what was entered last was not taken, if it was not."""
 FILE_BYTES = 100_000
-_TWO_LINES = "min-height: 3.3em"
-"""Of what acts: settings below one line and below two stand at the same height."""
+_TWO_LINES = ' style="min-height: 3.3em"'
+"""Of what acts in narrow columns: the settings below one line and below two stand at the same height."""
 
 
 def opening() -> tuple[ColumnSpec, ...]:
@@ -64,12 +64,13 @@ def write_columns(specs: Sequence[ColumnSpec]) -> None:
 
 
 # -- heads ---------------------------------------------------------------------------------------------------------
-def head(view: View, spec: ColumnSpec, number: int, title: str) -> None:
+def head(view: View, specs: Sequence[ColumnSpec], number: int, title: str) -> None:
     """A column's marker and title, what acts on its texts, and what of it transformers would refuse."""
-    text = view.text
+    text, spec = view.text, specs[number]
     mark = f'<span style="color:{view.theme.categories[number]}" aria-hidden="true">{MARKERS[number]}</span>'
     acting = html.escape(_effective(spec, view.card.rules, text))
-    st.html(f'<p class="ls-card">{mark} {html.escape(title)}</p><p class="ls-note" style="{_TWO_LINES}">{acting}</p>')
+    height = _TWO_LINES if len(specs) > 2 else ""
+    st.html(f'<p class="ls-card">{mark} {html.escape(title)}</p><p class="ls-note"{height}>{acting}</p>')
     for problem in impossible(spec):
         advice(text(f"sampling.impossible.{problem}", rows=spec.num_return_sequences, beams=spec.num_beams))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Sequence
 
@@ -9,7 +10,7 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from components.sampling import generation_task
+from components.sampling import generation_task, progress
 from components.sampling.column_settings import settings
 from components.sampling.columns import GO, head, new_seeds, problem, whole_set
 from components.sampling.generation_task import GeneratedTexts
@@ -40,12 +41,13 @@ def texts_panel(view: View, columns: Columns) -> GeneratedTexts | None:
     text, specs = view.text, columns.specs
     finding_at = st.container()
     head_at = st.container(horizontal=True, vertical_alignment="center")
-    with head_at, st.container(width="content"):
-        section(text("sampling.texts"))
+    with head_at, st.container(width="content"):  # without a line: it would end beside the button
+        heading = html.escape(text("sampling.texts"))
+        st.html(f'<div class="ls-section"><h2 style="border: 0; padding: 0">{heading}</h2></div>')
     problem()
     for number, holder in enumerate(st.columns(len(specs))):
         with holder:
-            head(view, specs[number], number, columns.titles[number])
+            head(view, specs, number, columns.titles[number])
             settings(view, specs, number)
     texts_at = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -76,7 +78,7 @@ def _generated(board: TextColumns, finding_at: DeltaGenerator, head_at: DeltaGen
     name = generation_task.name_in_link(columns.request)
     link.text_state(GO, "")
     link.text_written(GO, "")
-    go = st.session_state[GO] == name or cost.seconds <= generation_task.AT_ONCE_SECONDS
+    go = st.session_state[GO] == name or progress.at_once(cost)
     generation, work = generation_task.follow(view, columns.request, board.forks, go=go)
     with head_at:
         _button(columns, name, generation, work, text)
@@ -88,7 +90,7 @@ def _generated(board: TextColumns, finding_at: DeltaGenerator, head_at: DeltaGen
             beams = any(spec.num_beams > 1 for spec in columns.specs)
             finding(f"{being_made} {text('sampling.beams_later')}" if beams else being_made)
         else:
-            generation_task.estimated(cost, text)
+            progress.estimated(cost, text)
     if generation is not None and generation.unfinished:
         notice(text("sampling.stopped_busy" if generation.unfinished == "busy" else "sampling.stopped"))
     for number, dropped in enumerate(generation.generated.dropped if generation else ()):
@@ -108,7 +110,7 @@ def _button(
 ) -> None:
     """Beside the heading: Stop while texts grow, other seeds when they are there, Generate else."""
     if work is not None:
-        generation_task.stop_button(work, text, "texts")
+        progress.stop_button(work, text, "texts")
     elif generation is None or generation.unfinished:
         st.button(text("sampling.generate"), type="primary", key="sampling_run", on_click=_go, args=(name,))
     elif any(spec.do_sample for spec in columns.specs):
@@ -133,7 +135,9 @@ def texts_finding(columns: Columns, generation: GeneratedTexts, text: Catalogue)
         log_p = [output.log_p for output in outputs if output.column == number]
         if log_p:
             mean = math.exp(np.concatenate(log_p).mean(dtype=np.float64))
-            means.append(text("sampling.finding.of_column", name=title, prob=text.number(mean, 2, "g")))
+            means.append(
+                text("sampling.finding.of_column", name=title.replace(" ", "\u00a0"), prob=text.number(mean, 2, "g"))
+            )
     return f"{count} {text('sampling.finding.means', means='; '.join(means))}" if means else count
 
 
@@ -149,7 +153,7 @@ def _texts(board: TextColumns, generation: GeneratedTexts | None, work: generati
         if work is not None:
             news.begin()
             board.running(assembled(list(work.steps), board.columns.request, unfinished=""))
-            generation_task.progress(work, text)
+            progress.bar(work, text)
             news.wait()
         elif generation is not None:
             board.finished(generation)

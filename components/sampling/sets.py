@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from components.charts.sampling.answers import answers_figure, lengths_figure
 from components.charts.sampling.sets import quality_diversity_figure, sets_figure, sweep_figure
-from components.sampling import generation_task
+from components.sampling import generation_task, progress
 from components.sampling.columns import write_columns
 from components.sampling.generation_task import GeneratedTexts
 from components.sampling.panels import drawn, kind_of, texts_strip
@@ -181,16 +181,16 @@ def _swept_texts(view: View, request: GenerateRequest, run_at: DeltaGenerator) -
     name = generation_task.name_in_link(request)
     link.text_state(SWEEP_GO, "")
     link.text_written(SWEEP_GO, "")
-    go = st.session_state[SWEEP_GO] == name or cost.seconds <= generation_task.AT_ONCE_SECONDS
+    go = st.session_state[SWEEP_GO] == name or progress.at_once(cost)
     generation, work = generation_task.follow(view, request, (), go=go, slot="sweep")
     if work is not None:
         with run_at:
-            generation_task.stop_button(work, text, "sweep")
-        generation_task.watched(work, text)
+            progress.stop_button(work, text, "sweep")
+        progress.watched(work, text)
     elif generation is None or generation.unfinished:
         with run_at:
             st.button(text("sampling.run_sweep"), key="sampling_sweep_run", on_click=_go, args=(name,))
-        generation_task.estimated(cost, text)
+        progress.estimated(cost, text)
     if generation is not None and generation.unfinished:
         notice(text("sampling.sweep_stopped"))
         return None

@@ -1,4 +1,4 @@
-"""Commands of ``python -m dashboard``: start, test, benchmark, verify. Standard library only."""
+"""Commands of ``python -m dashboard``: start, test, benchmark, pictures, verify. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.request
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if test:
             return _test(arguments[1:], text)
-        return {"benchmark": _benchmark, "verify": _verify, "start": _start}[options.command](options, text)
+        return COMMANDS[options.command](options, text)
     except SetupFailed as failure:
         print(
             "\n" + text(f"launcher.{failure.message_id}", **{"detail": "", "folder": "", "python": ""} | failure.facts)
@@ -58,10 +58,11 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m dashboard",
-        description="Logitscope: start the dashboard (no command), run its tests or a benchmark, or verify a model.",
+        description="Logitscope: start the dashboard (no command), run its tests or a benchmark, take its pictures, or "
+        "verify a model.",
         epilog="Arguments after 'test' go to pytest, for example: python -m dashboard test -m 'not browser'",
     )
-    parser.add_argument("command", nargs="?", choices=["start", "test", "benchmark", "verify"], default="start")
+    parser.add_argument("command", nargs="?", choices=["test", *COMMANDS], default="start")
     parser.add_argument("name", nargs="?", help="which benchmark (see tests/benchmarks), or the model to verify")
     parser.add_argument("--port", type=int, help=f"port of the dashboard (default {PORT}, or the next free one)")
     parser.add_argument("--host", default="localhost", help="address to serve on; 0.0.0.0 for all (default localhost)")
@@ -99,6 +100,7 @@ def _ready_model(environment: Environment, options: argparse.Namespace | None, t
     command, display, lines = [str(environment.python), "-m", "dashboard.engine.models.bundled"], Display(), []
     piped: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
     with subprocess.Popen(command, cwd=ROOT, env=surroundings(options), **piped) as run:
+        assert run.stdout is not None
         for line in run.stdout:
             lines.append(line.rstrip())
             if share := _SHARE.search(line):
@@ -235,6 +237,14 @@ def _benchmark(options: argparse.Namespace, text: Catalogue) -> int:
     return subprocess.run(command, cwd=ROOT, env=surroundings(options), check=False).returncode
 
 
+def _pictures(options: argparse.Namespace, text: Catalogue) -> int:
+    """Take the README's pictures again, from the app itself."""
+    environment = _ready_environment(text, tests=True)
+    _ready_model(environment, options, text)
+    command = [str(environment.python), "-m", "tests.pictures"]
+    return subprocess.run(command, cwd=ROOT, env=surroundings(options), check=False).returncode
+
+
 # -- verify -------------------------------------------------------------------------------------------------------
 def _verify(options: argparse.Namespace, text: Catalogue) -> int:
     """Compare a model's numbers with plain transformers; the exit code is 1 where some are off."""
@@ -246,3 +256,12 @@ def _verify(options: argparse.Namespace, text: Catalogue) -> int:
         *([options.name] if options.name else []),
     ]
     return subprocess.run(command, cwd=ROOT, env=surroundings(options), check=False).returncode
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace, Catalogue], int]] = {
+    "start": _start,
+    "benchmark": _benchmark,
+    "pictures": _pictures,
+    "verify": _verify,
+}
+"""Beside ``test``, whose arguments are pytest's."""

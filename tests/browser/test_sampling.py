@@ -1,4 +1,4 @@
-"""The Sampling page as a person uses it: two columns run, watched, stopped, forked, compared, and opened cold."""
+"""The Sampling page as a person uses it: texts watched, stopped, forked, compared, and opened cold."""
 
 import json
 import re
@@ -24,10 +24,6 @@ def opened(page: Page, address: str, new: int, more: str = "") -> None:
     wait_ready(page, seconds=120)
 
 
-def run(page: Page) -> None:
-    page.locator(".st-key-sampling_run button").click()
-
-
 def finished(page: Page) -> None:
     expect(page.get_by_role("heading", name="All texts and their likelihoods")).to_be_visible(timeout=240_000)
     settled(page, 120)
@@ -38,9 +34,11 @@ def texts(page: Page, column: int) -> list[str]:
 
 
 def test_texts_are_run_watched_forked_compared_and_opened_cold(page: Page, browser, app_server: str) -> None:
-    opened(page, app_server, 8)
-    run(page)
+    opened(page, app_server, 8)  # so few begin by themselves
     finished(page)
+    expect(page.get_by_role("button", name="Generate", exact=True)).to_have_count(0)
+    box = page.locator(".st-key-sampling_texts_0").bounding_box()
+    assert box is not None and box["y"] + box["height"] < 900  # in view without scrolling
     first, second = texts(page, 0), texts(page, 1)
     assert len(first) == len(second) == 8
     assert first != second
@@ -74,7 +72,7 @@ def test_texts_are_run_watched_forked_compared_and_opened_cold(page: Page, brows
 
 def test_a_long_run_grows_on_screen_and_is_stopped_with_what_came(page: Page, app_server: str) -> None:
     opened(page, app_server, 1500)
-    run(page)
+    page.get_by_role("button", name="Generate", exact=True).click()
     growing = page.locator(".st-key-sampling_texts_1 .token")
     expect(growing.nth(3)).to_be_visible(timeout=120_000)
     page.get_by_role("button", name="Stop and keep what came").click()
@@ -90,13 +88,13 @@ def test_a_long_run_grows_on_screen_and_is_stopped_with_what_came(page: Page, ap
 def test_settings_are_saved_and_loaded_as_a_file(page: Page, app_server: str, tmp_path) -> None:
     opened(page, app_server, 8)
     with page.expect_download() as found:
-        page.get_by_role("button", name="Settings as a file").click()
+        page.get_by_role("button", name="Settings file").click()
+        page.get_by_role("button", name="Save settings").click()
     saved = json.loads(found.value.path().read_text(encoding="utf-8"))
     assert [column["max_new_tokens"] for column in saved["columns"]] == [8, 8]
     saved["columns"][1]["temperature"] = 0.5
     changed = tmp_path / "settings.json"
     changed.write_text(json.dumps(saved), encoding="utf-8")
-    page.get_by_role("button", name="Settings from a file").click()
     page.locator(".st-key-sampling_file input[type=file]").set_input_files(changed)
     expect(page).to_have_url(re.compile("temperature"), timeout=30_000)
     settled(page)
@@ -108,10 +106,25 @@ def test_column_names_that_look_like_markdown_are_shown_as_typed(page: Page, app
     specs = json.dumps([{"name": name, "max_new_tokens": 2} for name in names])
     page.goto(f"{app_server}/sampling?prompt=zebra&sampling_columns={quote(specs)}")
     wait_ready(page, seconds=120)
-    control = page.locator(".st-key-sampling_edited")
-    shown = [text.replace("\u2060", "").partition(" ")[2] for text in control.get_by_role("radio").all_inner_texts()]
-    assert shown == names
-    expect(control.locator("a, strong, em, code, img, .katex")).to_have_count(0)
+    heads = page.locator(".ls-card")
+    assert [text.partition(" ")[2] for text in heads.all_inner_texts()] == names
+    expect(heads.locator("a, strong, em, code, img, .katex")).to_have_count(0)
+
+
+def test_settings_open_below_their_columns_head_and_folds_stay_open_in_the_link(page: Page, app_server: str) -> None:
+    opened(page, app_server, 4)
+    finished(page)
+    page.locator(".st-key-sampling_settings_1").get_by_text("Settings", exact=True).click()
+    expect(page.get_by_label("temperature", exact=True)).to_be_visible()
+    expect(page.get_by_label("seed", exact=True)).to_have_count(0)
+    page.locator(".st-key-sampling_more_1").get_by_text("More settings").click()
+    expect(page.get_by_label("seed", exact=True)).to_have_value("7")
+    page.get_by_text("Exact comparison of settings").click()
+    expect(page).to_have_url(re.compile("sampling_exact=true"))
+    settled(page, 60)
+    page.goto(page.url)
+    wait_ready(page, seconds=120)
+    expect(page.locator(".st-key-chart_settings_lines")).to_be_visible(timeout=120_000)
 
 
 def test_the_page_fits_a_small_screen(page: Page, app_server: str) -> None:

@@ -85,7 +85,7 @@ def test_a_long_prompt_shows_its_first_chips_and_more_on_request(page, app_serve
 def test_a_page_that_does_not_use_the_prompt_folds_it(page, app_server):
     open_page(page, app_server, "/bias")
     headline(page, "Bias")
-    fold = page.get_by_text("Prompt (not used on this page)")
+    fold = page.get_by_text("Prompt (not used here)")
     expect(fold).to_be_visible()
     expect(page.get_by_label("Prompt", exact=True)).to_be_hidden()
     fold.click()

@@ -224,7 +224,17 @@ def run(*arguments: str, **extra: str) -> subprocess.CompletedProcess:
 
 def test_help_names_every_option():
     printed = run("--help").stdout
-    for option in ("--port", "--host", "--model", "--language", "--headless", "test", "benchmark"):
+    for option in (
+        "--port",
+        "--host",
+        "--model",
+        "--language",
+        "--headless",
+        "--demo",
+        "test",
+        "benchmark",
+        "pictures",
+    ):
         assert option in printed
 
 
@@ -378,6 +388,15 @@ def test_arguments_go_to_one_run_of_pytest(pytest_runs):
     codes.append(5)
     assert commands.main(["test", "-k", "lens", "-x"]) == 5
     assert calls == [["-k", "lens", "-x"]]
+
+
+def test_the_pictures_are_taken_by_the_tests_own_script(pytest_runs, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        commands.subprocess, "run", lambda command, **_: seen.append(command[1:]) or argparse.Namespace(returncode=3)
+    )
+    assert commands.main(["pictures"]) == 3
+    assert seen == [["-m", "tests.pictures"]]
 
 
 def test_a_run_of_pytest_that_was_killed_is_no_success(pytest_runs):

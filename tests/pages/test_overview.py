@@ -15,6 +15,7 @@ from dashboard.engine.api.model import RunRequest
 from dashboard.engine.api.prediction import ProcessedRequest
 from dashboard.engine.api.request import Cost
 from dashboard.i18n import Catalogue
+from dashboard.probes.presets import preset
 from tests.engine.generation.test_batch import plain  # noqa: F401 - a fixture
 from tests.engine.generation.test_beams import theirs
 from tests.engine.test_local import key_of
@@ -159,7 +160,9 @@ def test_a_model_with_fewer_layers_says_which_is_nearest(open_recorded):
     assert [(query["attention_layer"], query["attention_head"]) for query in heads] == [(["2"], ["0"])]
 
 
-@pytest.mark.parametrize("name", ["tokens", "maps", "head", "heads", "logits", "positions", "sampled", "greedy"])
+@pytest.mark.parametrize(
+    "name", ["tokens", "maps", "head", "heads", "logits", "positions", "sampled", "greedy", "beams", "groups"]
+)
 def test_a_cells_link_opens_its_view_with_the_notebooks_prompt(open_recorded, name):
     at = open_recorded("overview")
     (cell,) = (cell for cell in notebook.cells(at.session_state["_view"]) if cell.name == name)
@@ -169,3 +172,7 @@ def test_a_cells_link_opens_its_view_with_the_notebooks_prompt(open_recorded, na
     assert not opened.exception
     assert "_link_dropped" not in opened.session_state
     assert opened.session_state["prompt"] == TEXT(cell.prompt)
+
+
+def test_the_prompt_of_the_beam_sample_is_the_first_of_the_six():
+    assert TEXT("overview.identity_prompt") == preset("notebook").probe().prompt(0, 0)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -52,8 +53,7 @@ def answers_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartTheme) -
 
 def _share_range(frame: pd.DataFrame, columns: list[str]) -> list[float]:
     """The ends of an axis of shares: 0 to the largest of `columns`, with some room; to 1 where there is none."""
-    largest = frame[columns].max(axis=None)
-    end = 1.0 if pd.isna(largest) or not largest else float(largest)
+    end = float(np.nanmax(frame[columns].to_numpy(float), initial=0.0)) or 1.0
     return [-0.02 * end, 1.04 * end]
 
 

@@ -130,17 +130,9 @@ def generated_texts(
         ValueError: a mark is unknown, or a token has more than MOST_ALTERNATIVES.
     """
     message = texts_message(
-        rows=rows,
-        lut=lut,
-        dark=dark,
-        text=text,
-        can_fork=on_fork is not None,
-        caption=caption,
-        prompt=prompt,
-        max_height=max_height,
-        running=running,
-        key=key,
-    )
+        rows=rows, lut=lut, dark=dark, text=text, can_fork=on_fork is not None, caption=caption, prompt=prompt,
+        max_height=max_height, running=running, key=key,
+    )  # fmt: skip
 
     def forked() -> None:
         fork = st.session_state[key].get("fork")

@@ -112,3 +112,12 @@ def test_a_word_is_data_in_every_language(language):
     hostile = "<b>*woman*</b>"
     assert hostile in findings.name_in_sentence(hostile)
     assert "{" not in said(WORLD, Catalogue(language))
+
+
+def test_a_benchmark_says_its_score_over_all_items():
+    rows = [("", "pct_stereotype", False, 61.25), ("race", "pct_stereotype", False, 40.0)]
+    scores = pd.DataFrame(rows, columns=["category", "metric", "per_token", "value"])
+    scores = scores.assign(low=58.6, high=63.7, n=1508)
+    sentence = findings.benchmark_finding(TEXT, scores)
+    assert "in 61.2 % of 1,508 pairs (95 % interval 58.6 to 63.7" in sentence
+    assert findings.benchmark_finding(TEXT, scores.assign(value=np.nan)) == ""
