@@ -1,6 +1,6 @@
 """The settings of text generation, live: a small chart of the person's own prompt each, moved by its own slider.
 
-The numbers of the charts, their code and their files are those of the page that each links to, with the same setting.
+Numbers, code and files are on the page that each links to; there settings of earlier visits still act beside this one.
 """
 
 from __future__ import annotations
@@ -32,9 +32,6 @@ BARS = 8
 AT_ONCE_SECONDS = 10.0
 """Work that takes longer begins when it is asked for."""
 PAGES = Path(__file__).resolve().parents[2] / "pages"
-NEXT_TOKEN = {"temperature": "1", "top_k": "0", "top_p": "1", "min_p": "0", "typical_p": "1"}
-NEXT_TOKEN |= {"repetition_penalty": "1", "greedy": "false", "without_rules": "false"}
-"""Settings of the Next token page without effect: its bars are those of one setting alone, whatever was set there."""
 _STARTED = "_overview_started"
 
 
@@ -130,8 +127,8 @@ def _bars(view: View, likeliest: Candidates, name: str) -> None:
             quiet(text("overview.cut_says", kept=left.kept, mass=mass))
         figure = setting_bars_figure(frame, text=text, theme=view.theme)
         chart(figure, f"overview_{name}", text("charts.setting_bars.alt", k=len(frame), setting=name, value=value))
-    alone = NEXT_TOKEN | {"pos": str(likeliest.pos), name: f"{value:g}"}
-    further(view, name, "next_token", {f"next_token_{key}": shown for key, shown in alone.items()})
+    params = {f"next_token_{name}": f"{value:g}", "next_token_pos": str(likeliest.pos)}
+    further(view, name, "next_token", params)
 
 
 def heading(view: View, name: str, kind: Kind) -> None:
