@@ -54,10 +54,12 @@ ENOUGH_TEMPLATES = 10
 
 def fits_a_screen(look: str, tokenized: TokenizedProbe) -> bool:
     """Whether the first chart of a look is low enough for its controls to stand below it."""
+    templates, _, completions = tokenized.shape
     return {
-        "pair": has_world(tokenized),
-        "templates": len(tokenized.spec.templates) <= ENOUGH_TEMPLATES,
+        "pair": has_world(tokenized) or completions <= EACH_WAY,
+        "templates": templates <= ENOUGH_TEMPLATES,
         "groups": not is_transposed(tokenized),
+        "intersection": completions <= EACH_WAY,
     }.get(look, False)
 
 
