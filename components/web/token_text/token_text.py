@@ -98,3 +98,4 @@ def _check_lengths(**given: Sequence[object] | None) -> None:
 
 def _words(text: Catalogue) -> dict[str, str]:
     words = {name: text(f"web.tokens.{name}") for name in ("label", "more_before", "more_after")}
+    return words | {"locale": text.locale}
