@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from components.shell import page_style
+from components.shell.page import page_style
 from components.web.chart_download.chart_download import chart_download
 from components.web.copy_link.copy_link import copy_link
 from components.web.generated_texts.generated_texts import (
