@@ -30,6 +30,8 @@ PLAIN = 300
 SHOWN_WORDS = 12
 """A finding names so many completions."""
 _NOTES = "_bias_notes"
+_EDITED = "_bias_edited"
+"""Set once somebody has changed the probe here."""
 
 
 def default() -> ProbeSpec:
@@ -74,6 +76,7 @@ def _unpacked(text: str) -> ProbeSpec:
 
 def _write(spec: ProbeSpec) -> None:
     st.session_state[PROBE] = _packed(spec)
+    st.session_state[_EDITED] = True
 
 
 # -- the editor ----------------------------------------------------------------------------------------------------
@@ -86,7 +89,8 @@ def probe_line(spec: ProbeSpec, tokenized: TokenizedProbe | None, view: View) ->
         view: the page's.
     """
     text = view.text
-    folded = tokenized is not None and is_preset(spec)
+    # a probe that a link or a lesson brought is looked at first; who edits one keeps it open
+    folded = tokenized is not None and (is_preset(spec) or not st.session_state.get(_EDITED))
     label = text("bias.edit")
     if tokenized is not None:
         templates, groups, completions = tokenized.shape

@@ -372,14 +372,17 @@ def test_long_work_says_what_it_costs_and_begins_when_it_is_asked_for(open_page,
     assert names(at)[0] == "sampled"
 
 
-def test_a_preset_is_folded_to_a_line_and_a_changed_probe_is_open(open_page):
+def test_a_probe_is_folded_to_a_line_until_somebody_changes_it(open_page):
+    def fold(at):
+        return next(fold for fold in at.expander if "edit" in fold.label)
+
     at = open_page("bias", {"prompt": "zebra", "bias_view": "gap"})
-    assert next(fold for fold in at.expander if "edit" in fold.label).label == (
-        "4 sentences × 6 groups × 60 completions · edit"
-    )
-    assert not next(fold for fold in at.expander if "edit" in fold.label).proto.expanded
+    assert fold(at).label == "4 sentences × 6 groups × 60 completions · edit"
+    assert not fold(at).proto.expanded
     at = open_page("bias", link(bias_view="gap"))
-    assert next(fold for fold in at.expander if "edit" in fold.label).proto.expanded
+    assert not fold(at).proto.expanded
+    at.text_area(key="bias_own").set_value("nurse\nzebra").run()
+    assert fold(at).proto.expanded
 
 
 @pytest.mark.parametrize("language", ["en", "es"])

@@ -76,11 +76,12 @@ def test_long_work_says_what_it_costs_and_waits_for_its_button(open_recorded, la
     assert not at.exception
     engine = at.session_state["_view"].engine
     assert not [request for request in engine.asked if isinstance(request, GenerateRequest)]
-    assert words(at).count(text("about.minute")) == 2
+    estimate = f"{text('about.minute')}."
+    assert words(at).count(estimate) == 2
     at.button(key="sampling_run").click().run()
     waited(at, lambda page: text("sampling.table") in words(page))
     assert len([request for request in engine.asked if isinstance(request, GenerateRequest)]) == 1
-    assert words(at).count(text("about.minute")) == 1  # the sweep's
+    assert words(at).count(estimate) == 1  # the sweep's
     assert "sampling_run" not in keys(at.button)
 
 
@@ -89,7 +90,7 @@ def test_short_work_begins_by_itself_and_nothing_of_a_closed_fold_is_computed(op
     asked = {type(request).__name__ for request in at.session_state["_view"].engine.asked}
     assert asked == {"GenerateRequest"}
     assert "sampling_run" not in keys(at.button)
-    assert TEXT("about.moment") not in words(at)
+    assert f"{TEXT('about.moment')}." not in words(at)
 
 
 def test_the_finding_counts_texts_and_gives_each_columns_geometric_mean():
