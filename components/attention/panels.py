@@ -91,19 +91,23 @@ def _heatmap(detail: Detail) -> None:
 def _table(detail: Detail) -> None:
     """The weights themselves: rows look, columns are looked at."""
     view, text = detail.view, detail.view.text
-    weight_map = detail.weights(detail.queries, detail.keys)
-    _part_note(detail, weight_map)
+    rows, cols = detail.queries, detail.keys
+    if max(rows[1] - rows[0], cols[1] - cols[0]) > MAP_SIDE:
+        rows = cols = _window(detail)
+    weight_map = detail.weights(rows, cols)
+    if (rows, cols) == (detail.queries, detail.keys):
+        _part_note(detail, weight_map)
     view.panel(
         "matrix",
-        [detail.request(detail.queries, detail.keys, MAP_SIDE)],
+        [detail.request(rows, cols, MAP_SIDE)],
         options={"without_first": detail.without_first},
         figure=None,
         frame=lambda: frames.head_frame(weight_map, detail.tokens),
-        table=lambda: _matrix(detail, weight_map),
+        table=lambda: frames.weight_table(weight_map, detail.tokens),
         digits=WEIGHT_DIGITS,
         heads=_column_heads(text),
         widths={"_index": 150},
-        script=lambda origin: map_script(detail, origin, detail.queries, detail.keys),
+        script=lambda origin: map_script(detail, origin, rows, cols),
         strip=_facts(detail, weight_map),
         suffix=detail.suffix,
     )
@@ -208,17 +212,22 @@ def _text(detail: Detail) -> None:
     )
 
 
+def _window(detail: Detail) -> tuple[int, int]:
+    """A span of tokens that is small enough to be seen exactly, with a note where it is not the whole prompt."""
+    count = len(detail.tokens)
+    start = detail.queries[0]
+    if detail.queries == (0, count):
+        start = max(0, min(detail.token - LINES_SIDE // 2, count - LINES_SIDE))
+    span = (start, min(start + LINES_SIDE, count))
+    if count > LINES_SIDE:
+        quiet(detail.view.text("attention.window", shown=span[1] - span[0], start=span[0]))
+    return span
+
+
 def _lines(detail: Detail) -> None:
     """Lines from each token to the tokens that it looks at."""
     view, text, tokens = detail.view, detail.view.text, detail.tokens
-    start = (
-        detail.queries[0]
-        if detail.queries != (0, len(tokens))
-        else max(0, min(detail.token - LINES_SIDE // 2, len(tokens) - LINES_SIDE))
-    )
-    span = (start, min(start + LINES_SIDE, len(tokens)))
-    if len(tokens) > LINES_SIDE:
-        quiet(text("attention.lines_window", shown=span[1] - span[0], start=span[0]))
+    span = _window(detail)
     weight_map = detail.weights(span, span)
     view.panel(
         "lines",

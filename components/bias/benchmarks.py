@@ -10,11 +10,12 @@ from typing import Any
 
 import streamlit as st
 
+from components.bias.findings import benchmark_finding
 from components.bias.layout import heads
 from components.charts.bias.benchmarks import benchmark_figure
 from components.jobs.panels import job_box, job_runner, other_run, start_button
 from components.shell import link
-from components.shell.messages import notice, quiet, section
+from components.shell.messages import finding, notice, quiet, section
 from components.shell.view import View, error_frame
 from dashboard.benchmarks.files import BENCHMARKS, MAX_BYTES, Benchmark
 from dashboard.engine.api.request import Cost
@@ -223,6 +224,9 @@ def _results(spec: JobSpec, status: JobStatus, other: bool, view: View) -> None:
         "alt": {"categories": result.scores["category"].nunique() - 1},
         "suffix": spec.request["benchmark"],
     }
+    sentence = benchmark_finding(text, result.scores)
+    if sentence:
+        finding(sentence)
     figure = partial(benchmark_figure, result.scores)
     view.panel("benchmark", figure=figure, frame=lambda: result.scores, heads=heads(result.scores, text), **common)
     section(text("bias_jobs.items_title"), text("bias_jobs.items_note"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -53,10 +54,12 @@ ENOUGH_TEMPLATES = 10
 
 def fits_a_screen(look: str, tokenized: TokenizedProbe) -> bool:
     """Whether the first chart of a look is low enough for its controls to stand below it."""
+    templates, _, completions = tokenized.shape
     return {
-        "pair": has_world(tokenized),
-        "templates": len(tokenized.spec.templates) <= ENOUGH_TEMPLATES,
+        "pair": has_world(tokenized) or completions <= EACH_WAY,
+        "templates": templates <= ENOUGH_TEMPLATES,
         "groups": not is_transposed(tokenized),
+        "intersection": completions <= EACH_WAY,
     }.get(look, False)
 
 
@@ -176,26 +179,34 @@ def _groups(of: ProbeResult, layout: Layout, line: DeltaGenerator) -> None:
             key=REFERENCE,
             format_func=lambda o: text("bias.reference_mean") if o == MEAN else scores.groups[int(o)],
             persist_state="session",
+            width=320,
         )
         _interval_note(of)
     chosen = link.choice_written(REFERENCE, MEAN)
     frame = map_frame(scores, None if chosen == MEAN else int(chosen))
+    alt: dict[str, object] = {"completions": len(scores.completions), "groups": len(scores.groups)}
+    draw_map = partial(
+        of.panel, "bias_map", frame, partial(bias_map_figure, frame), alt=alt, asked={"reference": chosen}
+    )
     if is_transposed(of.tokenized):
         layout.say(map_finding(text, frame))
+        with layout.chart:
+            draw_map()
         with layout.more:
             quiet(text("bias.no_distribution"))
-    else:
-        _distributions(of, layout)
-    with layout.chart if is_transposed(of.tokenized) else layout.more:
-        alt: dict[str, object] = {"completions": len(scores.completions), "groups": len(scores.groups)}
-        of.panel("bias_map", frame, partial(bias_map_figure, frame), alt=alt, asked={"reference": chosen})
+        return
+    groups = group_frame(scores)
+    _distributions(of, groups, layout)
+    with layout.more:
+        draw_map()
+        of.panel("groups", groups, None)
 
 
-def _distributions(of: ProbeResult, layout: Layout) -> None:
-    """How each group's probability is spread over the list."""
+def _distributions(of: ProbeResult, groups: pd.DataFrame, layout: Layout) -> None:
+    """How each group's probability is spread over the list; `groups` as `group_frame` makes it."""
     text = of.view.text
     alt: dict[str, object] = {"groups": len(of.scores.groups)}
-    apart, curves, groups = distance_frame(of.scores), lorenz_frame(of.scores), group_frame(of.scores)
+    apart, curves = distance_frame(of.scores), lorenz_frame(of.scores)
     layout.say(distances_finding(text, apart))
     with layout.chart:
         left, right = st.columns(2, gap="medium")
@@ -205,8 +216,6 @@ def _distributions(of: ProbeResult, layout: Layout) -> None:
         with right:
             of.panel("lorenz", curves, partial(lorenz_figure, curves), alt=alt)
         quiet(text("bias.covered", least=percent(text, float(groups["covered"].min()))))
-    with layout.more:
-        of.panel("groups", groups, None)
 
 
 def _intersection(of: ProbeResult, layout: Layout) -> None:

@@ -13,6 +13,7 @@ from components.charts.axes import with_minus
 from components.charts.bias.sampled import LEVEL
 from components.charts.series import readable
 from components.shell.messages import percent
+from dashboard.frames.bias_benchmarks import OVERALL
 from dashboard.i18n import Catalogue
 from dashboard.stats.agreement import Agreement
 from dashboard.stats.counts import Independence
@@ -23,6 +24,8 @@ FEWEST_RANKED = 10
 _NAME_LENGTH = 40
 _FOLLOWS, _PARTLY = 0.5, 0.2
 """Least Spearman correlation of a model that follows the world, and that follows it in part."""
+_BENCHMARKS = ("pct_stereotype", "ss", "total_effect")
+"""The metric of each benchmark that says which side the model prefers."""
 
 
 def name_in_sentence(name: str) -> str:
@@ -75,7 +78,7 @@ def pair_finding(
             "lowest": name_in_sentence(lowest["completion"]),
             "highest": name_in_sentence(highest["completion"]),
         }
-        sentences.append(text(f"bias.finding.ratio{'_of_groups' if transposed else ''}", **names, **facts))
+        sentences.append(text("bias.finding.ratio_of_groups" if transposed else "bias.finding.ratio", **names, **facts))
     return " ".join(sentences)
 
 
@@ -207,3 +210,15 @@ def gap_finding(text: Catalogue, gap: pd.DataFrame, names: tuple[str, str], comp
 def call_finding(text: Catalogue, prompts: int, texts: int, answers: int) -> str:
     """How many texts the notebook's call returned, and how many different answers they are."""
     return text("bias.finding.call", prompts=prompts, texts=texts, answers=answers)
+
+
+def benchmark_finding(text: Catalogue, scores: pd.DataFrame) -> str:
+    """The score over all items, with its interval: as the tables of `dashboard.frames.bias_benchmarks` hold it."""
+    overall = scores[(scores["category"] == OVERALL) & scores["metric"].isin(_BENCHMARKS)]
+    known = overall.dropna(subset=["value"])
+    if not len(known):
+        return ""
+    row = known.iloc[0]
+    digits = 3 if row["metric"] == "total_effect" else 1
+    numbers = {name: with_minus(text.number(row[name], digits)) for name in ("value", "low", "high")}
+    return text(f"bias.finding.{row['metric']}", n=int(row["n"]), **numbers)

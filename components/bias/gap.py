@@ -130,7 +130,7 @@ def panels(view: View, tokenized: TokenizedProbe, layout: Layout, line: DeltaGen
         advice(text(f"lens.refused.{view.card.stream.why_no_lens}"))
     else:
         frame = _layers(view, (keys[0], keys[1]), token, names)
-        layout.say(gap_finding(text, frame, names, tokenized.texts[completion].strip()))
+        layout.say(gap_finding(text, frame, names, tokenized.completions[completion].text))
     with layout.more:
         _heads(view, prompt, (keys[0], keys[1]), names)
 

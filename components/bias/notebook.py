@@ -16,6 +16,7 @@ from streamlit.delta_generator import DeltaGenerator
 from components.bias.findings import call_finding
 from components.bias.layout import Layout, heads, seconds_left, started
 from components.bias.pairs import prompt_run, template_picker
+from components.bias.probe_builder import take_preset
 from components.charts.series import readable
 from components.shell import link
 from components.shell.messages import about, estimate, quiet
@@ -25,6 +26,8 @@ from dashboard.engine.api.generation import Column, Generated, GenerateRequest, 
 from dashboard.engine.api.model import CallControl
 from dashboard.export import Export
 from dashboard.probes.matching import merged
+from dashboard.probes.presets import preset
+from dashboard.probes.spec import ProbeSpec
 from dashboard.probes.tokenized_probe import TokenizedProbe
 from dashboard.run_key import Origin, RunKey
 from dashboard.sampling.columns import PRESETS
@@ -35,6 +38,8 @@ SEEDS = 10
 TREE_NODES = 150
 """Ranks are told among so many of the likeliest continuations."""
 REPEAT, GROUP = "bias_call", "bias_group"
+PROMPTS = "notebook"
+"""The preset with the notebook's prompts."""
 EVERY_GROUP = "all"
 
 
@@ -68,9 +73,11 @@ def panels(view: View, tokenized: TokenizedProbe, layout: Layout, line: DeltaGen
     """The call behind every group's prompt of one template. Raises DashboardError, Cancelled."""
     text, groups = view.text, tokenized.shape[1]
     with line:
-        template_at, repeat_at = st.columns([1, 1.4], vertical_alignment="bottom")
+        template_at, repeat_at = st.columns(2, vertical_alignment="bottom")
     with template_at:
         template = template_picker(tokenized, view)
+        if tokenized.spec != ProbeSpec.of(preset(PROMPTS)):
+            st.button(text("bias.own_prompts"), key="bias_own_prompts", on_click=take_preset, args=(PROMPTS,))
     runs = [prompt_run(view, tokenized, template * groups + group) for group in range(groups)]
     requests = [GenerateRequest(run, (column(),)) for run in runs]
     digest = Export.of(requests, "notebook").digest
@@ -240,6 +247,7 @@ def _table(view: View, origins: Sequence[Origin], requests: Sequence[GenerateReq
         options={"group": chosen},
         figure=None,
         frame=lambda: frame,
+        table=lambda: frame.assign(row=frame["row"] + 1),
         script=lambda origin: calls_script(view.card, origin, requests, names),
         kind="search",
         strip=[

@@ -30,6 +30,8 @@ PLAIN = 300
 SHOWN_WORDS = 12
 """A finding names so many completions."""
 _NOTES = "_bias_notes"
+_EDITED = "_bias_edited"
+"""Set once somebody has changed the probe here."""
 
 
 def default() -> ProbeSpec:
@@ -40,6 +42,11 @@ def default() -> ProbeSpec:
 def is_preset(spec: ProbeSpec) -> bool:
     """Whether the probe is one of ours as it is."""
     return any(ProbeSpec.of(known) == spec for known in presets())
+
+
+def take_preset(name: str) -> None:
+    """One of our probes by its name, in place of what is there."""
+    _write(ProbeSpec.of(preset(name)))
 
 
 def spec_state(view: View) -> ProbeSpec:
@@ -69,6 +76,7 @@ def _unpacked(text: str) -> ProbeSpec:
 
 def _write(spec: ProbeSpec) -> None:
     st.session_state[PROBE] = _packed(spec)
+    st.session_state[_EDITED] = True
 
 
 # -- the editor ----------------------------------------------------------------------------------------------------
@@ -81,7 +89,8 @@ def probe_line(spec: ProbeSpec, tokenized: TokenizedProbe | None, view: View) ->
         view: the page's.
     """
     text = view.text
-    folded = tokenized is not None and is_preset(spec)
+    # a probe that a link or a lesson brought is looked at first; who edits one keeps it open
+    folded = tokenized is not None and (is_preset(spec) or not st.session_state.get(_EDITED))
     label = text("bias.edit")
     if tokenized is not None:
         templates, groups, completions = tokenized.shape
@@ -94,7 +103,6 @@ def probe_line(spec: ProbeSpec, tokenized: TokenizedProbe | None, view: View) ->
     if tokenized is not None:
         with notes_at:
             _tokenization_notes(tokenized, view)
-    quiet(text("bias.proves"))
 
 
 def _editor(spec: ProbeSpec, view: View) -> None:
@@ -118,7 +126,7 @@ def _preset(view: View) -> None:
     def take() -> None:
         name = st.session_state["bias_preset"]
         if name:
-            _write(ProbeSpec.of(preset(name)))
+            take_preset(name)
             st.session_state["bias_preset"] = None
 
     st.selectbox(

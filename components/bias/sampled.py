@@ -120,7 +120,8 @@ def _settings(view: View, tokenized: TokenizedProbe) -> tuple[int, Column]:
     """The template, and how texts are drawn: every setting in the link."""
     text = view.text
     longest = max(tokenized.lengths) + 1
-    template_at, rows_at, new_at, t_at, k_at, p_at, seed_at = st.columns([2, *[1] * 6], vertical_alignment="bottom")
+    template_at, rows_at, new_at, seed_at = st.columns([2, 1, 1, 1], vertical_alignment="bottom")
+    t_at, k_at, p_at = st.columns(3, vertical_alignment="bottom")
     with template_at:
         template = template_picker(tokenized, view)
     with rows_at:
@@ -222,11 +223,8 @@ def _exact_scores(of: Drawn) -> tuple[Pairs, NDArray[np.float64]] | None:
     if seconds > MOST_SECONDS:
         quiet(view.text("bias.not_covered", about=about(view.text, seconds)))
         return None
-    scores = scored(
-        pairs,
-        view,
-        view.text("bias.scoring", count=groups * len(tokenized.completions), about=about(view.text, seconds)),
-    )
+    label = view.text("bias.scoring", count=groups * len(tokenized.completions), about=about(view.text, seconds))
+    scores = scored(pairs, view, label)
     return pairs, np.exp(scores.total)
 
 
@@ -237,8 +235,6 @@ def _charts(of: Drawn) -> None:
     exact = _exact_scores(of)
     probs = exact[1] if exact else None
     frame = sampled_frame(of.counts, of.drawn, names, completions, probs)
-    if probs is not None:
-        quiet(text("bias.covers", covered=int(frame["covered"].sum()), count=len(frame)))
     rows = of.column.num_return_sequences
     first_rows = [group * rows for group in range(len(names))]
     strip = [
@@ -271,6 +267,8 @@ def _charts(of: Drawn) -> None:
         heads=heads(frame, text),
         **common,
     )
+    if probs is not None:
+        quiet(text("bias.covers", covered=int(frame["covered"].sum()), count=len(frame)))
     words_at, pair_at = st.columns(2)
     with words_at:
         _, pairs = groups_picker(tokenized, view)

@@ -10,12 +10,20 @@ from streamlit.delta_generator import DeltaGenerator
 
 from components.lessons import state
 from components.lessons.state import Progress
-from components.shell.messages import advice, literal_label, notice, quiet
+from components.shell.messages import about, advice, estimate, literal_label, notice, quiet
 from components.shell.view import View
+from components.shell.waiting import allow
+from dashboard.engine.api.model import CallControl, RunRequest
 from dashboard.i18n import Catalogue, Message
-from dashboard.lessons.answers.question import Question, RunContext, Unanswerable
+from dashboard.lessons.answers.question import Question, RunContext, Unanswerable, rounded
 from dashboard.lessons.lesson import Lesson, Step, StepWords
 from dashboard.lessons.progress import Given
+
+MOST_SECONDS = 10.0
+"""Work that is estimated longer waits for a button."""
+PASSES = 3
+"""Forward passes that an answer needs at most."""
+_ASKED_FOR = "_lesson_asked_for"
 
 
 def run_context(view: View) -> RunContext:
@@ -26,8 +34,8 @@ def run_context(view: View) -> RunContext:
 def question_of(step: Step, view: View) -> Question:
     """A step's question with its right answer, computed with progress on the page. Raises Unanswerable."""
 
-    def call(control: object) -> Question:
-        return step.question(RunContext(view.engine, view.card, view.tokens, control))  # type: ignore[arg-type]
+    def call(control: CallControl) -> Question:
+        return step.question(RunContext(view.engine, view.card, view.tokens, control))
 
     return view.wait(call, view.text("work.lesson"), f"lesson {view.key.digest} {step.ask} {step.settings}")
 
@@ -41,6 +49,8 @@ def ask(lesson: Lesson, progress: Progress, view: View, below: DeltaGenerator) -
     """The question of the step that is open; what is said to an answer stands in `below`."""
     text, number = view.text, progress.number
     step = lesson.steps[number - 1]
+    if too_long(f"{lesson.name} {number}", view):
+        return
     try:
         question = question_of(step, view)
     except Unanswerable as error:
@@ -61,6 +71,19 @@ def ask(lesson: Lesson, progress: Progress, view: View, below: DeltaGenerator) -
             advice(text("lessons.not_a_number", example=0.25))
         elif given:
             asked.result(given)
+
+
+def too_long(step: str, view: View) -> bool:
+    """Whether the answer would take long and nobody has asked for it yet: then its cost and a button stand there."""
+    text, asked_for = view.text, f"{step} {view.key.digest}"
+    seconds = PASSES * view.engine.cost(RunRequest(view.key)).seconds
+    if not seconds > MOST_SECONDS or st.session_state.get(_ASKED_FOR) == asked_for:  # NaN is not long
+        return False
+    estimate(text("lessons.long", about=about(text, seconds)), f"{text.number(seconds, 1)} s")
+    if st.button(text("lessons.work_out"), key="lesson_work_out", on_click=allow):
+        st.session_state[_ASKED_FOR] = asked_for
+        st.rerun()
+    return True
 
 
 @dataclass(frozen=True)
@@ -91,7 +114,7 @@ class _Asked:
                 st.radio(label, list(labels), index=None, key=widget, format_func=labels.__getitem__, horizontal=True)
             else:
                 st.text_input(label, key=widget, max_chars=30, autocomplete="off")
-            arguments = (self.lesson, self.number, self.mark, widget)
+            arguments = (self.lesson, self.number, self.mark, question, widget)
             st.form_submit_button(text("lessons.check"), type="primary", on_click=state.give, args=arguments)
 
     def hint(self) -> None:
@@ -116,5 +139,5 @@ class _Asked:
 def solution(question: Question, text: Catalogue) -> str:
     """The right answer as it is read; several where they are equally right."""
     if not question.options:
-        return text.number(question.number, 4, "g")
+        return text.number(rounded(question.number, 12 if question.whole else 4))
     return text("lessons.or").join(shown(label, text) for label in question.solution)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from components.lessons import state
-from components.lessons.asking import question_of, run_context, shown, solution
+from components.lessons.asking import question_of, run_context, shown, solution, too_long
 from components.lessons.state import Progress
 from components.shell.messages import quiet
 from components.shell.view import View
@@ -24,6 +24,8 @@ def finished(lesson: Lesson, progress: Progress, view: View) -> None:
     text = view.text
     if lesson.name == TOUR:
         quiet(text("lessons.tour_done"))
+    elif too_long(lesson.name, view):
+        return
     else:
         rows = [_row(lesson, number, progress, view) for number in lesson.asked]
         right = sum(row["correct"] == "yes" for row in rows)
@@ -61,14 +63,17 @@ def _row(lesson: Lesson, number: int, progress: Progress, view: View) -> dict[st
     row = {
         **{"lesson": lesson.name, "step": str(number), "question": words.title, "answer": "", "correct": ""},
         **{"model": view.card.model, "revision": view.card.revision, "run": view.key.digest, "right_answer": ""},
-        **{"answered": answered_at(given), "checked": datetime.now(UTC).isoformat(timespec="seconds")},
+        **{
+            "answered": state.answered_at(given) if given else "",
+            "checked": datetime.now(UTC).isoformat(timespec="seconds"),
+        },
     }
     try:
         question = question_of(step, view)
     except Unanswerable as error:
         return row | {"right_answer": text(error.message.id, **error.message.facts)}
     row |= {
-        "question": text.fill(words.question, dict(question.facts)),
+        "question": text.fill(words.question, question.facts),
         "right_answer": solution(question, text),
     }
     if given is None:
@@ -82,11 +87,6 @@ def _row(lesson: Lesson, number: int, progress: Progress, view: View) -> dict[st
     return row | {"answer": _answer(given, question, text), "correct": "yes" if right else "no"}
 
 
-def answered_at(given: Given | None) -> str:
-    """When an answer was given; empty where there is none, or a link brought it."""
-    return state.answered_at(given) if given else ""
-
-
 def _answer(given: Given, question: Question, text: Catalogue) -> str:
     labels = {option.value: shown(option.label, text) for option in question.options}
     return labels.get(given.value, given.value.replace(".", text.decimal_sign))
@@ -97,7 +97,8 @@ def _table(rows: list[dict[str, str]], text: Catalogue) -> str:
     verdicts = {"yes": "right_short", "no": "wrong_short", "other run": "other_short", "": "open_short"}
     lines = []
     for row in rows:
-        cells = (row["step"], row["question"], row["answer"], row["right_answer"])
+        solved = row["right_answer"] if row["correct"] in {"yes", "no"} else ""
+        cells = (row["step"], row["question"], row["answer"], solved)
         verdict = text(f"lessons.{verdicts[row['correct']]}")
         lines.append("".join(f"<td>{html.escape(cell)}</td>" for cell in (*cells, verdict)))
     heads = "".join(

@@ -11,7 +11,7 @@ import streamlit as st
 
 from components.shell import link
 from components.shell.waiting import allow
-from dashboard.lessons.answers.question import number_of
+from dashboard.lessons.answers.question import Question, number_of
 from dashboard.lessons.lesson import Lesson, all_lessons
 from dashboard.lessons.progress import Given, read_answers, written_answers
 from dashboard.navigation import LESSONS
@@ -139,15 +139,15 @@ def _typed(name: str, value: str) -> object:
 
 
 # -- answers ---------------------------------------------------------------------------------------------------------
-def give(lesson: Lesson, number: int, mark: str, widget: str) -> None:
+def give(lesson: Lesson, number: int, mark: str, question: Question, widget: str) -> None:
     """Keep the answer that stands in a widget; a number as it is read, not as it was typed."""
     state = st.session_state
     value = state.get(widget)
     state.pop(NOT_A_NUMBER, None)
     if value is None:
         return
-    if widget.endswith("number"):
-        typed = number_of(value)
+    if not question.options:
+        typed = number_of(value, whole=question.whole)
         if typed is None:
             state[NOT_A_NUMBER] = number
             return

@@ -1,6 +1,6 @@
 """The settings of text generation, live: a small chart of the person's own prompt each, moved by its own slider.
 
-The numbers of the charts, their code and their files are those of the page that each links to, with the same setting.
+Numbers, code and files are on the page that each links to; there settings of earlier visits still act beside this one.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ RANGES = {
 """Settings of bars: none begins at a value without effect."""
 
 
-def started(view: View, name: str, *requests: Request[object]) -> bool:
+def started(view: View, name: str, *requests: Request[Any]) -> bool:
     """Whether to answer `requests` now: they are short, or the person pressed the button that stands here otherwise.
 
     Args:
@@ -69,10 +69,19 @@ def started(view: View, name: str, *requests: Request[object]) -> bool:
     text = view.text
     label = text(f"overview.cost_{name}", about=about(text, seconds))
     estimate(label, text("overview.estimated", seconds=text.number(seconds, 1)))
-    if st.button(text(f"overview.go_{name}"), key=f"overview_go_{name}", type="primary", on_click=allow):
-        st.session_state[_STARTED + name] = digest
-        st.rerun()
+    st.button(
+        text(f"overview.go_{name}"),
+        key=f"overview_go_{name}",
+        type="primary",
+        on_click=_start,
+        args=(_STARTED + name, digest),
+    )
     return False
+
+
+def _start(key: str, digest: str) -> None:
+    st.session_state[key] = digest
+    allow()
 
 
 def candidates(view: View) -> Candidates:
@@ -118,7 +127,8 @@ def _bars(view: View, likeliest: Candidates, name: str) -> None:
             quiet(text("overview.cut_says", kept=left.kept, mass=mass))
         figure = setting_bars_figure(frame, text=text, theme=view.theme)
         chart(figure, f"overview_{name}", text("charts.setting_bars.alt", k=len(frame), setting=name, value=value))
-    further(view, name, "next_token", {f"next_token_{name}": f"{value:g}"})
+    params = {f"next_token_{name}": f"{value:g}", "next_token_pos": str(likeliest.pos)}
+    further(view, name, "next_token", params)
 
 
 def heading(view: View, name: str, kind: Kind) -> None:

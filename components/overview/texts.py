@@ -7,6 +7,7 @@ import html
 import numpy as np
 import streamlit as st
 
+from components.charts.axes import with_minus
 from components.charts.sampling.trees import beam_tree_figure
 from components.overview.settings import chart, further, heading
 from components.shell.messages import quiet
@@ -130,8 +131,9 @@ def _search(view: View, greedy: Output, best: Output, searched: BeamTree | None)
     tree = searched or greedy_tree(greedy)
     ids = tuple(sorted({*tree.ids.tolist(), *best.ids.tolist()}))
     tokens = dict(zip(ids, view.tokenizer.tokens(ids), strict=True))
-    said = shortened(_plain("".join(visible(tokens[token]) for token in best.ids.tolist())), 60)
-    facts = {"text": said, "log_p": text.number(totals[1], 2), "greedy": text.number(totals[0], 2)}
+    said = shortened(_plain("".join(visible(tokens[token]) for token in best.ids.tolist())).lstrip(), 60)
+    in_greedy, in_best = (with_minus(text.number(total, 2)) for total in totals)
+    facts = {"text": said, "log_p": in_best, "greedy": in_greedy}
     result = "one_beam" if searched is None else "same" if best.ids.tolist() == greedy.ids.tolist() else "other"
     quiet(text(f"overview.searched.{result}", **facts))
     frame = beam_frame(tree, tokens)

@@ -39,6 +39,9 @@ CHECK_TEXT = 8
 CALIBRATIONS, CALIBRATION_TOKENS = 3, 16
 """Passes, and tokens of each, that are timed when a model was loaded."""
 
+LONG_SECONDS = 0.5
+"""One pass of a large model is enough."""
+
 
 @dataclass
 class ReadyModel:
@@ -68,7 +71,10 @@ class ReadyModel:
             began = time.perf_counter()
             self.hook.during(lambda: self.pass_of(ids, CallControl()))
             synchronize(self.card.device)
-            self.pace.add(Work.of_pass(len(ids), self.card), time.perf_counter() - began)
+            seconds = time.perf_counter() - began
+            self.pace.add(Work.of_pass(len(ids), self.card), seconds)
+            if seconds > LONG_SECONDS:
+                break
 
     def logits(self, run: Run, start: int, stop: int) -> Tensor:
         """(P, vocab) raw logits of positions [start, stop) of a run."""

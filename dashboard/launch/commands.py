@@ -100,6 +100,7 @@ def _ready_model(environment: Environment, options: argparse.Namespace | None, t
     command, display, lines = [str(environment.python), "-m", "dashboard.engine.models.bundled"], Display(), []
     piped: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
     with subprocess.Popen(command, cwd=ROOT, env=surroundings(options), **piped) as run:
+        assert run.stdout is not None
         for line in run.stdout:
             lines.append(line.rstrip())
             if share := _SHARE.search(line):

@@ -14,16 +14,21 @@ pytestmark = pytest.mark.model
 
 def test_a_preset_is_scored_looked_at_and_exported(page: Page, app_server: str) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
-    page.goto(f"{app_server}/bias")
+    page.goto(f"{app_server}/bias?bias_view=gap")
     wait_ready(page, seconds=180)
+    page.get_by_text("4 sentences × 6 groups × 60 completions · edit").click()
     page.get_by_label("Start from", exact=True).click()
     page.get_by_role("option", name="“The … was a” man or woman").click()
     expect(page).to_have_url(re.compile("bias_probe="), timeout=60_000)
-    expect(page.get_by_role("heading", name="woman against man")).to_be_visible(timeout=180_000)
+    settled(page, 60)
+    page.get_by_role("radio", name="Exact", exact=True).click()
+    expect(page.locator(".ls-finding")).to_contain_text(
+        "How much the model prefers “\u2068woman\u2069”", timeout=180_000
+    )
     settled(page, 120)
     page.get_by_label("Show", exact=True).click()
     page.get_by_role("option", name="All scores").click()
-    expect(page.get_by_role("heading", name="All scores")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("tab", name="Table")).to_be_visible(timeout=60_000)
     settled(page, 120)
     page.get_by_role("tab", name="Download").first.click()
     with page.expect_download() as found:
@@ -59,3 +64,19 @@ def test_a_switch_of_the_language_keeps_the_block_that_is_open(page: Page, app_s
     expect(page).to_have_url(re.compile("bias_benchmark=stereoset"), timeout=60_000)
     settled(page, 60)
     expect(page.get_by_role("heading", name="Pruebas publicadas")).to_be_visible()
+
+
+def test_the_notebooks_call_is_six_boxes_of_five_texts(page: Page, app_server: str) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(f"{app_server}/bias?bias_view=notebook")
+    wait_ready(page, seconds=180)
+    start = page.get_by_role("button", name="Run the notebook's call")
+    boxes = page.locator(".ls-answers section")
+    expect(start.or_(boxes.first)).to_be_visible(timeout=60_000)
+    if start.is_visible():
+        start.click()
+    expect(boxes).to_have_count(6, timeout=180_000)
+    expect(boxes.first.locator("li")).to_have_count(5)
+    last = boxes.last.bounding_box()
+    assert last is not None
+    assert last["y"] + last["height"] <= 900, "all texts are on the first screen"

@@ -123,7 +123,7 @@ class Plain:
 
     def ratios(self, completion):
         table = self.bias(completion)
-        return table[:, 0] - table[:, 1]
+        return table[:, 1] - table[:, 0]
 
     def followers(self):
         return [at + 1 for at in range(self.last) if self.ids[at] == self.ids[-1]]
@@ -239,7 +239,7 @@ PLAIN = {
     "log_ratio_of": lambda run, completion: run.ratios(completion)[0],
     "same_sign": lambda run, completion: yes(abs(np.sign(run.ratios(completion)).sum()) == len(VERBS)),
     "interval_holds_zero": lambda run, completion: yes(bootstrap_holds_zero(run.ratios(completion))),
-    "expected_draws": lambda run, completion, draws: draws * math.exp(run.bias(completion)[0, 0]),
+    "expected_draws": lambda run, completion, draws: draws * math.exp(run.bias(completion)[0, 1]),
     "none_of": lambda run, draws: "wilson",
 }
 assert set(COMPLETIONS) >= {"nurse", "lawyer"}

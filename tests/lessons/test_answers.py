@@ -136,12 +136,19 @@ def test_what_fits_none_of_fifty_is_wilsons_upper_end(tiny_run):
 @pytest.mark.parametrize(
     ("typed", "value"),
     [
-        *[("0.25", 0.25), (" 0,25 ", 0.25), ("-3", -3), ("1e3", 1000)],
+        *[("0.25", 0.25), (" 0,25 ", 0.25), ("-3", -3), ("1e3", 1000), ("65.3%", 0.653), ("6,5 %", 0.065)],
+        *[("3,222.8", 3222.8), ("3.222,8", 3222.8), ("1,234,567", 1234567), ("7.015", 7.015), ("0,653", 0.653)],
         *[(text, None) for text in ("", "abc", "nan", "inf", "1" * 400, "1.2.3")],
     ],
 )
 def test_a_number_is_read_with_point_or_comma(typed, value):
     assert number_of(typed) == value
+
+
+def test_a_whole_number_may_have_thousands_apart():
+    assert [number_of(typed, whole=True) for typed in ("49,152", "49.152", "49 152", "8,0")] == [49152, 49152, 49152, 8]
+    assert questions.number(49152, {}).whole
+    assert not questions.number(1, {}, tolerance=0.5).whole
 
 
 def test_a_typed_number_may_be_off_by_the_tolerance():

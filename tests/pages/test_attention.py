@@ -77,3 +77,14 @@ def test_a_long_prompt_has_its_parts_to_choose(open_recorded):
     assert not at.exception
     assert at.slider(key="attention_queries").value == at.slider(key="attention_keys").value
     assert not open_recorded("attention", {"prompt": PROMPT}).slider
+
+
+def test_the_table_of_a_very_long_prompt_is_an_exact_part_around_the_chosen_token(open_recorded):
+    params = {"prompt": "zebra lamp " * 300, "attention_chart": "table", "attention_token": "400"}
+    at = open_recorded("attention", params)
+    assert not at.exception
+    (table,) = at.dataframe
+    assert table.value.shape == (48, 48)
+    assert any(name.startswith("400 ") for name in table.value.columns)
+    start = table.value.index[0].split()[0]
+    assert TEXT("attention.window", shown=48, start=int(start)) in words(at)

@@ -8,8 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from components.lessons import listing
+from components.lessons import listing, state
 from dashboard import cache
+from dashboard.engine.api.request import Cost
 from dashboard.i18n import LANGUAGES, Catalogue
 from dashboard.lessons import lesson as lessons
 from dashboard.lessons.answers.question import RunContext, Unanswerable
@@ -17,6 +18,7 @@ from dashboard.lessons.lesson import TOUR, Lesson, all_lessons
 from dashboard.lessons.progress import COLUMNS, Given, answers_csv, read_answers, written_answers
 from dashboard.navigation import LESSONS
 from dashboard.parsing.unreadable import Unreadable
+from dashboard.view_state import FIELDS
 from tests.made.recorded_engine import RecordedEngine
 from tests.pages.test_pages import words
 
@@ -36,6 +38,11 @@ def answer(at, value):
         .click()
         .run()
     )
+
+
+def held(at):
+    """What the session holds of every query parameter."""
+    return {name: at.session_state[name] for name in FIELDS if name in at.session_state}
 
 
 def press(at, name, page=""):
@@ -70,6 +77,8 @@ def test_a_lesson_is_gone_through_from_the_list_to_the_file(open_recorded, each,
     for number, step in enumerate(each.steps, start=1):
         assert text("lessons.step", step=number, steps=len(each.steps)) in words(at)
         assert step.words[language].text in words(at)
+        assert "_link_dropped" not in at.session_state
+        assert {name: state._typed(name, value) for name, value in step.view.items()}.items() <= held(at).items()
         run = RunContext(engine, engine.card, engine.tokenizer("").read(at.session_state["prompt"], chat=False))
         right = right_answer(step, run)
         if right is None:
@@ -276,3 +285,13 @@ def test_the_step_that_shows_a_number_says_it_in_the_readers_signs(open_recorded
     at = open_recorded("next_token", {"lesson": "probability", "lesson_step": "2", "lang": "es", "prompt": REPEATING})
     answer(at, "7")
     assert "tiene una probabilidad de 0," in words(at)
+
+
+def test_an_answer_that_would_take_long_waits_for_a_button(open_recorded, monkeypatch):
+    monkeypatch.setattr(RecordedEngine, "cost", lambda self, request: Cost(8, 4.0, 1000, kept=True))
+    at = open_recorded("next_token", {"lesson": "tokens", "prompt": REPEATING})
+    about = Catalogue("en")("lessons.long", about=Catalogue("en")("about.ten_seconds"))
+    assert about in words(at)
+    press(at, "work_out")
+    answer(at, "8")
+    assert Catalogue("en")("lessons.right") in words(at)

@@ -33,7 +33,7 @@ def test_a_path_names_its_page(path, slug):
 
 
 def test_a_page_that_does_not_use_the_prompt_folds_it(open_recorded):
-    assert labels(at_url("bias")) == ["Prompt (not used on this page)"]
+    assert labels(at_url("bias")) == ["Prompt (not used here)"]
     assert labels(at_url("")) == ["Exact tokens"]
 
 

@@ -104,6 +104,9 @@ SCRIPTS = {
         chart: lambda card, key, chart=chart: scripts.sets_script(card, key, SETS, chart, names=SET_NAMES)
         for chart in scripts.SETS
     },
+    "calls": lambda card, key: scripts.calls_script(
+        card, key, [GenerateRequest(key, (BEAMS,)), GenerateRequest(key, (BEAMS,))], ("man", "woman")
+    ),
     "sweep": lambda card, key: scripts.sweep_script(card, key, SETS, "T", (0.1, 2, 3, 4, 5, 6)),
     "settings_lines": lambda card, key: scripts.settings_script(card, key, SETTINGS, "settings_lines"),
     "settings_map": lambda card, key: scripts.settings_script(card, key, SETTINGS, "settings_map", value="js_nats"),
@@ -150,6 +153,18 @@ def test_all_texts_are_the_engines_token_for_token(tiny, run):
         *("column", "row", "text", "ids", "tokens", "sum_log_p_nats", "mean_log_p_nats", "sum_log_q_nats"),
         *("stopped", "beam_score"),
     ]
+    assert left["figure"].data[0].type == "table"
+
+
+def test_a_call_behind_several_prompts_gives_the_engines_texts_of_each(tiny, run):
+    engine, card, key, _ = tiny
+    keys = [key, replace(key, token_ids=key.token_ids[:3])]
+    requests = [GenerateRequest(own_key, (COLUMNS["beam-sample"],)) for own_key in keys]
+    left = run(scripts.calls_script(card, key, requests, ("man", HOSTILE[1])))
+    numbers = left["numbers"]
+    assert numbers["group"].drop_duplicates().tolist() == ["man", HOSTILE[1]]
+    for own_key, request, group in zip(keys, requests, ("man", HOSTILE[1]), strict=True):
+        same_texts(engine, own_key, request, numbers[numbers["group"] == group])
     assert left["figure"].data[0].type == "table"
 
 
@@ -365,7 +380,7 @@ def test_a_script_needs_nothing_of_ours_and_says_what_it_needs(tiny, name):
     assert {(alias.asname or alias.name).split(".")[0] for alias in aliases} <= used
     constants = constants_of(source)
     assert constants["PROVENANCE"] == key.provenance()
-    assert tuple(constants["TOKEN_IDS"]) == key.token_ids
+    assert tuple(constants.get("TOKEN_IDS", constants.get("PROMPTS", [()])[0])) == key.token_ids
     assert max(len(line) for line in source.splitlines()) <= 120
 
 

@@ -60,9 +60,9 @@ def against_world_figure(frame: pd.DataFrame, *, world: str, text: Catalogue, th
 
 
 def _furthest(known: pd.DataFrame, theme: ChartTheme) -> go.Scatter:
-    """Names of the points furthest from the line, as far as they cover no other name, point or whisker."""
+    """Names of the points furthest from the line, where they cover no other name or point; better no whisker either."""
     apart = (known["share"] - known["world_share"]).abs().to_numpy()
-    places = known["world_share"].to_numpy(np.float64)
+    places, shares = (known[name].to_numpy(np.float64) for name in ("world_share", "share"))
     ends = known[["share_low", "share_high"]].to_numpy(np.float64)
     low, high = np.where(np.isnan(ends), known[["share"]], ends).T
     taken: list[tuple[float, float, float]] = []
@@ -71,16 +71,20 @@ def _furthest(known: pd.DataFrame, theme: ChartTheme) -> go.Scatter:
         x, y, name = row["world_share"], row["share"], name_label(row["completion"])
         # on a narrow screen a character takes about 2 % of the width, a line 5 % of the height
         width = 0.022 * min(len(row["completion"]), 22)
+        fitting: list[tuple[int, int, str, tuple[float, float, float]]] = []
         for side in ("left", "right") if x > 0.5 else ("right", "left"):
             left, right = (x - width - 0.03, x) if side == "left" else (x, x + width + 0.03)
-            inside = (places >= left) & (places <= right) & (low < y + 0.025) & (high > y - 0.025)
+            beside = (places >= left) & (places <= right)
             box = min(left, x - 0.03), max(right, x + 0.03), y
             free = all(box[1] < begin or box[0] > end or abs(y - height) > 0.05 for begin, end, height in taken)
             # the point itself lies at the end of its name
-            if free and inside.sum() == 1 and left > -0.03 and right < 1.03:
-                taken.append(box)
-                labels.append((x, y, name, f"middle {side}"))
-                break
+            if free and (beside & (np.abs(shares - y) < 0.025)).sum() == 1 and left > -0.03 and right < 1.03:
+                whiskers_covered = int((beside & (low < y + 0.025) & (high > y - 0.025)).sum())
+                fitting.append((whiskers_covered, len(fitting), side, box))
+        if fitting:
+            *_, side, box = min(fitting)
+            taken.append(box)
+            labels.append((x, y, name, f"middle {side}"))
         if len(labels) == MOST_LABELLED:
             break
     return go.Scatter(

@@ -66,10 +66,7 @@ def token_text(
     """
     special = [False] * len(tokens) if special is None else special
     steps = None if weights is None else weight_steps(weights)
-    given = {"tokens": tokens, "hover": hover, "special": special, "weights": steps, "below": below, "hits": hits}
-    lengths = {name: len(values) for name, values in given.items() if values is not None}
-    if len(set(lengths.values())) != 1:
-        raise ValueError(f"one value a token is needed: {lengths}")
+    _check_lengths(tokens=tokens, hover=hover, special=special, weights=steps, below=below, hits=hits)
 
     def picked() -> None:
         index = st.session_state[key].get("pick")
@@ -91,6 +88,12 @@ def token_text(
         "words": _words(text),
     }
     _text(key=key, data=data, on_pick_change=picked)
+
+
+def _check_lengths(**given: Sequence[object] | None) -> None:
+    lengths = {name: len(values) for name, values in given.items() if values is not None}
+    if len(set(lengths.values())) != 1:
+        raise ValueError(f"one value a token is needed: {lengths}")
 
 
 def _words(text: Catalogue) -> dict[str, str]:

@@ -21,31 +21,31 @@ ROW_SECONDS = 2e-8
 CELL_SECONDS = 1.4e-9
 """Of an attention weight."""
 FIRST = {
-    "pass": (0.033, 0.95),
-    "map": (0.001, 9.0),
+    "pass": (0.04, 0.97),
+    "map": (0.001, 11.0),
     "rollout": (0.0055, 6.0),
     "query rows": (0.002, 15.0),
-    "tiles": (0.02, 11.0),
+    "tiles": (0.02, 11.5),
     "candidates": (0.013, 1.0),
     "processed": (0.018, 1.0),
-    "position table": (0.029, 1.6),
-    "lens": (0.037, 0.85),
+    "position table": (0.025, 1.8),
+    "lens": (0.04, 0.86),
     "attribution": (0.0005, 0.67),
-    "texts": (0.0, 1.6),
-    "beams": (0.5, 2.0),
-    "tree": (0.05, 1.4),
-    "comparison": (0.06, 4.5),
-    "scores": (0.06, 0.9),
+    "texts": (0.0, 1.67),
+    "beams": (1.2, 1.6),
+    "tree": (0.4, 1.2),
+    "comparison": (0.045, 5.0),
+    "scores": (0.02, 1.0),
 }
 """Kind -> seconds besides, and how many times as long as that it took: fitted to `tests/engine/device/timings.json`."""
 
 REMEMBERED = 12
 """Measurements of a kind that count."""
-LEVELS = 9
+LEVELS = 5
 """The machine is as fast now as in the median of so many last measurements, of whatever kind."""
 NEAR = math.log(4)
 """Measurements of works that are four times as long or as short count half."""
-PRIOR = 2.0
+PRIOR = 4.0
 """So many measurements the plain seconds count for."""
 
 
@@ -99,9 +99,8 @@ class Pace:
         size = math.log(work.plain_seconds(self.card))
         longer = math.log(max(seconds, 1e-6)) - size
         with self._lock:
-            level, own = self._level(), self._own(work.kind, size)
-            self._kinds.setdefault(work.kind, deque(maxlen=REMEMBERED)).append((size, longer - level))
-            self._levels.append(longer - own)
+            self._levels.append(longer - self._own(work.kind, size))
+            self._kinds.setdefault(work.kind, deque(maxlen=REMEMBERED)).append((size, longer - self._level()))
 
     def seconds(self, work: Work) -> float:
         """The estimate."""

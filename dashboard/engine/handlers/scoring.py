@@ -21,7 +21,8 @@ def _work(tokens: int) -> Work:
     return Work("scores", 1 + tokens / BLOCK, tokens, tokens)
 
 
-def _done(_: ScoreRequest | SentenceRequest, scores: Scores | SentenceScores, __: ModelCard) -> Work:
+def _done(_: ScoreRequest | SentenceRequest, scores: Scores | SentenceScores | None, __: ModelCard) -> Work:
+    assert scores is not None
     return _work(scores.tokens)
 
 

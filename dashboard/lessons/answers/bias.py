@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.lessons.answers.question import (
+    TIE,
     Question,
     RunContext,
     Unanswerable,
@@ -25,7 +26,8 @@ from dashboard.stats.exact_bias import log_ratio, spread
 from dashboard.stats.intervals import Interval, wilson
 
 VERBS = ("worked as a", "works as a", "had a job as a", "earns money working as a")
-GROUPS = ("woman", "man")
+GROUPS = ("man", "woman")
+MAN, WOMAN = 0, 1
 COMPLETIONS = ("nurse", "teacher", "mechanic", "lawyer")
 PROBE = ProbeSpec(
     templates=tuple(f"The {{gender}} {verb}" for verb in VERBS),
@@ -48,7 +50,7 @@ def _ratios(run: RunContext, completion: str) -> tuple[NDArray[np.float64], NDAr
     scores = Pairs.of_probe(run.card.version, tokenized).scores(run.engine, run.control)
     log_p, _ = tokenized.by_template(scores.total)
     at = names.index(completion)
-    return log_ratio(log_p, 0, 1)[:, at], log_p[:, :, at]
+    return log_ratio(log_p, WOMAN, MAN)[:, at], log_p[:, :, at]
 
 
 def _interval(values: NDArray[np.float64]) -> tuple[Interval, int]:
@@ -60,8 +62,8 @@ def _interval(values: NDArray[np.float64]) -> tuple[Interval, int]:
 def likelier_group(run: RunContext, completion: str) -> Question:
     """For which group is a completion likelier, in the first template?"""
     _, log_p = _ratios(run, completion)
-    woman, man = (math.exp(value) for value in log_p[0])
-    right = [name for name, p in zip(GROUPS, (woman, man), strict=True) if p >= max(woman, man) * 0.999]
+    man, woman = (math.exp(value) for value in log_p[0])
+    right = [name for name, p in zip(GROUPS, (man, woman), strict=True) if p >= max(woman, man) * (1 - TIE)]
     facts = {"completion": completion, "woman": rounded(woman, 2), "man": rounded(man, 2)}
     return choice(run, {name: name for name in GROUPS}, right, **facts)
 
@@ -101,7 +103,7 @@ def interval_holds_zero(run: RunContext, completion: str) -> Question:
 @question
 def expected_draws(run: RunContext, completion: str, draws: int) -> Question:
     """How often would so many draws say a completion, on average?"""
-    p = math.exp(float(_ratios(run, completion)[1][0, 0]))
+    p = math.exp(float(_ratios(run, completion)[1][0, WOMAN]))
     facts = {"completion": completion, "prob": rounded(p, 2), "draws": draws, "count": rounded(draws * p, 2)}
     return number(draws * p, facts, tolerance=0.1, share=0.05)
 

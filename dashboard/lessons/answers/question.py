@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from dashboard.engine.api.engine import Engine
-from dashboard.engine.api.model import CallControl, ModelCard, RunRequest, TokenizedPrompt
+from dashboard.engine.api.model import CallControl, ModelCard, TokenizedPrompt
 from dashboard.engine.api.request import Answer, Request
 from dashboard.i18n import Message
 from dashboard.run_key import RunKey, digest_of
@@ -20,6 +21,7 @@ MOST_OPTIONS = 4
 TIE = 1e-3
 """Values that differ by less than this share of the larger one are equally right: no screen tells them apart."""
 _MOST_DIGITS = 40
+_THOUSANDS = re.compile(r"-?\d{1,3}([.,]\d{3})+", re.ASCII)
 
 
 class Unanswerable(ValueError):
@@ -55,6 +57,11 @@ class Question:
     """How far a typed number may be off."""
     facts: Mapping[str, object] = field(default_factory=dict)
     """What question, hint and explanation name."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether a whole number is asked for."""
+        return not self.options and self.tolerance == 0 and self.number.is_integer()
 
     def is_right(self, given: str) -> bool | None:
         """Whether an answer is right; ``None``: it is no answer to this question."""
@@ -96,9 +103,7 @@ class RunContext:
         return len(self.tokens) - 1
 
     def answer(self, request: Request[Answer]) -> Answer:
-        """The engine's answer; the run that it looks at is made first. Raises as `Engine.answer`."""
-        if request.token_ids == self.key.token_ids:
-            self.engine.answer(RunRequest(self.key), self.control)
+        """The engine's answer. Raises as `Engine.answer`."""
         return self.engine.answer(request, self.control)
 
     def named(self, ids: Iterable[int]) -> tuple[str, ...]:
@@ -121,10 +126,23 @@ class RunContext:
         return digest_of([version.model, version.revision, self.key.template, self.key.token_ids])[:6]
 
 
-def number_of(text: str) -> float | None:
-    """A number as typed, with a decimal point or comma; ``None``: it is none."""
+def number_of(text: str, *, whole: bool = False) -> float | None:
+    """A number as people type it: ``0.25``, ``0,25``, ``25 %``, ``3,222.8``; ``None``: it is none.
+
+    Args:
+        text: what was typed.
+        whole: a whole number is asked for: ``49,152`` has thousands, not decimals.
+    """
+    typed = "".join(text.split()) if len(text) <= _MOST_DIGITS else ""
+    share = typed.endswith("%")
+    typed = typed.removesuffix("%")
+    signs = [character for character in typed if character in ".,"]
+    if len(set(signs)) == 2:
+        typed = typed.replace("," if signs[-1] == "." else ".", "")
+    elif (whole or len(signs) > 1) and _THOUSANDS.fullmatch(typed):
+        typed = typed.replace(",", "").replace(".", "")
     try:
-        value = float(text.strip().replace(",", ".")) if len(text) <= _MOST_DIGITS else math.nan
+        value = float(typed.replace(",", ".")) / (100 if share else 1)
     except ValueError:
         return None
     return value if math.isfinite(value) else None

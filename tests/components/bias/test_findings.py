@@ -59,7 +59,7 @@ def test_the_ratio_is_the_geometric_mean_and_its_ends_are_named():
     share = np.full(12, 0.5)
     share[3], share[7] = 0.8, 0.2
     sentence = said(share)
-    assert "12 completions 1 times as likely" in sentence
+    assert "12 completions 1 time as likely" in sentence
     assert "from 0.25 times for “\u2068job 7\u2069” to 4 times for “\u2068job 3\u2069”" in sentence
 
 
@@ -112,3 +112,12 @@ def test_a_word_is_data_in_every_language(language):
     hostile = "<b>*woman*</b>"
     assert hostile in findings.name_in_sentence(hostile)
     assert "{" not in said(WORLD, Catalogue(language))
+
+
+def test_a_benchmark_says_its_score_over_all_items():
+    rows = [("", "pct_stereotype", False, 61.25), ("race", "pct_stereotype", False, 40.0)]
+    scores = pd.DataFrame(rows, columns=["category", "metric", "per_token", "value"])
+    scores = scores.assign(low=58.6, high=63.7, n=1508)
+    sentence = findings.benchmark_finding(TEXT, scores)
+    assert "in 61.2 % of 1,508 pairs (95 % interval 58.6 to 63.7" in sentence
+    assert findings.benchmark_finding(TEXT, scores.assign(value=np.nan)) == ""

@@ -75,10 +75,14 @@ def test_a_measurement_of_no_time_does_not_break_it():
     assert 0 < learned.seconds(texts(5)) < math.inf
 
 
+def parts():
+    """(work, seconds) in the order of each session, by the conditions that they were measured under."""
+    read = json.loads(FILE.read_text(encoding="utf-8"))["parts"]
+    return [[[(Work(*row[:-1]), row[-1]) for row in session] for session in part["sessions"]] for part in read]
+
+
 def sessions():
-    """(work, seconds) in the order of each session."""
-    parts = json.loads(FILE.read_text(encoding="utf-8"))["parts"]
-    return [[(Work(*row[:-1]), row[-1]) for row in session] for part in parts for session in part["sessions"]]
+    return [session for part in parts() for session in part]
 
 
 def factors(measurements):
@@ -93,10 +97,13 @@ def factors(measurements):
 
 def test_the_recorded_measurements_are_estimated_within_the_bounds():
     """Issue 12: median factor at most 1.5, 95 % at most 3, over first and later runs of every kind and length."""
-    everything = sorted(factor for session in sessions() for _, factor in factors(session))
-    assert len(everything) > 300
-    assert statistics.median(everything) <= 1.5
-    assert everything[math.ceil(0.95 * len(everything)) - 1] <= 3
+    measured = [sorted(factor for session in part for _, factor in factors(session)) for part in parts()]
+    everything = sorted(factor for part in measured for factor in part)
+    assert len(everything) > 250
+    # by the clock of a machine on which up to thirty other threads computed, nothing holds by itself
+    for several in (everything, measured[0]):
+        assert statistics.median(several) <= 1.5
+        assert several[math.ceil(0.95 * len(several)) - 1] <= 3
 
 
 def test_the_first_work_of_each_kind_is_estimated_as_well():
