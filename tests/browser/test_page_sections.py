@@ -20,6 +20,7 @@ def server() -> Iterator[str]:
 def opened(page: Page, server: str, query: str = "") -> Locator:
     """The bar of a page whose sections stand, each with its link."""
     page.goto(f"{server}/?show=sections{query}")
+    expect(page.get_by_text("below", exact=True)).to_be_visible(timeout=30_000)
     settled(page)
     bar = page.get_by_role("navigation", name="On this page")
     expect(bar.get_by_role("link")).to_have_count(6)

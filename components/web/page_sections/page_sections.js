@@ -1,7 +1,7 @@
 // The bar of a page's sections: jumps, marks the one in view and keeps it in the address. Joined with shared/life.js
 // and section_in_view.js.
 
-const STILL = 3000; // a page that did not grow for so long stands [ms]
+const STILL = 5000; // a page whose run has ended and that did not grow for so long stands [ms]
 const SETTLED = 150; // the address follows when scrolling has ended for so long [ms]
 const arrived = new WeakSet(); // bars that brought their visitor to the section of the address
 
@@ -12,6 +12,7 @@ export default function ({ data, parentElement }) {
   const { sections, words } = data;
   const first = sections[0].name;
   const targetOf = (name) => document.getElementById(`at-${name}`);
+  const running = () => document.querySelector('[data-test-script-state="running"]') !== null;
   const linkTo = (name) => list.querySelector(`[data-name="${name}"]`);
   let [current, aimed, travelling, arriving, settling] = [null, null, false, false, 0];
 
@@ -60,10 +61,10 @@ export default function ({ data, parentElement }) {
 
   // In place: no step for the Back button, and no run of the page.
   function write() {
-    if (arriving || life.signal.aborted) return;
+    if (life.signal.aborted) return;
     const [here, before] = [window.location.href, list.dataset.address];
     const named = (name) => addressAt(here, name === first ? "" : name);
-    if (named(current) !== addressAt(here, sectionOf(here))) {
+    if (!arriving && named(current) !== addressAt(here, sectionOf(here))) {
       window.history.replaceState(window.history.state, "", named(current));
     }
     if (here === before) return;
@@ -85,9 +86,12 @@ export default function ({ data, parentElement }) {
     const growth = new ResizeObserver(() => {
       if (!targetOf(name)) return;
       jump(name, "instant");
-      clearTimeout(still);
-      still = setTimeout(stop, STILL);
+      wait();
     });
+    function wait() {
+      clearTimeout(still);
+      still = setTimeout(() => (running() ? wait() : stop()), STILL);
+    }
     function stop() {
       growth.disconnect();
       end.abort();
