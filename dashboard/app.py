@@ -12,7 +12,7 @@ import streamlit as st  # noqa: E402
 from components.lessons.card import LessonCard  # noqa: E402
 from components.sampling import generation_task  # noqa: E402
 from components.shell import link, sidebar  # noqa: E402
-from components.shell.page_style import page_bar, page_head, page_look, tab_icon  # noqa: E402
+from components.shell.page.page_style import page_bar, page_head, page_look, tab_icon  # noqa: E402
 from components.shell.view import current, error_frame  # noqa: E402
 from dashboard import cache  # noqa: E402
 from dashboard.i18n import Catalogue, pick_language  # noqa: E402

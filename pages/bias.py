@@ -6,6 +6,7 @@ from components.bias import benchmarks, exact, gap, notebook, sampled
 from components.bias import probe_builder as builder
 from components.bias.layout import Layout
 from components.bias.probe_result import tokenised
+from components.shell.messages import quiet
 from components.shell.pickers import choice_picker
 from components.shell.sidebar import loaded_view
 from components.shell.view import error_frame
@@ -33,6 +34,8 @@ else:
     with layout.below if fits else layout.above:
         line = st.container()
         builder.probe_line(spec, tokenized, view)
+    with layout.below:
+        quiet(text("bias.proves"))
     if tokenized is not None:
         with layout.chart, error_frame(text):
             if method == "notebook":

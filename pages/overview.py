@@ -26,10 +26,10 @@ with top, error_frame(text):  # last: what stands below needs no model
 if loaded is not None:
     with right:
         model.model_panel(loaded)
-    with cells:
+    with cells, error_frame(text):
         notebook.table(loaded)
 if loaded is not None and likeliest is not None:
-    with live:
+    with live, error_frame(text):
         tasks.picture_of_map(loaded, pictures["attention"])
         tasks.picture_of_predictions(likeliest, loaded, pictures["next_token"])
         section(text("overview.parameters"), text("overview.parameters_note"))

@@ -21,7 +21,7 @@ ANIMATION_WIDTH, FRAME_MS = 960, 1300
 COLOURS = 128
 PATIENCE_SECONDS = 300.0
 PROMPT = "When Mary and John went to the store, John gave a drink to"
-PICTURES = {
+PICTURES: dict[str, dict[str, str | int]] = {
     "attention": {"prompt": PROMPT, "attention_layer": 9, "attention_head": 0},
     "next_token": {"prompt": PROMPT},
     "sampling": {"prompt": PROMPT},
@@ -31,7 +31,7 @@ HEADS = ((0, 3), (3, 1), (6, 4), (9, 0), (14, 2), (20, 5), (29, 8))
 """(layer, head) that the animation looks at, one after the other."""
 
 
-def opened(page: Page, address: str, name: str, **link: object) -> Image.Image:
+def opened(page: Page, address: str, name: str, **link: str | int) -> Image.Image:
     """A page of the app as its link shows it, once nothing moves any more."""
     page.goto(f"{address}/{name}?{urlencode({'lang': 'en', **link})}")
     page.locator(".js-plotly-plot, canvas").first.wait_for(timeout=PATIENCE_SECONDS * 1000)

@@ -40,8 +40,10 @@ def page_finding(view: View, metrics: pd.DataFrame) -> str:
         return text("attention.found_nothing", heads=heads)
     layer, head = opening_head(metrics)
     score, least = float(metrics[name].max()), dict(FINDINGS)[name]
-    facts = {"layer": layer, "head": head, "score": text.number(score, 2), "least": text.number(least, 1)}
     count = int((metrics[name] >= least).sum())
+    # with two digits 0.396 would look as if it reached 0.4
+    digits = 2 if count else 3
+    facts = {"layer": layer, "head": head, "score": text.number(score, digits), "least": text.number(least, 1)}
     if count:
         return text(f"attention.found_{_WORDS[name]}", **facts, heads=heads, count=count)
     return text(f"attention.weak_{_WORDS[name]}", **facts, heads=heads)

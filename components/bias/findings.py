@@ -78,7 +78,7 @@ def pair_finding(
             "lowest": name_in_sentence(lowest["completion"]),
             "highest": name_in_sentence(highest["completion"]),
         }
-        sentences.append(text(f"bias.finding.ratio{'_of_groups' if transposed else ''}", **names, **facts))
+        sentences.append(text("bias.finding.ratio_of_groups" if transposed else "bias.finding.ratio", **names, **facts))
     return " ".join(sentences)
 
 

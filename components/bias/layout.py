@@ -86,5 +86,18 @@ def seconds_left(view: View, requests: Sequence[Request[Any]]) -> float:
 
 def heads(frame: pd.DataFrame, text: Catalogue) -> dict[str, str]:
     """Column -> what the page's table calls it (files have its name); one not in the catalogue keeps its name."""
-    ids = {str(name): f"bias_columns.{name}" for name in frame}
-    return {name: text(message_id) for name, message_id in ids.items() if message_id in text}
+    named = {str(name): _head(str(name), text) for name in frame}
+    return {name: head for name, head in named.items() if head}
+
+
+def _head(name: str, text: Catalogue) -> str:
+    """Of a column, or of a quantity of what its name begins with (``she_first_tokens``); empty: it has none."""
+    if f"bias_columns.{name}" in text:
+        return text(f"bias_columns.{name}")
+    for quantity in ("log_prob_nats", "tokens"):
+        if name.endswith(f"_{quantity}"):
+            of = name.removesuffix(f"_{quantity}")
+            words = [of] if f"bias_columns.{of}" in text else of.split("_")
+            said = (text(f"bias_columns.{word}") if f"bias_columns.{word}" in text else word for word in words)
+            return f"{text(f'bias_columns.{quantity}')} · {' '.join(said)}"
+    return ""

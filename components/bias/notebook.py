@@ -21,7 +21,7 @@ from components.charts.series import readable
 from components.shell import link
 from components.shell.messages import about, estimate, quiet
 from components.shell.model_rules import texts_fact
-from components.shell.view import View, model_facts
+from components.shell.view import View, error_frame, model_facts
 from dashboard.engine.api.generation import Column, Generated, GenerateRequest, Output, ProbabilityTree, TreeRequest
 from dashboard.engine.api.model import CallControl
 from dashboard.export import Export
@@ -82,9 +82,9 @@ def panels(view: View, tokenized: TokenizedProbe, layout: Layout, line: DeltaGen
     requests = [GenerateRequest(run, (column(),)) for run in runs]
     digest = Export.of(requests, "notebook").digest
     repeat = link.flag_state(REPEAT)
+    link.flag_written(REPEAT)
     seconds = seconds_left(view, requests)
     if not repeat and not started("notebook", digest, seconds, view, button=text("bias.call")):
-        link.flag_written(REPEAT)
         return
     label = text("bias.calling", count=groups, about=about(text, seconds))
     calls = view.wait(partial(_called, view, tokenized.group_names, requests), label, digest)
@@ -97,13 +97,14 @@ def panels(view: View, tokenized: TokenizedProbe, layout: Layout, line: DeltaGen
     with layout.more:
         if repeat:
             more = [_more_requests(run) for run in runs]
-            for seeds, tree in more:
-                asked += [*seeds, tree]
-            calls = view.wait(partial(_repeated, view, calls, more), text("bias.repeating"), f"{digest} seeds")
-        with repeat_at:
-            _repeat_button(view, runs, repeat=repeat)
+            with error_frame(text):
+                calls = view.wait(partial(_repeated, view, calls, more), text("bias.repeating"), f"{digest} seeds")
+                for seeds, tree in more:
+                    asked += [*seeds, tree]
+        else:
+            with repeat_at:
+                _repeat_button(view, runs)
         _table(view, asked, requests, calls)
-    link.flag_written(REPEAT)
 
 
 # -- the calls -----------------------------------------------------------------------------------------------------
@@ -179,10 +180,8 @@ def _grid(calls: Sequence[Call], prompts: Sequence[str], view: View) -> None:
         quiet(view.text("bias.cut", tokens=column().max_new_tokens))
 
 
-def _repeat_button(view: View, runs: Sequence[RunKey], *, repeat: bool) -> None:
+def _repeat_button(view: View, runs: Sequence[RunKey]) -> None:
     """The button that asks for the other seeds, with what they cost."""
-    if repeat:
-        return
     text = view.text
     requests = [request for run in runs for request in _more_requests(run)[0]]
     seconds = seconds_left(view, requests)

@@ -103,7 +103,6 @@ def probe_line(spec: ProbeSpec, tokenized: TokenizedProbe | None, view: View) ->
     if tokenized is not None:
         with notes_at:
             _tokenization_notes(tokenized, view)
-    quiet(text("bias.proves"))
 
 
 def _editor(spec: ProbeSpec, view: View) -> None:

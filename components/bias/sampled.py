@@ -235,8 +235,6 @@ def _charts(of: Drawn) -> None:
     exact = _exact_scores(of)
     probs = exact[1] if exact else None
     frame = sampled_frame(of.counts, of.drawn, names, completions, probs)
-    if probs is not None:
-        quiet(text("bias.covers", covered=int(frame["covered"].sum()), count=len(frame)))
     rows = of.column.num_return_sequences
     first_rows = [group * rows for group in range(len(names))]
     strip = [
@@ -269,6 +267,8 @@ def _charts(of: Drawn) -> None:
         heads=heads(frame, text),
         **common,
     )
+    if probs is not None:
+        quiet(text("bias.covers", covered=int(frame["covered"].sum()), count=len(frame)))
     words_at, pair_at = st.columns(2)
     with words_at:
         _, pairs = groups_picker(tokenized, view)

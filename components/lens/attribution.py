@@ -9,8 +9,8 @@ import numpy as np
 import streamlit as st
 
 from components.charts.attribution import attribution_figure, head_attribution_figure
-from components.shell.columns import column_heads
 from components.shell.messages import advice, quiet, section
+from components.shell.panel import column_heads
 from components.shell.pickers import integer_picker
 from components.shell.view import View, run_facts
 from dashboard.engine.api.lens import AttributionRequest

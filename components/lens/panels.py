@@ -11,8 +11,8 @@ import streamlit as st
 
 from components.charts.lens import MOST_COLUMNS, lens_figure, trajectories_figure
 from components.shell import link
-from components.shell.columns import column_heads
 from components.shell.messages import about, estimate, quiet, section
+from components.shell.panel import column_heads
 from components.shell.pickers import choice_picker, integer_picker, switch
 from components.shell.view import View, run_facts
 from dashboard.engine.api.lens import Lens, LensRequest

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 from components.charts.next_token import candidates_figure
-from components.shell.columns import column_heads
 from components.shell.messages import percent, quiet
 from components.shell.model_rules import acting_fact, left_out_fact
+from components.shell.panel import column_heads
 from components.shell.view import View, run_facts
 from dashboard.engine.api.decoding import AT_ENDS, DecodeSettings, Processed
 from dashboard.engine.api.prediction import Candidates, CandidatesRequest, ProcessedRequest
@@ -43,10 +43,10 @@ def likeliest(view: View, bars: Bars) -> Candidates:
 def candidates(view: View, bars: Bars) -> None:
     """Bars of the likeliest and the pinned tokens after one position, before and after the decode settings."""
     text, settings, rules = view.text, bars.settings, view.card.rules
-    shown = likeliest(view, bars)
-    request = ProcessedRequest(view.key, bars.pos, tuple(int(i) for i in shown.ids), settings)
+    answer = likeliest(view, bars)
+    request = ProcessedRequest(view.key, bars.pos, tuple(int(i) for i in answer.ids), settings)
     processed = view.engine.answer(request)
-    frame = candidates_frame(shown, processed)
+    frame = candidates_frame(answer, processed)
     acts = bool(processed.names)
     quiet(_summary(view, bars, float(frame["prob"].iloc[: bars.k].sum()), len(frame)))
     if acts:
@@ -64,11 +64,11 @@ def candidates(view: View, bars: Bars) -> None:
             _effective(settings) if settings != replace(DecodeSettings(), model_rules=settings.model_rules) else "",
             acting_fact(rules, settings, text, idle=AT_ENDS),
             left_out_fact(rules, text),
-            text("next_token.entropy", nats=text.number(shown.entropy_nats, 3)),
+            text("next_token.entropy", nats=text.number(answer.entropy_nats, 3)),
             text("strip.self_check", error=f"{view.run.logits_error:.0e}"),
             *run_facts(view),
         ],
-        alt={"pos": bars.pos, "k": len(shown.ids)},
+        alt={"pos": bars.pos, "k": len(answer.ids)},
         suffix=f"pos{bars.pos}",
     )
 

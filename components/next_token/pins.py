@@ -49,9 +49,9 @@ def pin_picker(view: View) -> tuple[int, ...]:
 def _explained(view: View, typed: str, matches: tuple[Token, ...]) -> None:
     """What stands in the way of pinning what was typed: it is several tokens, or none holds it."""
     text = view.text
-    shown = ISOLATE.format(visible_text(typed))
+    literal = ISOLATE.format(visible_text(typed))
     if not matches:
-        quiet(text("next_token.no_match", typed=shown))
+        quiet(text("next_token.no_match", typed=literal))
         return
     if any(token.text in {typed, f" {typed}", f"{typed} "} or visible(token) == typed for token in matches):
         return
@@ -61,4 +61,4 @@ def _explained(view: View, typed: str, matches: tuple[Token, ...]) -> None:
         return
     if len(pieces) > 1:
         names = ", ".join(ISOLATE.format(visible(token)) for token in pieces)
-        quiet(text("next_token.several", typed=shown, count=len(pieces), pieces=names))
+        quiet(text("next_token.several", typed=literal, count=len(pieces), pieces=names))

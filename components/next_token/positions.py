@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from components.next_token.prompt_text import hits
-from components.shell.columns import column_heads
 from components.shell.messages import section
+from components.shell.panel import column_heads
 from components.shell.view import View, run_facts
 from dashboard.engine.api.prediction import PositionTable, PositionTableRequest
 from dashboard.frames.next_token import position_frame, prompt_score
@@ -17,6 +17,11 @@ DIGITS = {
     "entropy_nats": "%.3f",
 }
 """Decimals of a column on the page; files have all."""
+ORDER = [
+    *("pos", "token", "id", "predicted_token", "predicted_id", "predicted_prob", "hit"),
+    *("next_token", "next_prob", "next_rank", "surprisal_bits", "entropy_nats"),
+]
+"""Columns on the page: what was predicted beside what followed."""
 TOKEN_WIDTH = 110
 """Of a column of tokens [CSS px]."""
 
@@ -25,18 +30,17 @@ def positions(view: View, table: PositionTable) -> None:
     """One row a position, a tick where the likeliest token is the one that follows."""
     text = view.text
     frame = position_frame(table, view.tokens.tokens)
-    shown = frame.set_index("pos")
-    shown.insert(5, "hit", ["✓" if hit else "" for hit in hits(frame)])
+    rows = frame.assign(hit=["✓" if hit else "" for hit in hits(frame)])[ORDER]
     section(text("next_token.table"), f"{text('next_token.table_note')} {_score(view, table)}", anchor="every")
     view.panel(
         "positions",
         [PositionTableRequest(view.key)],
         figure=None,
         frame=lambda: frame,
-        table=lambda: shown,
+        table=lambda: rows,
         digits=DIGITS,
         widths=dict.fromkeys(("token", "predicted_token", "next_token"), TOKEN_WIDTH),
-        heads=column_heads(text, ["pos", *shown]),
+        heads=column_heads(text, rows),
         script=lambda origin: position_script(view.card, origin),
         strip=[*run_facts(view)],
     )

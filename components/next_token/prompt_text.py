@@ -67,9 +67,9 @@ def _context(view: View, pos: int) -> str:
     return ISOLATE.format(f"… {words.strip()}" if first else words.strip() or words)
 
 
-def _plain(shown: str, blank: str = " ") -> str:
+def _plain(label: str, blank: str = " ") -> str:
     """A visible token with its blanks as blanks; a dot of the text itself stands there as its code."""
-    return shown.replace("·", blank)
+    return label.replace("·", blank)
 
 
 def running_text(view: View, pos: int, table: PositionTable, colour: str) -> None:
@@ -125,7 +125,7 @@ def _hovers(frame: pd.DataFrame, text: Catalogue) -> list[str]:
         text("next_token.then", token=row["predicted_token"], prob=probability(text, row["predicted_prob"]))
         for row in rows
     ]
-    return [f"{own}\n{next_one}" for own, next_one in zip(before, following, strict=True)]
+    return ["\n".join(lines) for lines in zip(before, following, strict=True)]
 
 
 def _predicted(row: dict[Any, Any], token_id: int, text: Catalogue) -> str:

@@ -34,6 +34,12 @@ def device(card: ModelCard) -> str:
     return f"{name}, {card.dtype}"
 
 
+def attending_layers(card: ModelCard) -> list[int]:
+    """Layers that have a map to show."""
+    lacking = {layer for layer, _ in card.without_attention}
+    return [layer for layer in range(card.layers) if layer not in lacking and card.heads_of(layer)]
+
+
 def _facts(view: View) -> None:
     text, card = view.text, view.card
     shape = {"layers": card.layers, "heads": card.heads, "kv": card.kv_heads, "dim": card.head_dim}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from components.overview.model import device
+from components.overview.model import attending_layers, device
 from components.overview.settings import PAGES
 from components.shell.messages import section
 from components.shell.view import View
@@ -71,10 +71,7 @@ def cells(view: View) -> tuple[Cell, ...]:
 
 def nearest_head(view: View) -> tuple[int, int]:
     """Layer and head of the notebook's table, or those of this model that are nearest."""
-    card = view.card
-    lacking = {layer for layer, _ in card.without_attention}
-    layers = [layer for layer in range(card.layers) if layer not in lacking and card.heads_of(layer)]
-    return min(layers, key=lambda layer: abs(layer - LAYER), default=0), HEAD
+    return min(attending_layers(view.card), key=lambda layer: abs(layer - LAYER), default=0), HEAD
 
 
 def table(view: View) -> None:

@@ -1,6 +1,6 @@
 """The settings of text generation, live: a small chart of the person's own prompt each, moved by its own slider.
 
-The numbers of the charts, their code and their files are those of the page that each links to, with the same setting.
+Numbers, code and files are on the page that each links to; there settings of earlier visits still act beside this one.
 """
 
 from __future__ import annotations
@@ -127,7 +127,8 @@ def _bars(view: View, likeliest: Candidates, name: str) -> None:
             quiet(text("overview.cut_says", kept=left.kept, mass=mass))
         figure = setting_bars_figure(frame, text=text, theme=view.theme)
         chart(figure, f"overview_{name}", text("charts.setting_bars.alt", k=len(frame), setting=name, value=value))
-    further(view, name, "next_token", {f"next_token_{name}": f"{value:g}"})
+    params = {f"next_token_{name}": f"{value:g}", "next_token_pos": str(likeliest.pos)}
+    further(view, name, "next_token", params)
 
 
 def heading(view: View, name: str, kind: Kind) -> None:

@@ -11,6 +11,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
+from components.overview.model import attending_layers
 from components.overview.settings import PAGES
 from components.shell.messages import section
 from components.shell.view import View
@@ -18,6 +19,7 @@ from dashboard.engine.api.attention import HeadRequest
 from dashboard.engine.api.generation import Generated
 from dashboard.engine.api.prediction import Candidates
 from dashboard.sampling.columns import PRESETS, written
+from dashboard.view_state import pack_prompt
 
 TASKS = ("attention", "next_token", "sampling")
 EXAMPLE_VIEWS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
@@ -45,16 +47,18 @@ def cards(view: View) -> dict[str, DeltaGenerator]:
         with column, st.container(key=f"task_{page}", border=True, horizontal=True, vertical_alignment="center"):
             pictures[page] = st.container(key=f"picture_{page}", width=_WIDTH, height=_HEIGHT, border=False)
             with st.container(gap=None):
-                st.page_link(PAGES / f"{page}.py", label=f"**{text(f'overview.task.{page}')}**")
+                st.page_link(
+                    PAGES / f"{page}.py",
+                    label=f"**{text(f'overview.task.{page}')}**",
+                    query_params=pack_prompt(view.prompt),
+                )
                 st.html(f'<p class="ls-note">{html.escape(text(f"overview.task_note.{page}"))}</p>')
     return pictures
 
 
 def picture_of_map(view: View, slot: DeltaGenerator) -> None:
     """Weights of a head in the middle of the model."""
-    card = view.card
-    lacking = {layer for layer, _ in card.without_attention}
-    layers = [layer for layer in range(card.layers) if layer not in lacking and card.heads_of(layer)]
+    layers = attending_layers(view.card)
     if layers:
         layer = layers[len(layers) // 2]
         found = view.answer(HeadRequest(view.key, layer, 0, side=SIDE), view.text("overview.bars"))

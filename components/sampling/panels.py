@@ -33,6 +33,8 @@ from dashboard.sampling import forks as forking
 from dashboard.scripts.sampling import texts_script
 
 FORKS, BASELINE = "sampling_forks", "sampling_baseline"
+_PICKER_WIDTH = 210
+"""[px]"""
 
 
 # -- running -------------------------------------------------------------------------------------------------------
@@ -51,8 +53,10 @@ def texts_panel(view: View, columns: Columns) -> GeneratedTexts | None:
             settings(view, specs, number)
     texts_at = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        colour = choice_picker("sampling_colour", text("sampling.colour"), text=text, prefix="sampling.colours")
-        baseline = _baseline(columns, text)
+        with st.container(width=_PICKER_WIDTH):
+            colour = choice_picker("sampling_colour", text("sampling.colour"), text=text, prefix="sampling.colours")
+        with st.container(width=_PICKER_WIDTH):
+            baseline = _baseline(columns, text)
         whole_set(specs, text)
         forks = _forks(view)
     quiet(text(f"sampling.colour_note.{colour}"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, Literal
@@ -28,6 +29,8 @@ WHOLE_ROWS = 30
 """A table of so many rows stands whole on the page; a longer one scrolls in the height of these."""
 _ROW_HEIGHT = 35
 """Streamlit's own [px]."""
+_NUMBERED = re.compile(r"(.+)_(\d+)")
+"""A column's name that ends in a number."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,15 @@ class Panel:
     def stem(self) -> str:
         """The name of its files, without their ending."""
         return file_stem(self.result, self.name, self.suffix)
+
+
+def column_heads(text: Catalogue, names: Iterable[Hashable]) -> dict[str, str]:
+    """Name of a column -> what the catalogue calls it (``columns.<name>``); of ``prob_2``: ``columns.prob`` and 2."""
+    heads = {}
+    for name in map(str, names):
+        numbered = _NUMBERED.fullmatch(name)
+        heads[name] = f"{text(f'columns.{numbered[1]}')} {numbered[2]}" if numbered else text(f"columns.{name}")
+    return heads
 
 
 def chart_panel(panel: Panel) -> None:

@@ -136,14 +136,14 @@ def session(seed: int, processor: bool) -> None:
     add = Pace.add
     if processor:
         for module in (local, ready, runs):
-            module.time = SimpleNamespace(perf_counter=time.process_time)  # type: ignore[assignment]
+            vars(module)["time"] = SimpleNamespace(perf_counter=time.process_time)
 
     def written(pace: Pace, work: Work, seconds: float) -> None:
         line = {**asdict(work), "estimated": pace.seconds(work), "seconds": seconds, "load": os.getloadavg()[0]}
         print(json.dumps(line), flush=True)
         add(pace, work, seconds)
 
-    Pace.add = written  # type: ignore[method-assign]
+    Pace.add = written  # type: ignore[method-assign, assignment]
     made = local.LocalEngine(replace(Settings(), offline=True, run_bytes=4 << 30, threads=int(processor)))
     for request in Asked(made, random.Random(seed)).all():
         made.answer(request)

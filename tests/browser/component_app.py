@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from components.shell import page_style
+from components.shell.page import page_style
 from components.web.chart_download.chart_download import chart_download
 from components.web.copy_link.copy_link import copy_link
 from components.web.generated_texts.generated_texts import (
@@ -139,7 +139,7 @@ def show_image() -> None:
         figure_json=str(figure.to_json()),
         stem="logitscope_head_L9H0",
         provenance={"model": "tiny", "prompt": '<b> & ]]> ñ 日本 --> "quoted"'},
-        sizes=(0, 400),
+        sizes=(500, 400),
         caption="Attention weights · layer 9 · tiny @ abc",
         chart="chart",
         text=text,

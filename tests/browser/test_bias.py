@@ -14,12 +14,14 @@ pytestmark = pytest.mark.model
 
 def test_a_preset_is_scored_looked_at_and_exported(page: Page, app_server: str) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
-    page.goto(f"{app_server}/bias")
+    page.goto(f"{app_server}/bias?bias_view=gap")
     wait_ready(page, seconds=180)
     page.get_by_text("4 sentences × 6 groups × 60 completions · edit").click()
     page.get_by_label("Start from", exact=True).click()
     page.get_by_role("option", name="“The … was a” man or woman").click()
     expect(page).to_have_url(re.compile("bias_probe="), timeout=60_000)
+    settled(page, 60)
+    page.get_by_role("radio", name="Exact", exact=True).click()
     expect(page.locator(".ls-finding")).to_contain_text(
         "How much the model prefers “\u2068woman\u2069”", timeout=180_000
     )

@@ -6,12 +6,15 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
+from dashboard.i18n import Catalogue
+from dashboard.navigation import PAGES
 from tests.browser.conftest import settled
 from tests.browser.test_app import headline, open_page
 
 pytestmark = pytest.mark.model
 PROMPT = "zebra <b>lamp</b> zebra"
 ACCENT = "rgb(52, 81, 178)"
+SPANISH = Catalogue("es")
 
 
 def type_only(page: Page, prompt: str) -> None:
@@ -66,7 +69,6 @@ def test_exact_tokens_stay_open_on_other_pages_and_their_ids_are_copied(page, co
     for name in ("Bias", "Attention"):
         page.get_by_role("link", name=name).first.click()
         headline(page, name)
-        settled(page)
     expect(chips.get_by_role("listitem")).to_have_count(6, timeout=30_000)
     assert parse_qs(urlsplit(page.url).query)["exact_tokens"] == ["true"]
 
@@ -95,14 +97,14 @@ def test_a_page_that_does_not_use_the_prompt_folds_it(page, app_server):
 
 def test_a_phone_shows_the_other_pages_and_scrolls_down_only(page, app_server):
     open_page(page, app_server, "/?lang=es&prompt=zebra+lamp", width=390, height=844)
-    headline(page, "Resumen")
+    titles = [SPANISH(f"{entry.slug}.title") for entry in PAGES]
+    headline(page, titles[0])
     opener = page.get_by_test_id("stExpandSidebarButton")
     assert "Texto y páginas" in opener.evaluate("button => getComputedStyle(button, '::after').content")
     bar = page.locator(".st-key-page_bar")
-    for name in ("Siguiente token", "Muestreo", "Sesgo", "Atención", "Resumen"):
-        bar.get_by_role("link", name=name).click()
-        headline(page, name)
-        settled(page)
+    for title in [*titles[1:], titles[0]]:
+        bar.get_by_role("link", name=title).click()
+        headline(page, title)
         assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
     assert parse_qs(urlsplit(page.url).query)["prompt"] == ["zebra lamp"]
 

@@ -55,6 +55,14 @@ def test_a_token_is_its_label_colour_marks_and_note():
     assert len(data["words"]["marks"]) == 4 and data["words"]["marks"][0].startswith("Dotted line")
 
 
+def test_the_prompt_and_the_caption_are_sent_once_as_they_are():
+    rows = [GeneratedRow(f"text {number}", (token(),)) for number in (1, 2)]
+    content = message(*rows, prompt="<i>So far⏎", caption="● **greedy**")
+    data = json.loads(content)
+    assert (data["prompt"], data["caption"]) == ("<i>So far⏎", "● **greedy**")
+    assert content.count(b"<i>So far") == 1
+
+
 def test_a_weight_that_does_not_exist_has_no_colour():
     data = json.loads(message(GeneratedRow("a", (token(weight=math.nan), token(weight=0.0)))))
     assert [short[1] for short in data["rows"][0]["tokens"]] == [-1, 0]

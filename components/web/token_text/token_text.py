@@ -90,12 +90,12 @@ def token_text(
     _text(key=key, data=data, on_pick_change=picked)
 
 
-def _words(text: Catalogue) -> dict[str, str]:
-    words = {name: text(f"web.tokens.{name}") for name in ("label", "more_before", "more_after")}
-    return words | {"locale": text.locale}
-
-
 def _check_lengths(**given: Sequence[object] | None) -> None:
     lengths = {name: len(values) for name, values in given.items() if values is not None}
     if len(set(lengths.values())) != 1:
         raise ValueError(f"one value a token is needed: {lengths}")
+
+
+def _words(text: Catalogue) -> dict[str, str]:
+    words = {name: text(f"web.tokens.{name}") for name in ("label", "more_before", "more_after")}
+    return words | {"locale": text.locale}

@@ -133,7 +133,7 @@ class Cost:
     tokens: int
     """That go through the model, or that are generated at most."""
     seconds: float
-    """From the last answers of this model on this device; NaN before the first."""
+    """From how much there is to do and how long the last answers of this model took here; NaN: nobody can say."""
     nbytes: int = 0
     """Memory that it takes [bytes]."""
     kept: bool = False

@@ -59,7 +59,7 @@ def test_the_ratio_is_the_geometric_mean_and_its_ends_are_named():
     share = np.full(12, 0.5)
     share[3], share[7] = 0.8, 0.2
     sentence = said(share)
-    assert "12 completions 1 times as likely" in sentence
+    assert "12 completions 1 time as likely" in sentence
     assert "from 0.25 times for “\u2068job 7\u2069” to 4 times for “\u2068job 3\u2069”" in sentence
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.shell.columns import column_heads
+from components.shell.panel import column_heads
 from dashboard.frames.lens import attribution_frame, head_attribution_frame
 from dashboard.frames.next_token import position_frame
 from dashboard.i18n import Catalogue

@@ -105,3 +105,13 @@ def test_every_column_has_its_name_above_its_small_chart(look):
     assert len({axis for trace in figure.data for axis in [trace.yaxis]}) == 4
     ranges = {tuple(figure.layout[name].range) for name in ("yaxis", "yaxis2", "yaxis3", "yaxis4")}
     assert len(ranges) == 1
+
+
+def test_axes_of_shares_end_at_the_largest_bar_or_whisker(look):
+    generated, texts = trees.generated(columns=1, rows=20), [f"a{i // 2}" for i in range(20)]
+    frame = answer_frame(generated, trees.NAMES[:1], texts)
+    assert frame["high"].max() < 0.35
+    low, high = answers_figure(frame, **look).layout.xaxis.range
+    assert low < 0 and frame["high"].max() < high < 0.4
+    lengths = length_frame(generated, trees.NAMES[:1])
+    assert lengths_figure(lengths, **look).layout.yaxis.range[1] == pytest.approx(1.1 * lengths["share"].max())

@@ -14,7 +14,7 @@ from components.shell.prompt import pending_line
 from dashboard.i18n import Catalogue
 from dashboard.navigation import page_at
 
-_SHEETS = [Path(__file__).parent / "page_style.css", *sorted(Path(__file__).parents[1].glob("*/*.css"))]
+_SHEETS = [Path(__file__).parent / "page_style.css", *sorted(Path(__file__).parents[2].glob("*/*.css"))]
 """Ours, then those of each feature; a page has them all, so that nothing changes its look when another page opens."""
 _STYLE = "\n".join(sheet.read_text(encoding="utf-8") for sheet in dict.fromkeys(_SHEETS))
 _ICON = Path(__file__).parent / "icon.png"

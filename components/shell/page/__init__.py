@@ -1,0 +1,1 @@
+"""The page around the charts: its look, its head, and links to the others."""
