@@ -86,7 +86,7 @@ def go(lesson: Lesson, number: int) -> None:
     step = lesson.steps[min(number, len(lesson.steps)) - 1]
     view = dict(step.view) if number <= len(lesson.steps) else {}
     for name, value in view.items():
-        state[name] = _typed(name, value)
+        state[name] = typed(name, value)
     state[_TARGET] = (step.page, view)
     allow()
 
@@ -130,7 +130,7 @@ def follow(slug: str) -> None:
         st.switch_page(_PAGES / f"{target}.py", query_params=carried | view)
 
 
-def _typed(name: str, value: str) -> object:
+def typed(name: str, value: str) -> object:
     """A query parameter as its widget holds it."""
     kind = FIELDS[name].kind
     if kind == "switch":

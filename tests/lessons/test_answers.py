@@ -1,6 +1,7 @@
 """The answers of every step are those of plain computations, on the bundled model and on a tiny one."""
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -38,10 +39,7 @@ def matches(question, expected):
 
 @pytest.fixture(scope="module")
 def plain_tiny(tiny_folder):
-    runs = {}
-    return lambda prompt: (
-        runs.setdefault(prompt, None) or runs.__setitem__(prompt, Plain(tiny_folder, prompt)) or runs[prompt]
-    )
+    return cache(lambda prompt: Plain(tiny_folder, prompt))
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +47,7 @@ def plain_bundled(bundled_engine):
     from dashboard.engine.models.bundled import converted_model
 
     folder, _ = converted_model(bundled_engine._settings)
-    runs = {}
-    return lambda prompt: (
-        runs.setdefault(prompt, None) or runs.__setitem__(prompt, Plain(folder, prompt)) or runs[prompt]
-    )
+    return cache(lambda prompt: Plain(folder, prompt))
 
 
 @pytest.mark.parametrize("prompt", ["own", REPEATING], ids=["own prompt", "another prompt"])

@@ -8,11 +8,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from components.lessons import listing, state
+from components.lessons import card, listing, state
 from dashboard import cache
 from dashboard.engine.api.request import Cost
 from dashboard.i18n import LANGUAGES, Catalogue
-from dashboard.lessons import lesson as lessons
 from dashboard.lessons.answers.question import RunContext, Unanswerable
 from dashboard.lessons.lesson import TOUR, Lesson, all_lessons
 from dashboard.lessons.progress import COLUMNS, Given, answers_csv, read_answers, written_answers
@@ -78,7 +77,7 @@ def test_a_lesson_is_gone_through_from_the_list_to_the_file(open_recorded, each,
         assert text("lessons.step", step=number, steps=len(each.steps)) in words(at)
         assert step.words[language].text in words(at)
         assert "_link_dropped" not in at.session_state
-        assert {name: state._typed(name, value) for name, value in step.view.items()}.items() <= held(at).items()
+        assert {name: state.typed(name, value) for name, value in step.view.items()}.items() <= held(at).items()
         run = RunContext(engine, engine.card, engine.tokenizer("").read(at.session_state["prompt"], chat=False))
         right = right_answer(step, run)
         if right is None:
@@ -256,15 +255,17 @@ def test_a_lesson_that_the_model_cannot_serve_says_so(open_recorded, monkeypatch
 
 def test_a_broken_file_is_named_and_the_other_lessons_start(open_recorded, monkeypatch):
     broken = Unreadable("lessons.unreadable.field", file="lens.toml", line="12", field="title")
-    monkeypatch.setattr(lessons, "all_lessons", lambda: {**all_lessons(), "lens": broken})
-    for module in (listing,):
-        monkeypatch.setattr(module, "all_lessons", lessons.all_lessons)
+    for module in (listing, state, card):
+        monkeypatch.setattr(module, "all_lessons", lambda: {**all_lessons(), "lens": broken})
+    told = Catalogue("en")("lessons.unreadable.field", file="lens.toml", line="12", field="title")
     at = open_recorded("lessons", {"lesson_class": "lens"})
     assert not at.exception
-    assert "lens.toml" in words(at)
-    assert "line 12" in words(at)
+    assert told in words(at)
     assert not [each for each in at.button if each.key == "lesson_start_lens"]
-    press(at, "start_tokens")
+    press(at, "start_tokens", "next_token")
+    at = open_recorded("next_token", {"lesson": "lens"})
+    assert told in words(at)
+    press(at, "list", "lessons")
 
 
 def test_a_prompt_without_an_answer_says_why_and_offers_the_lessons_own(open_recorded):
