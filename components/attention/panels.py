@@ -12,7 +12,7 @@ from components.attention.controls import WINDOW_FROM
 from components.attention.findings import head_finding
 from components.attention.map_picker import LINES_SIDE, MAP_SIDE, Detail
 from components.charts.attention import heatmap as charts
-from components.shell.columns import column_heads
+from components.shell.panel import column_heads
 from components.shell.messages import quiet, section
 from components.shell.pickers import choice_picker
 from components.shell.view import View, run_facts
