@@ -11,8 +11,8 @@ import streamlit as st
 from components.attention.controls import Look
 from components.attention.panels import WEIGHT_DIGITS, row_sums
 from components.charts.attention import heatmap as charts
-from components.shell.panel import column_heads
 from components.shell.messages import notice, quiet, section
+from components.shell.panel import column_heads
 from components.shell.pickers import choice_picker
 from components.shell.view import View, run_facts
 from components.web.head_mosaic.head_mosaic import head_mosaic

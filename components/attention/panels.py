@@ -12,8 +12,8 @@ from components.attention.controls import WINDOW_FROM
 from components.attention.findings import head_finding
 from components.attention.map_picker import LINES_SIDE, MAP_SIDE, Detail
 from components.charts.attention import heatmap as charts
-from components.shell.panel import column_heads
 from components.shell.messages import quiet, section
+from components.shell.panel import column_heads
 from components.shell.pickers import choice_picker
 from components.shell.view import View, run_facts
 from components.web.token_text.token_text import token_text

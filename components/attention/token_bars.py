@@ -11,8 +11,8 @@ import plotly.graph_objects as go
 from components.attention.map_picker import Detail
 from components.attention.panels import WEIGHT_DIGITS, map_script
 from components.charts.attention import heatmap as charts
-from components.shell.panel import column_heads
 from components.shell.messages import literal_label
+from components.shell.panel import column_heads
 from components.shell.pickers import choice_picker
 from components.shell.view import run_facts
 from dashboard.engine.api.attention import AttentionRequest, QueryRowsRequest
