@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,12 +13,10 @@ from streamlit.delta_generator import DeltaGenerator
 from components.shell import link
 from components.shell.messages import about, estimate, finding
 from components.shell.view import View
-from components.shell.waiting import allow
+from components.shell.waiting import allow, at_once
 from dashboard.engine.api.request import Request
 from dashboard.i18n import Catalogue
 
-AT_ONCE_SECONDS = 10.0
-"""Work that is estimated to take longer waits until it is asked for."""
 _STARTED = "_bias_started"
 
 
@@ -55,7 +52,7 @@ def started(name: str, asked: str, seconds: float, view: View, *, button: str, f
     """
     text, key = view.text, f"{_STARTED}_{name}"
     yes = link.flag_state(flag) if flag else st.session_state.get(key) == asked
-    begins = yes or math.isnan(seconds) or seconds <= AT_ONCE_SECONDS
+    begins = yes or at_once(seconds)
     if not begins:
         estimate(
             text("bias.cost", about=about(text, seconds)), text("bias.cost_numbers", seconds=text.number(seconds, 0))

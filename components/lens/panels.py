@@ -15,6 +15,7 @@ from components.shell.messages import about, estimate, quiet, section
 from components.shell.panel import column_heads
 from components.shell.pickers import choice_picker, integer_picker, switch
 from components.shell.view import View, run_facts
+from components.shell.waiting import at_once
 from dashboard.engine.api.lens import Lens, LensRequest
 from dashboard.engine.api.prediction import CandidatesRequest
 from dashboard.frames.lens import lens_frame, trajectory_frame
@@ -27,8 +28,6 @@ FIRST = 3
 """So many of the likeliest tokens have a trajectory besides the pinned ones."""
 NARROW = 3
 """Up to so many columns of the lens have room for their tokens on a small screen."""
-AT_ONCE_SECONDS = 10.0
-"""Work up to here starts without a question [s]."""
 _ASKED = "_lens_asked"
 WINDOW, STRIDED = 16, 64
 """Positions of a window, and about so many of a stride, at first."""
@@ -182,7 +181,7 @@ def _wanted(view: View, request: LensRequest) -> bool:
     """Whether the lens is computed now: at once where that is short, else when its button was pressed."""
     text, seconds = view.text, view.engine.cost(request).seconds
     asked = st.session_state.get(_ASKED) == request.digest
-    if asked or seconds <= AT_ONCE_SECONDS or view.engine.kept(request) is not None:
+    if asked or at_once(seconds) or view.engine.kept(request) is not None:
         return True
     numbers = "?" if math.isnan(seconds) else text("strip.seconds", seconds=text.number(seconds, 1))
     estimate(text("lens.cost", positions=len(request.positions), about=about(text, seconds)), numbers)

@@ -6,7 +6,6 @@ Numbers, code and files are on the page that each links to; there settings of ea
 from __future__ import annotations
 
 import html
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from components.shell.messages import about, estimate, finding, percent, quiet
 from components.shell.panel import Kind
 from components.shell.pickers import slider
 from components.shell.view import View, error_frame
-from components.shell.waiting import allow
+from components.shell.waiting import allow, at_once
 from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.prediction import Candidates, CandidatesRequest, ProcessedRequest
 from dashboard.engine.api.request import Request
@@ -29,8 +28,6 @@ from dashboard.view_state import pack_prompt
 
 BARS = 8
 """Tokens of a chart."""
-AT_ONCE_SECONDS = 10.0
-"""Work that takes longer begins when it is asked for."""
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 _STARTED = "_overview_started"
 
@@ -64,7 +61,7 @@ def started(view: View, name: str, *requests: Request[Any]) -> bool:
     costs = [view.engine.cost(request) for request in requests if view.engine.kept(request) is None]
     seconds = sum(cost.seconds for cost in costs)
     digest = requests[-1].digest
-    if math.isnan(seconds) or seconds <= AT_ONCE_SECONDS or st.session_state.get(_STARTED + name) == digest:
+    if at_once(seconds) or st.session_state.get(_STARTED + name) == digest:
         return True
     text = view.text
     label = text(f"overview.cost_{name}", about=about(text, seconds))

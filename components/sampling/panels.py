@@ -22,7 +22,7 @@ from components.shell.model_rules import rules_told, texts_fact
 from components.shell.panel import File, Kind
 from components.shell.pickers import choice_picker
 from components.shell.view import View, error_frame, model_facts
-from components.shell.waiting import News
+from components.shell.waiting import News, at_once
 from dashboard.engine.api.generation import Column, assembled
 from dashboard.export import csv_bytes, jsonl_bytes
 from dashboard.frames.sampling import generated_ids, sequence_frame, token_frame, token_records
@@ -82,7 +82,7 @@ def _generated(board: TextColumns, finding_at: DeltaGenerator, head_at: DeltaGen
     name = generation_task.name_in_link(columns.request)
     link.text_state(GO, "")
     link.text_written(GO, "")
-    go = st.session_state[GO] == name or progress.at_once(cost)
+    go = st.session_state[GO] == name or at_once(cost.seconds)
     generation, work = generation_task.follow(view, columns.request, board.forks, go=go)
     with head_at:
         _button(columns, name, generation, work, text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 
 import streamlit as st
@@ -13,20 +12,12 @@ from components.shell.waiting import News
 from dashboard.engine.api.request import Cost
 from dashboard.i18n import Catalogue
 
-AT_ONCE_SECONDS = 10.0
-"""Work that is estimated to take so long at most begins without being asked for."""
-
 
 def stop_button(work: GenerationTask, text: Catalogue, slot: str) -> None:
     """Stop; to stand outside of what is drawn again and again, or it would not be heard before the end."""
     st.button(
         text("sampling.stop"), key=f"{slot}_stop", icon=":material/stop_circle:", on_click=work.control.cancel.set
     )
-
-
-def at_once(cost: Cost) -> bool:
-    """Whether texts begin without being asked for: they are short, or nothing is known of their time."""
-    return math.isnan(cost.seconds) or cost.seconds <= AT_ONCE_SECONDS
 
 
 def estimated(cost: Cost, text: Catalogue) -> None:

@@ -23,6 +23,7 @@ from components.shell import link
 from components.shell.messages import advice, notice, quiet, section
 from components.shell.pickers import choice_picker
 from components.shell.view import View
+from components.shell.waiting import at_once
 from dashboard.engine.api.generation import GenerateRequest
 from dashboard.frames.sampling_sets import answer_frame, length_frame, set_frame, sweep_frame, text_ids
 from dashboard.parsing.unreadable import Unreadable
@@ -181,7 +182,7 @@ def _swept_texts(view: View, request: GenerateRequest, run_at: DeltaGenerator) -
     name = generation_task.name_in_link(request)
     link.text_state(SWEEP_GO, "")
     link.text_written(SWEEP_GO, "")
-    go = st.session_state[SWEEP_GO] == name or progress.at_once(cost)
+    go = st.session_state[SWEEP_GO] == name or at_once(cost.seconds)
     generation, work = generation_task.follow(view, request, (), go=go, slot="sweep")
     if work is not None:
         with run_at:

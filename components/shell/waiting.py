@@ -5,6 +5,7 @@ Waiting costs nothing: what the page shows is sent again only when it has change
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 import zlib
@@ -20,6 +21,8 @@ from dashboard.errors import Cancelled
 from dashboard.i18n import Catalogue
 
 T = TypeVar("T")
+AT_ONCE_SECONDS = 10.0
+"""Work that is estimated to take longer waits until it is asked for."""
 QUIET_SECONDS = 0.4
 """Work shorter than this shows no progress: a flash would only distract."""
 PAUSE_SECONDS = 0.1
@@ -29,6 +32,11 @@ LONGEST_SECONDS = 2.0
 LEFT_SECONDS, LEFT_SHARE = 3.0, 0.03
 """The time left is said when the work went on for so long, and by so much."""
 _STOPPED = "_work_stopped"
+
+
+def at_once(seconds: float) -> bool:
+    """Whether work that is estimated to take `seconds` begins without being asked for; NaN, nobody knows, does."""
+    return math.isnan(seconds) or seconds <= AT_ONCE_SECONDS
 
 
 def wait_for(call: Callable[[CallControl], T], label: str, *, text: Catalogue, what: str) -> T:

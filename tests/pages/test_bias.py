@@ -11,6 +11,7 @@ import pytest
 from components.bias.gap import differing_spans, sides
 from components.bias.notebook import SEEDS, answer_text
 from components.bias.pairs import probe_scores
+from components.shell import waiting
 from components.shell.messages import percent
 from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.i18n import Catalogue
@@ -358,9 +359,7 @@ def test_the_notebooks_call_stands_beside_exact_probabilities(open_page):
 
 
 def test_long_work_says_what_it_costs_and_begins_when_it_is_asked_for(open_page, monkeypatch):
-    from components.bias import layout
-
-    monkeypatch.setattr(layout, "AT_ONCE_SECONDS", -1.0)
+    monkeypatch.setattr(waiting, "AT_ONCE_SECONDS", -1.0)
     at = open_page("bias", link(replace(SPEC, own="lamp\nriver\nstore")))
     assert names(at) == []
     at.button(key="bias_start_exact").click().run()

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from components.charts.axes import probability
-from components.lens import panels as lens_panels
 from components.lens.panels import chosen_positions
 from components.next_token import prompt_text
 from components.next_token.prompt_text import hits, predicted_colours
@@ -121,7 +120,7 @@ def test_a_link_may_keep_the_layers_folded(open_recorded):
 
 
 def test_a_lens_that_takes_long_is_asked_for(open_recorded, monkeypatch):
-    monkeypatch.setattr(lens_panels, "AT_ONCE_SECONDS", -1.0)
+    monkeypatch.setattr(waiting, "AT_ONCE_SECONDS", -1.0)
     at = open_recorded("next_token", {"prompt": PROMPT} | INSIDE)
     monkeypatch.setattr(RecordedEngine, "kept", lambda *_: None)
     at.run()
