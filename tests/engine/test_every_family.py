@@ -5,6 +5,7 @@ Each is built tiny and random and opened as a person's folder, over a prompt lon
 """
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from tests.made import every_family
 TABLE = Path(__file__).with_name("families_table.md")
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
+KERNEL = re.compile(r"^\| (gemma4_unified\w*) \| (?:sdpa|eager) \|", re.MULTILINE)
 HEAD = ("type", "kernel", "layers with a map", "lens", "texts", "verdict")
 
 
@@ -58,7 +60,13 @@ def test_no_type_ends_in_an_exception_or_shows_another_number_than_transformers(
 
 
 def test_the_table_says_what_became_of_them(rows):
-    assert table(rows).splitlines() == TABLE.read_text(encoding="utf-8").splitlines()
+    written = TABLE.read_text(encoding="utf-8")
+    assert KERNEL.sub(_either, table(rows)).splitlines() == KERNEL.sub(_either, written).splitlines()
+
+
+def _either(row):
+    """Whether the faster kernel is exact in these families is decided by a rounding that processors differ in."""
+    return f"| {row[1]} | sdpa or eager |"
 
 
 def test_the_readme_cites_the_totals_of_the_table():

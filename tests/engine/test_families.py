@@ -71,7 +71,8 @@ def test_capturing_gives_the_very_logits_of_the_same_kernel_without_capturing(fa
     output, _ = capturer.forward(IDS, CallControl())
     with torch.inference_mode():
         plain = capturer.model(torch.tensor([IDS]), use_cache=False)
-    assert torch.allclose(output.logits[0, -1], plain.logits[0, -1], rtol=0, atol=1e-6)
+    bound = 1e-6 * max(1.0, float(plain.logits.abs().max()))  # the last place of the largest, on any processor
+    assert torch.allclose(output.logits[0, -1], plain.logits[0, -1], rtol=0, atol=bound)
 
 
 def test_layers_without_attention_are_named_with_the_reason(family):

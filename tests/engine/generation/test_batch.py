@@ -247,7 +247,7 @@ def test_every_step_is_told_as_it_comes_and_makes_up_the_texts(tiny_engine):
 def test_a_text_ends_at_the_limit_at_its_end_or_with_a_stop_string(generator, turn):
     greedy = generate(
         generator, [7, 20], GenerateRequest(RUN, (Column(GREEDY, max_new_tokens=8),)), turn, lambda _: None
-    )[0].outputs[0]
+    ).outputs[0]
     assert greedy.stopped == "limit"
     second = int(greedy.ids[1])
     ended = dataclasses.replace(generator, ending=(second,))

@@ -126,7 +126,7 @@ def ruled(generator, greedy):  # noqa: F811
 def ours(generator, ids, column, turn):  # noqa: F811
     torch.manual_seed(5)
     override = as_transformers_draws(generator.model)
-    return generate(generator, ids, GenerateRequest(RUN, (column,)), turn, lambda _: None, override=override)[0]
+    return generate(generator, ids, GenerateRequest(RUN, (column,)), turn, lambda _: None, override=override)
 
 
 def theirs(generator, ids, column):  # noqa: F811
