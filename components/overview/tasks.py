@@ -38,6 +38,11 @@ SIDE = 14
 ROWS = 3
 """Of the other two pictures."""
 _WIDTH, _HEIGHT = 84, 56
+_OUTLINE = "".join(
+    f'<rect x="0" y="{at * _HEIGHT / ROWS + 3:.1f}" width="{_WIDTH}" height="{_HEIGHT / ROWS - 6:.1f}" fill="#8888" />'
+    for at in range(ROWS)
+)
+"""Stands where a picture comes."""
 
 
 def cards(view: View) -> dict[str, DeltaGenerator]:
@@ -45,7 +50,9 @@ def cards(view: View) -> dict[str, DeltaGenerator]:
     text, pictures = view.text, {}
     for page, column in zip(TASKS, st.columns(len(TASKS), gap="small"), strict=True):
         with column, st.container(key=f"task_{page}", border=True, horizontal=True, vertical_alignment="center"):
-            pictures[page] = st.container(key=f"picture_{page}", width=_WIDTH, height=_HEIGHT, border=False)
+            with st.container(key=f"picture_{page}", width=_WIDTH, height=_HEIGHT, border=False):
+                pictures[page] = st.empty()
+            _picture(pictures[page], _OUTLINE)
             with st.container(gap=None):
                 st.page_link(
                     PAGES / f"{page}.py",
