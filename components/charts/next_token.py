@@ -41,6 +41,10 @@ def candidates_figure(
     values = [float(number) for number in frame[value]]
     as_log = log and value == "prob"
     after = [float(number) for number in frame["q"]] if settings and value == "prob" else []
+    if settings and value == "prob":
+        title = text("charts.axis.prob_q_log" if log else "charts.axis.prob_q")
+    else:
+        title = text("charts.axis.prob_log") if as_log else CANDIDATES[value].label(text)
     ends = {"range": ends_from_zero(values + after), "tickmode": "auto"}
     axis = _log_axis([end for end in values if end > 0]) if as_log else ends
     fig = value_bars(
@@ -48,7 +52,7 @@ def candidates_figure(
         values,
         [_note(row, text, settings) for row in records],
         [_hover(row, text) for row in records],
-        axis={**axis, "title_text": text("charts.axis.prob_log") if as_log else CANDIDATES[value].label(text)},
+        axis={**axis, "title_text": title},
         theme=theme,
         text=text,
     )

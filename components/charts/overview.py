@@ -35,7 +35,7 @@ def setting_bars_figure(frame: pd.DataFrame, *, text: Catalogue, theme: ChartThe
         longest.tolist(),
         [text("charts.setting_bars.cut") if row["cut_by"] else probability(text, row["q"]) for row in records],
         [_hover(row, text) for row in records],
-        axis={"range": [0, end], "tickvals": ticks, "title_text": text("charts.setting_bars.axis")},
+        axis={"range": [0, end], "tickvals": ticks, "title_text": text("charts.axis.prob_q")},
         text=text,
         theme=theme,
     )

@@ -114,6 +114,7 @@ def _button(
 ) -> None:
     """Beside the heading: Stop while texts grow, other seeds when they are there, Generate else."""
     if work is not None:
+        st.button(text("sampling.generate"), key="sampling_running", disabled=True)  # Stop is not where Generate was
         progress.stop_button(work, text, "texts")
     elif generation is None or generation.unfinished:
         st.button(text("sampling.generate"), type="primary", key="sampling_run", on_click=_go, args=(name,))

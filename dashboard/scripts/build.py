@@ -71,7 +71,10 @@ def chart_script(
         model["ATTENTION_LAYERS"] = [layer for layer in range(card.layers) if layer not in missing]
         longest = max(map(len, prompts or [origin.token_ids]))
         megabytes = longest**2 * card.layers * card.heads * 4 / 1e6
-        notes = [*notes, f"It computes the weights of all heads at once, in about {megabytes:,.0f} MB of memory."]
+        notes = [
+            *notes,
+            f"It computes the weights of all heads at once, in about {max(megabytes, 1):,.0f} MB of memory.",
+        ]
     lines = [_constant(name, value) for name, value in {**model, **constants}.items()]
     return "\n".join(
         [

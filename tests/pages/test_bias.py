@@ -227,7 +227,7 @@ def test_a_group_against_itself_is_no_chart(open_page):
 def test_a_template_is_chosen_by_its_words(open_page):
     at = open_page("bias", link(bias_view="gap", bias_template="1"))
     assert at.selectbox(key="bias_template").options == list(SPEC.templates)
-    assert "behind “\u2068A woman, white, found a\u2069”" in words(at)
+    assert "after “\u2068A woman, white, found a\u2069”" in words(at)
 
 
 def test_a_template_that_is_taken_away_is_no_fault_of_the_link(open_page):
@@ -303,7 +303,7 @@ def test_the_gap_of_a_completion_with_an_article_is_that_of_its_own_word(open_pa
     spec = replace(SPEC, own="a lamp\na river", article=True)
     at = open_page("bias", link(spec, bias_view="gap"))
     assert not at.exception
-    assert "behind “\u2068The white man saw a a\u2069”" in words(at)
+    assert "after “\u2068The white man saw a a\u2069”" in words(at)
 
 
 def boxes(at):
