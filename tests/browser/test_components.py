@@ -291,7 +291,7 @@ def test_leaving_out_the_first_token_takes_its_column_away(page, server):
     page.get_by_text("without first").click()
     expect(page.get_by_role("application", name="Token 0 is left out")).to_be_visible()
     page.mouse.move(*tile_point(page, 2, 3, 0.5 / 16, 15.5 / 16))
-    expect(page.locator(".card")).to_contain_text("the first token is left out")
+    expect(page.locator(".card")).to_contain_text("token 0 is left out")
 
 
 # -- running text -------------------------------------------------------------------------------------------------
