@@ -93,7 +93,7 @@ def running_text(view: View, pos: int, table: PositionTable, colour: str) -> Non
         text=view.text,
         key="next_token_text",
         on_pick=pick,
-        max_height=240,
+        max_height=284,
     )
     quiet(" ".join([text("next_token.below_note"), text(f"next_token.colour_note.{colour}")]))
 
