@@ -328,6 +328,7 @@ def test_a_clicked_token_and_a_rare_pinned_one_stand_in_a_link_opened_cold(page,
     position_line(page, re.compile("After position 1, “·capital”"))
     page.get_by_text("Pin a token", exact=True).click()
     page.locator(".st-key-find_token input").fill(" zebra")
+    page.locator(".st-key-find_token input").press("Enter")
     settled(page)
     page.locator(".st-key-next_token_pins input").click()
     page.get_by_role("option", name=re.compile(r"^·zebra · \d+$")).click()

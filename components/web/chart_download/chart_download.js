@@ -16,7 +16,6 @@ export default function ({ data, parentElement }) {
   function prepare() {
     group.setAttribute("aria-label", words.label);
     for (const place of group.querySelectorAll("[data-word]")) place.textContent = words[place.dataset.word];
-    for (const button of buttons) button.textContent = button.dataset.format.toUpperCase();
     // a message about another chart's file would look like one about this
     if (lastStems.get(parentElement) !== stem) said.textContent = "";
     lastStems.set(parentElement, stem);

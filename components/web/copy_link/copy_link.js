@@ -11,6 +11,7 @@ export default function ({ data, parentElement }) {
   const life = beginLife(parentElement);
   const [button, input, said] = ["button", "input", ".said"].map((name) => parentElement.querySelector(name));
   button.textContent = data.words.copy;
+  button.hidden = false;
   input.setAttribute("aria-label", data.words.link);
 
   async function press() {

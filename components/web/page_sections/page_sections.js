@@ -23,6 +23,7 @@ export default function ({ data, parentElement }) {
       const link = entry.appendChild(document.createElement("a"));
       link.textContent = title;
       link.dataset.name = name;
+      link.href = addressAt(window.location.href, name === first ? "" : name);
       return entry;
     });
     list.replaceChildren(...entries);

@@ -50,6 +50,7 @@ export default function ({ data, parentElement }) {
   parentElement.querySelector(".signs").textContent = words.signs;
   list.setAttribute("aria-label", words.label);
   button.textContent = words.copy;
+  button.hidden = false;
   input.setAttribute("aria-label", words.ids);
   // what was said about another prompt's ids would be wrong now
   if (said.dataset.ids !== listed) said.textContent = "";
