@@ -34,7 +34,14 @@ HEADS = ((0, 3), (3, 1), (6, 4), (9, 0), (14, 2), (20, 5), (29, 8))
 def opened(page: Page, address: str, name: str, **link: str | int) -> Image.Image:
     """A page of the app as its link shows it, once nothing moves any more."""
     page.goto(f"{address}/{name}?{urlencode({'lang': 'en', **link})}")
-    page.locator(".js-plotly-plot, canvas").first.wait_for(timeout=PATIENCE_SECONDS * 1000)
+    chart, generate = (
+        page.locator(".js-plotly-plot, canvas"),
+        page.get_by_role("button", name="Generate", disabled=False),
+    )
+    chart.or_(generate).first.wait_for(timeout=PATIENCE_SECONDS * 1000)
+    if generate.is_visible():  # a slow machine asks first
+        generate.click()
+    chart.first.wait_for(timeout=PATIENCE_SECONDS * 1000)
     settled(page, PATIENCE_SECONDS)
     before = b""
     while (now := page.screenshot(animations="disabled", caret="hide")) != before:

@@ -28,7 +28,7 @@ def test_the_strongest_induction_head_is_named_with_its_score_and_how_many_do_th
     sentence = page_finding(view(), metrics)
     assert "induction head here is layer 0, head 1" in sentence
     assert "0.62 of the weight" in sentence
-    assert "2 heads score 0.4 or more, of 4." in sentence
+    assert "Heads with 0.4 or more: 2 of 4." in sentence
 
 
 def test_a_score_below_the_threshold_is_not_called_an_induction_head():
