@@ -36,7 +36,7 @@ def opened(page: Page, address: str, name: str, **link: str | int) -> Image.Imag
     page.goto(f"{address}/{name}?{urlencode({'lang': 'en', **link})}")
     chart, generate = (
         page.locator(".js-plotly-plot, canvas"),
-        page.get_by_role("button", name="Generate", disabled=False),
+        page.get_by_role("button", name="Generate", exact=True, disabled=False),
     )
     chart.or_(generate).first.wait_for(timeout=PATIENCE_SECONDS * 1000)
     if generate.is_visible():  # a slow machine asks first
