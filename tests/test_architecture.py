@@ -18,7 +18,7 @@ ROOTS = {"dashboard", "dashboard.engine", "components.charts", "pages"}
 # (what is imported, who may import it)
 ALLOWED = {
     "streamlit": [
-        *("dashboard/app.py", "dashboard/cache.py", "dashboard/launch/server.py"),
+        *("dashboard/app.py", "dashboard/asgi.py", "dashboard/cache.py", "dashboard/launch/server.py"),
         *("components/*", "pages/*.py"),
     ],
     "torch": ["dashboard/engine/*.py"],

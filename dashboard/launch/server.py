@@ -1,6 +1,6 @@
 """The server process: Streamlit; while nobody looks yet, the libraries of the engine load.
 
-``streamlit run dashboard/app.py`` serves the same; there the first visitor waits for the libraries.
+``streamlit run dashboard/asgi.py`` serves the same; there the first visitor waits for the libraries.
 """
 
 import locale
@@ -39,5 +39,5 @@ def _open_log() -> None:
 if __name__ == "__main__":
     _open_log()
     threading.Thread(target=_load_libraries, daemon=True).start()
-    sys.argv = ["streamlit", "run", str(Path(__file__).parents[1] / "app.py"), *sys.argv[1:]]
+    sys.argv = ["streamlit", "run", str(Path(__file__).parents[1] / "asgi.py"), *sys.argv[1:]]
     main()

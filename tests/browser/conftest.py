@@ -142,7 +142,7 @@ def _wait_until_healthy(process: subprocess.Popen[bytes], address: str) -> None:
 @pytest.fixture(scope="session")
 def app_server() -> Iterator[str]:
     """Address of the dashboard itself."""
-    with serve(ROOT / "dashboard" / "app.py") as address:
+    with serve(ROOT / "dashboard" / "asgi.py") as address:
         yield address
 
 

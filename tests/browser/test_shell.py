@@ -137,3 +137,12 @@ def test_print_leaves_out_the_controls_and_says_the_facts(page, app_server):
     expect(page.locator(".st-key-next_token_pos")).to_be_hidden()
     expect(page.locator(".ls-strip").first).to_be_visible()
     assert page.get_by_test_id("stMain").evaluate("main => getComputedStyle(main).overflowY") == "visible"
+
+
+def test_the_page_names_scripts_that_it_will_need_and_that_are_there(page, app_server):
+    header = page.request.get(f"{app_server}/sampling").headers["link"]
+    paths = [entry.split(">")[0].strip("<") for entry in header.split(", ")]
+    assert any("PlotlyChart" in path for path in paths)
+    for path in paths:
+        answer = page.request.head(f"{app_server}/{path.removeprefix('./')}")
+        assert answer.status == 200 and "javascript" in answer.headers["content-type"], path
