@@ -68,6 +68,7 @@ FIELDS: dict[str, Field] = {
     "attention_layers": Field("ranges"),
     "attention_heads": Field("ranges"),
     "attention_token": Field("integer"),
+    # of older links; nothing reads it
     "attention_key": Field("integer"),
     "attention_queries": Field("span"),
     "attention_keys": Field("span"),
@@ -150,6 +151,15 @@ FIELDS: dict[str, Field] = {
     "lesson_class": Field("choice", LESSONS, LESSONS[0]),
     "lesson_own": Field("switch"),
 }
+
+
+def head_params(layer: int, head: int, token: int) -> dict[str, str]:
+    """The query parameters that open the Attention page on one head, and on what `token` looks at.
+
+    Whatever else the person looked at there before: a parameter that a link leaves out keeps its value.
+    """
+    shown = {"attention_view": "head", "attention_chart": "heatmap", "attention_bars": "row"}
+    return {**shown, "attention_layer": str(layer), "attention_head": str(head), "attention_token": str(token)}
 
 
 @dataclass(frozen=True)

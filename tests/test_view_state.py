@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.parsing.unreadable import Unreadable
-from dashboard.view_state import FIELDS, MAX_PROMPT_BYTES, check, pack_prompt, parse_ranges, unpack_prompt
+from dashboard.view_state import (
+    FIELDS,
+    MAX_PROMPT_BYTES,
+    check,
+    head_params,
+    pack_prompt,
+    parse_ranges,
+    unpack_prompt,
+)
 
 NASTY = "<b>x</b> $x$ [x](javascript:1) %{y} 👩‍👩‍👧 \u202eabc\u200b\n\tعربي"
 
@@ -123,3 +131,11 @@ def test_ranges_outside_or_unreadable_name_the_part(text, part):
 def test_every_choice_has_its_default_among_its_choices():
     for name, field in FIELDS.items():
         assert not field.default or field.default in field.choices, name
+
+
+def test_a_link_to_a_head_says_that_it_is_one_head_and_how_it_is_drawn():
+    params = head_params(3, 1, 7)
+    assert {name: check(name, [value]) for name, value in params.items()} == dict.fromkeys(params)
+    assert {"attention_view": "head", "attention_layer": "3", "attention_head": "1"}.items() <= params.items()
+    chosen = {name for name in params if FIELDS[name].kind == "choice"}
+    assert chosen == {"attention_view", "attention_chart", "attention_bars"}

@@ -37,13 +37,14 @@ def page_finding(view: View, metrics: pd.DataFrame) -> str:
     """The page's first sentence: the strongest head, its score, and how many heads do the same."""
     text, name, heads = view.text, opening_score(metrics), view.card.all_heads
     if not name:
-        return text("attention.found_nothing", heads=heads)
+        without_map = len(view.card.without_attention) == view.card.layers
+        return text("attention.no_map") if without_map else text("attention.found_nothing", heads=heads)
     layer, head = opening_head(metrics)
     score, least = float(metrics[name].max()), dict(FINDINGS)[name]
     count = int((metrics[name] >= least).sum())
-    # with two digits 0.396 would look as if it reached 0.4
-    digits = 2 if count else 3
-    facts = {"layer": layer, "head": head, "score": text.number(score, digits), "least": text.number(least, 1)}
+    # rounded up, 0.3996 would look as if it reached 0.4
+    shown = text.number(score, 2) if count else text.number(min(round(score, 3), least - 0.001), 3)
+    facts = {"layer": layer, "head": head, "score": shown, "least": text.number(least, 1)}
     if count:
         return text(f"attention.found_{_WORDS[name]}", **facts, heads=heads, count=count)
     return text(f"attention.weak_{_WORDS[name]}", **facts, heads=heads)

@@ -220,7 +220,9 @@ def _window(detail: Detail) -> tuple[int, int]:
         start = max(0, min(detail.token - LINES_SIDE // 2, count - LINES_SIDE))
     span = (start, min(start + LINES_SIDE, count))
     if count > LINES_SIDE:
-        quiet(detail.view.text("attention.window", shown=span[1] - span[0], start=span[0]))
+        # up to WINDOW_FROM tokens there is no part to choose, and the span is the one around the chosen token
+        note = "attention.window" if count > WINDOW_FROM else "attention.window_of_token"
+        quiet(detail.view.text(note, shown=span[1] - span[0], start=span[0]))
     return span
 
 

@@ -33,7 +33,7 @@ from dashboard.probes.tokenized_probe import TokenizedProbe
 from dashboard.run_key import RunKey
 from dashboard.scripts.bias import gap_script, head_gap_script
 from dashboard.tokens import ISOLATE, visible
-from dashboard.view_state import pack_prompt
+from dashboard.view_state import head_params, pack_prompt
 
 LINKED = 6
 _ATTENTION = Path(__file__).parents[2] / "pages" / "attention.py"
@@ -195,10 +195,10 @@ def _heads(view: View, prompt: str, keys: tuple[RunKey, RunKey], names: tuple[st
         ],
         heads=heads(frame, text),
     )
-    _links(view, prompt, weights[0] - weights[1], spans[0], len(keys[0].token_ids) - 1)
+    _links(view, prompt, weights[0] - weights[1], len(keys[0].token_ids) - 1)
 
 
-def _links(view: View, prompt: str, gap: NDArray[np.float64], span: tuple[int, int], query: int) -> None:
+def _links(view: View, prompt: str, gap: NDArray[np.float64], query: int) -> None:
     """The heads with the largest differences as links to what they look at."""
     text = view.text
     if view.chat:
@@ -210,10 +210,9 @@ def _links(view: View, prompt: str, gap: NDArray[np.float64], span: tuple[int, i
     with st.container(horizontal=True):
         for number in strongest:
             layer, head = divmod(int(number), gap.shape[1])
-            params = {"attention_layer": str(layer), "attention_head": str(head), "attention_token": str(query)}
             st.page_link(
                 _ATTENTION,
                 label=f"L{layer} H{head} ({signed(text, float(gap[layer, head]))})",
                 icon=":material/arrow_forward:",
-                query_params={**kept_in_link, **pack_prompt(prompt), "attention_key": str(span[0]), **params},
+                query_params={**kept_in_link, **pack_prompt(prompt), **head_params(layer, head, query)},
             )

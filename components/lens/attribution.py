@@ -17,6 +17,7 @@ from dashboard.engine.api.lens import AttributionRequest
 from dashboard.frames.lens import attribution_frame, head_attribution_frame
 from dashboard.scripts.prediction import attribution_script
 from dashboard.tokens import Token, visible
+from dashboard.view_state import head_params
 
 LINKED = 5
 """So many heads of a layer are linked to their page."""
@@ -83,10 +84,9 @@ def _links(view: View, by_head: np.ndarray, layer: int, pos: int) -> None:
     with st.container(horizontal=True):
         strongest = np.argsort(-np.nan_to_num(np.abs(by_head), nan=-1.0), kind="stable")
         for head in strongest[: min(LINKED, view.card.heads_of(layer))]:
-            head_view = {"attention_layer": str(layer), "attention_head": str(head), "attention_token": str(pos)}
             st.page_link(
                 _ATTENTION,
                 label=f"L{layer} H{head}",
                 icon=":material/arrow_forward:",
-                query_params={**same, **head_view},
+                query_params={**same, **head_params(layer, int(head), pos)},
             )

@@ -79,6 +79,19 @@ def test_a_long_prompt_has_its_parts_to_choose(open_recorded):
     assert not open_recorded("attention", {"prompt": PROMPT}).slider
 
 
+@pytest.mark.parametrize(("tokens", "chosen"), [(49, False), (64, False), (65, True)])
+def test_the_part_that_lines_show_is_chosen_by_a_control_that_is_there(open_recorded, tokens, chosen):
+    params = {"prompt": " ".join(["zebra"] * tokens), "attention_chart": "lines", "attention_token": "40"}
+    at = open_recorded("attention", params)
+    assert not at.exception
+    assert bool(at.slider) is chosen
+    start = min(40 - 24, tokens - 48)
+    notes = {
+        name: TEXT(f"attention.{name}", shown=48, start=start) in words(at) for name in ("window", "window_of_token")
+    }
+    assert notes == {"window": chosen, "window_of_token": not chosen}
+
+
 def test_the_table_of_a_very_long_prompt_is_an_exact_part_around_the_chosen_token(open_recorded):
     params = {"prompt": "zebra lamp " * 300, "attention_chart": "table", "attention_token": "400"}
     at = open_recorded("attention", params)

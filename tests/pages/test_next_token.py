@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from dashboard.engine.api.prediction import CandidatesRequest, PositionTableRequ
 from dashboard.frames.next_token import position_frame
 from dashboard.i18n import Catalogue
 from dashboard.tokens import visible
+from dashboard.view_state import head_params
 from tests.made import samples
 from tests.made.recorded_engine import RecordedEngine
 from tests.pages.test_pages import words
@@ -112,6 +114,16 @@ def test_a_link_into_the_layers_opens_them(open_recorded, params):
     assert not at.exception
     assert len(at.get("plotly_chart")) == 5
     assert at.session_state["next_token_inside"]
+
+
+def test_a_head_of_direct_logit_attribution_opens_as_one_head(open_recorded):
+    at = open_recorded("next_token", {"next_token_inside": "true"})
+    links = [link.proto for link in at.get("page_link") if re.fullmatch(r"L\d+ H\d+", link.proto.label)]
+    assert links
+    for link in links:
+        params = {name: value for name, (value,) in parse_qs(link.query_string).items()}
+        layer, head = map(int, re.findall(r"\d+", link.label))
+        assert head_params(layer, head, int(params["attention_token"])).items() <= params.items()
 
 
 def test_a_link_may_keep_the_layers_folded(open_recorded):

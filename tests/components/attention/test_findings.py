@@ -18,8 +18,9 @@ def scores(**columns):
     return pd.DataFrame(pairs | {name: columns.get(name, [0.0] * 4) for name in METRICS})
 
 
-def view(language="en"):
-    return SimpleNamespace(text=Catalogue(language), card=SimpleNamespace(all_heads=4))
+def view(language="en", without_attention=()):
+    card = SimpleNamespace(all_heads=4, layers=2, without_attention=without_attention)
+    return SimpleNamespace(text=Catalogue(language), card=card)
 
 
 def test_the_strongest_induction_head_is_named_with_its_score_and_how_many_do_the_same():
@@ -52,6 +53,19 @@ def test_a_single_token_leaves_nothing_to_compare():
     assert opening_head(metrics) == (0, 0)
     assert "4 heads can look at that token only" in page_finding(view(), metrics)
     assert head_finding(view(), metrics, 0, 0) == ""
+
+
+def test_a_model_without_a_map_is_not_said_to_have_one_token():
+    nothing = scores(induction=[NAN] * 4, previous_token=[NAN] * 4)
+    without = view(without_attention=((0, "linear_attention"), (1, "linear_attention")))
+    assert page_finding(without, nothing) == without.text("attention.no_map")
+    some = view(without_attention=((0, "linear_attention"),))
+    assert page_finding(some, nothing) == some.text("attention.found_nothing", heads=4)
+
+
+@pytest.mark.parametrize(("score", "shown"), [(0.3996, "0.399"), (0.39999999, "0.399"), (0.289, "0.289")])
+def test_a_score_below_the_threshold_is_not_written_as_the_threshold(score, shown):
+    assert f" is {shown} (" in page_finding(view(), scores(induction=[0.1, score, 0.2, 0.0]))
 
 
 def test_the_opened_head_says_why_and_another_what_it_does():
