@@ -48,32 +48,50 @@ def started(name: str, asked: str, seconds: float, view: View, *, button: str, f
         seconds: it is estimated to take; 0: it is kept, NaN: nobody knows.
         view: the page's.
         button: what the button says.
-        flag: entry of FIELDS that carries a yes in the link; without one it is remembered for `asked` alone.
+        flag: entry of FIELDS that carries a yes to `asked` in the link; without one it is remembered in the session.
     """
-    text, key = view.text, f"{_STARTED}_{name}"
-    yes = link.flag_state(flag) if flag else st.session_state.get(key) == asked
+    text, key = view.text, f"{_STARTED}_{flag or name}"
+    yes = agreed(flag, asked) if flag else st.session_state.get(key) == asked
     begins = yes or at_once(seconds)
     if not begins:
         estimate(
             text("bias.cost", about=about(text, seconds)), text("bias.cost_numbers", seconds=text.number(seconds, 0))
         )
-        value = True if flag else asked
         st.button(
             button,
             key=f"bias_start_{name}",
             type="primary",
             icon=":material/play_arrow:",
             on_click=_start,
-            args=(flag or key, value),
+            args=(key, asked),
         )
-    if flag:
-        link.flag_written(flag)
     return begins
 
 
-def _start(key: str, value: object) -> None:
-    st.session_state[key] = value
+def _start(key: str, asked: str) -> None:
+    st.session_state[key] = asked
     allow()
+
+
+def agreed(flag: str, asked: str) -> bool:
+    """Whether the person said yes to what is asked for; other settings are not begun for a yes to these.
+
+    Args:
+        flag: entry of FIELDS that carries the yes in the link: one to the settings that stand beside it there.
+        asked: what is asked for.
+    """
+    state, key = st.session_state, f"{_STARTED}_{flag}"
+    before = state.get(flag, False)
+    if link.flag_state(flag) and not before:
+        state[key] = asked
+    state[flag] = state.get(key) == asked
+    link.flag_written(flag)
+    return bool(state[flag])
+
+
+def agree(flag: str, asked: str) -> None:
+    """When a button is pressed: yes to what is asked for."""
+    _start(f"{_STARTED}_{flag}", asked)
 
 
 def seconds_left(view: View, requests: Sequence[Request[Any]]) -> float:

@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from components.bias.findings import call_finding
-from components.bias.layout import Layout, heads, seconds_left, started
+from components.bias.layout import Layout, agree, agreed, heads, seconds_left, started
 from components.bias.pairs import prompt_run, template_picker
 from components.bias.probe_builder import take_preset
 from components.charts.series import readable
@@ -81,8 +81,7 @@ def panels(view: View, tokenized: TokenizedProbe, layout: Layout, line: DeltaGen
     runs = [prompt_run(view, tokenized, template * groups + group) for group in range(groups)]
     requests = [GenerateRequest(run, (column(),)) for run in runs]
     digest = Export.of(requests, "notebook").digest
-    repeat = link.flag_state(REPEAT)
-    link.flag_written(REPEAT)
+    repeat = agreed(REPEAT, digest)
     seconds = seconds_left(view, requests)
     if not repeat and not started("notebook", digest, seconds, view, button=text("bias.call")):
         return
@@ -103,7 +102,7 @@ def panels(view: View, tokenized: TokenizedProbe, layout: Layout, line: DeltaGen
                     asked += [*seeds, tree]
         else:
             with repeat_at:
-                _repeat_button(view, runs)
+                _repeat_button(view, runs, digest)
         _table(view, asked, requests, calls)
 
 
@@ -180,18 +179,17 @@ def _grid(calls: Sequence[Call], prompts: Sequence[str], view: View) -> None:
         quiet(view.text("bias.cut", tokens=column().max_new_tokens))
 
 
-def _repeat_button(view: View, runs: Sequence[RunKey]) -> None:
-    """The button that asks for the other seeds, with what they cost."""
+def _repeat_button(view: View, runs: Sequence[RunKey], digest: str) -> None:
+    """The button that asks for the other seeds and the order of continuations, with what they cost."""
     text = view.text
-    requests = [request for run in runs for request in _more_requests(run)[0]]
+    requests: list[GenerateRequest | TreeRequest] = []
+    for seeds, tree in map(_more_requests, runs):
+        requests += [*seeds, tree]
     seconds = seconds_left(view, requests)
-    st.button(text("bias.repeat", seeds=SEEDS - 1), key="bias_repeat", on_click=_ask, icon=":material/repeat:")
+    label = text("bias.repeat", seeds=SEEDS - 1)
+    st.button(label, key="bias_repeat", on_click=agree, args=(REPEAT, digest), icon=":material/repeat:")
     numbers = text("bias.cost_numbers", seconds=text.number(seconds, 0))
     estimate(text("bias.repeat_cost", about=about(text, seconds)), numbers)
-
-
-def _ask() -> None:
-    st.session_state[REPEAT] = True
 
 
 def call_frame(calls: Sequence[Call]) -> pd.DataFrame:

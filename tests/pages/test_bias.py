@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from types import SimpleNamespace
+from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from dashboard.i18n import Catalogue
 from dashboard.probes.presets import presets
 from dashboard.probes.spec import OWN, ProbeSpec, read
 from dashboard.probes.tokenized_probe import tokenize_probe
-from dashboard.view_state import pack, unpack
+from dashboard.view_state import head_params, pack, unpack
 from tests.pages.test_pages import words
 
 TEXT = Catalogue("en")
@@ -371,6 +372,56 @@ def test_long_work_says_what_it_costs_and_begins_when_it_is_asked_for(open_page,
     assert names(at)[0] == "sampled"
 
 
+@pytest.mark.parametrize("open_by", ["link", "button"])
+def test_a_yes_to_draws_is_one_to_these_settings(open_page, monkeypatch, open_by):
+    monkeypatch.setattr(waiting, "AT_ONCE_SECONDS", 0.0)
+    yes = {"bias_draw": "true"} if open_by == "link" else {}
+    at = open_page("bias", link(LETTERS, bias_view="sampled", bias_rows="60", bias_new="4", **yes))
+    if open_by == "button":
+        assert names(at) == []
+        at.button(key="bias_start_sampled").click().run()
+    assert names(at)[0] == "sampled"
+    at.number_input(key="bias_seed").set_value(43).run()
+    assert names(at) == []
+    assert "bias_draw" not in at.query_params
+    at.button(key="bias_start_sampled").click().run()
+    assert names(at)[0] == "sampled"
+    assert at.query_params["bias_draw"] == "true"
+    monkeypatch.setattr(waiting, "AT_ONCE_SECONDS", -1.0)  # kept answers, too, wait for a yes
+    assert names(at.run())[0] == "sampled"
+    at.number_input(key="bias_seed").set_value(42).run()
+    assert names(at) == []
+
+
+def test_a_yes_to_more_calls_is_one_to_these_prompts(open_page):
+    at = open_page("bias", link(bias_view="notebook", bias_call="true"))
+    assert "seeds_of_10" in at.dataframe[0].value
+    at.selectbox(key="bias_template").set_value("1").run()
+    assert "seeds_of_10" not in at.dataframe[0].value
+    assert "bias_call" not in at.query_params
+    assert at.button(key="bias_repeat")
+
+
+def test_the_cost_of_more_calls_is_that_of_all_that_they_ask(open_page, monkeypatch):
+    from components.bias import notebook
+    from dashboard.engine.local import LocalEngine
+
+    costed, asked, answer = [], [], LocalEngine.answer
+
+    def counted(engine, request, *rest):
+        asked.append(request)
+        return answer(engine, request, *rest)
+
+    monkeypatch.setattr(notebook, "seconds_left", lambda _view, requests: costed.append(set(requests)) or 1.0)
+    at = open_page("bias", link(bias_view="notebook"))
+    monkeypatch.setattr(LocalEngine, "answer", counted)
+    at.button(key="bias_repeat").click().run()
+    assert not at.exception
+    own = costed[0]
+    assert {type(request).__name__ for request in costed[1]} == {"GenerateRequest", "TreeRequest"}
+    assert costed[1] == set(asked) - own
+
+
 def test_a_probe_is_folded_to_a_line_until_somebody_changes_it(open_page):
     def fold(at):
         return next(fold for fold in at.expander if "edit" in fold.label)
@@ -396,7 +447,13 @@ def test_where_a_gap_arises_is_read_from_the_lens_and_the_heads(open_page):
     at = open_page("bias", link(bias_view="gap"))
     assert not at.exception
     assert names(at) == ["gap", "head_gap"]
-    assert "L0 H" in str([link_.proto for link_ in at.get("page_link")])
+    links = [parse_qs(link_.proto.query_string) for link_ in at.get("page_link") if "L0 H" in link_.proto.label]
+    # a link leaves nothing to what was looked at there before
+    assert links
+    for name, value in head_params(0, 0, 0).items():
+        assert all(name in params for params in links)
+        if not value.isdigit():
+            assert all(params[name] == [value] for params in links)
 
 
 def test_heads_are_not_linked_where_the_chat_template_would_shift_their_positions(open_page):
