@@ -16,11 +16,19 @@ from components.bias.findings import (
     scores_finding,
     templates_finding,
 )
-from components.bias.large_probes import probe_job
-from components.bias.layout import Layout, started
-from components.bias.pairs import Pair, has_world, is_transposed, pair_picker, probe_scores, transposed
-from components.bias.probe_builder import is_preset
-from components.bias.probe_result import MOST_SECONDS, ProbeResult, probe_result, seconds
+from components.bias.layout import Layout
+from components.bias.pairs import (
+    Pair,
+    beside_world,
+    chosen_groups,
+    groups_picker,
+    has_world,
+    is_transposed,
+    opening_groups,
+    pair_picker,
+    transposed,
+)
+from components.bias.probe_result import ProbeResult, opening_result, parts, ready_result, scored_part
 from components.charts.bias.exact import bias_map_figure, dumbbell_figure
 from components.charts.bias.groups import distances_figure, lorenz_figure
 from components.charts.bias.labels import TITLE_LENGTH, name_label
@@ -40,7 +48,6 @@ from dashboard.frames.bias import (
 )
 from dashboard.frames.bias_groups import distance_frame, group_frame, lorenz_frame
 from dashboard.probes.lexicon import occupations
-from dashboard.probes.spec import OWN
 from dashboard.probes.tokenized_probe import TokenizedProbe
 from dashboard.stats.agreement import agreement
 
@@ -50,13 +57,18 @@ EACH_WAY = 20
 """So many completions that lean most to a group are drawn, unless all are asked for."""
 ENOUGH_TEMPLATES = 10
 """The bootstrap's intervals over fewer are too narrow."""
+LONG_SECONDS = 2.0
+"""Where the other groups take longer, the two that are scored first are shown meanwhile."""
+_SCORED = "_bias_scored"
+"""What was scored behind a first pair."""
 
 
 def fits_a_screen(look: str, tokenized: TokenizedProbe) -> bool:
     """Whether the first chart of a look is low enough for its controls to stand below it."""
     templates, _, completions = tokenized.shape
+    if look == "pair":
+        return completions <= EACH_WAY or has_world(tokenized)
     return {
-        "pair": has_world(tokenized) or completions <= EACH_WAY,
         "templates": templates <= ENOUGH_TEMPLATES,
         "groups": not is_transposed(tokenized),
         "intersection": completions <= EACH_WAY,
@@ -70,12 +82,12 @@ def panels(
 
     Raises DashboardError, Cancelled.
     """
-    result = _result(view, tokenized, as_job=as_job)
+    opening = partial(_opening_pair, view, tokenized, layout, line) if look == "pair" else None
+    result = ready_result(view, tokenized, as_job=as_job, meanwhile=opening)
     if result is None:
         return
     if look in ("pair", "templates"):
-        with line:
-            pair_at, switch_at = st.columns([2, 1], vertical_alignment="bottom")
+        pair_at, switch_at = _pair_line(line)
         with pair_at:
             pair = (
                 transposed(tokenized, result.scores)
@@ -98,17 +110,37 @@ def panels(
         _scores(result, layout)
 
 
-def _result(view: View, tokenized: TokenizedProbe, *, as_job: bool) -> ProbeResult | None:
-    """The scores, as soon as they are there."""
-    estimated = seconds(tokenized, view)
-    if as_job or estimated > MOST_SECONDS or not tokenized.whole:
-        log_p = probe_job(view, tokenized)
-        return None if log_p is None else ProbeResult(view, tokenized, probe_scores(tokenized, log_p), None, "")
-    # a preset is a finished view: nobody has to ask for it
-    asked = f"{view.card.version} {tokenized.spec.written()}"
-    if is_preset(tokenized.spec) or started("exact", asked, estimated, view, button=view.text("bias.score")):
-        return probe_result(view, tokenized, estimated)
-    return None
+def _pair_line(line: DeltaGenerator) -> list[DeltaGenerator]:
+    """Where the two groups are chosen, and where all completions are asked for."""
+    with line:
+        return st.columns([2, 1], vertical_alignment="bottom")
+
+
+def _opening_pair(view: View, tokenized: TokenizedProbe, layout: Layout, line: DeltaGenerator) -> None:
+    """While most groups of a probe have to wait for their scores: two of those that are asked for, as themselves.
+
+    Then the page is drawn once more, with what was asked for.
+    """
+    opening = opening_groups(tokenized)
+    if opening is None or opening not in chosen_groups(tokenized)[1]:
+        return
+    first, rest = parts(view, tokenized)
+    if rest.seconds(view) <= LONG_SECONDS or st.session_state.get(_SCORED) == rest.pairs.request:
+        return
+    result = opening_result(view, tokenized, opening, first)
+    pair_at, switch_at = _pair_line(line)
+    with pair_at:
+        groups_picker(tokenized, view)
+    pair = beside_world(Pair(result.scores, 0, 1, (opening,)), tokenized, None)
+    with switch_at:
+        every = _show_all(result, pair)
+    _pair(result, pair, layout, every=every)
+    with layout.finding:
+        quiet(view.text("bias.others_follow"))
+        scored_part(view, rest)
+    # once: scores that are too large to be kept would be asked for again and again
+    st.session_state[_SCORED] = rest.pairs.request
+    st.rerun()
 
 
 def _interval_note(of: ProbeResult) -> None:
@@ -116,6 +148,11 @@ def _interval_note(of: ProbeResult) -> None:
     templates = of.tokenized.shape[0]
     if 1 < templates < ENOUGH_TEMPLATES:
         quiet(of.view.text("bias.narrow_intervals", count=templates))
+
+
+def drawn_each_way(completions: int, *, every: bool) -> int | None:
+    """So many completions that lean most to each group are drawn; ``None``: all, also where that is no more rows."""
+    return None if every or completions <= 2 * EACH_WAY else EACH_WAY
 
 
 def _show_all(of: ProbeResult, pair: Pair) -> bool:
@@ -126,7 +163,7 @@ def _show_all(of: ProbeResult, pair: Pair) -> bool:
 
 def _pair(of: ProbeResult, pair: Pair, layout: Layout, *, every: bool) -> None:
     """Two groups: each completion against the world, and its probability in both."""
-    text, world = of.view.text, _world(of)
+    text, world = of.view.text, _world(pair, of.view)
     frame = completion_frame(pair.scores, pair.first, pair.second)
     completions: dict[str, object] = {"completions": len(pair.scores.completions)}
     with_world = None
@@ -139,15 +176,15 @@ def _pair(of: ProbeResult, pair: Pair, layout: Layout, *, every: bool) -> None:
             of.panel("against_world", frame, figure, alt=completions, facts=(facts,), asked=pair.asked)
     layout.say(pair_finding(text, pair, frame, with_world, world, transposed=is_transposed(of.tokenized)))
     with layout.chart if with_world is None else layout.more:
-        figure = partial(dumbbell_figure, frame, value="prob", each_way=None if every else EACH_WAY)
+        figure = partial(dumbbell_figure, frame, value="prob", each_way=drawn_each_way(len(frame), every=every))
         of.panel("dumbbell", frame, figure, alt=completions, asked={"all": every, **pair.asked})
 
 
-def _world(of: ProbeResult) -> str:
-    """What the shares in the world are: of an own list nobody but its author knows."""
-    if of.tokenized.spec.lexicon == OWN and not is_transposed(of.tokenized):
-        return of.view.text("bias.world_own")
-    return of.view.text("bias.world_axis", year=str(occupations().year))
+def _world(pair: Pair, view: View) -> str:
+    """What the pair's shares in the world are; empty: there are none."""
+    if not pair.world:
+        return ""
+    return view.text(f"bias.world_{pair.world}", year=str(occupations().year))
 
 
 def _templates(of: ProbeResult, pair: Pair, layout: Layout) -> None:

@@ -33,16 +33,24 @@ def name_in_sentence(name: str) -> str:
     return ISOLATE.format(shortened(readable(name), _NAME_LENGTH))
 
 
-def times(text: Catalogue, nats: float, digits: int = 3) -> str:
+def ratio(text: Catalogue, nats: float, digits: int = 3) -> str:
     """A difference of log-probability as a ratio of so many significant digits: ``1.24``."""
     if math.isnan(nats):
         return "–"
     if abs(nats) > 700:  # beyond the largest float
         return "∞" if nats > 0 else "0"
-    ratio = math.exp(nats)
-    if ratio >= 99.5:
-        return text.number(ratio, 0) if ratio < 1e6 else text.number(ratio, 1, "e")
-    return text.number(ratio, digits, "g") if ratio >= 1e-3 else text.number(ratio, 1, "e")
+    value = math.exp(nats)
+    if value >= 99.5:
+        return text.number(value, 0) if value < 1e6 else text.number(value, 1, "e")
+    return text.number(value, digits, "g") if value >= 1e-3 else text.number(value, 1, "e")
+
+
+def _likely(text: Catalogue, nats: float, *, several: bool = False) -> str:
+    """``1.24 times as likely``, of one thing or of several; ``as likely`` where the ratio is written as 1."""
+    times = ratio(text, nats)
+    if times == "1":
+        return text("bias.finding.as_likely_several" if several else "bias.finding.as_likely")
+    return text("bias.finding.times_as_likely_several" if several else "bias.finding.times_as_likely", times=times)
 
 
 def pair_finding(
@@ -72,9 +80,9 @@ def pair_finding(
         lowest, highest = (known.iloc[at] for at in (known["delta_nats"].argmin(), known["delta_nats"].argmax()))
         facts = {
             "n": len(known),
-            "ratio": times(text, float(known["delta_nats"].mean())),
-            "low": times(text, lowest["delta_nats"], 2),
-            "high": times(text, highest["delta_nats"], 2),
+            "likely": _likely(text, float(known["delta_nats"].mean()), several=not transposed),
+            "low": ratio(text, lowest["delta_nats"], 2),
+            "high": ratio(text, highest["delta_nats"], 2),
             "lowest": name_in_sentence(lowest["completion"]),
             "highest": name_in_sentence(highest["completion"]),
         }
@@ -101,8 +109,8 @@ def templates_finding(text: Catalogue, pair: Pair, by_template: pd.DataFrame) ->
         second=second,
         agree=int((means > 0).sum()),
         templates=len(means),
-        low=times(text, float(means.min())),
-        high=times(text, float(means.max())),
+        low=ratio(text, float(means.min())),
+        high=ratio(text, float(means.max())),
     )
 
 
@@ -135,7 +143,7 @@ def map_finding(text: Catalogue, frame: pd.DataFrame) -> str:
         "bias.finding.map" if reference else "bias.finding.map_mean",
         completion=name_in_sentence(furthest["completion"]),
         group=name_in_sentence(furthest["group"]),
-        ratio=times(text, furthest["delta_nats"]),
+        likely=_likely(text, furthest["delta_nats"]),
         reference=name_in_sentence(reference),
     )
 
@@ -145,8 +153,8 @@ def intersection_finding(text: Catalogue, names: tuple[str, str], frame: pd.Data
     first, second = map(name_in_sentence, names)
     overall = frame.loc[frame["overall"], "value_nats"].iloc[0]
     completions = int((~frame["overall"]).sum())
-    ratio = times(text, float(overall))
-    return text("bias.finding.intersection", first=first, second=second, ratio=ratio, completions=completions)
+    likely = _likely(text, float(overall), several=True)
+    return text("bias.finding.intersection", first=first, second=second, likely=likely, completions=completions)
 
 
 def scores_finding(text: Catalogue, frame: pd.DataFrame) -> str:
@@ -197,7 +205,12 @@ def gap_finding(text: Catalogue, gap: pd.DataFrame, names: tuple[str, str], comp
     if not math.isfinite(last):
         return ""
     first, second = map(name_in_sentence, names)
-    facts = {"first": first, "second": second, "ratio": times(text, last), "completion": name_in_sentence(completion)}
+    facts = {
+        "first": first,
+        "second": second,
+        "likely": _likely(text, last),
+        "completion": name_in_sentence(completion),
+    }
     sentence = text("bias.finding.gap", **facts)
     # from here on at least half of the gap stays
     below = np.flatnonzero(~(gaps * np.sign(last) >= abs(last) / 2))

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
-from components.bias.layout import heads
-from components.bias.pairs import probe_scores
+from components.bias.large_probes import probe_job
+from components.bias.layout import heads, started
+from components.bias.pairs import opening_groups, probe_scores
+from components.bias.probe_builder import is_preset
 from components.shell.messages import about
 from components.shell.view import View, model_facts
-from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
 from dashboard.frames.probe_scores import ProbeScores
-from dashboard.probes.pair_scores import Pairs, PairScores, tokeniser
+from dashboard.probes.pair_scores import PairRequest, Pairs, PairScores, tokeniser
 from dashboard.probes.spec import ProbeSpec
 from dashboard.probes.tokenized_probe import TokenizedProbe, tokenize_probe
 from dashboard.scripts.bias import scores_script
@@ -47,13 +47,13 @@ def tokenised(spec: ProbeSpec, view: View) -> TokenizedProbe:
 
 def seconds(tokenized: TokenizedProbe, view: View) -> float:
     """About how long its scores take; 0 where they are kept. Raises DashboardError."""
-    return seconds_of(Pairs.of_probe(view.card.version, tokenized), view)
+    return sum(part.seconds(view) for part in parts(view, tokenized))
 
 
 def seconds_of(pairs: Pairs, view: View) -> float:
     """About how long the scores of `pairs` take; 0 where they are kept. Raises DashboardError."""
     cost = pairs.cost(view.engine)
-    return 0.0 if math.isnan(cost.seconds) or cost.kept else cost.seconds
+    return 0.0 if cost.kept else cost.seconds
 
 
 def scored(pairs: Pairs, view: View, label: str) -> PairScores:
@@ -61,6 +61,33 @@ def scored(pairs: Pairs, view: View, label: str) -> PairScores:
     if pairs.request is None:
         return pairs.scores(view.engine)
     return view.wait(lambda control: pairs.scores(view.engine, control), label, pairs.request.digest)
+
+
+# -- parts ---------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Part:
+    """Some of a probe's prompts, which are scored together."""
+
+    numbers: tuple[int, ...]
+    """Of its prompts."""
+    pairs: Pairs
+
+    def seconds(self, view: View) -> float:
+        """About how long its scores take; 0 where they are kept. Raises DashboardError."""
+        return seconds_of(self.pairs, view)
+
+
+def parts(view: View, tokenized: TokenizedProbe) -> tuple[Part, ...]:
+    """A probe's prompts as they are scored: those of the two opening groups first, where there are more.
+
+    The probe alone says which, so that its scores are the same answers whatever is looked at first.
+    """
+    templates, groups, _ = tokenized.shape
+    opening, every = opening_groups(tokenized), range(len(tokenized.prompts))
+    first = {template * groups + group for template in range(templates) for group in opening or ()}
+    split = [tuple(number for number in every if (number in first) is opens) for opens in (True, False)]
+    version = view.card.version
+    return tuple(Part(numbers, Pairs.of_probe(version, tokenized, numbers)) for numbers in split if numbers)
 
 
 # -- the scores ----------------------------------------------------------------------------------------------------
@@ -75,13 +102,8 @@ class ProbeResult:
     """That scoring took; ``None``: a job made them."""
     way: str
     """As in `dashboard.engine.api.scoring.Scores`; empty likewise."""
-
-    @cached_property
-    def request(self) -> ScoreRequest | SentenceRequest:
-        """What these scores answer."""
-        request = Pairs.of_probe(self.view.card.version, self.tokenized).request
-        assert request is not None, "a probe has completions that can be scored"
-        return request
+    requests: tuple[PairRequest, ...]
+    """What these scores answer."""
 
     def strip(self, *more: str) -> list[str]:
         """Facts that a badge opens."""
@@ -92,7 +114,7 @@ class ProbeResult:
             text("bias.templates_count", count=templates),
             *more,
             text(f"bias.ways.{self.way}") if self.way else text("bias.by_job"),
-            *model_facts(self.view, self.seconds, self.request),
+            *model_facts(self.view, self.seconds, self.requests[0]),
         ]
 
     def panel(
@@ -118,7 +140,7 @@ class ProbeResult:
         view, tokenized = self.view, self.tokenized
         view.panel(
             name,
-            [self.request],
+            self.requests,
             options={"probe": tokenized.spec.facts(), **(asked or {})},
             figure=figure,
             frame=lambda: frame,
@@ -129,10 +151,69 @@ class ProbeResult:
         )
 
 
-def probe_result(view: View, tokenized: TokenizedProbe, seconds: float) -> ProbeResult:
-    """Score the probe, with progress on the page; `seconds` are the estimate. Raises DashboardError, Cancelled."""
-    pairs = Pairs.of_probe(view.card.version, tokenized)
-    count = len(tokenized.prompts) * len(tokenized.completions)
-    pair_scores = scored(pairs, view, view.text("bias.scoring", count=count, about=about(view.text, seconds)))
-    named_scores = probe_scores(tokenized, pair_scores.total)
-    return ProbeResult(view, tokenized, named_scores, pair_scores.seconds, pair_scores.way)
+def ready_result(
+    view: View, tokenized: TokenizedProbe, *, as_job: bool, meanwhile: Callable[[], None] | None
+) -> ProbeResult | None:
+    """The scores of a probe, as soon as they are there: large ones are made by a job, others here.
+
+    Args:
+        view: the page's.
+        tokenized: the probe.
+        as_job: a job is wanted, however small the probe is.
+        meanwhile: called before a probe is scored here; may draw what can be seen of it first.
+
+    Raises:
+        DashboardError, Cancelled: as `Engine.answer`.
+    """
+    estimated = seconds(tokenized, view)
+    if as_job or estimated > MOST_SECONDS or not tokenized.whole:
+        log_p = probe_job(view, tokenized)
+        if log_p is None:
+            return None
+        request = _request(Pairs.of_probe(view.card.version, tokenized))
+        return ProbeResult(view, tokenized, probe_scores(tokenized, log_p), None, "", (request,))
+    # a preset is a finished view: nobody has to ask for it
+    asked = f"{view.card.version} {tokenized.spec.written()}"
+    if not (is_preset(tokenized.spec) or started("exact", asked, estimated, view, button=view.text("bias.score"))):
+        return None
+    if meanwhile:
+        meanwhile()
+    return _probe_result(view, tokenized)
+
+
+def _probe_result(view: View, tokenized: TokenizedProbe) -> ProbeResult:
+    """Score the probe, with progress on the page. Raises DashboardError, Cancelled."""
+    log_p = np.full((len(tokenized.prompts), len(tokenized.texts)), np.nan)
+    took, ways, requests = 0.0, [], []
+    for part in parts(view, tokenized):
+        scores = scored_part(view, part)
+        log_p[list(part.numbers)] = scores.total
+        took += scores.seconds
+        ways.append(scores.way)
+        requests.append(_request(part.pairs))
+    return ProbeResult(view, tokenized, probe_scores(tokenized, log_p), took, ways[0], tuple(requests))
+
+
+def opening_result(view: View, tokenized: TokenizedProbe, opening: tuple[int, int], part: Part) -> ProbeResult:
+    """The scores of the first part alone: those of the two opening groups. Raises DashboardError, Cancelled."""
+    scores, groups = scored_part(view, part), sorted(opening)
+    log_p = scores.total.reshape(len(tokenized.spec.probe.templates), len(groups), -1)
+    names = tokenized.group_names
+    of_groups = ProbeScores(
+        log_p[:, [groups.index(group) for group in opening]],
+        tuple(template.text for template in tokenized.spec.probe.templates),
+        tuple(names[group] for group in opening),
+        tuple(completion.text for completion in tokenized.completions),
+    )
+    return ProbeResult(view, tokenized, of_groups, scores.seconds, scores.way, (_request(part.pairs),))
+
+
+def scored_part(view: View, part: Part) -> PairScores:
+    """Scores of a part's prompts, with progress on the page. Raises DashboardError, Cancelled."""
+    label = view.text("bias.scoring", count=part.pairs.scorable.size, about=about(view.text, part.seconds(view)))
+    return scored(part.pairs, view, label)
+
+
+def _request(pairs: Pairs) -> PairRequest:
+    assert pairs.request is not None, "a probe has completions that can be scored"
+    return pairs.request

@@ -43,12 +43,19 @@ def choice_picker(
     return link.choice_written(key, field.default)
 
 
-def place_picker(key: str, label: str, names: Sequence[str], initial: int = 0) -> int:
-    """One of `names`, which are a person's own; the link carries its place."""
-    places = [str(at) for at in range(len(names))]
+def place_state(key: str, count: int, initial: int = 0) -> int:
+    """What a `place_picker` of `count` names will give, before it is drawn."""
+    places = [str(at) for at in range(count)]
     if st.session_state.get(key, places[0]) not in places:
         st.query_params.pop(key, None)  # the person's own list became shorter: nothing is wrong with the link
     link.choice_state(key, places, places[initial])
+    return int(st.session_state[key])
+
+
+def place_picker(key: str, label: str, names: Sequence[str], initial: int = 0) -> int:
+    """One of `names`, which are a person's own; the link carries its place."""
+    place_state(key, len(names), initial)
+    places = [str(at) for at in range(len(names))]
     st.selectbox(label, places, key=key, format_func=lambda at: names[int(at)], persist_state="session")
     return int(link.choice_written(key, places[initial]))
 

@@ -23,7 +23,8 @@ class ProbeScores:
     neutral: Floats | None = None
     """(template, completion) L behind the neutral prompt [nats]; NaN in templates without one. ``None``: none has."""
     world: Floats | None = None
-    """(completion,) share in the world, in [0, 1]; NaN where not known."""
+    """(completion,) the first group's share in the world, in [0, 1], where two groups are compared that have one; NaN
+    where not known."""
 
     def __post_init__(self) -> None:
         shape = len(self.templates), len(self.groups), len(self.completions)
@@ -40,16 +41,13 @@ class ProbeScores:
         groups = tuple(self.groups[index] for index in indices)
         return replace(self, log_prob=self.log_prob[:, list(indices)], groups=groups)
 
-    def transposed(self, world: Floats | None = None) -> ProbeScores:
+    def transposed(self) -> ProbeScores:
         """The same with groups and completions changed over: "she" against "he" behind every occupation.
 
         A row is then what was a group. Its scores are of one word behind many prompts, no distribution: the tables of
         pairs hold, those of a group's distribution (`dashboard.frames.bias_groups`) do not.
-
-        Args:
-            world: (group,) the groups' shares in the world.
         """
-        return ProbeScores(self.log_prob.swapaxes(1, 2), self.templates, self.completions, self.groups, world=world)
+        return ProbeScores(self.log_prob.swapaxes(1, 2), self.templates, self.completions, self.groups)
 
 
 def _distinct(names: Iterable[str]) -> tuple[str, ...]:

@@ -74,6 +74,18 @@ PEOPLE = _pronouns("man_woman", "man", "woman")
 """What follows "The nurse was a"."""
 
 
+_WOMEN = frozenset({"woman", "women", "female", "females", "she", "her", "hers", "herself", "lady", "ladies"})
+_MEN = frozenset({"man", "men", "male", "males", "he", "him", "his", "himself", "gentleman", "gentlemen"})
+
+
+def first_of(words: tuple[str, str]) -> str:
+    """Whom the first of two words names where the other names the other sex: ``women``, ``men``, or empty."""
+    first, second = (word.strip().casefold() for word in words)
+    if first in _WOMEN and second in _MEN:
+        return "women"
+    return "men" if first in _MEN and second in _WOMEN else ""
+
+
 def lexicon(name: str) -> Lexicon:
     """A bundled lexicon by its name.
 

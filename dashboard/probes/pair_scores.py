@@ -53,12 +53,15 @@ class Pairs:
         return cls(request if pairs else None, scorable)
 
     @classmethod
-    def of_probe(cls, version: ModelVersion, probe: TokenizedProbe) -> Pairs:
-        """The pairs of a probe of which every pair was looked at."""
+    def of_probe(cls, version: ModelVersion, probe: TokenizedProbe, numbers: Sequence[int] | None = None) -> Pairs:
+        """The pairs of a probe of which every pair was looked at; of some of its prompts (`numbers`) or of all."""
+        numbers = range(len(probe.prompts)) if numbers is None else numbers
+        prompt_ids = tuple(probe.prompt_ids[number] for number in numbers)
         if probe.by_prompt:
-            return cls.of(version, probe.prompt_ids, probe.by_prompt, probe.spec.boundary)
-        scorable = np.ones((len(probe.prompts), len(probe.texts)), bool)
-        return cls(ScoreRequest(version, probe.prompt_ids, probe.completion_ids, probe.spec.boundary), scorable)
+            rows = tuple(probe.by_prompt[number] for number in numbers)
+            return cls.of(version, prompt_ids, rows, probe.spec.boundary)
+        scorable = np.ones((len(prompt_ids), len(probe.texts)), bool)
+        return cls(ScoreRequest(version, prompt_ids, probe.completion_ids, probe.spec.boundary), scorable)
 
     def cost(self, engine: Engine) -> Cost:
         """What `scores` would cost. Raises as `ScoreRequest`."""

@@ -241,10 +241,10 @@ def test_a_template_that_is_taken_away_is_no_fault_of_the_link(open_page):
 
 
 def test_scores_that_are_kept_are_shown_however_busy_the_server_is(open_page, monkeypatch):
-    from components.bias import exact
+    from components.bias import probe_result
 
     assert "dumbbell" in names(open_page("bias", link()))
-    monkeypatch.setattr(exact, "MOST_SECONDS", 0.0)
+    monkeypatch.setattr(probe_result, "MOST_SECONDS", 0.0)
     assert "dumbbell" in names(open_page("bias", link()))
     slow = open_page("bias", link(replace(SPEC, own="lamp\nriver")))
     assert names(slow) == []
@@ -254,12 +254,12 @@ def test_scores_that_are_kept_are_shown_however_busy_the_server_is(open_page, mo
 def test_draws_of_a_probe_that_is_slow_to_score_stand_without_exact_probabilities(open_page, monkeypatch):
     import math
 
-    from components.bias import exact, sampled
+    from components.bias import probe_result, sampled
 
     spec = replace(SPEC, own="lamp\nriver\ndrink\nzebra", boundary=True)
     settings = {**DRAWS, "bias_rows": "300", "bias_new": "3"}
     assert "hold the exact probability" in words(open_page("bias", link(spec, **settings)))
-    for module in (exact, sampled):
+    for module in (probe_result, sampled):
         monkeypatch.setattr(module, "MOST_SECONDS", -math.inf)
     at = open_page("bias", link(spec, **settings))
     assert not at.exception
@@ -420,6 +420,66 @@ def test_the_cost_of_more_calls_is_that_of_all_that_they_ask(open_page, monkeypa
     own = costed[0]
     assert {type(request).__name__ for request in costed[1]} == {"GenerateRequest", "TreeRequest"}
     assert costed[1] == set(asked) - own
+
+
+@pytest.mark.parametrize(
+    ("pair", "world"),
+    [
+        ({}, "women"),
+        ({"bias_pair": "0.1.0"}, ""),
+        ({"bias_pair": "groups", "bias_first": "0", "bias_second": "1"}, "men"),
+        ({"bias_pair": "groups", "bias_first": "1", "bias_second": "0"}, "women"),
+        ({"bias_pair": "groups", "bias_first": "3", "bias_second": "0"}, ""),
+    ],
+)
+def test_only_women_and_men_are_laid_beside_the_labour_statistics(open_page, pair, world):
+    at = open_page("bias", link(replace(SPEC, lexicon="occupations", article=True), **pair))
+    assert not at.exception
+    assert ("against_world" in names(at)) is bool(world)
+    for of in ("women", "men"):
+        assert (TEXT(f"bias.world_{of}", year="2022") in words(at)) is (of == world)
+
+
+def test_two_of_many_groups_are_shown_as_themselves_while_the_others_are_scored(open_page, monkeypatch):
+    from components.bias import exact
+    from dashboard.engine.local import LocalEngine
+    from dashboard.errors import Cancelled
+
+    monkeypatch.setattr(exact, "LONG_SECONDS", -1.0)
+    whole = open_page("bias", link())
+    assert not whole.exception
+    assert "“\u2068woman\u2069”" in words(whole)
+    assert TEXT("bias.others_follow") not in words(whole)
+    answer, asked = LocalEngine.answer, []
+
+    def until_the_others(engine, request, *rest):
+        asked.append(request)
+        if len(asked) > 1:
+            raise Cancelled
+        return answer(engine, request, *rest)
+
+    monkeypatch.setattr(LocalEngine, "answer", until_the_others)
+    at = open_page("bias", link(replace(SPEC, own="lamp, 0.2\nriver, 0.9\nstore")))
+    assert not at.exception
+    assert names(at) == ["against_world", "dumbbell"]
+    assert "for “\u2068white woman\u2069” over “\u2068white man\u2069”" in words(at)
+    assert TEXT("bias.others_follow") in words(at)
+    assert [len(request.prompts) for request in asked] == [4, 5]
+    assert not set(asked[0].prompts) & set(asked[1].prompts)
+    at = open_page("bias", link(replace(SPEC, own="lamp, 0.2\nriver, 0.9\nstore"), bias_pair="0.1.0"))
+    assert names(at) == []
+
+
+def test_scores_made_in_two_parts_are_those_of_one(open_page, tiny_settings):
+    from dashboard.engine.local import LocalEngine
+    from dashboard.probes.pair_scores import Pairs, tokeniser
+
+    table = open_page("bias", link(bias_look="scores")).dataframe[0].value
+    engine = LocalEngine(tiny_settings)
+    tokenized = tokenize_probe(SPEC, tokeniser(engine, "local/tiny"))
+    whole = Pairs.of_probe(engine.describe("local/tiny").version, tokenized).scores(engine)
+    scores, _ = tokenized.by_template(whole.total)
+    np.testing.assert_allclose(table["log_prob_nats"], scores.ravel(), atol=1e-5)
 
 
 def test_a_probe_is_folded_to_a_line_until_somebody_changes_it(open_page):

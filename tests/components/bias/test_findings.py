@@ -6,7 +6,8 @@ import pytest
 
 from components.bias import findings
 from components.bias.pairs import Pair
-from dashboard.frames.bias import completion_frame, forest_frame
+from dashboard.frames.bias import completion_frame, forest_frame, map_frame, score_frame
+from dashboard.frames.bias_groups import distance_frame
 from dashboard.frames.probe_scores import ProbeScores
 from dashboard.i18n import LANGUAGES, Catalogue
 from dashboard.stats.agreement import agreement
@@ -17,16 +18,14 @@ WORLD = np.linspace(0.05, 0.95, 12)
 JOBS = tuple(f"job {i}" for i in range(12))
 
 
-def scores(share, templates=2):
+def scores(share, templates=2, groups=("woman", "man"), jobs=JOBS):
     """Two groups whose shares are `share` in every template: the first has p = share / 100, both together 1 / 100."""
     log_p = np.log(np.stack([share, 1 - share]) / 100)
-    return ProbeScores(
-        np.stack([log_p] * templates), tuple("AB"[:templates]), ("woman", "man"), JOBS[: len(share)], None, WORLD
-    )
+    return ProbeScores(np.stack([log_p] * templates), tuple("AB"[:templates]), groups, jobs[: len(share)], None, WORLD)
 
 
-def said(share, text=TEXT):
-    of = scores(share)
+def said(share, text=TEXT, **names):
+    of = scores(share, **names)
     frame = completion_frame(of, 0, 1)
     with_world = agreement(frame["share"].to_numpy(), frame["world_share"].to_numpy())
     return findings.pair_finding(text, Pair(of, 0, 1, ((0, 1),)), frame, with_world, "share of women", transposed=False)
@@ -59,8 +58,9 @@ def test_the_ratio_is_the_geometric_mean_and_its_ends_are_named():
     share = np.full(12, 0.5)
     share[3], share[7] = 0.8, 0.2
     sentence = said(share)
-    assert "12 completions 1 time as likely" in sentence
-    assert "from 0.25 times for “\u2068job 7\u2069” to 4 times for “\u2068job 3\u2069”" in sentence
+    assert "12 completions as likely as “\u2068man\u2069” (geometric mean)" in sentence
+    assert "from 0.25 for “\u2068job 7\u2069” to 4 for “\u2068job 3\u2069”" in sentence
+    assert "completions 4 times as likely as “" in said(np.full(12, 0.8))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_the_ratio_is_the_geometric_mean_and_its_ends_are_named():
     ],
 )
 def test_a_ratio_has_three_digits(nats, shown):
-    assert findings.times(TEXT, nats) == shown
+    assert findings.ratio(TEXT, nats) == shown
 
 
 def test_templates_are_counted_by_their_sign():
@@ -85,7 +85,7 @@ def test_templates_are_counted_by_their_sign():
     flipped[1] = flipped[1, ::-1]
     of = ProbeScores(flipped, of.templates, of.groups, of.completions, None, None)
     sentence = findings.templates_finding(TEXT, Pair(of, 0, 1, ()), forest_frame(of, 0, 1, by="template"))
-    assert "in 1 of 2 sentences: from 0.667 to 1.5 times" in sentence
+    assert "in 1 of 2 sentences: the ratio goes from 0.667 to 1.5 (geometric" in sentence
 
 
 def test_a_gap_is_there_from_the_layer_after_which_half_of_it_stays():
@@ -109,9 +109,29 @@ def test_draws_say_whether_the_group_matters():
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_word_is_data_in_every_language(language):
-    hostile = "<b>*woman*</b>"
-    assert hostile in findings.name_in_sentence(hostile)
-    assert "{" not in said(WORLD, Catalogue(language))
+    """It stands in each sentence as it was written, between the signs that keep its own direction."""
+    text, share = Catalogue(language), np.full(12, 0.5)
+    hostile, job = "<b>*{woman}*</b>\u202e", "{n} [job](x)"
+    share[0] = 0.8
+    names = {"groups": (hostile, "man"), "jobs": (job, *JOBS[1:])}
+    of = scores(share, **names)
+    forest = forest_frame(of, 0, 1, by="template")
+    gap = pd.DataFrame({"layer": range(2), "gap_nats": [0.0, 1.0]})
+    word, work = findings.name_in_sentence(hostile), f"\u2068{job}\u2069"
+    assert "\u202e" not in word
+    assert word.startswith("\u2068<b>*{woman}*</b>")
+    said_of = {
+        "pair": (said(share, text, **names), {word, work}),
+        "templates": (findings.templates_finding(text, Pair(of, 0, 1, ()), forest), {word}),
+        "distances": (findings.distances_finding(text, distance_frame(of)), {word}),
+        "map": (findings.map_finding(text, map_frame(of, 1)), {word, work}),
+        "intersection": (findings.intersection_finding(text, (hostile, "man"), forest), {word}),
+        "scores": (findings.scores_finding(text, score_frame(of)), {word, work}),
+        "gap": (findings.gap_finding(text, gap, (hostile, "man"), job), {word, work}),
+    }
+    for name, (sentence, words) in said_of.items():
+        assert all(each in sentence for each in words), name
+        assert sentence.count("\u2068") == sentence.count("\u2069") >= len(words), name
 
 
 def test_a_benchmark_says_its_score_over_all_items():
