@@ -11,7 +11,7 @@ import streamlit as st  # noqa: E402
 
 from components.lessons.card import LessonCard  # noqa: E402
 from components.sampling import generation_task  # noqa: E402
-from components.shell import link, sidebar  # noqa: E402
+from components.shell import link, sidebar, waiting  # noqa: E402
 from components.shell.page.page_style import page_bar, page_head, page_look, tab_icon  # noqa: E402
 from components.shell.view import current, error_frame  # noqa: E402
 from dashboard import cache  # noqa: E402
@@ -23,6 +23,7 @@ tab_icon()
 with error_frame(Catalogue(pick_language(None, st.context.locale, "auto")), last=True):
     cache.settings()
 link.read_link()
+waiting.run_begins()
 text = sidebar.language_picker()
 # before st.navigation: widgets that are made after it would lose a cold link's values
 sidebar.view_controls(text)

@@ -14,7 +14,7 @@ import streamlit as st
 from components.charts.theme import ChartTheme
 from components.shell.messages import about, advice, notice
 from components.shell.panel import Panel, chart_panel
-from components.shell.waiting import allow, wait_for
+from components.shell.waiting import allow, numbered, wait_for
 from dashboard.engine.api.engine import Engine, Tokenizer
 from dashboard.engine.api.model import CallControl, ModelCard, RunRequest, RunSummary, TokenizedPrompt
 from dashboard.engine.api.request import Answer, Request
@@ -128,7 +128,7 @@ def error_frame(text: Catalogue, *, last: bool = False) -> Iterator[None]:
             st.stop()
     except Cancelled:
         notice(text("work.stopped"))
-        st.button(text("work.again"), on_click=allow, key="work_again")
+        st.button(text("work.again"), on_click=allow, key=numbered("work_again"))
 
 
 def run_facts(view: View) -> list[str]:

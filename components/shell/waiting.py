@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import threading
 import time
-import zlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -32,6 +31,22 @@ LONGEST_SECONDS = 2.0
 LEFT_SECONDS, LEFT_SHARE = 3.0, 0.03
 """The time left is said when the work went on for so long, and by so much."""
 _STOPPED = "_work_stopped"
+_NUMBER = "_work_number"
+
+
+def run_begins() -> None:
+    """At the beginning of a script run, before any of its work: `numbered` counts from 0."""
+    st.session_state[_NUMBER] = 0
+
+
+def numbered(name: str) -> str:
+    """`name` as a key that nothing else has: a page may wait for, or lack, the same work in several places.
+
+    What a fragment draws when it runs again is numbered on: the rest of its page still stands there.
+    """
+    number = st.session_state.get(_NUMBER, 0)
+    st.session_state[_NUMBER] = number + 1
+    return f"{name}_{number}"
 
 
 def at_once(seconds: float) -> bool:
@@ -83,8 +98,7 @@ def _keep(call: Callable[[CallControl], T], control: CallControl, outcome: dict[
 def _show(
     slot: DeltaGenerator, thread: threading.Thread, share: list[float], label: str, *, text: Catalogue, what: str
 ) -> None:
-    # one page waits for several things in turn; a key may stand only once in a run
-    name = f"work_{zlib.crc32(what.encode())}"
+    name = numbered("work")
     with slot.container(key=name):
         bar = st.progress(0.0, text=literal_label(label))
         st.button(text("work.stop"), key=f"{name}_stop", on_click=stop, args=(what,), icon=":material/stop_circle:")

@@ -7,6 +7,8 @@ import pytest
 
 from components.shell import waiting
 from components.shell.waiting import News
+from dashboard.engine.api.lens import LensRequest
+from tests.made.recorded_engine import RecordedEngine
 
 
 @pytest.fixture
@@ -64,3 +66,36 @@ def test_every_part_of_a_page_that_is_drawn_again_and_again_waits_for_something_
     }
     assert len(counts) >= 3
     assert all(parts == waits for parts, waits in counts.values()), counts
+
+
+# -- the same work in several places of a page ---------------------------------------------------------------------
+INSIDE = {"prompt": "zebra lamp river", "next_token_inside": "true", "next_token_span": "position"}
+"""Heading and lens ask for the same."""
+
+
+def test_work_that_was_stopped_is_offered_again_in_each_place_that_lacks_it(open_recorded):
+    at = open_recorded("next_token", INSIDE)
+    view = at.session_state["_view"]
+    shown = len(at.get("plotly_chart"))
+    at.session_state["_work_stopped"] = LensRequest(view.key, (len(view.tokens.tokens) - 1,)).digest
+    at.run()
+    assert not at.exception
+    again = [button for button in at.button if button.label == view.text("work.again")]
+    assert len(again) == 2
+    again[1].click().run()
+    assert not at.exception
+    assert len(at.get("plotly_chart")) == shown
+
+
+def test_work_that_is_not_kept_may_be_waited_for_twice_in_a_run(open_recorded, monkeypatch):
+    answer = RecordedEngine.answer
+
+    def slow(engine, request, *rest):
+        engine._answers.pop(request, None)
+        if isinstance(request, LensRequest):
+            time.sleep(0.1)
+        return answer(engine, request, *rest)
+
+    monkeypatch.setattr(RecordedEngine, "answer", slow)
+    monkeypatch.setattr(waiting, "QUIET_SECONDS", 0.0)
+    assert not open_recorded("next_token", INSIDE).exception
