@@ -56,6 +56,16 @@ def visible(token: Token) -> str:
     return "".join(_code_point(part) if place % 2 else visible_text(part) for place, part in enumerate(parts)) or "‹ ›"
 
 
+def in_sentence(token: Token) -> str:
+    """A token that a sentence names: `visible`, as every chart labels it; the direction of its text stays its own."""
+    return ISOLATE.format(visible(token))
+
+
+def plain(token: Token) -> str:
+    """A token as a part of a text that is read: `visible` with blanks for ``·``."""
+    return visible(token).replace("·", " ")  # a dot of the text itself stands there as its code
+
+
 def visible_text(text: str) -> str:
     """`text` with every character that does not show (or that steers its neighbours) made visible."""
     shown = "".join(_visible_character(character) for character in text)

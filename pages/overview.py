@@ -30,10 +30,10 @@ if loaded is not None:
         notebook.table(loaded)
 if loaded is not None and likeliest is not None:
     with live, error_frame(text):
-        tasks.picture_of_map(loaded, pictures["attention"])
-        tasks.picture_of_predictions(likeliest, loaded, pictures["next_token"])
         section(text("overview.parameters"), text("overview.parameters_note"))
         settings.bars(loaded, likeliest)
+        tasks.picture_of_predictions(likeliest, loaded, pictures["next_token"])
+        tasks.picture_of_map(loaded, pictures["attention"])
         with error_frame(text):
             if settings.started(loaded, "texts", texts.request(loaded.key)):
                 generated = texts.texts(loaded)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +15,23 @@ import streamlit as st
 
 from components.charts.overview import setting_bars_figure
 from components.shell.messages import about, estimate, finding, percent, quiet
+from components.shell.model_rules import acting_fact, on_bars
 from components.shell.panel import Kind
 from components.shell.pickers import slider
 from components.shell.view import View, error_frame
 from components.shell.waiting import allow, at_once
-from dashboard.engine.api.decoding import DecodeSettings
+from dashboard.engine.api.decoding import AT_ENDS, DecodeSettings
 from dashboard.engine.api.prediction import Candidates, CandidatesRequest, ProcessedRequest
 from dashboard.engine.api.request import Request
 from dashboard.frames.next_token import candidates_frame
-from dashboard.tokens import visible
+from dashboard.tokens import in_sentence
 from dashboard.view_state import pack_prompt
 
 BARS = 8
 """Tokens of a chart."""
 PAGES = Path(__file__).resolve().parents[2] / "pages"
+WITHOUT_RULES = DecodeSettings(model_rules=False)
+"""A setting by itself, whatever the model's own generation config asks for."""
 _STARTED = "_overview_started"
 
 
@@ -89,17 +92,22 @@ def candidates(view: View) -> Candidates:
 
 def headline(view: View, likeliest: Candidates) -> None:
     """What the model says next, in one sentence."""
-    text, token, share = view.text, visible(likeliest.tokens[0]), float(likeliest.probs[0])
+    text, token, share = view.text, in_sentence(likeliest.tokens[0]), float(likeliest.probs[0])
     if share >= 0.5:
         finding(text("overview.finding_sure", token=token, share=percent(text, share)))
         return
-    half = ProcessedRequest(view.key, likeliest.pos, (), DecodeSettings(top_p=0.5, model_rules=False))
+    half = ProcessedRequest(view.key, likeliest.pos, (), replace(WITHOUT_RULES, top_p=0.5))
     kept = view.answer(half, text("overview.bars")).kept
     finding(text("overview.finding", token=token, share=percent(text, share), kept=kept, vocab=view.card.vocab))
 
 
 def bars(view: View, likeliest: Candidates) -> None:
-    """Temperature, top_k and top_p side by side; a slider runs its own chart again and nothing else."""
+    """Temperature, top_k and top_p side by side; a slider runs its own chart again and nothing else.
+
+    Each acts alone: the model's own rules are off in these bars, and so they are on the page that each links to.
+    """
+    if on_bars(view.card.rules):
+        quiet(acting_fact(view.card.rules, WITHOUT_RULES, view.text, idle=AT_ENDS))
     for name, column in zip(RANGES, st.columns(len(RANGES), gap="medium"), strict=True):
         with column:
             st.fragment(_bars)(view, likeliest, name)
@@ -110,13 +118,12 @@ def _bars(view: View, likeliest: Candidates, name: str) -> None:
     heading(view, name, "exact")
     value = slider(f"overview_{name}", name, (limits.low, limits.high), limits.default, step=limits.step)
     with error_frame(text):
-        values: dict[str, Any] = {name: value}
-        settings = DecodeSettings(**values)
+        settings = replace(WITHOUT_RULES, **{name: value})
         ids = tuple(likeliest.ids.tolist())
         left = view.answer(ProcessedRequest(view.key, likeliest.pos, ids, settings), text("overview.bars"))
         frame = candidates_frame(likeliest, left)
         if name == "temperature":
-            token, before, after = visible(likeliest.tokens[0]), frame["prob"][0], frame["q"][0]
+            token, before, after = in_sentence(likeliest.tokens[0]), frame["prob"][0], frame["q"][0]
             said = {"token": token, "before": percent(text, before), "after": percent(text, after)}
             quiet(text("overview.temperature_says", **said))
         else:
@@ -125,6 +132,8 @@ def _bars(view: View, likeliest: Candidates, name: str) -> None:
         figure = setting_bars_figure(frame, text=text, theme=view.theme)
         chart(figure, f"overview_{name}", text("charts.setting_bars.alt", k=len(frame), setting=name, value=value))
     params = {f"next_token_{name}": f"{value:g}", "next_token_pos": str(likeliest.pos)}
+    if on_bars(view.card.rules):
+        params["next_token_without_rules"] = "true"
     further(view, name, "next_token", params)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import html
 from typing import Any
 
@@ -18,6 +19,7 @@ from components.shell.view import View
 from dashboard.engine.api.attention import HeadRequest
 from dashboard.engine.api.generation import Generated
 from dashboard.engine.api.prediction import Candidates
+from dashboard.errors import Cancelled, DashboardError
 from dashboard.sampling.columns import PRESETS, written
 from dashboard.view_state import pack_prompt
 
@@ -64,12 +66,15 @@ def cards(view: View) -> dict[str, DeltaGenerator]:
 
 
 def picture_of_map(view: View, slot: DeltaGenerator) -> None:
-    """Weights of a head in the middle of the model."""
+    """Weights of a head in the middle of the model; the outline stays where there are none.
+
+    It decorates a link: what went wrong is said by the page that it leads to.
+    """
     layers = attending_layers(view.card)
     if layers:
-        layer = layers[len(layers) // 2]
-        found = view.answer(HeadRequest(view.key, layer, 0, side=SIDE), view.text("overview.bars"))
-        _picture(slot, _cells(found.weights, view))
+        request = HeadRequest(view.key, layers[len(layers) // 2], 0, side=SIDE)
+        with contextlib.suppress(DashboardError, MemoryError, Cancelled):
+            _picture(slot, _cells(view.answer(request, view.text("overview.bars")).weights, view))
 
 
 def picture_of_predictions(likeliest: Candidates, view: View, slot: DeltaGenerator) -> None:
@@ -87,7 +92,7 @@ def picture_of_predictions(likeliest: Candidates, view: View, slot: DeltaGenerat
 
 
 def picture_of_texts(generated: Generated, view: View, slot: DeltaGenerator) -> None:
-    """The probabilities of the tokens of three texts."""
+    """The probabilities of the tokens of the greedy text and of the first draws, a row each."""
     texts = [output for output in generated.outputs if output.column <= 1][:ROWS]
     steps = max(len(output.ids) for output in texts)
     probs = np.full((len(texts), steps), np.nan)

@@ -11,13 +11,15 @@ from components.charts.axes import with_minus
 from components.charts.sampling.trees import beam_tree_figure
 from components.overview.settings import chart, further, heading
 from components.shell.messages import quiet
+from components.shell.model_rules import texts_fact
 from components.shell.pickers import slider, switch
+from components.shell.prompt import prompt_end
 from components.shell.view import View
-from dashboard.engine.api.generation import BeamTree, Generated, GenerateRequest, Output
+from dashboard.engine.api.generation import Generated, GenerateRequest, Output
 from dashboard.frames.trees import beam_frame, greedy_tree
 from dashboard.run_key import RunKey
 from dashboard.sampling.columns import ColumnSpec, written
-from dashboard.tokens import Token, shortened, visible, visible_text
+from dashboard.tokens import Token, plain, shortened
 
 DRAWS = 3
 TOKENS = 12
@@ -33,6 +35,8 @@ PROMPT_END = 24
 GREEDY = ColumnSpec(do_sample=False, max_new_tokens=TOKENS)
 DRAWN = ColumnSpec(num_return_sequences=DRAWS, max_new_tokens=TOKENS)
 WIDTHS = tuple(ColumnSpec(do_sample=False, num_beams=n, max_new_tokens=STEPS) for n in range(1, MOST_BEAMS + 1))
+ONE_BEAM = 2
+"""Place of the first of these among the columns of a request."""
 
 
 def request(run: RunKey) -> GenerateRequest:
@@ -42,7 +46,10 @@ def request(run: RunKey) -> GenerateRequest:
 
 def texts(view: View) -> Generated:
     """Both side by side; the switch and the slider show what is there already."""
-    generated = view.answer(request(view.key), view.text("overview.making")).whole()
+    asked = request(view.key)
+    generated = view.answer(asked, view.text("overview.making")).whole()
+    if acting := texts_fact(view.card.rules, asked.columns, view.text):
+        quiet(acting)
     draws, beams = st.columns(2, gap="medium")
     with draws:
         st.fragment(_draws)(view, generated)
@@ -71,7 +78,7 @@ def _draws(view: View, generated: Generated) -> None:
     rows = [(text("overview.greedy"), greedy)]
     rows += [(text("overview.call", number=number), output) for number, output in enumerate(calls, 1)]
     tokens = _tokens(view, tuple(output for _, output in rows))
-    begin = _end_of_prompt(view)
+    begin = html.escape(prompt_end(view, PROMPT_END))
     lines = "".join(
         f"<dt>{html.escape(name)}</dt><dd><span>{begin}</span>{_line(view, output, tokens)}</dd>"
         for name, output in rows
@@ -79,18 +86,6 @@ def _draws(view: View, generated: Generated) -> None:
     st.html(f'<dl class="ls-texts">{lines}</dl>')
     quiet(text("overview.draws_note"))
     further(view, "do_sample", "sampling", {"sampling_columns": written((GREEDY, DRAWN))})
-
-
-def _end_of_prompt(view: View) -> str:
-    """The end of the prompt, as HTML."""
-    prompt = view.prompt
-    shown = prompt if len(prompt) <= PROMPT_END else "…" + prompt[-PROMPT_END:]
-    return html.escape(_plain(visible_text(shown)))
-
-
-def _plain(shown: str) -> str:
-    """A visible text with its spaces as spaces: these are sentences to be read."""
-    return shown.replace("·", " ")
 
 
 def _tokens(view: View, outputs: tuple[Output, ...]) -> dict[int, Token]:
@@ -102,7 +97,7 @@ def _line(view: View, output: Output, tokens: dict[int, Token]) -> str:
     """A text as HTML; a token that was not the likeliest is marked."""
     parts = []
     for token, rank, log_p in zip(output.ids.tolist(), output.ranks.tolist(), output.log_p.tolist(), strict=True):
-        shown = html.escape(_plain(visible(tokens[token])))
+        shown = html.escape(plain(tokens[token]))
         word = shown.lstrip(" ")
         note = html.escape(view.text("overview.token", rank=rank, prob=view.text.number(float(np.exp(log_p)), 3, "g")))
         mark = "span" if rank == 1 else "u"
@@ -115,23 +110,24 @@ def _beams(view: View, generated: Generated) -> None:
     width = int(slider("overview_beams", "num_beams", (1, MOST_BEAMS), 3, step=1))
     with head:
         heading(view, "beams", "search" if width > 1 else "exact")
-    returned = _of(generated, 1 + width)
+    returned = _of(generated, ONE_BEAM + width - 1)
     if returned:
-        _search(view, _of(generated, 2)[0], returned[0], generated.beams[1 + width])
+        _search(view, generated, returned[0], width)
     else:
         quiet(text("overview.no_beams"))
     specs = WIDTHS[:1] if width == 1 else (WIDTHS[0], WIDTHS[width - 1])
     further(view, "beams", "sampling", {"sampling_columns": written(specs)})
 
 
-def _search(view: View, greedy: Output, best: Output, searched: BeamTree | None) -> None:
-    """The best text of a search beside the greedy one, and what was `searched`; ``None``: it is the greedy one."""
-    text = view.text
+def _search(view: View, generated: Generated, best: Output, width: int) -> None:
+    """The best text of a search with `width` beams beside the greedy one, and what the search looked at."""
+    text, searched = view.text, generated.beams[ONE_BEAM + width - 1]
+    (greedy,) = _of(generated, ONE_BEAM)
     totals = [float(output.log_p.sum(dtype=np.float64)) for output in (greedy, best)]
-    tree = searched or greedy_tree(greedy)
+    tree = searched or greedy_tree(greedy, generated.names[ONE_BEAM])
     ids = tuple(sorted({*tree.ids.tolist(), *best.ids.tolist()}))
     tokens = dict(zip(ids, view.tokenizer.tokens(ids), strict=True))
-    said = shortened(_plain("".join(visible(tokens[token]) for token in best.ids.tolist())).lstrip(), 60)
+    said = shortened("".join(plain(tokens[token]) for token in best.ids.tolist()).lstrip(), 60)
     in_greedy, in_best = (with_minus(text.number(total, 2)) for total in totals)
     facts = {"text": said, "log_p": in_best, "greedy": in_greedy}
     result = "one_beam" if searched is None else "same" if best.ids.tolist() == greedy.ids.tolist() else "other"

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from components.sampling.columns import MARKERS
 from components.sampling.generation_task import GeneratedTexts
 from components.shell.messages import quiet
+from components.shell.prompt import prompt_end
 from components.shell.view import View
 from components.web.generated_texts.generated_texts import Alternative, GeneratedRow, GeneratedToken, generated_texts
 from dashboard.engine.api.generation import FLOAT_NOISE, GenerateRequest, Output
@@ -23,7 +24,7 @@ from dashboard.run_key import RunKey
 from dashboard.sampling.columns import ColumnSpec, impossible
 from dashboard.sampling.forks import Fork
 from dashboard.sampling.word_diff import differing, first_difference
-from dashboard.tokens import Token, visible, visible_text
+from dashboard.tokens import Token, visible
 
 MOST_ROWS = 20
 """So many texts of a column are drawn; the table and the files have all."""
@@ -112,7 +113,7 @@ class TextColumns:
         tokens = self._tokens([drawn.output for drawn in texts], alternatives=generation is not None)
         rows = [drawn.output for drawn in texts if drawn.fork < 0]
         compared = {output.row: output for output in rows if output.column == self.baseline} if generation else {}
-        prompt = _prompt_end(self.view)
+        prompt = prompt_end(self.view, PROMPT_LENGTH)
         for at, holder in enumerate(st.columns(len(self.columns.specs))):
             column = [drawn for drawn in texts if drawn.output.column == at]
             others = compared if at != self.baseline else {}
@@ -222,17 +223,6 @@ class _Writer:
 
 def _row_name(row: int, text: Catalogue) -> str:
     return text("sampling.row", number=row + 1)
-
-
-def _prompt_end(view: View) -> str:
-    """The end of the prompt, to be read on from; nothing in a chat, whose answer does not go on with it."""
-    if view.tokens.template != "raw":
-        return ""
-    end = view.prompt[-PROMPT_LENGTH:]
-    if len(view.prompt) > PROMPT_LENGTH:
-        word = end.find(" ") + 1
-        end = f"…{end[word:]}"
-    return "".join(" " if character == " " else visible_text(character) for character in end)
 
 
 def _forced(output: Output) -> int:

@@ -97,6 +97,19 @@ def token_count(view: View) -> None:
         quiet(text("sidebar.chat_template", name=visible_text(tokens.chat_template)))
 
 
+def prompt_end(view: View, most: int) -> str:
+    """At most `most` characters of the prompt's end, to stand before a text that goes on from it; a word begins it.
+
+    Nothing in a chat: an answer does not go on from what was said to the model.
+    """
+    if view.tokens.template != "raw":
+        return ""
+    end = view.prompt[-most:]
+    if len(view.prompt) > most:
+        end = f"…{end[end.find(' ', 0, -1) + 1 :]}"
+    return "".join(" " if character == " " else visible_text(character) for character in end)
+
+
 def exact_tokens(view: View) -> None:
     """The prompt's tokens with their positions and ids."""
     token_chips(view.tokens.tokens, text=view.text, key="token_chips")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -36,14 +38,20 @@ def beam_frame(tree: BeamTree, tokens: Tokens) -> pd.DataFrame:
     )
 
 
-def greedy_tree(output: Output) -> BeamTree:
-    """A text without beams as a search of one: at each step its token, and the likeliest of those that were let go.
+def greedy_tree(output: Output, names: Sequence[str]) -> BeamTree:
+    """A greedy text as the tree of a search with one beam: its token at each step, and the next likeliest as pruned.
 
     Args:
-        output: a text that was not drawn; scores are sums of its model's ln p, as of a search without settings.
+        output: a text of a column without beams and without do_sample.
+        names: of that column in `Generated.names`, ``do_sample`` last.
+
+    Returns:
+        Two nodes a step. A score is the sum of the model's own ln p [nats] up to the node, which is a search's where no
+        other setting and no rule of the model changes logits. What one of these forbids is no candidate, if any other
+        of the likeliest tokens is left.
     """
     steps = len(output.ids)
-    others = [int(np.flatnonzero(output.alternatives[step] != output.ids[step])[0]) for step in range(steps)]
+    others = [_next_likeliest(output, step, len(names)) for step in range(steps)]
     total = np.cumsum(output.log_p)
     before = total - output.log_p
     scores = np.stack([total, before + output.alternative_log_p[np.arange(steps), others]], 1)
@@ -56,6 +64,13 @@ def greedy_tree(output: Output) -> BeamTree:
         states=("kept", "pruned") * (steps - 1) + ("finished" if output.stopped == "end" else "kept", "pruned"),
         returned=(True, False) * steps,
     )
+
+
+def _next_likeliest(output: Output, step: int, do_sample: int) -> int:
+    """Place among the alternatives of the likeliest token that nothing but `do_sample`, as in ``cut_by``, let go."""
+    rest = np.flatnonzero(output.alternatives[step] != output.ids[step])
+    free = rest[np.isin(output.alternative_cut_by[step, rest], (0, do_sample))]
+    return int(free[0] if len(free) else rest[0])
 
 
 def probability_frame(tree: ProbabilityTree, tokens: Tokens) -> pd.DataFrame:

@@ -57,10 +57,21 @@ def test_a_tree_of_nothing_is_the_prompt_and_its_rest():
     assert frame["prob"].tolist() == [1, 1]
 
 
+NAMES = ("suppress_tokens", "no_repeat_ngram_size", "do_sample")
+
+
+def test_what_a_rule_forbids_is_no_candidate_of_a_greedy_text():
+    output = trees.output(0, 0, [3])
+    output.alternative_cut_by[0] = [1, 2, 3, 0, *[3] * 6]
+    assert beam_frame(greedy_tree(output, NAMES), trees.TOKENS)["id"].tolist() == [3, 2]
+    output.alternative_cut_by[0] = 1
+    assert beam_frame(greedy_tree(output, NAMES), trees.TOKENS)["id"].tolist() == [3, 0]
+
+
 def test_a_greedy_text_is_a_search_of_one_beam():
     # alternatives of the made text are the ids 0 to 9, likeliest first
     output = trees.output(0, 0, [0, 3, 0], log_p=[-1.0, -2.0, -0.5], stopped="end")
-    frame = beam_frame(greedy_tree(output), trees.TOKENS)
+    frame = beam_frame(greedy_tree(output, NAMES), trees.TOKENS)
     assert frame["id"].tolist() == [0, 1, 3, 0, 0, 1]
     assert frame["parent"].tolist() == [PROMPT, PROMPT, 0, 0, 2, 2]
     assert frame["state"].tolist() == ["kept", "pruned"] * 2 + ["finished", "pruned"]
@@ -71,6 +82,6 @@ def test_a_greedy_text_is_a_search_of_one_beam():
 
 
 def test_a_greedy_text_of_one_token_is_a_tree_too():
-    frame = beam_frame(greedy_tree(trees.output(0, 0, [2])), trees.TOKENS)
+    frame = beam_frame(greedy_tree(trees.output(0, 0, [2]), NAMES), trees.TOKENS)
     assert frame["parent"].tolist() == [PROMPT, PROMPT]
     assert frame["id"].tolist() == [2, 0]

@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from urllib.parse import parse_qs
 
 import numpy as np
@@ -10,10 +11,13 @@ import torch
 
 from components.overview import notebook, settings, texts
 from dashboard import cache
+from dashboard.engine.api.attention import HeadRequest
+from dashboard.engine.api.decoding import ModelRules
 from dashboard.engine.api.generation import GenerateRequest
 from dashboard.engine.api.model import RunRequest
 from dashboard.engine.api.prediction import ProcessedRequest
 from dashboard.engine.api.request import Cost
+from dashboard.errors import Busy, Cancelled
 from dashboard.i18n import Catalogue
 from dashboard.probes.presets import preset
 from tests.engine.generation.test_batch import plain  # noqa: F401 - a fixture
@@ -69,7 +73,7 @@ def test_a_slider_runs_no_model_stands_in_the_link_and_goes_on_elsewhere(open_re
     else:
         (request,) = new
         assert isinstance(request, ProcessedRequest)
-        assert request.settings == settings.DecodeSettings(**asked)
+        assert request.settings == settings.DecodeSettings(**asked, model_rules=False)
         further = {name.replace("overview", "next_token"): [str(value)] for name in [key]}
         assert any(page == "next_token" and further.items() <= query.items() for page, query in links(at))
     assert str(value) in at.query_params[key]
@@ -117,6 +121,62 @@ def test_draws_and_searches_are_those_of_transformers(tiny_engine, plain):  # no
             np.testing.assert_allclose(output.log_p, of_text, atol=1e-4)
             if column.settings.do_sample:
                 np.testing.assert_allclose(output.log_q, of_text, atol=1e-4)
+
+
+# -- rules of the model ------------------------------------------------------------------------------------------------
+def test_bars_are_without_the_models_rules_as_the_page_that_they_link_to_and_texts_with_them(open_recorded):
+    engine().card = replace(engine().card, rules=ModelRules(values=(("suppress_tokens", (1, 2)),)))
+    at = open_recorded("overview", {"prompt": PROMPT})
+    assert not at.exception
+    asked = [request for request in engine().asked if isinstance(request, ProcessedRequest)]
+    assert len(asked) >= 3
+    assert not any(request.settings.model_rules for request in asked)
+    assert words(at).count(TEXT("rules.off", names="suppress_tokens")) == 1
+    further = [query for page, query in links(at) if page == "next_token" and "next_token_pos" in query]
+    assert [query["next_token_without_rules"] for query in further] == [["true"]] * 3
+    linked = open_recorded("next_token", {name: value for name, (value,) in further[0].items()})
+    assert linked.toggle(key="next_token_without_rules").value
+    assert TEXT("rules.from_model", names="suppress_tokens") in words(at)
+    assert all(column.settings.model_rules for column in texts.request(at.session_state["_view"].key).columns)
+
+
+# -- what stands before a text -----------------------------------------------------------------------------------------
+def prompts_end(at):
+    return set(re.findall(r"<dd><span>(.*?)</span>", words(at)))
+
+
+def test_a_dot_of_the_prompt_is_no_blank(open_recorded):
+    assert prompts_end(open_recorded("overview", {"prompt": "zebra a·b river"})) == {"zebra a·b river"}
+
+
+def test_a_long_prompts_end_begins_with_a_word(open_recorded):
+    at = open_recorded("overview", {"prompt": "zebra lamp orange river zebra lamp"})
+    assert prompts_end(at) == {"…orange river zebra lamp"}
+
+
+def test_an_answer_in_a_chat_does_not_stand_behind_the_prompt(open_recorded, monkeypatch):
+    read = recorded_engine.RecordedTokenizer.read
+    chat = lambda *args, **kwargs: replace(read(*args, **kwargs), template="chat")  # noqa: E731
+    monkeypatch.setattr(recorded_engine.RecordedTokenizer, "read", chat)
+    assert prompts_end(open_recorded("overview", {"prompt": PROMPT})) == {""}
+
+
+# -- a picture that cannot be had --------------------------------------------------------------------------------------
+@pytest.mark.parametrize("error", [Busy(seconds=1), Cancelled(), MemoryError()], ids=lambda error: type(error).__name__)
+def test_a_card_without_its_picture_takes_nothing_else_away(open_recorded, monkeypatch, error):
+    answer = recorded_engine.RecordedEngine.answer
+
+    def failing(engine, request, *rest):
+        if isinstance(request, HeadRequest):
+            raise error
+        return answer(engine, request, *rest)
+
+    monkeypatch.setattr(recorded_engine.RecordedEngine, "answer", failing)
+    at = open_recorded("overview", {"prompt": PROMPT})
+    assert not at.exception
+    assert len(at.get("plotly_chart")) == 4
+    assert "ls-advice" not in words(at)
+    assert TEXT("work.stopped") not in words(at)
 
 
 # -- work that is long -------------------------------------------------------------------------------------------------
