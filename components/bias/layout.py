@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from components.shell import link
-from components.shell.messages import about, estimate, finding
+from components.shell.messages import finding
 from components.shell.view import View
-from components.shell.waiting import allow, at_once
-from dashboard.engine.api.request import Request
+from components.shell.waiting import allow, begins
 from dashboard.i18n import Catalogue
 
 _STARTED = "_bias_started"
@@ -50,27 +47,10 @@ def started(name: str, asked: str, seconds: float, view: View, *, button: str, f
         button: what the button says.
         flag: entry of FIELDS that carries a yes to `asked` in the link; without one it is remembered in the session.
     """
-    text, key = view.text, f"{_STARTED}_{flag or name}"
-    yes = agreed(flag, asked) if flag else st.session_state.get(key) == asked
-    begins = yes or at_once(seconds)
-    if not begins:
-        estimate(
-            text("bias.cost", about=about(text, seconds)), text("bias.cost_numbers", seconds=text.number(seconds, 0))
-        )
-        st.button(
-            button,
-            key=f"bias_start_{name}",
-            type="primary",
-            icon=":material/play_arrow:",
-            on_click=_start,
-            args=(key, asked),
-        )
-    return begins
-
-
-def _start(key: str, asked: str) -> None:
-    st.session_state[key] = asked
-    allow()
+    key = f"{_STARTED}_{flag or name}"
+    if flag:
+        agreed(flag, asked)
+    return begins(f"bias_start_{name}", asked, seconds, text=view.text, cost="bias.cost", button=button, kept_in=key)
 
 
 def agreed(flag: str, asked: str) -> bool:
@@ -91,12 +71,8 @@ def agreed(flag: str, asked: str) -> bool:
 
 def agree(flag: str, asked: str) -> None:
     """When a button is pressed: yes to what is asked for."""
-    _start(f"{_STARTED}_{flag}", asked)
-
-
-def seconds_left(view: View, requests: Sequence[Request[Any]]) -> float:
-    """About how long the answers take that are not kept."""
-    return sum(view.engine.cost(request).seconds for request in requests if view.engine.kept(request) is None)
+    st.session_state[f"{_STARTED}_{flag}"] = asked
+    allow()
 
 
 def heads(frame: pd.DataFrame, text: Catalogue) -> dict[str, str]:

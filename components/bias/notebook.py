@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from components.bias.findings import call_finding
-from components.bias.layout import Layout, agree, agreed, heads, seconds_left, started
+from components.bias.layout import Layout, agree, agreed, heads, started
 from components.bias.pairs import prompt_run, template_picker
 from components.bias.probe_builder import take_preset
 from components.charts.series import readable
@@ -82,7 +82,7 @@ def panels(view: View, tokenized: TokenizedProbe, layout: Layout, line: DeltaGen
     requests = [GenerateRequest(run, (column(),)) for run in runs]
     digest = Export.of(requests, "notebook").digest
     repeat = agreed(REPEAT, digest)
-    seconds = seconds_left(view, requests)
+    seconds = view.seconds_left(requests)
     if not repeat and not started("notebook", digest, seconds, view, button=text("bias.call")):
         return
     label = text("bias.calling", count=groups, about=about(text, seconds))
@@ -185,10 +185,10 @@ def _repeat_button(view: View, runs: Sequence[RunKey], digest: str) -> None:
     requests: list[GenerateRequest | TreeRequest] = []
     for seeds, tree in map(_more_requests, runs):
         requests += [*seeds, tree]
-    seconds = seconds_left(view, requests)
+    seconds = view.seconds_left(requests)
     label = text("bias.repeat", seeds=SEEDS - 1)
     st.button(label, key="bias_repeat", on_click=agree, args=(REPEAT, digest), icon=":material/repeat:")
-    numbers = text("bias.cost_numbers", seconds=text.number(seconds, 0))
+    numbers = text("work.estimated", seconds=text.number(seconds, 0))
     estimate(text("bias.repeat_cost", about=about(text, seconds)), numbers)
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
 from components.bias.findings import drawn_finding
-from components.bias.layout import Layout, heads, seconds_left, started
+from components.bias.layout import Layout, heads, started
 from components.bias.pairs import groups_picker, prompt_run, template_picker
 from components.bias.probe_result import MOST_SECONDS, scored, seconds_of
 from components.charts.bias.sampled import differences_figure, sampled_figure
@@ -94,7 +94,7 @@ def panels(view: View, tokenized: TokenizedProbe, layout: Layout, line: DeltaGen
     requests = tuple(
         GenerateRequest(run, (column,), first_row=at * column.num_return_sequences) for at, run in enumerate(runs)
     )
-    seconds = seconds_left(view, requests)
+    seconds = view.seconds_left(requests)
     digest = Export.of(requests, "sampled").digest
     if not started("sampled", digest, seconds, view, button=text("bias.draw"), flag="bias_draw"):
         return

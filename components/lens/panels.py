@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from functools import partial
 
@@ -11,11 +10,11 @@ import streamlit as st
 
 from components.charts.lens import MOST_COLUMNS, lens_figure, trajectories_figure
 from components.shell import link
-from components.shell.messages import about, estimate, quiet, section
+from components.shell.messages import quiet, section
 from components.shell.panel import column_heads
 from components.shell.pickers import choice_picker, integer_picker, switch
 from components.shell.view import View, run_facts
-from components.shell.waiting import at_once
+from components.shell.waiting import begins
 from dashboard.engine.api.lens import Lens, LensRequest
 from dashboard.engine.api.prediction import CandidatesRequest
 from dashboard.frames.lens import lens_frame, trajectory_frame
@@ -28,7 +27,6 @@ FIRST = 3
 """So many of the likeliest tokens have a trajectory besides the pinned ones."""
 NARROW = 3
 """Up to so many columns of the lens have room for their tokens on a small screen."""
-_ASKED = "_lens_asked"
 WINDOW, STRIDED = 16, 64
 """Positions of a window, and about so many of a stride, at first."""
 
@@ -179,16 +177,15 @@ def chosen_positions(span: str, pos: int, count: int, size: int) -> tuple[int, .
 
 def _wanted(view: View, request: LensRequest) -> bool:
     """Whether the lens is computed now: at once where that is short, else when its button was pressed."""
-    text, seconds = view.text, view.engine.cost(request).seconds
-    asked = st.session_state.get(_ASKED) == request.digest
-    if asked or at_once(seconds) or view.engine.kept(request) is not None:
-        return True
-    numbers = "?" if math.isnan(seconds) else text("strip.seconds", seconds=text.number(seconds, 1))
-    estimate(text("lens.cost", positions=len(request.positions), about=about(text, seconds)), numbers)
-    if st.button(text("lens.compute"), key="lens_compute", type="primary"):
-        st.session_state[_ASKED] = request.digest
-        st.rerun()
-    return False
+    return begins(
+        "lens_compute",
+        request.digest,
+        view.seconds_left([request]),
+        text=view.text,
+        cost="lens.cost",
+        button=view.text("lens.compute"),
+        positions=len(request.positions),
+    )
 
 
 def _strip(view: View, error: float) -> list[str]:

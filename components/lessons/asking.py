@@ -10,20 +10,17 @@ from streamlit.delta_generator import DeltaGenerator
 
 from components.lessons import state
 from components.lessons.state import Progress
-from components.shell.messages import about, advice, estimate, literal_label, notice, quiet
+from components.shell.messages import advice, literal_label, notice, quiet
 from components.shell.view import View
-from components.shell.waiting import allow
+from components.shell.waiting import begins
 from dashboard.engine.api.model import CallControl, RunRequest
 from dashboard.i18n import Catalogue, Message
 from dashboard.lessons.answers.question import Question, RunContext, Unanswerable, rounded
 from dashboard.lessons.lesson import Lesson, Step, StepWords
 from dashboard.lessons.progress import Given
 
-MOST_SECONDS = 10.0
-"""Work that is estimated longer waits for a button."""
 PASSES = 3
 """Forward passes that an answer needs at most."""
-_ASKED_FOR = "_lesson_asked_for"
 
 
 def run_context(view: View) -> RunContext:
@@ -75,15 +72,15 @@ def ask(lesson: Lesson, progress: Progress, view: View, below: DeltaGenerator) -
 
 def too_long(step: str, view: View) -> bool:
     """Whether the answer would take long and nobody has asked for it yet: then its cost and a button stand there."""
-    text, asked_for = view.text, f"{step} {view.key.digest}"
     seconds = PASSES * view.engine.cost(RunRequest(view.key)).seconds
-    if not seconds > MOST_SECONDS or st.session_state.get(_ASKED_FOR) == asked_for:  # NaN is not long
-        return False
-    estimate(text("lessons.long", about=about(text, seconds)), f"{text.number(seconds, 1)} s")
-    if st.button(text("lessons.work_out"), key="lesson_work_out", on_click=allow):
-        st.session_state[_ASKED_FOR] = asked_for
-        st.rerun()
-    return True
+    return not begins(
+        "lesson_work_out",
+        f"{step} {view.key.digest}",
+        seconds,
+        text=view.text,
+        cost="lessons.long",
+        button=view.text("lessons.work_out"),
+    )
 
 
 @dataclass(frozen=True)

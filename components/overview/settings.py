@@ -14,12 +14,12 @@ from typing import Any
 import streamlit as st
 
 from components.charts.overview import setting_bars_figure
-from components.shell.messages import about, estimate, finding, percent, quiet
+from components.shell.messages import finding, percent, quiet
 from components.shell.model_rules import acting_fact, on_bars
 from components.shell.panel import Kind
 from components.shell.pickers import slider
 from components.shell.view import View, error_frame
-from components.shell.waiting import allow, at_once
+from components.shell.waiting import begins
 from dashboard.engine.api.decoding import AT_ENDS, DecodeSettings
 from dashboard.engine.api.prediction import Candidates, CandidatesRequest, ProcessedRequest
 from dashboard.engine.api.request import Request
@@ -32,7 +32,6 @@ BARS = 8
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 WITHOUT_RULES = DecodeSettings(model_rules=False)
 """A setting by itself, whatever the model's own generation config asks for."""
-_STARTED = "_overview_started"
 
 
 @dataclass(frozen=True)
@@ -53,35 +52,17 @@ RANGES = {
 """Settings of bars: none begins at a value without effect."""
 
 
-def started(view: View, name: str, *requests: Request[Any]) -> bool:
-    """Whether to answer `requests` now: they are short, or the person pressed the button that stands here otherwise.
-
-    Args:
-        view: loaded.
-        name: of the work: ``run`` or ``texts``.
-        requests: what it asks for.
-    """
-    costs = [view.engine.cost(request) for request in requests if view.engine.kept(request) is None]
-    seconds = sum(cost.seconds for cost in costs)
-    digest = requests[-1].digest
-    if at_once(seconds) or st.session_state.get(_STARTED + name) == digest:
-        return True
+def started(view: View, name: str, request: Request[Any]) -> bool:
+    """Whether to answer `request` now; see `components.shell.waiting.begins`. `name`: ``run`` or ``texts``."""
     text = view.text
-    label = text(f"overview.cost_{name}", about=about(text, seconds))
-    estimate(label, text("overview.estimated", seconds=text.number(seconds, 1)))
-    st.button(
-        text(f"overview.go_{name}"),
-        key=f"overview_go_{name}",
-        type="primary",
-        on_click=_start,
-        args=(_STARTED + name, digest),
+    return begins(
+        f"overview_go_{name}",
+        request.digest,
+        view.seconds_left([request]),
+        text=text,
+        cost=f"overview.cost_{name}",
+        button=text(f"overview.go_{name}"),
     )
-    return False
-
-
-def _start(key: str, digest: str) -> None:
-    st.session_state[key] = digest
-    allow()
 
 
 def candidates(view: View) -> Candidates:
@@ -118,7 +99,8 @@ def _bars(view: View, likeliest: Candidates, name: str) -> None:
     heading(view, name, "exact")
     value = slider(f"overview_{name}", name, (limits.low, limits.high), limits.default, step=limits.step)
     with error_frame(text):
-        settings = replace(WITHOUT_RULES, **{name: value})
+        change: dict[str, Any] = {name: value}
+        settings = replace(WITHOUT_RULES, **change)
         ids = tuple(likeliest.ids.tolist())
         left = view.answer(ProcessedRequest(view.key, likeliest.pos, ids, settings), text("overview.bars"))
         frame = candidates_frame(likeliest, left)

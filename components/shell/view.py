@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -69,6 +69,10 @@ class View:
     def answer(self, request: Request[Answer], label: str) -> Answer:
         """The engine's answer, with progress on the page, where it can be stopped. Raises as `Engine.answer`."""
         return self.wait(lambda control: self.engine.answer(request, control), label, request.digest)
+
+    def seconds_left(self, requests: Iterable[Request[Any]]) -> float:
+        """About how long the answers take that are not kept; NaN: nobody knows."""
+        return sum(self.engine.cost(request).seconds for request in requests if self.engine.kept(request) is None)
 
     def panel(
         self,

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from components.shell.messages import about, literal_label
+from components.shell.messages import about, estimate, literal_label
 from dashboard.engine.api.model import CallControl
 from dashboard.errors import Cancelled
 from dashboard.i18n import Catalogue
@@ -52,6 +52,43 @@ def numbered(name: str) -> str:
 def at_once(seconds: float) -> bool:
     """Whether work that is estimated to take `seconds` begins without being asked for; NaN, nobody knows, does."""
     return math.isnan(seconds) or seconds <= AT_ONCE_SECONDS
+
+
+def begins(
+    name: str,
+    asked: object,
+    seconds: float,
+    *,
+    text: Catalogue,
+    cost: str,
+    button: str,
+    kept_in: str = "",
+    **facts: object,
+) -> bool:
+    """Whether work begins: it is short, or the person pressed the button that stands here, with its cost, otherwise.
+
+    Args:
+        name: key of the button.
+        asked: names the work, as the digest of its request does; a yes to other work does not count.
+        seconds: it is estimated to take; 0: its answer is kept, NaN: nobody knows.
+        text: the catalogue.
+        cost: message id of what it costs, in words, with ``{about}`` and `facts`.
+        button: what the button says.
+        kept_in: where the session keeps the yes, if that is also in the link.
+        facts: of the message.
+    """
+    key = kept_in or f"_agreed_{name}"
+    if at_once(seconds) or st.session_state.get(key) == asked:
+        return True
+    line = text(cost, about=about(text, seconds), **facts)
+    estimate(line, text("work.estimated", seconds=text.number(seconds, 1 if seconds < 100 else 0)))
+    st.button(button, key=name, type="primary", icon=":material/play_arrow:", on_click=_agree, args=(key, asked))
+    return False
+
+
+def _agree(key: str, asked: object) -> None:
+    st.session_state[key] = asked
+    allow()
 
 
 def wait_for(call: Callable[[CallControl], T], label: str, *, text: Catalogue, what: str) -> T:

@@ -1,9 +1,11 @@
 """A page that waits: what it shows is sent when it changes, and what the person does is heard at once."""
 
+import math
 import time
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from components.shell import waiting
 from components.shell.waiting import News
@@ -99,3 +101,42 @@ def test_work_that_is_not_kept_may_be_waited_for_twice_in_a_run(open_recorded, m
     monkeypatch.setattr(RecordedEngine, "answer", slow)
     monkeypatch.setattr(waiting, "QUIET_SECONDS", 0.0)
     assert not open_recorded("next_token", INSIDE).exception
+
+
+# -- work that begins when it is asked for -------------------------------------------------------------------------
+def gate():
+    import streamlit as st
+
+    from components.shell.waiting import begins
+    from dashboard.i18n import Catalogue
+
+    facts = {"text": Catalogue("en"), "cost": "lens.cost", "button": "Go", "positions": 3}
+    st.text(str(begins("go", st.session_state["asked"], st.session_state["seconds"], **facts)))
+
+
+def gated(seconds, asked="a"):
+    at = AppTest.from_function(gate)
+    at.session_state["seconds"], at.session_state["asked"] = seconds, asked
+    return at.run()
+
+
+@pytest.mark.parametrize("seconds", [0.0, waiting.AT_ONCE_SECONDS, math.nan])
+def test_work_that_is_short_or_of_unknown_length_begins_by_itself(seconds):
+    at = gated(seconds)
+    assert at.text[0].value == "True"
+    assert not at.button
+
+
+def test_a_yes_holds_for_the_work_that_it_was_said_to():
+    at = gated(61.0)
+    assert at.text[0].value == "False"
+    said = next(element.proto.body for element in at.get("html"))
+    assert "about a minute" in said
+    assert "estimated: 61.0 s" in said
+    at.button(key="go").click().run()
+    assert at.text[0].value == "True"
+    assert not at.button
+    at.session_state["asked"] = "b"
+    assert at.run().text[0].value == "False"
+    at.session_state["asked"] = "a"
+    assert at.run().text[0].value == "True"
