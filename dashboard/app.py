@@ -16,7 +16,7 @@ from components.shell.page.page_style import page_bar, page_head, page_look, tab
 from components.shell.view import current, error_frame  # noqa: E402
 from dashboard import cache  # noqa: E402
 from dashboard.i18n import Catalogue, pick_language  # noqa: E402
-from dashboard.navigation import PAGES  # noqa: E402
+from dashboard.navigation import PAGES, page_file  # noqa: E402
 from dashboard.process import collection  # noqa: E402
 
 tab_icon()
@@ -29,7 +29,7 @@ text = sidebar.language_picker()
 sidebar.view_controls(text)
 slugs = {
     st.Page(
-        ROOT / "pages" / f"{entry.slug}.py",
+        page_file(entry.slug),
         title=text(f"{entry.slug}.title"),
         icon=entry.icon,
         url_path="" if entry is PAGES[0] else entry.slug,
@@ -39,7 +39,7 @@ slugs = {
 }
 # the default page is served at the root alone: at its own name Streamlit would say "Page not found" above it
 named = st.Page(
-    ROOT / "pages" / f"{PAGES[0].slug}.py",
+    page_file(PAGES[0].slug),
     title=text(f"{PAGES[0].slug}.title"),
     icon=PAGES[0].icon,
     url_path=PAGES[0].slug,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,11 @@ PAGES = (
 )
 LESSONS = ("tour", "tokens", "probability", "temperature", "luck", "head", "induction", "lens", "bias", "importance")
 """Their names in links and of their files, ``dashboard/lessons/files/<name>.toml``."""
+
+
+def page_file(slug: str) -> Path:
+    """The file of a page, as Streamlit asks for it."""
+    return Path(__file__).resolve().parents[1] / "pages" / f"{slug}.py"
 
 
 def page_at(path: str) -> PageEntry:

@@ -267,6 +267,21 @@ def test_pages_are_short():
         )
 
 
+ONE_PLACE = {
+    "st.page_link(": {"components/shell/page_links.py", "components/shell/page/page_style.py"},
+    '/ "pages"': {"dashboard/navigation.py"},
+    "ls-badge": {"components/shell/panel.py"},
+    "AT_ONCE_SECONDS": {"components/shell/waiting.py"},
+}
+"""What is written in these files alone."""
+
+
+@pytest.mark.parametrize("written", ONE_PLACE)
+def test_what_several_pages_need_is_written_once(written):
+    found = {name_of(path) for path in FILES if written in path.read_text(encoding="utf-8")}
+    assert found == ONE_PLACE[written]
+
+
 def test_streamlit_is_cached_in_one_place():
     for path in FILES:
         if name_of(path) != "dashboard/cache.py":

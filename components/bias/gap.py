@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,6 +18,7 @@ from components.bias.pairs import groups_picker, is_transposed, prompt_run, temp
 from components.charts.axes import signed
 from components.charts.bias.gap import gap_figure, head_gap_figure
 from components.shell.messages import advice, quiet, section
+from components.shell.page_links import page_link
 from components.shell.pickers import place_picker
 from components.shell.view import View, model_facts
 from dashboard.engine.api.attention import QueryRowsRequest
@@ -33,10 +33,9 @@ from dashboard.probes.tokenized_probe import TokenizedProbe
 from dashboard.run_key import RunKey
 from dashboard.scripts.bias import gap_script, head_gap_script
 from dashboard.tokens import ISOLATE, visible
-from dashboard.view_state import head_params, pack_prompt
+from dashboard.view_state import head_params
 
 LINKED = 6
-_ATTENTION = Path(__file__).parents[2] / "pages" / "attention.py"
 
 
 def differing_spans(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -205,14 +204,9 @@ def _links(view: View, prompt: str, gap: NDArray[np.float64], query: int) -> Non
         quiet(text("bias.links_chat", chat=text("sidebar.chat")))
         return
     quiet(text("lens.open_heads"))
-    kept_in_link = {name: st.query_params[name] for name in ("model", "lang") if name in st.query_params}
     strongest = np.argsort(-np.abs(np.nan_to_num(gap)).ravel(), kind="stable")[:LINKED]
     with st.container(horizontal=True):
         for number in strongest:
             layer, head = divmod(int(number), gap.shape[1])
-            st.page_link(
-                _ATTENTION,
-                label=f"L{layer} H{head} ({signed(text, float(gap[layer, head]))})",
-                icon=":material/arrow_forward:",
-                query_params={**kept_in_link, **pack_prompt(prompt), **head_params(layer, head, query)},
-            )
+            label = f"L{layer} H{head} ({signed(text, float(gap[layer, head]))})"
+            page_link(view, "attention", label, head_params(layer, head, query), prompt=prompt)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
 from components.charts.attribution import attribution_figure, head_attribution_figure
 from components.shell.messages import advice, quiet, section
+from components.shell.page_links import page_link
 from components.shell.panel import column_heads
 from components.shell.pickers import integer_picker
 from components.shell.view import View, run_facts
@@ -21,7 +21,6 @@ from dashboard.view_state import head_params
 
 LINKED = 5
 """So many heads of a layer are linked to their page."""
-_ATTENTION = Path(__file__).parents[2] / "pages" / "attention.py"
 
 
 def attribution(view: View, pos: int, followed: Token) -> None:
@@ -78,15 +77,7 @@ def _links(view: View, by_head: np.ndarray, layer: int, pos: int) -> None:
     if layer in dict(view.card.without_attention):
         return
     quiet(text("lens.open_heads"))
-    same = {
-        name: st.query_params[name] for name in ("model", "prompt", "pz", "chat", "lang") if name in st.query_params
-    }
     with st.container(horizontal=True):
         strongest = np.argsort(-np.nan_to_num(np.abs(by_head), nan=-1.0), kind="stable")
         for head in strongest[: min(LINKED, view.card.heads_of(layer))]:
-            st.page_link(
-                _ATTENTION,
-                label=f"L{layer} H{head}",
-                icon=":material/arrow_forward:",
-                query_params={**same, **head_params(layer, int(head), pos)},
-            )
+            page_link(view, "attention", f"L{layer} H{head}", head_params(layer, int(head), pos))

@@ -9,6 +9,7 @@ from components.lens.attribution import attribution
 from components.shell import link
 from components.shell.messages import advice, section
 from components.shell.pickers import choice_picker
+from components.shell.sections import fold, fold_state
 from components.shell.view import View, error_frame
 from dashboard.engine.api.prediction import Candidates
 
@@ -19,18 +20,13 @@ SETTINGS = tuple(
     f"next_token_{name}" for name in ("follow", "through", "span", "window", "stride", "lens", "half", "layer")
 )
 """Choices of what is inside: a link with one of them was made with the layers in view."""
-_OPENED = "_next_token_inside_opened"
 
 
 def sections(view: View) -> tuple[str, ...]:
     """Names of the sections inside, if it is open; the first time the link says whether it is."""
-    state = st.session_state
-    if OPEN not in state and OPEN not in st.query_params and not state.get(_OPENED):
-        state[OPEN] = st.query_params.get("at") in SECTIONS or any(name in st.query_params for name in SETTINGS)
-    state[_OPENED] = True
-    if view.card.stream.why_no_lens or not state.get(OPEN, st.query_params.get(OPEN) == "true"):
-        return ()
-    return SECTIONS
+    named = st.query_params.get("at") in SECTIONS or any(name in st.query_params for name in SETTINGS)
+    unfolded = fold_state(OPEN, opened=named)
+    return SECTIONS if unfolded and not view.card.stream.why_no_lens else ()
 
 
 def inside(view: View, pos: int, pins: tuple[int, ...], candidates: Candidates) -> None:
@@ -47,8 +43,8 @@ def inside(view: View, pos: int, pins: tuple[int, ...], candidates: Candidates) 
     if view.card.stream.why_no_lens:
         advice(text(f"lens.refused.{view.card.stream.why_no_lens}"))
         return
-    with st.expander(text("lens.open"), key=OPEN, on_change="rerun", bind=link.binding(OPEN)) as fold:
-        if fold.open:
+    with fold(OPEN, text("lens.open")) as part:
+        if part.open:
             _layers(view, pos, pins, tuple(int(i) for i in candidates.ids))
         else:
             link.folded(SETTINGS)

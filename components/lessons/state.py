@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import streamlit as st
 
@@ -14,7 +13,7 @@ from components.shell.waiting import allow
 from dashboard.lessons.answers.question import Question, number_of
 from dashboard.lessons.lesson import Lesson, all_lessons
 from dashboard.lessons.progress import Given, read_answers, written_answers
-from dashboard.navigation import LESSONS
+from dashboard.navigation import LESSONS, page_file
 from dashboard.view_state import FIELDS
 
 LESSON, STEP, ANSWERS = "lesson", "lesson_step", "lesson_answers"
@@ -25,7 +24,6 @@ _TARGET = "_lesson_page"
 _TIMES = "_lesson_times"
 _CARRIED = {"lang", "model", "prompt", "pz", "scale", LESSON, STEP, ANSWERS}
 """Query parameters that are the same on every page and that Streamlit's own binding does not keep."""
-_PAGES = Path(__file__).resolve().parents[2] / "pages"
 
 
 @dataclass(frozen=True)
@@ -127,7 +125,7 @@ def follow(slug: str) -> None:
     if target != slug:
         carried = {name: value for name, value in st.query_params.items() if name in _CARRIED}
         # the state alone would put the view into the address one run later
-        st.switch_page(_PAGES / f"{target}.py", query_params=carried | view)
+        st.switch_page(page_file(target), query_params=carried | view)
 
 
 def typed(name: str, value: str) -> object:

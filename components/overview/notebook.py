@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from components.overview.model import attending_layers, device
-from components.overview.settings import PAGES
 from components.shell.messages import section
+from components.shell.page_links import page_link
 from components.shell.view import View
-from dashboard.i18n import Catalogue
 from dashboard.probes.presets import preset
 from dashboard.probes.spec import ProbeSpec
 from dashboard.sampling.columns import PRESETS, written
@@ -83,23 +82,17 @@ def table(view: View) -> None:
         question_at, answer_at = st.columns([3.9, 4.6], vertical_alignment="center", gap="small")
         with question_at, st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False):
             st.html(f'<p class="ls-cell">[{html.escape(cell.numbers)}]</p>', width=NUMBERS_WIDTH)
-            _link(cell, text)
+            _link(cell, view)
         if cell.name in answers:
             with answer_at:
                 st.html(f'<div class="ls-cell">{answers[cell.name]}</div>')
 
 
-def _link(cell: Cell, text: Catalogue) -> None:
+def _link(cell: Cell, view: View) -> None:
+    text = view.text
     label = text(f"overview.cell.{cell.name}")
     if cell.page:
-        query = {"prompt": text(cell.prompt), **cell.params}
-        st.page_link(
-            PAGES / f"{cell.page}.py",
-            label=label,
-            icon=":material/arrow_forward:",
-            query_params=query,
-            width="stretch",
-        )
+        page_link(view, cell.page, label, cell.params, prompt=text(cell.prompt), width="stretch")
     else:
         st.html(f'<p class="ls-cell ls-no-link">{html.escape(label)}</p>')
 

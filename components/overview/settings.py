@@ -8,7 +8,6 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -16,7 +15,8 @@ import streamlit as st
 from components.charts.overview import setting_bars_figure
 from components.shell.messages import finding, percent, quiet
 from components.shell.model_rules import acting_fact, on_bars
-from components.shell.panel import Kind
+from components.shell.page_links import page_link
+from components.shell.panel import Kind, badge
 from components.shell.pickers import slider
 from components.shell.view import View, error_frame
 from components.shell.waiting import begins
@@ -25,11 +25,9 @@ from dashboard.engine.api.prediction import Candidates, CandidatesRequest, Proce
 from dashboard.engine.api.request import Request
 from dashboard.frames.next_token import candidates_frame
 from dashboard.tokens import in_sentence
-from dashboard.view_state import pack_prompt
 
 BARS = 8
 """Tokens of a chart."""
-PAGES = Path(__file__).resolve().parents[2] / "pages"
 WITHOUT_RULES = DecodeSettings(model_rules=False)
 """A setting by itself, whatever the model's own generation config asks for."""
 
@@ -121,13 +119,8 @@ def _bars(view: View, likeliest: Candidates, name: str) -> None:
 
 def heading(view: View, name: str, kind: Kind) -> None:
     """A setting's name, and what kind of numbers its chart has."""
-    text = view.text
-    note = html.escape(text(f"panel.kind_notes.{kind}"))
-    st.html(
-        f'<div class="ls-setting"><h3><code>{html.escape(name)}</code></h3>'
-        f'<span class="ls-badge ls-{kind}" title="{note}">{html.escape(text(f"panel.kinds.{kind}"))}</span>'
-        "</div>"
-    )
+    marks = badge(kind, view.text, explained=True)
+    st.html(f'<div class="ls-setting"><h3><code>{html.escape(name)}</code></h3>{marks}</div>')
 
 
 def chart(figure: object, key: str, alt: str) -> None:
@@ -141,9 +134,3 @@ def further(view: View, name: str, page: str, params: Mapping[str, str]) -> None
     kind, meaning = (html.escape(text(f"parameter.{name}.{word}")) for word in ("type", "meaning"))
     st.html(f'<p class="ls-meaning"><small>{kind}</small>{meaning}</p>')
     page_link(view, page, text(f"overview.further.{name}"), params)
-
-
-def page_link(view: View, page: str, label: str, params: Mapping[str, str]) -> None:
-    """A link to a page, with the prompt."""
-    query = pack_prompt(view.prompt) | dict(params)
-    st.page_link(PAGES / f"{page}.py", label=label, icon=":material/arrow_forward:", query_params=query)

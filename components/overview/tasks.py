@@ -13,15 +13,14 @@ from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
 from components.overview.model import attending_layers
-from components.overview.settings import PAGES
 from components.shell.messages import section
+from components.shell.page_links import page_link
 from components.shell.view import View
 from dashboard.engine.api.attention import HeadRequest
 from dashboard.engine.api.generation import Generated
 from dashboard.engine.api.prediction import Candidates
 from dashboard.errors import Cancelled, DashboardError
 from dashboard.sampling.columns import PRESETS, written
-from dashboard.view_state import pack_prompt
 
 TASKS = ("attention", "next_token", "sampling")
 EXAMPLE_VIEWS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
@@ -56,11 +55,7 @@ def cards(view: View) -> dict[str, DeltaGenerator]:
                 pictures[page] = st.empty()
             _picture(pictures[page], _OUTLINE)
             with st.container(gap=None):
-                st.page_link(
-                    PAGES / f"{page}.py",
-                    label=f"**{text(f'overview.task.{page}')}**",
-                    query_params=pack_prompt(view.prompt),
-                )
+                page_link(view, page, f"**{text(f'overview.task.{page}')}**", icon=None)
                 st.html(f'<p class="ls-note">{html.escape(text(f"overview.task_note.{page}"))}</p>')
     return pictures
 
@@ -127,9 +122,4 @@ def examples(view: View) -> None:
     text = view.text
     section(text("overview.examples"))
     for name, prompt, page, params in EXAMPLE_VIEWS:
-        st.page_link(
-            PAGES / f"{page}.py",
-            label=text(f"overview.view.{name}"),
-            icon=":material/arrow_forward:",
-            query_params={"prompt": text(f"examples.{prompt}"), **params},
-        )
+        page_link(view, page, text(f"overview.view.{name}"), params, prompt=text(f"examples.{prompt}"))

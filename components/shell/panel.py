@@ -215,6 +215,12 @@ def _caption(panel: Panel) -> str:
     return " · ".join(filter(None, [panel.text(f"charts.{panel.name}.title"), panel.shows, model, result]))
 
 
+def badge(kind: Kind, text: Catalogue, *, explained: bool = False) -> str:
+    """The word for a kind of numbers, as HTML; `explained`: its meaning is shown on hover."""
+    title = f' title="{html.escape(text(f"panel.kind_notes.{kind}"))}"' if explained else ""
+    return f'<span class="ls-badge ls-{kind}"{title}>{html.escape(text(f"panel.kinds.{kind}"))}</span>'
+
+
 def foot(panel: Panel) -> None:
     """Below a chart: the badge with the facts that it opens, and how the chart is read and how it misleads."""
     text = panel.text
@@ -226,7 +232,7 @@ def foot(panel: Panel) -> None:
     )
     st.html(
         f'<div class="ls-foot"><details class="ls-facts-fold"><summary title="{html.escape(text("panel.facts"))}">'
-        f'<span class="ls-badge ls-{panel.kind}">{html.escape(text(f"panel.kinds.{panel.kind}"))}</span></summary>'
+        f"{badge(panel.kind, text)}</summary>"
         f'<p class="ls-strip">{html.escape(text(f"panel.kind_notes.{panel.kind}"))} '
         f"{' · '.join(html.escape(fact) for fact in facts if fact)}</p></details>"
         f'<details class="ls-notes-fold"{" open" if panel.unfolded else ""}>'

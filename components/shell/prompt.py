@@ -6,7 +6,6 @@ import html
 from contextlib import nullcontext
 
 import streamlit as st
-from streamlit.elements.lib.mutable_expander_container import ExpanderContainer
 
 from components.shell import link
 from components.shell.messages import notice, quiet
@@ -23,8 +22,6 @@ NEAR_LIMIT = 0.9
 """Share of the model's context from which the count is a warning."""
 QUOTED = 160
 """Characters of the prompt that the line about one that did not run quotes."""
-_OPEN = "exact_tokens"
-"""Key of the fold with the exact tokens, and its query parameter."""
 
 
 def prompt_form(text: Catalogue, *, used: bool) -> tuple[str, bool]:
@@ -72,16 +69,6 @@ def pending_line(text: Catalogue, prompt: str) -> str:
     """What a page says while the prompt box holds something else than `prompt`, which the charts show."""
     visible_prompt = " ".join(visible_text(word) for word in prompt[: 4 * QUOTED].split())
     return text("sidebar.pending", prompt=ISOLATE.format(shortened(visible_prompt, QUOTED)))
-
-
-def tokens_fold(text: Catalogue) -> ExpanderContainer:
-    """The fold for the exact tokens. Once opened it stays open on other pages, and in the link."""
-    state, before = st.session_state, f"_{_OPEN}"
-    if _OPEN not in state and state.get(before):  # the page before did not have it
-        state[_OPEN] = True
-    fold = st.expander(text("sidebar.tokens"), key=_OPEN, on_change="rerun", bind=link.binding(_OPEN))
-    state[before] = fold.open
-    return fold
 
 
 def token_count(view: View) -> None:

@@ -15,7 +15,8 @@ from streamlit.elements.lib.mutable_expander_container import ExpanderContainer
 from components.charts.theme import SCALES, ChartTheme
 from components.shell import link
 from components.shell.messages import about, estimate, notice
-from components.shell.prompt import exact_tokens, prompt_form, token_count, tokens_fold
+from components.shell.prompt import exact_tokens, prompt_form, token_count
+from components.shell.sections import fold
 from components.shell.view import View, current
 from components.shell.waiting import allow
 from components.web.copy_link.copy_link import copy_link
@@ -29,6 +30,8 @@ from dashboard.view_state import pack_prompt
 
 PICKER_CHARACTERS = 24
 """A longer name of a model is cut in the picker, and stands below it whole."""
+TOKENS = "exact_tokens"
+"""Fold of FIELDS."""
 _SLOTS = "_sidebar_slots"
 
 
@@ -66,7 +69,9 @@ def view_controls(text: Catalogue) -> None:
     with st.sidebar:
         model = _model_picker(text)
         prompt, chat = prompt_form(text, used=used)
-        st.session_state[_SLOTS] = _Slots(st.container(), tokens_fold(text) if used else None, st.container())
+        st.session_state[_SLOTS] = _Slots(
+            st.container(), fold(TOKENS, text("sidebar.tokens")) if used else None, st.container()
+        )
         scale = _scale_picker(text)
     mode = "dark" if st.context.theme.type == "dark" else "light"
     st.session_state["_view"] = View(text, ChartTheme(mode, scale), model, prompt, chat)

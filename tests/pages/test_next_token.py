@@ -131,6 +131,19 @@ def test_a_link_may_keep_the_layers_folded(open_recorded):
     assert len(at.get("plotly_chart")) == 1
 
 
+@pytest.mark.parametrize("opened", [True, False])
+def test_the_layers_are_as_they_were_left_when_the_person_comes_back(open_recorded, opened):
+    at = open_recorded("next_token", {"prompt": PROMPT} | ({} if opened else {"at": "lens"}))
+    at.query_params.pop("next_token_inside", None)
+    at.session_state["next_token_inside"] = opened
+    at.run()
+    at.query_params.clear()
+    at.switch_page("../pages/lessons.py").run()
+    at.switch_page("../pages/next_token.py").run()
+    assert not at.exception
+    assert len(at.get("plotly_chart")) == (5 if opened else 1)
+
+
 def test_a_lens_that_takes_long_is_asked_for(open_recorded, monkeypatch):
     monkeypatch.setattr(waiting, "AT_ONCE_SECONDS", -1.0)
     at = open_recorded("next_token", {"prompt": PROMPT} | INSIDE)
