@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from components.shell import link
 from components.shell.messages import finding
+from components.shell.panel import column_heads
 from components.shell.view import View
 from components.shell.waiting import allow, begins
 from dashboard.i18n import Catalogue
@@ -76,19 +77,5 @@ def agree(flag: str, asked: str) -> None:
 
 
 def heads(frame: pd.DataFrame, text: Catalogue) -> dict[str, str]:
-    """Column -> what the page's table calls it (files have its name); one not in the catalogue keeps its name."""
-    named = {str(name): _head(str(name), text) for name in frame}
-    return {name: head for name, head in named.items() if head}
-
-
-def _head(name: str, text: Catalogue) -> str:
-    """Of a column, or of a quantity of what its name begins with (``she_first_tokens``); empty: it has none."""
-    if f"bias_columns.{name}" in text:
-        return text(f"bias_columns.{name}")
-    for quantity in ("log_prob_nats", "tokens"):
-        if name.endswith(f"_{quantity}"):
-            of = name.removesuffix(f"_{quantity}")
-            words = [of] if f"bias_columns.{of}" in text else of.split("_")
-            said = (text(f"bias_columns.{word}") if f"bias_columns.{word}" in text else word for word in words)
-            return f"{text(f'bias_columns.{quantity}')} · {' '.join(said)}"
-    return ""
+    """Column -> what this page's tables call it; see `components.shell.panel.column_heads`."""
+    return column_heads(text, frame, "bias_columns")

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from components.sampling.texts import Columns
+from components.shell.panel import column_heads
 from dashboard.i18n import Catalogue
 from dashboard.stats.statistic import SETS
 
@@ -33,4 +34,4 @@ def page_table(columns: Columns, frame: pd.DataFrame, text: Catalogue) -> dict[s
         titled = columns.titled(frame).drop(columns=unused, errors="ignore")
         return titled.assign(**{name: titled[name].map(word) for name, word in words.items() if name in titled})
 
-    return {"table": table, "heads": {str(name): text(f"sampling.heads.{name}") for name in frame}}
+    return {"table": table, "heads": column_heads(text, frame, "sampling_columns")}

@@ -31,6 +31,8 @@ _ROW_HEIGHT = 35
 """Streamlit's own [px]."""
 _NUMBERED = re.compile(r"(.+)_(\d+)")
 """A column's name that ends in a number."""
+_QUANTITIES = ("log_prob_nats", "tokens")
+"""Columns whose names begin with what they are of."""
 
 
 @dataclass(frozen=True)
@@ -99,13 +101,35 @@ class Panel:
         return file_stem(self.result, self.name, self.suffix)
 
 
-def column_heads(text: Catalogue, names: Iterable[Hashable]) -> dict[str, str]:
-    """Name of a column -> what the catalogue calls it (``columns.<name>``); of ``prob_2``: ``columns.prob`` and 2."""
-    heads = {}
-    for name in map(str, names):
-        numbered = _NUMBERED.fullmatch(name)
-        heads[name] = f"{text(f'columns.{numbered[1]}')} {numbered[2]}" if numbered else text(f"columns.{name}")
-    return heads
+def column_heads(text: Catalogue, names: Iterable[Hashable], topic: str = "columns") -> dict[str, str]:
+    """What the page's tables call their columns; files have the names themselves.
+
+    Args:
+        text: the catalogue.
+        names: of columns. ``prob_2`` is called as ``prob``, and 2; ``she_first_tokens`` as ``tokens``, of she, first.
+        topic: table of the catalogue that has them.
+
+    Returns:
+        name -> head; one that the catalogue lacks, as a person's own, is missing: it keeps its name.
+    """
+    heads = {str(name): _head(str(name), topic, text) for name in names}
+    return {name: head for name, head in heads.items() if head}
+
+
+def _head(name: str, topic: str, text: Catalogue) -> str:
+    """Of a column; empty: it has none."""
+    if f"{topic}.{name}" in text:
+        return text(f"{topic}.{name}")
+    numbered = _NUMBERED.fullmatch(name)
+    if numbered and f"{topic}.{numbered[1]}" in text:
+        return f"{text(f'{topic}.{numbered[1]}')} {numbered[2]}"
+    for quantity in _QUANTITIES:
+        if name.endswith(f"_{quantity}") and f"{topic}.{quantity}" in text:
+            of = name.removesuffix(f"_{quantity}")
+            words = [of] if f"{topic}.{of}" in text else of.split("_")
+            said = (text(f"{topic}.{word}") if f"{topic}.{word}" in text else word for word in words)
+            return f"{text(f'{topic}.{quantity}')} · {' '.join(said)}"
+    return ""
 
 
 def chart_panel(panel: Panel) -> None:
