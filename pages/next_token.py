@@ -17,9 +17,9 @@ text, tokens = view.text, view.tokens.tokens
 names = ["position", "every", "inside", *fold.sections(view)]
 section_bar(view, {name: text(f"next_token.sections.{name}") for name in names})
 view.run  # noqa: B018 - makes the run, with progress, before the controls that look at it
-table = None
+predicted = None
 with error_frame(text):
-    table = prompt_text.predictions(view)
+    predicted = prompt_text.predictions(view)
 
 prompt_at, bars_at = st.container(), st.container()
 with st.container(key="next_token_controls"):
@@ -39,12 +39,12 @@ pins = pin_picker(view)
 settings = decode_settings(text, view.card.rules)
 
 bars = panels.Bars(pos, k, pins, settings, value, log)
-if table is not None:
+if predicted is not None:
     with prompt_at, error_frame(text):
-        prompt_text.page_finding(view, panels.likeliest(view, bars), table)
-        prompt_text.running_text(view, pos, table, colour)
+        prompt_text.page_finding(view, panels.likeliest(view, bars), predicted)
+        prompt_text.running_text(view, pos, predicted, colour)
 with bars_at, error_frame(text):
     panels.candidates(view, bars)
-if table is not None:
-    positions(view, table)
+if predicted is not None:
+    positions(view, predicted)
 fold.inside(view, pos, pins, panels.likeliest(view, bars))

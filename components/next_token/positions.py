@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from components.next_token.prompt_text import hits
+from components.next_token.prompt_text import Predictions, hits
 from components.shell.messages import section
 from components.shell.panel import column_heads
 from components.shell.view import View, run_facts
-from dashboard.engine.api.prediction import PositionTable, PositionTableRequest
-from dashboard.frames.next_token import position_frame, prompt_score
+from dashboard.engine.api.prediction import PositionTableRequest
+from dashboard.i18n import Catalogue
 from dashboard.scripts.prediction import position_script
 
 DIGITS = {
@@ -26,12 +26,11 @@ TOKEN_WIDTH = 110
 """Of a column of tokens [CSS px]."""
 
 
-def positions(view: View, table: PositionTable) -> None:
+def positions(view: View, predicted: Predictions) -> None:
     """One row a position, a tick where the likeliest token is the one that follows."""
-    text = view.text
-    frame = position_frame(table, view.tokens.tokens)
+    text, frame = view.text, predicted.frame
     rows = frame.assign(hit=["✓" if hit else "" for hit in hits(frame)])[ORDER]
-    section(text("next_token.table"), f"{text('next_token.table_note')} {_score(view, table)}", anchor="every")
+    section(text("next_token.table"), f"{text('next_token.table_note')} {_score(predicted, text)}", anchor="every")
     view.panel(
         "positions",
         [PositionTableRequest(view.key)],
@@ -46,9 +45,9 @@ def positions(view: View, table: PositionTable) -> None:
     )
 
 
-def _score(view: View, table: PositionTable) -> str:
+def _score(predicted: Predictions, text: Catalogue) -> str:
     """Perplexity and bits per byte, and what they are computed on."""
-    text, score = view.text, prompt_score(table, view.tokens.tokens)
+    score = predicted.score
     if score is None:
         return text("next_token.no_score")
     return text(

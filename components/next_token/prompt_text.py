@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -13,25 +14,33 @@ from numpy.typing import NDArray
 from components.charts.axes import probability
 from components.shell.messages import finding, percent, quiet
 from components.shell.view import View
+from components.web.shared.weight_steps import rank_weights, surprisal_weights
 from components.web.token_text.token_text import token_text
-from dashboard.engine.api.prediction import Candidates, PositionTable, PositionTableRequest
-from dashboard.frames.next_token import position_frame, prompt_score
+from dashboard.engine.api.prediction import Candidates, PositionTableRequest
+from dashboard.frames.next_token import PromptScore, position_frame, prompt_score
 from dashboard.i18n import Catalogue
-from dashboard.tokens import ISOLATE, visible
+from dashboard.tokens import ISOLATE, in_sentence, plain, visible
 
 CONTEXT = 6
 """So many tokens up to a position are quoted."""
 RUNNERS_UP = 2
 """So many tokens behind the likeliest are named."""
-NO_BREAK = "\u00a0"
-"""A blank at which no line ends: the quotes stay with their token."""
-FULL_BITS = 16
-"""Surprisal of the strongest colour [bits]."""
 
 
-def predictions(view: View) -> PositionTable:
-    """What was predicted and what followed at every position; with progress on the page."""
-    return view.answer(PositionTableRequest(view.key), view.text("work.table"))
+@dataclass(frozen=True)
+class Predictions:
+    """What was predicted and what followed at every position of a prompt."""
+
+    frame: pd.DataFrame
+    """As `dashboard.frames.next_token.position_frame` makes it."""
+    score: PromptScore | None
+    """``None``: no token of the prompt was predicted."""
+
+
+def predictions(view: View) -> Predictions:
+    """Of the page's prompt; with progress on the page."""
+    table, tokens = view.answer(PositionTableRequest(view.key), view.text("work.table")), view.tokens.tokens
+    return Predictions(position_frame(table, tokens), prompt_score(table, tokens))
 
 
 def hits(frame: pd.DataFrame) -> NDArray[np.bool_]:
@@ -40,22 +49,20 @@ def hits(frame: pd.DataFrame) -> NDArray[np.bool_]:
     return np.append(frame["predicted_id"].to_numpy()[:-1] == following, False)
 
 
-def page_finding(view: View, candidates: Candidates, table: PositionTable) -> None:
+def page_finding(view: View, candidates: Candidates, predicted: Predictions) -> None:
     """The likeliest tokens after one position, and how often the likeliest is the one that follows in the prompt."""
     text = view.text
     shares = [
-        text(
-            "next_token.share", token=ISOLATE.format(_plain(visible(token), NO_BREAK)), prob=percent(text, float(prob))
-        )
+        text("next_token.share", token=in_sentence(token), prob=percent(text, float(prob)))
         for token, prob in zip(candidates.tokens[: 1 + RUNNERS_UP], candidates.probs, strict=False)
     ]
     context = _context(view, candidates.pos)
     sentence = text("next_token.finding", context=context, likeliest=shares[0], behind=", ".join(shares[1:]))
-    score = prompt_score(table, view.tokens.tokens)
+    score = predicted.score
     if score is None:
         finding(f"{sentence} {text('next_token.no_score')}")
         return
-    count = int(hits(position_frame(table, view.tokens.tokens)).sum())
+    count = int(hits(predicted.frame).sum())
     more = text("next_token.hits", hits=count, tokens=score.tokens, perplexity=text.number(score.perplexity, 1))
     finding(f"{sentence} {more}")
 
@@ -63,23 +70,17 @@ def page_finding(view: View, candidates: Candidates, table: PositionTable) -> No
 def _context(view: View, pos: int) -> str:
     """The last tokens up to `pos`, as they are read."""
     first = max(0, pos + 1 - CONTEXT)
-    words = "".join(_plain(visible(token)) for token in view.tokens.tokens[first : pos + 1])
+    words = "".join(plain(token) for token in view.tokens.tokens[first : pos + 1])
     return ISOLATE.format(f"… {words.strip()}" if first else words.strip() or words)
 
 
-def _plain(label: str, blank: str = " ") -> str:
-    """A visible token with its blanks as blanks; a dot of the text itself stands there as its code."""
-    return label.replace("·", blank)
-
-
-def running_text(view: View, pos: int, table: PositionTable, colour: str) -> None:
+def running_text(view: View, pos: int, predicted: Predictions, colour: str) -> None:
     """The prompt as tokens, coloured by how well each was predicted, above the likeliest next; a click picks one."""
 
     def pick(index: int) -> None:
         st.session_state["next_token_pos"] = index
 
-    text, tokens = view.text, view.tokens.tokens
-    frame = position_frame(table, tokens)
+    text, tokens, frame = view.text, view.tokens.tokens, predicted.frame
     token_text(
         tokens=[visible(token) for token in tokens],
         special=[token.special for token in tokens],
@@ -101,18 +102,18 @@ def running_text(view: View, pos: int, table: PositionTable, colour: str) -> Non
 def predicted_colours(frame: pd.DataFrame, colour: str, vocab: int) -> NDArray[np.float64]:
     """(token,) in [0, 1]: how strongly each token is coloured, by the row of the position before it.
 
-    The first is NaN: nothing precedes it. Surprisal: 16 bits and more are 1; entropy: of at most ln `vocab`; rank: 1,
-    2 to 5, 6 to 20, 21 to 100 and more, in five even steps from 0.
+    The first is NaN: nothing precedes it. Entropy: of at most ln `vocab`; rank and surprisal: see
+    `components.web.shared.weight_steps`.
     """
     before = frame[:-1]
     if colour == "rank":
-        values = np.searchsorted([1, 5, 20, 100], before["next_rank"].to_numpy(np.int64)) / 4
+        values = rank_weights(before["next_rank"])
     elif colour == "entropy":
         values = before["entropy_nats"].to_numpy(np.float64) / np.log(vocab)
     elif colour == "prob":
         values = before["next_prob"].to_numpy(np.float64)
     else:
-        values = before["surprisal_bits"].to_numpy(np.float64) / FULL_BITS
+        values = surprisal_weights(before["surprisal_bits"])
     return np.concatenate([[np.nan], np.clip(values, 0, 1)])
 
 

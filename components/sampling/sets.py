@@ -56,37 +56,16 @@ def sets(view: View, columns: Columns, generation: GeneratedTexts) -> None:
     said = view.tokenizer.decode(tuple(text_ids(output) for output in generated.outputs))
     frame = set_frame(generated, columns.names)
     answers, lengths = answer_frame(generated, columns.names, said), length_frame(generated, columns.names)
-    left, right = st.columns([1.3, 1], gap="medium")
-    with left:
-        _panel(view, columns, generation, name="sets", frame=frame, figure=partial(sets_figure, columns.titled(frame)))
-    with right:
-        _panel(
-            view,
-            columns,
-            generation,
-            name="quality",
-            frame=frame,
-            figure=partial(quality_diversity_figure, columns.titled(frame)),
-        )
-    left, right = st.columns([1.3, 1], gap="medium")
-    with left:
-        _panel(
-            view,
-            columns,
-            generation,
-            name="answers",
-            frame=answers,
-            figure=partial(answers_figure, columns.titled(answers)),
-        )
-    with right:
-        _panel(
-            view,
-            columns,
-            generation,
-            name="lengths",
-            frame=lengths,
-            figure=partial(lengths_figure, columns.titled(lengths)),
-        )
+    charts = (
+        ("sets", frame, sets_figure),
+        ("quality", frame, quality_diversity_figure),
+        ("answers", answers, answers_figure),
+        ("lengths", lengths, lengths_figure),
+    )
+    holders = [holder for _ in range(2) for holder in st.columns([1.3, 1], gap="medium")]
+    for holder, (name, table, figure) in zip(holders, charts, strict=True):
+        with holder:
+            _panel(view, columns, generation, name=name, frame=table, figure=partial(figure, columns.titled(table)))
 
 
 def _panel(

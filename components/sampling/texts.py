@@ -18,6 +18,7 @@ from components.shell.messages import quiet
 from components.shell.prompt import prompt_end
 from components.shell.view import View
 from components.web.generated_texts.generated_texts import Alternative, GeneratedRow, GeneratedToken, generated_texts
+from components.web.shared.weight_steps import rank_weights, surprisal_weights
 from dashboard.engine.api.generation import FLOAT_NOISE, GenerateRequest, Output
 from dashboard.i18n import Catalogue
 from dashboard.run_key import RunKey
@@ -30,8 +31,6 @@ MOST_ROWS = 20
 """So many texts of a column are drawn; the table and the files have all."""
 PROMPT_LENGTH = 64
 """So many characters of the prompt stand before each text at most."""
-FULL_BITS = 16
-"""Surprisal of the strongest colour [bits]."""
 
 
 @dataclass(frozen=True)
@@ -235,17 +234,16 @@ def _forced(output: Output) -> int:
 def token_colours(output: Output, colour: str) -> NDArray[np.float64]:
     """(step,) in [0, 1]: how strongly each token is coloured; NaN: not at all.
 
-    ``prob`` and ``q``: their values; ``surprisal``: 16 bits and more are 1; ``rank``: 1, 2 to 5, 6 to 20, 21 to 100 and
-    more, in five even steps from 0.
+    ``prob`` and ``q``: their values; ``surprisal`` and ``rank``: see `components.web.shared.weight_steps`.
     """
     if colour == "prob":
         return np.exp(output.log_p.astype(np.float64))
     if colour == "q":
         return np.exp(output.log_q.astype(np.float64))
     if colour == "rank":
-        return np.asarray(np.searchsorted([1, 5, 20, 100], output.ranks) / 4)
+        return rank_weights(output.ranks)
     if colour == "surprisal":
-        return np.clip(-output.log_p.astype(np.float64) / math.log(2) / FULL_BITS, 0, 1)
+        return surprisal_weights(-output.log_p.astype(np.float64) / math.log(2))
     return np.full(len(output.ids), np.nan)
 
 

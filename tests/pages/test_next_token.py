@@ -75,13 +75,20 @@ def test_the_page_opens_with_its_finding_in_numbers(open_page):
     view = at.session_state["_view"]
     found = view.engine.answer(CandidatesRequest(view.key, 2, 10))
     finding = next(element.proto.body for element in at.get("html") if "ls-finding" in element.proto.body)
-    likeliest = visible(found.tokens[0]).replace("·", "\u00a0")
+    likeliest = visible(found.tokens[0])
     assert f"{likeliest}\u2069” {found.probs[0]:.1%}" in html.unescape(finding)
     table = view.engine.answer(PositionTableRequest(view.key))
     count = int(hits(position_frame(table, view.tokens.tokens)).sum())
     assert (
         TEXT("next_token.hits", hits=count, tokens=len(view.tokens.tokens) - 1, perplexity="").split(";")[0] in finding
     )
+
+
+def test_the_table_of_positions_is_made_once_a_run(open_recorded, monkeypatch):
+    made, table_of = [], prompt_text.position_frame
+    monkeypatch.setattr(prompt_text, "position_frame", lambda *given: made.append(given) or table_of(*given))
+    assert not open_recorded("next_token", {"prompt": PROMPT}).exception
+    assert len(made) == 1
 
 
 def test_each_token_stands_above_the_likeliest_next(open_recorded, monkeypatch):
