@@ -86,6 +86,8 @@ class GenerationTask:
     steps: list[Step] = field(default_factory=list)
     result: GeneratedTexts | None = None
     error: Exception | None = None
+    left: bool = False
+    """Whether it was stopped because nobody looked, not by hand."""
 
     def __post_init__(self) -> None:
         self.control = CallControl(progress=self._at, on_queue=self._behind)
@@ -124,6 +126,7 @@ class GenerationTask:
             if self.on_page and self.connected():
                 seen = time.monotonic()
             elif time.monotonic() - seen > ALONE_SECONDS:
+                self.left = True
                 self.control.cancel.set()
             self.thread.join(0.5)
 
@@ -206,7 +209,7 @@ def _fork_requests(
 def follow(
     view: View, request: GenerateRequest, forks: Sequence[Fork], *, go: bool, slot: str = "texts"
 ) -> tuple[GeneratedTexts | None, GenerationTask | None]:
-    """The texts when they are there, and the work while they are made.
+    """The texts when they are there, and the work while they are made; what stopped because nobody looked begins again.
 
     Args:
         view: of the page.
@@ -225,7 +228,7 @@ def follow(
     ready = in_memory(view.engine, request, forks)
     if ready is not None:
         return ready, None
-    if work is None or work.name != name:
+    if work is None or work.name != name or (go and work.left and not work.running):
         if not go:
             return None, None
         if work is not None:

@@ -146,3 +146,27 @@ def test_the_page_names_scripts_that_it_will_need_and_that_are_there(page, app_s
     for path in paths:
         answer = page.request.head(f"{app_server}/{path.removeprefix('./')}")
         assert answer.status == 200 and "javascript" in answer.headers["content-type"], path
+
+
+def test_the_dark_theme_is_printed_with_dark_words_on_white(page, app_server):
+    page.emulate_media(color_scheme="dark")
+    open_page(page, app_server, "/next_token?prompt=zebra+lamp+zebra")
+    expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=120_000)
+    expect(page.locator(".stApp")).to_have_css("background-color", "rgb(16, 18, 22)")
+    page.emulate_media(media="print", color_scheme="dark")
+    expect(page.locator(".stApp")).to_have_css("background-color", "rgb(255, 255, 255)")
+    for words in (".ls-finding", ".ls-foot .ls-strip", "h1"):
+        expect(page.locator(words).first).to_have_css("color", "rgb(21, 24, 30)")
+    expect(page.locator("[data-testid=stPlotlyChart]").first).to_have_css("filter", re.compile("invert"))
+
+
+def test_on_a_phone_nothing_lies_over_a_chart_and_names_of_tokens_are_apart(page, app_server):
+    prompt = "zebra+lamp+orange+river+" * 8
+    open_page(page, app_server, f"/attention?prompt={prompt}&attention_layer=1&attention_head=1", 390, 844)
+    chart = page.locator(".st-key-square_map .js-plotly-plot")
+    expect(chart).to_be_visible(timeout=120_000)
+    expect(chart.locator(".modebar")).to_be_hidden()
+    overlap = """svg => [...svg.querySelectorAll(".ytick text")].map(text => text.getBoundingClientRect())
+      .filter(box => box.height).sort((a, b) => a.top - b.top)
+      .some((box, at, all) => at > 0 && box.top < all[at - 1].bottom - 3)"""
+    assert not chart.evaluate(overlap)

@@ -398,10 +398,32 @@ def test_work_is_shown_by_its_page_and_by_no_other(open_page, monkeypatch):
     at.switch_page("../pages/attention.py").run()
     assert not work.on_page
     at.switch_page("../pages/sampling.py").run()
+    work = at.session_state["_sampling_work_texts"]  # begun again, if nobody looked for too long
     assert work.on_page
     unfolded(at, 1).number_input(key="sampling_1_temperature").set_value(3.0).run()
     assert not work.on_page  # other texts are asked for now
     work.control.cancel.set()
+
+
+@pytest.mark.usefixtures("short_patience")
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_texts_that_were_left_are_made_when_the_person_comes_back(open_page, monkeypatch, by_hand):
+    with monkeypatch.context() as slow:
+        slow.setattr("components.sampling.generation_task.make", lambda *args: until_told(args[-1]))
+        at = open_page("sampling", {"prompt": PROMPT, "sampling_columns": SHORT})
+        work = at.session_state["_sampling_work_texts"]
+        if by_hand:
+            work.control.cancel.set()
+        at.switch_page("../pages/attention.py").run()
+        work.thread.join(10)
+    at.switch_page("../pages/sampling.py").run()
+    if by_hand:
+        assert TEXT("sampling.stopped_early") in words(at)
+        assert at.button(key="sampling_run").label == TEXT("sampling.generate")
+        assert at.session_state["_sampling_work_texts"] is work
+    else:
+        waited(at, has_texts)
+        assert TEXT("sampling.stopped_early") not in words(at)
 
 
 def test_tokens_are_coloured_by_what_is_asked_for(tiny_settings):

@@ -22,8 +22,8 @@ ICICLE_LABEL = 24
 _FONT = {"family": MONO, "size": 10}
 _SLOT = 27
 """Height of a candidate with its label [px]."""
-_RAISED = 0.12
-"""How far a label stands above where Plotly would write it [slots]."""
+_RAISED, _ABOVE_RING = 0.12, 0.32
+"""How far a label stands above where Plotly would write it, and above the ring of a text that ended [slots]."""
 _STYLES = {
     "returned": {"symbol": "circle", "size": 9},
     "kept": {"symbol": "circle", "size": 7},
@@ -140,9 +140,10 @@ def _beam_hover(row: dict[Any, Any], text: Catalogue) -> str:
 
 def _beam_labels(rows: pd.DataFrame, layout: Layout, pale: bool, theme: ChartTheme) -> go.Scatter:
     chosen = ((rows["state"] == "pruned") & ~rows["returned"]).to_numpy() == pale
+    raised = np.where(rows["state"] == "finished", _ABOVE_RING, _RAISED)
     return go.Scatter(
         x=layout.x[chosen],
-        y=layout.y[chosen] - _RAISED,
+        y=(layout.y - raised)[chosen],
         mode="text",
         text=[tick_label(str(token), length=BEAM_LABEL) for token in rows["token"][chosen]],
         textposition="top center",

@@ -17,6 +17,7 @@ from dashboard.navigation import page_at
 _SHEETS = [Path(__file__).parent / "page_style.css", *sorted(Path(__file__).parents[2].glob("*/*.css"))]
 """Ours, then those of each feature; a page has them all, so that nothing changes its look when another page opens."""
 _STYLE = "\n".join(sheet.read_text(encoding="utf-8") for sheet in dict.fromkeys(_SHEETS))
+_DARK_PRINT = (Path(__file__).parent / "dark_print.css").read_text(encoding="utf-8")
 _ICON = Path(__file__).parent / "icon.png"
 
 
@@ -29,7 +30,8 @@ def page_look(text: Catalogue, title: str) -> None:
     """Title and icon of the browser's tab, our style rules, and the page's language for screen readers."""
     st.set_page_config(page_title=f"{title} · Logitscope", page_icon=str(_ICON), layout="wide")
     sidebar = json.dumps(text("sidebar.button"), ensure_ascii=False)  # one of our own texts, as a string of CSS
-    st.html(f"<style>:root {{ --ls-sidebar: {sidebar}; }}\n{_STYLE}</style>")
+    style = _STYLE + _DARK_PRINT if st.context.theme.type == "dark" else _STYLE
+    st.html(f"<style>:root {{ --ls-sidebar: {sidebar}; }}\n{style}</style>")
     # `text.language` is one of our own constants
     st.html(
         f"<script>document.documentElement.lang='{text.language}'</script>",

@@ -114,6 +114,19 @@ def test_kinds_of_candidates_differ_in_their_marker_not_in_colour_alone(look):
     assert [trace.line.width for trace in drawn if trace.mode == "lines"] == [1, 1, 3]
 
 
+def test_the_word_of_a_text_that_ended_stands_above_its_ring(look):
+    frame = beams(3, 5)
+    frame["state"], frame["returned"] = "kept", True
+    frame.loc[frame["step"] == 4, "state"] = "finished"
+    drawn = beam_tree_figure(frame, **look).data
+    returned, ended = (trace for trace in drawn if trace.mode == "markers" and trace.name in {"returned", "ended"})
+    (words,) = (trace for trace in drawn if trace.mode == "text" and len(trace.x) == len(frame))
+    rings = set(zip(ended.x, ended.y, strict=True))
+    nodes = list(zip(returned.x, returned.y, strict=True))
+    above = {(node in rings): node[1] - y for node, y in zip(nodes, words.y, strict=True)}
+    assert above[True] > above[False] > 0
+
+
 def test_hover_tells_id_step_score_and_fate(look):
     frame = beams(3, 5)
     figure = beam_tree_figure(frame, **look)
