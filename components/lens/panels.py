@@ -19,7 +19,7 @@ from dashboard.engine.api.lens import Lens, LensRequest
 from dashboard.engine.api.prediction import CandidatesRequest
 from dashboard.frames.lens import lens_frame, trajectory_frame
 from dashboard.scripts.prediction import lens_script
-from dashboard.tokens import Token, visible
+from dashboard.tokens import Token, in_sentence, visible
 
 FOLLOW = "next_token_follow"
 LIKELIEST = "likeliest"
@@ -103,8 +103,8 @@ def heading(view: View, pos: int) -> None:
     final = view.tokenizer.tokens((int(lens.top_ids[-1, 0, 0]),))[0]
     last = view.card.layers - 1
     name = {-1: "settled_embedding", last: "settled_last"}.get(layer, "settled")
-    more = view.text(f"lens.{name}", token=visible(final), layer=layer, last=last)
-    section(view.text("lens.trajectories", pos=pos, token=visible(view.tokens.tokens[pos])), more)
+    more = view.text(f"lens.{name}", token=in_sentence(final), layer=layer, last=last)
+    section(view.text("lens.trajectories", pos=pos, token=in_sentence(view.tokens.tokens[pos])), more)
 
 
 def lens_map(view: View, pos: int, followed: Token, *, half: bool) -> None:

@@ -15,7 +15,7 @@ from dashboard.engine.api.prediction import Candidates, CandidatesRequest, Proce
 from dashboard.frames.next_token import candidates_frame
 from dashboard.run_key import RunKey
 from dashboard.scripts.prediction import candidates_script
-from dashboard.tokens import visible
+from dashboard.tokens import in_sentence
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _summary(view: View, bars: Bars, mass: float, count: int) -> str:
     return view.text(
         "next_token.summary",
         pos=bars.pos,
-        token=visible(tokens[bars.pos]),
+        token=in_sentence(tokens[bars.pos]),
         k=min(bars.k, count),
         mass=percent(view.text, mass),
         tokens=len(tokens),
