@@ -35,7 +35,7 @@ class Field:
     """``choice``, ``integer``, ``number``, ``span`` (two integers), ``switch``, ``ranges`` (``0-5,7``) or ``text``."""
     choices: tuple[str, ...] = ()
     default: str = ""
-    """Of a choice."""
+    """Of a choice; of a switch that is on unless somebody turns it off: ``true``."""
 
 
 VIEWS = ("head", "mean", "max", "rollout")
@@ -56,7 +56,7 @@ FIELDS: dict[str, Field] = {
     "overview_temperature": Field("number"),
     "overview_top_k": Field("integer"),
     "overview_top_p": Field("number"),
-    "overview_do_sample": Field("switch"),
+    "overview_do_sample": Field("switch", default="true"),
     "overview_beams": Field("integer"),
     "attention_order": Field("choice", ORDERS, "layer"),
     "attention_metric": Field("choice", tuple(HEADS), "induction"),

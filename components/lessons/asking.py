@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -13,14 +14,11 @@ from components.lessons.state import Progress
 from components.shell.messages import advice, literal_label, notice, quiet
 from components.shell.view import View
 from components.shell.waiting import begins
-from dashboard.engine.api.model import CallControl, RunRequest
+from dashboard.engine.api.model import CallControl
 from dashboard.i18n import Catalogue, Message
-from dashboard.lessons.answers.question import Question, RunContext, Unanswerable, rounded
+from dashboard.lessons.answers.question import Question, RunContext, Unanswerable, rounded, seconds
 from dashboard.lessons.lesson import Lesson, Step, StepWords
-from dashboard.lessons.progress import Given
-
-PASSES = 3
-"""Forward passes that an answer needs at most."""
+from dashboard.lessons.progress import NO_ANSWER, Given
 
 
 def run_context(view: View) -> RunContext:
@@ -46,17 +44,19 @@ def ask(lesson: Lesson, progress: Progress, view: View, below: DeltaGenerator) -
     """The question of the step that is open; what is said to an answer stands in `below`."""
     text, number = view.text, progress.number
     step = lesson.steps[number - 1]
-    if too_long(f"{lesson.name} {number}", view):
+    if too_long(f"{lesson.name} {number}", [step], view):
         return
+    mark = run_context(view).mark
     try:
         question = question_of(step, view)
     except Unanswerable as error:
+        state.without_answer(Given(lesson.name, number, mark, NO_ANSWER))
         notice(text(error.message.id, **error.message.facts))
         if view.prompt != lesson.prompt or view.chat:
             st.button(text("lessons.use_prompt"), key="lesson_prompt", on_click=state.use_prompt, args=(lesson,))
         return
-    mark = run_context(view).mark
-    given = progress.answers.get((lesson.name, number))
+    state.without_answer(None)
+    given = progress.given(lesson, number)
     if given and given.mark == mark and question.is_right(given.value) is None:
         state.forget(given)
         given = None
@@ -70,13 +70,19 @@ def ask(lesson: Lesson, progress: Progress, view: View, below: DeltaGenerator) -
             asked.result(given)
 
 
-def too_long(step: str, view: View) -> bool:
-    """Whether the answer would take long and nobody has asked for it yet: then its cost and a button stand there."""
-    seconds = PASSES * view.engine.cost(RunRequest(view.key)).seconds
+def too_long(name: str, steps: Sequence[Step], view: View) -> bool:
+    """Whether the answers of `steps` take long and nobody has asked for them yet: their cost and a button stand there.
+
+    Args:
+        name: of the work.
+        steps: whose answers are worked out.
+        view: of the page.
+    """
+    run = run_context(view)
     return not begins(
         "lesson_work_out",
-        f"{step} {view.key.digest}",
-        seconds,
+        f"{name} {view.key.digest}",
+        seconds(run, (request for step in steps for request in step.requests(run))),
         text=view.text,
         cost="lessons.long",
         button=view.text("lessons.work_out"),
@@ -137,4 +143,4 @@ def solution(question: Question, text: Catalogue) -> str:
     """The right answer as it is read; several where they are equally right."""
     if not question.options:
         return text.number(rounded(question.number, 12 if question.whole else 4))
-    return text("lessons.or").join(shown(label, text) for label in question.solution)
+    return text("lessons.or").join(shown(label, text) for label in question.right_labels)

@@ -75,7 +75,11 @@ def _where(lesson: Lesson, progress: Progress, text: Catalogue, *, here: bool) -
     title = lesson.title[text.language]
     line = text("lessons.step", step=number, steps=count) if number <= count else text("lessons.done")
     if lesson.asked:
-        line += " · " + text("lessons.answered", count=progress.answered(lesson), of=len(lesson.asked))
+        answered, of = progress.answered(lesson)
+        line += " · " + text("lessons.answered", count=answered, of=of)
+    back = text("lessons.prompt_back") if state.prompt_comes_back() else None
+    if back and number == 1:
+        line += " · " + back
     with st.container(horizontal=True, vertical_alignment="center", key="lesson_bar"):
         st.html(f'<p class="ls-lesson-where"><strong>{html.escape(title)}</strong> · {html.escape(line)}</p>')
         if not here:
@@ -84,7 +88,7 @@ def _where(lesson: Lesson, progress: Progress, text: Catalogue, *, here: bool) -
             st.button(label, key="lesson_go", on_click=state.go, args=(lesson, number), icon=":material/arrow_forward:")
         else:
             _steps(lesson, number, text)
-        st.button(text("lessons.close"), key="lesson_close", on_click=state.close, type="tertiary")
+        st.button(text("lessons.close"), key="lesson_close", on_click=state.close, type="tertiary", help=back)
 
 
 def _steps(lesson: Lesson, number: int, text: Catalogue) -> None:
@@ -107,7 +111,7 @@ def _idea(lesson: Lesson, progress: Progress, text: Catalogue) -> DeltaGenerator
     with left:
         st.html(
             f'<h2 class="ls-lesson-title">{html.escape(words.title)}</h2>'
-            f'<p class="ls-lesson-text">{html.escape(words.text)}</p>'
+            f'<p class="ls-lesson-text">{html.escape(text.fill(words.text, step.settings))}</p>'
         )
     return right
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections import Counter
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -24,12 +25,14 @@ def finished(lesson: Lesson, progress: Progress, view: View) -> None:
     text = view.text
     if lesson.name == TOUR:
         quiet(text("lessons.tour_done"))
-    elif too_long(lesson.name, view):
+    elif too_long(lesson.name, lesson.steps, view):
         return
     else:
         rows = [_row(lesson, number, progress, view) for number in lesson.asked]
-        right = sum(row["correct"] == "yes" for row in rows)
-        quiet(text("lessons.result", right=right, count=len(rows)))
+        counts = Counter(row["correct"] for row in rows)
+        quiet(text("lessons.result", right=counts["yes"], count=len(rows) - counts["none"]))
+        if counts["none"]:
+            quiet(text("lessons.without_answer", count=counts["none"]))
         st.html(_table(rows, text))
         quiet(text("lessons.send"))
     with st.container(horizontal=True):
@@ -59,7 +62,7 @@ def _row(lesson: Lesson, number: int, progress: Progress, view: View) -> dict[st
     text, run = view.text, run_context(view)
     step = lesson.steps[number - 1]
     words = step.words[text.language]
-    given = progress.answers.get((lesson.name, number))
+    given = progress.given(lesson, number)
     row = {
         **{"lesson": lesson.name, "step": str(number), "question": words.title, "answer": "", "correct": ""},
         **{"model": view.card.model, "revision": view.card.revision, "run": view.key.digest, "right_answer": ""},
@@ -71,7 +74,7 @@ def _row(lesson: Lesson, number: int, progress: Progress, view: View) -> dict[st
     try:
         question = question_of(step, view)
     except Unanswerable as error:
-        return row | {"right_answer": text(error.message.id, **error.message.facts)}
+        return row | {"correct": "none", "right_answer": text(error.message.id, **error.message.facts)}
     row |= {
         "question": text.fill(words.question, question.facts),
         "right_answer": solution(question, text),
@@ -94,12 +97,12 @@ def _answer(given: Given, question: Question, text: Catalogue) -> str:
 
 def _table(rows: list[dict[str, str]], text: Catalogue) -> str:
     """Step, question, answer and verdict of each row."""
-    verdicts = {"yes": "right_short", "no": "wrong_short", "other run": "other_short", "": "open_short"}
+    verdicts = {"yes": "right", "no": "wrong", "other run": "other", "none": "none", "": "open"}
     lines = []
     for row in rows:
-        solved = row["right_answer"] if row["correct"] in {"yes", "no"} else ""
+        solved = row["right_answer"] if row["correct"] in {"yes", "no", "none"} else ""
         cells = (row["step"], row["question"], row["answer"], solved)
-        verdict = text(f"lessons.{verdicts[row['correct']]}")
+        verdict = text(f"lessons.{verdicts[row['correct']]}_short")
         lines.append("".join(f"<td>{html.escape(cell)}</td>" for cell in (*cells, verdict)))
     heads = "".join(
         f'<th scope="col">{html.escape(text(f"lessons.column.{name}"))}</th>'

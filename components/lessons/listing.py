@@ -40,9 +40,9 @@ def listing(view: View) -> None:
 
 
 def _entry(lesson: Lesson, progress: Progress, view: View) -> None:
-    text, done = view.text, progress.answered(lesson)
+    text, (done, of) = view.text, progress.answered(lesson)
     facts = [text("lessons.minutes", minutes=lesson.minutes), text("lessons.steps", steps=len(lesson.steps))]
-    facts += [text("lessons.answered", count=done, of=len(lesson.asked))] if done else []
+    facts += [text("lessons.answered", count=done, of=of)] if done else []
     st.html(
         f'<p class="ls-card">{html.escape(lesson.title[text.language])}</p>'
         f'<p class="ls-note">{html.escape(lesson.aim[text.language])}</p>'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,7 +12,7 @@ from components.shell import link
 from components.shell.waiting import allow
 from dashboard.lessons.answers.question import Question, number_of
 from dashboard.lessons.lesson import Lesson, all_lessons
-from dashboard.lessons.progress import Given, read_answers, written_answers
+from dashboard.lessons.progress import NO_ANSWER, Given, read_answers, written_answers
 from dashboard.navigation import LESSONS, page_file
 from dashboard.view_state import FIELDS
 
@@ -22,6 +22,9 @@ NOT_A_NUMBER = "_lesson_not_a_number"
 _TARGET = "_lesson_page"
 """The page that a button of a lesson leads to, and the query parameters that it opens with."""
 _TIMES = "_lesson_times"
+_WITHOUT_ANSWER = "_lesson_without_answer"
+_OWN_PROMPT = "_lesson_own_prompt"
+"""(prompt, in the chat template) that stood there before a lesson's own took its place."""
 _CARRIED = {"lang", "model", "prompt", "pz", "scale", LESSON, STEP, ANSWERS}
 """Query parameters that are the same on every page and that Streamlit's own binding does not keep."""
 
@@ -43,9 +46,16 @@ class Progress:
         lesson = all_lessons().get(self.name)
         return lesson if isinstance(lesson, Lesson) else None
 
-    def answered(self, lesson: Lesson) -> int:
-        """How many questions of a lesson have an answer."""
-        return sum((lesson.name, number) in self.answers for number in lesson.asked)
+    def given(self, lesson: Lesson, number: int) -> Given | None:
+        """The answer to a question, if the person gave one."""
+        given = self.answers.get((lesson.name, number))
+        return None if given is None or given.value == NO_ANSWER else given
+
+    def answered(self, lesson: Lesson) -> tuple[int, int]:
+        """How many questions of a lesson have an answer, and how many can have one."""
+        given = [self.answers.get((lesson.name, number)) for number in lesson.asked]
+        without = sum(each is not None and each.value == NO_ANSWER for each in given)
+        return len(given) - given.count(None) - without, len(given) - without
 
 
 def progress() -> Progress:
@@ -79,14 +89,34 @@ def write() -> None:
 def go(lesson: Lesson, number: int) -> None:
     """Open a step on its page, with the view that it begins with; behind the last step the lesson is finished."""
     state = st.session_state
+    _pass_over()
     state[LESSON], state[STEP] = lesson.name, str(number)
     state.pop(NOT_A_NUMBER, None)
     step = lesson.steps[min(number, len(lesson.steps)) - 1]
     view = dict(step.view) if number <= len(lesson.steps) else {}
+    if number <= len(lesson.steps):
+        _reset(step.page, besides=view)
     for name, value in view.items():
         state[name] = typed(name, value)
     state[_TARGET] = (step.page, view)
     allow()
+
+
+def _reset(page: str, *, besides: Collection[str]) -> None:
+    """Every choice of a page back to what the page opens with, but for those named in `besides`."""
+    state = st.session_state
+    for name, field in FIELDS.items():
+        if not name.startswith(f"{page}_") or name in besides:
+            continue
+        if field.kind == "switch":  # a fold would stand as it was left
+            state[name] = field.default == "true"
+        elif field.kind in {"choice", "text"} or name not in state:  # read from the link anew
+            state.pop(name, None)
+            st.query_params.pop(name, None)
+        elif field.kind == "ranges":  # a text or a list
+            state[name] = type(state[name])()
+        else:
+            state[name] = (0, 0) if field.kind == "span" else None  # neither can be: the page puts its own there
 
 
 def start(lesson: Lesson, number: int = 1) -> None:
@@ -96,15 +126,32 @@ def start(lesson: Lesson, number: int = 1) -> None:
 
 
 def use_prompt(lesson: Lesson) -> None:
-    """Read the lesson's own prompt, as it is typed."""
-    st.session_state["prompt"] = lesson.prompt
-    st.session_state["chat"] = False
+    """Read the lesson's own prompt, as it is typed; the person's own comes back when the lesson is left."""
+    state = st.session_state
+    if not (_is_prompt_of(lesson) or _is_prompt_of(all_lessons().get(state[LESSON]))):
+        state[_OWN_PROMPT] = (state["prompt"], state["chat"])
+    state["prompt"], state["chat"] = lesson.prompt, False
     allow()
 
 
+def _is_prompt_of(lesson: object) -> bool:
+    state = st.session_state
+    return isinstance(lesson, Lesson) and (state["prompt"], state["chat"]) == (lesson.prompt, False)
+
+
+def prompt_comes_back() -> bool:
+    """Whether leaving the lesson gives the person's own prompt back: it was kept, and the lesson's stands there."""
+    return _OWN_PROMPT in st.session_state and _is_prompt_of(all_lessons().get(st.session_state[LESSON]))
+
+
 def close() -> None:
-    """Leave the lesson; its answers stay."""
-    st.session_state[LESSON], st.session_state[STEP] = "", "1"
+    """Leave the lesson; its answers stay, and the person's own prompt takes the place of the lesson's."""
+    state = st.session_state
+    if prompt_comes_back():
+        state["prompt"], state["chat"] = state[_OWN_PROMPT]
+        allow()
+    state.pop(_OWN_PROMPT, None)
+    state[LESSON], state[STEP] = "", "1"
 
 
 def lessons_page() -> None:
@@ -154,6 +201,20 @@ def give(lesson: Lesson, number: int, mark: str, question: Question, widget: str
     answers, _ = read_answers(state[ANSWERS])
     state[ANSWERS] = written_answers((answers | {(lesson.name, number): given}).values())
     state.setdefault(_TIMES, {})[given] = datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def without_answer(given: Given | None) -> None:
+    """The open question has no clear answer on this run, which going on will put into the link; ``None``: it has."""
+    st.session_state[_WITHOUT_ANSWER] = given
+
+
+def _pass_over() -> None:
+    """Keep that the question which the person leaves has no answer, unless there is one, of another run."""
+    state = st.session_state
+    given = state.pop(_WITHOUT_ANSWER, None)
+    if given and (given.lesson, str(given.step)) == (state[LESSON], state[STEP]):
+        answers, _ = read_answers(state[ANSWERS])
+        state[ANSWERS] = written_answers(({(given.lesson, given.step): given} | answers).values())
 
 
 def forget(given: Given) -> None:

@@ -111,7 +111,7 @@ def choice_written(key: str, default: str) -> str:
 def folded(keys: Sequence[str]) -> None:
     """Choices that a closed fold does not draw: they leave the URL as bound numbers do, and keep their values."""
     for key in keys:
-        if f"{_WRITTEN}{key}" in st.session_state:
+        if f"{_WRITTEN}{key}" in st.session_state and key in st.session_state:  # a lesson's step may have reset it
             st.query_params.pop(key, None)
             st.session_state[f"{_WRITTEN}{key}"] = (st.session_state[key], None)
 

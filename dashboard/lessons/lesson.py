@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from dashboard.engine.api.model import ModelCard
+from dashboard.engine.api.request import Request
 from dashboard.i18n import LANGUAGES
 from dashboard.lessons.answers import attention, bias, lens, prediction, sampling, tokens
-from dashboard.lessons.answers.question import QUESTIONS, Question, RunContext
+from dashboard.lessons.answers.question import QUESTIONS, REQUESTS, Question, RunContext, Unanswerable
 from dashboard.navigation import LESSONS, PAGES
 from dashboard.parsing.unreadable import Unreadable
 from dashboard.view_state import check
@@ -28,12 +29,14 @@ ASKED_BY = (attention, bias, lens, prediction, sampling, tokens)
 """The modules whose functions stand in QUESTIONS."""
 _WORDS = ("title", "text")
 _ASKED = ("question", "hint", "why")
+_SHARED = "$"
+"""Begins a value of a view that stands once, below `shared`, by the name that follows."""
 _LINE = re.compile(r"at line (\d+)")
 
 
 @dataclass(frozen=True)
 class StepWords:
-    """A step in one language; facts of its question are filled into the last three."""
+    """A step in one language; its settings are filled into the text, facts of its question into the last three."""
 
     title: str
     text: str
@@ -62,6 +65,13 @@ class Step:
     def question(self, run: RunContext) -> Question:
         """What is asked, with the answer that is right for this run. Raises Unanswerable, DashboardError."""
         return QUESTIONS[self.ask](run, **self.settings)
+
+    def requests(self, run: RunContext) -> tuple[Request[Any], ...]:
+        """What the answer takes, each at the cost that it has; none where nothing is asked, or there is no answer."""
+        try:
+            return tuple(REQUESTS[self.ask](run, **self.settings)) if self.ask else ()
+        except Unanswerable:
+            return ()
 
 
 @dataclass(frozen=True)
@@ -119,7 +129,7 @@ def read_lesson(path: Path) -> Lesson:
         raise Unreadable("lessons.unreadable.syntax", file=path.name, line=line[1] if line else "1") from error
     starts = [number for number, text in enumerate(source.splitlines(), start=1) if text.strip() == "[[step]]"]
     head = _Reader(path.name, 1)
-    steps = head.get(table, "step", list)
+    steps, shared = head.get(table, "step", list), table.get("shared", {})
     return Lesson(
         name=path.stem,
         minutes=head.get(table, "minutes", int),
@@ -127,7 +137,7 @@ def read_lesson(path: Path) -> Lesson:
         prompt=head.get(table, "prompt", str),
         title={language: head.get(head.get(table, "title", dict), language, str) for language in LANGUAGES},
         aim={language: head.get(head.get(table, "aim", dict), language, str) for language in LANGUAGES},
-        steps=tuple(_Reader(path.name, line).step(each) for line, each in zip(starts, steps, strict=True)),
+        steps=tuple(_Reader(path.name, line).step(each, shared) for line, each in zip(starts, steps, strict=True)),
     )
 
 
@@ -152,16 +162,23 @@ class _Reader:
             raise self.wrong(f"{field} = {value}")
         return value
 
-    def step(self, table: Mapping[str, Any]) -> Step:
-        ask, settings, view = table.get("ask", ""), table.get("with", {}), table.get("view", {})
+    def view(self, table: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, str]:
+        """Query parameters of a step, those of `shared` in their places."""
+        view = {}
+        for name, value in table.items():
+            text = shared.get(value[1:]) if str(value).startswith(_SHARED) else value
+            if not isinstance(text, str) or check(name, [text]):
+                raise self.wrong(f"view: {name}")
+            view[name] = text
+        return view
+
+    def step(self, table: Mapping[str, Any], shared: Mapping[str, Any]) -> Step:
+        ask, settings, view = table.get("ask", ""), table.get("with", {}), self.view(table.get("view", {}), shared)
         if ask:
             self.known("ask", ask, tuple(QUESTIONS))
             wanted = list(inspect.signature(QUESTIONS[ask]).parameters)[1:]
             if sorted(settings) != sorted(wanted):
                 raise self.wrong(f"with: {', '.join(wanted)}")
-        for name, value in view.items():
-            if check(name, [value]):
-                raise self.wrong(f"view: {name}")
         names = (*_WORDS, *_ASKED) if ask else _WORDS
         words = {
             language: StepWords(

@@ -13,9 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboard.export import safe_cell
+from dashboard.lessons.lesson import Lesson, all_lessons
 from dashboard.navigation import LESSONS
 
 MOST_ANSWERS = 100
+NO_ANSWER = "none"
+"""In the place of an answer: the question has no clear one on this run."""
 _PART = re.compile(r"([a-z]+)_([1-9]\d?)_([0-9a-f]{6})_([-\w.]{1,24})", re.ASCII)
 COLUMNS = (
     *("lesson", "step", "question", "answer", "right_answer", "correct"),
@@ -45,12 +48,18 @@ def read_answers(text: str) -> tuple[dict[tuple[str, int], Given], tuple[str, ..
     unread = []
     for part in text.split("~") if text else ():
         match = _PART.fullmatch(part)
-        if match and match[1] in LESSONS and len(answers) < MOST_ANSWERS:
+        if match and _is_asked(match[1], int(match[2])) and len(answers) < MOST_ANSWERS:
             given = Given(match[1], int(match[2]), match[3], match[4])
             answers[given.lesson, given.step] = given
         else:
             unread.append(part)
     return answers, tuple(unread)
+
+
+def _is_asked(name: str, step: int) -> bool:
+    """Whether a lesson asks something there; nobody knows of one whose file cannot be read."""
+    lesson = all_lessons().get(name)
+    return step in lesson.asked if isinstance(lesson, Lesson) else lesson is not None
 
 
 def written_answers(answers: Iterable[Given]) -> str:

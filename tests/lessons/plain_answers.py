@@ -1,6 +1,6 @@
 """The answers of lessons from plain transformers: one forward pass with eager attention, and NumPy.
 
-Each function of PLAIN gives what is right: a number, or the value of the right option.
+Each function of PLAIN gives what is right: a number, which an option can show too, or the value of the right option.
 """
 
 import math
@@ -149,6 +149,12 @@ def wilson_upper(draws):
     return z * z / (draws + z * z)
 
 
+def ratio_of_first_two(run, temperature):
+    first, second = run.after.argsort()[::-1][:2]
+    heated = run.heated(temperature)
+    return heated[first] / heated[second]
+
+
 def layer_order(run, first, second):
     low, high = (int(run.head(np.nanargmax(run.scores(name))).split(".")[0]) for name in (first, second))
     return "earlier" if low < high else "later" if low > high else "same_layer"
@@ -198,13 +204,13 @@ PLAIN = {
     "top_probability": lambda run: run.after.max(),
     "top_surprisal": lambda run: -math.log2(run.after.max()),
     "most_surprising": lambda run: str(1 + int(surprisals(run).argmax())),
-    "more_certain": lambda run: str(min(range(run.last + 1), key=lambda pos: entropy(np.exp(run.log_p()[pos])))),
+    "more_certain": lambda run: str(min(range(run.last), key=lambda pos: entropy(np.exp(run.log_p()[pos])))),
     "perplexity": lambda run: 2 ** surprisals(run).mean(),
     "temperature_effect": lambda run, temperature: way(run.heated(temperature)[run.top] / run.after[run.top] - 1),
     "temperature_order": lambda run, temperature: yes(
         run.heated(temperature).argsort()[-10:].tolist() != run.after.argsort()[-10:].tolist()
     ),
-    "temperature_ratio": lambda run, temperature: "power",
+    "temperature_ratio": ratio_of_first_two,
     "temperature_entropy": lambda run, temperature: entropy(run.heated(temperature)),
     "temperature_top": lambda run, temperature: run.heated(temperature)[run.top],
     "temperature_acts": lambda run, temperature, do_sample: yes(do_sample),
@@ -233,13 +239,13 @@ PLAIN = {
     "equal_texts": lambda run, seeds, max_new_tokens: yes(seeds[0] == seeds[1]),
     "expected_count": lambda run, draws: draws * run.after.max(),
     "chance_of_none": lambda run, draws: (1 - run.after.max()) ** draws,
-    "text_probability": lambda run, max_new_tokens: "product",
+    "text_probability": lambda run, max_new_tokens: math.exp(run.greedy(max_new_tokens)[1]),
     "distinct_texts": lambda run, **settings: 1,
     "likelier_group": lambda run, completion: GROUPS[int(run.bias(completion)[0].argmax())],
     "log_ratio_of": lambda run, completion: run.ratios(completion)[0],
     "same_sign": lambda run, completion: yes(abs(np.sign(run.ratios(completion)).sum()) == len(VERBS)),
     "interval_holds_zero": lambda run, completion: yes(bootstrap_holds_zero(run.ratios(completion))),
     "expected_draws": lambda run, completion, draws: draws * math.exp(run.bias(completion)[0, 1]),
-    "none_of": lambda run, draws: "wilson",
+    "none_of": lambda run, draws: wilson_upper(draws),
 }
 assert set(COMPLETIONS) >= {"nurse", "lawyer"}

@@ -1,6 +1,7 @@
 """The answers of every step are those of plain computations, on the bundled model and on a tiny one."""
 
 import math
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -8,12 +9,16 @@ import pytest
 
 from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, GenerateRequest
+from dashboard.engine.api.model import RunRequest
+from dashboard.engine.api.prediction import PositionTableRequest
+from dashboard.engine.api.request import RunQuestion
+from dashboard.engine.local import LocalEngine
 from dashboard.lessons.answers import question as questions
 from dashboard.lessons.answers.question import QUESTIONS, Unanswerable, number_of
 from dashboard.lessons.lesson import Lesson, all_lessons
 from dashboard.settings import BUNDLED
 from tests.lessons.conftest import context
-from tests.lessons.plain_answers import PLAIN, Plain, wilson_upper
+from tests.lessons.plain_answers import PLAIN, Plain
 
 ALL = [each for each in all_lessons().values() if isinstance(each, Lesson) and each.asked]
 STEPS = [(each, number) for each in ALL for number in each.asked]
@@ -33,7 +38,10 @@ def matches(question, expected):
         values = [option.value for option in question.options]
         assert question.right <= set(values)
         assert len(set(values)) == len(values)
-        return expected in question.right
+        if isinstance(expected, str):
+            return expected in question.right
+        shown = [label.facts["value"] for label in question.right_labels]
+        return shown and all(math.isclose(value, expected, rel_tol=0.06) for value in shown)  # two digits
     return math.isclose(question.number, expected, rel_tol=2e-3, abs_tol=2e-4)
 
 
@@ -114,17 +122,52 @@ def test_seeds_decide_whether_texts_are_equal(tiny_run):
         assert QUESTIONS["equal_texts"](run, seeds=seeds, max_new_tokens=8).right == {"yes" if equal else "no"}
 
 
-def test_the_probability_of_a_text_is_the_product_of_its_tokens(tiny_run, plain_tiny):
-    question = QUESTIONS["text_probability"](tiny_run(REPEATING), max_new_tokens=5)
-    _, log_p = plain_tiny(REPEATING).greedy(5)
-    labels = {option.value: option.label.facts["value"] for option in question.options}
-    assert labels["product"] == pytest.approx(math.exp(log_p), rel=0.06)
+# -- what an answer takes --------------------------------------------------------------------------------------------
+class Asked:
+    """An engine that remembers what it was asked."""
+
+    def __init__(self, engine):
+        self.engine, self.requests = engine, []
+
+    def __getattr__(self, name):
+        return getattr(self.engine, name)
+
+    def answer(self, request, control=None, on_step=None):
+        self.requests.append(request)
+        return self.engine.answer(request, control, on_step)
 
 
-def test_what_fits_none_of_fifty_is_wilsons_upper_end(tiny_run):
-    question = QUESTIONS["none_of"](tiny_run(REPEATING), draws=50)
-    labels = {option.value: option.label.facts["value"] for option in question.options}
-    assert labels["wilson"] == pytest.approx(wilson_upper(50), rel=0.02)
+def size(engine, request):
+    return type(request).__name__, len(request.token_ids), engine.cost(request).nbytes
+
+
+@pytest.mark.parametrize("prompt", ["own", "zebra lamp river Mary"])
+@pytest.mark.parametrize(("each", "number"), STEPS, ids=NAMES)
+def test_a_question_names_all_that_its_answer_takes(tiny_run, each, number, prompt):
+    step, run = each.steps[number - 1], tiny_run(each.prompt if prompt == "own" else prompt)
+    engine, named = Asked(run.engine), step.requests(run)
+    try:
+        step.question(replace(run, engine=engine))
+    except Unanswerable:
+        assert {type(request) for request in engine.requests} <= {type(request) for request in named}
+        return
+    taken = dict.fromkeys(engine.requests)
+    passes = [request for request in named if isinstance(request, RunRequest)]
+    assert len(dict.fromkeys(named)) == len(named)
+    assert sorted(size(engine, each) for each in named if each not in passes) == sorted(
+        size(engine, each) for each in taken
+    )
+    looked_at = {each.run for each in taken if isinstance(each, RunQuestion) and not isinstance(each, GenerateRequest)}
+    assert {request.run for request in passes} == looked_at
+
+
+def test_only_what_is_not_kept_takes_time_and_each_once(tiny_settings):
+    run = context(LocalEngine(tiny_settings), "local/tiny", REPEATING)
+    table = PositionTableRequest(run.key)
+    once = [run.engine.cost(request).seconds for request in (run.forward, table)]
+    assert questions.seconds(run, [run.forward, table, table]) == pytest.approx(sum(once))
+    run.engine.answer(table)
+    assert questions.seconds(run, [run.forward, table]) == 0
 
 
 # -- the parts of questions ------------------------------------------------------------------------------------------
@@ -132,6 +175,7 @@ def test_what_fits_none_of_fifty_is_wilsons_upper_end(tiny_run):
     ("typed", "value"),
     [
         *[("0.25", 0.25), (" 0,25 ", 0.25), ("-3", -3), ("1e3", 1000), ("65.3%", 0.653), ("6,5 %", 0.065)],
+        *[(f"{minus}0,25", -0.25) for minus in "\u2212\u2010\u2011\u2013"],
         *[("3,222.8", 3222.8), ("3.222,8", 3222.8), ("1,234,567", 1234567), ("7.015", 7.015), ("0,653", 0.653)],
         *[(text, None) for text in ("", "abc", "nan", "inf", "1" * 400, "1.2.3")],
     ],

@@ -47,7 +47,8 @@ def test_a_step_says_the_same_in_both_languages_with_the_same_facts(each, number
         assert bool(text) == bool(spanish[field]) == (bool(step.ask) or field in {"title", "text"})
         assert facts(text) == facts(spanish[field]), field
         assert field in {"title", "why"} or not text or text != spanish[field]
-    assert not facts(english["title"] + english["text"])
+    assert not facts(english["title"])
+    assert facts(english["text"]) <= set(step.settings)
 
 
 @pytest.mark.parametrize(("each", "number", "step"), STEPS, ids=NAMES)
@@ -58,7 +59,7 @@ def test_a_step_is_short_and_counts_nouns_in_their_number(each, number, step):
         assert len(words.title) <= 50
         for text in vars(words).values():
             behind = set(re.findall(r"\{\w+\} (\w+s)\b", text))
-            assert behind <= set(f"{NO_NOUNS[language]} es becomes goes tras".split()), behind
+            assert behind <= set(f"{NO_NOUNS[language]} es becomes goes leaves tras".split()), behind
 
 
 @pytest.mark.parametrize(("each", "number", "step"), STEPS, ids=NAMES)
@@ -70,6 +71,37 @@ def test_the_view_of_a_step_is_one_that_a_link_can_hold(each, number, step):
         assert spec.read(step.view["bias_probe"]) == PROBE
     if "sampling_columns" in step.view:
         assert columns.read(step.view["sampling_columns"])
+
+
+def test_what_stands_once_in_a_file_is_not_written_twice():
+    for path in FOLDER.glob("*.toml"):
+        long = re.findall(r"'([^'\n]{60,})'", path.read_text(encoding="utf-8"))
+        assert len(set(long)) == len(long), path.name
+
+
+@pytest.mark.parametrize(("each", "number", "step"), STEPS, ids=NAMES)
+def test_a_step_shows_what_its_question_is_about(each, number, step):
+    held = dict(step.settings)
+    if "temperature" in held:
+        assert float(step.view["next_token_temperature"]) == held["temperature"]
+        assert step.view["next_token_greedy"] == ("false" if held.get("do_sample", True) else "true")
+    if "sampling_columns" in step.view:
+        specs = columns.read(step.view["sampling_columns"])
+        assert {spec.max_new_tokens for spec in specs} == {held["max_new_tokens"]}
+        assert set(held.get("seeds", [])) <= {spec.seed for spec in specs}
+        if "rows" in held:
+            assert [(spec.num_return_sequences, spec.top_k, spec.seed) for spec in specs] == [
+                (held["rows"], held["top_k"], held["seed"])
+            ]
+    if step.page == "attention" and {"layer", "head"} <= held.keys():
+        assert (step.view["attention_layer"], step.view["attention_head"]) == (str(held["layer"]), str(held["head"]))
+
+
+@pytest.mark.parametrize(("each", "number", "step"), STEPS, ids=NAMES)
+def test_no_colour_is_named_that_only_one_theme_has(each, number, step):
+    for language, words in step.words.items():
+        lightness = {"en": r"\b(dark|bright|black|white)\w*", "es": r"\b(oscur|brillant|negr|blanc)\w*"}[language]
+        assert not re.findall(lightness, " ".join(vars(words).values()), re.IGNORECASE)
 
 
 def test_every_question_is_asked_in_a_lesson():
@@ -98,6 +130,8 @@ def line_of(source, text):
         ('title = ""', 'title = "Towards 0"', "field", lambda source: {"field": "title"}),
         ('greedy = "maybe"', 'greedy = "true"', "field", lambda source: {"field": "view: next_token_greedy"}),
         ("[step.de]", "[step.es]", "field", lambda source: {"field": "es"}),
+        ("greedy = 1", 'greedy = "true"', "field", lambda source: {"field": "view: next_token_greedy"}),
+        ('greedy = "$none"', 'greedy = "true"', "field", lambda source: {"field": "view: next_token_greedy"}),
     ],
 )  # fmt: skip
 def test_a_broken_file_is_named_with_its_line(tmp_path, wrong, right, message, facts_of):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.engine.api.attention import QueryRowsRequest, TilesRequest
 from dashboard.engine.api.lens import Attribution, AttributionRequest
+from dashboard.engine.api.model import RunRequest
 from dashboard.engine.api.prediction import CandidatesRequest
+from dashboard.engine.api.request import Request
 from dashboard.i18n import Message
-from dashboard.lessons.answers.prediction import candidates
+from dashboard.lessons.answers.lens import of_parts
+from dashboard.lessons.answers.prediction import candidates, likeliest
 from dashboard.lessons.answers.question import (
     MOST_OPTIONS,
     Question,
@@ -17,6 +22,7 @@ from dashboard.lessons.answers.question import (
     Unanswerable,
     choice,
     largest,
+    nothing,
     number,
     question,
     rounded,
@@ -30,9 +36,26 @@ from dashboard.tokens import visible
 Head = tuple[int, int]
 
 
+def _rows(run: RunContext) -> QueryRowsRequest:
+    """What the last token looks at in every head."""
+    return QueryRowsRequest(run.key, run.last)
+
+
+def _of_row(run: RunContext, **_: object) -> tuple[Request[Any], ...]:
+    return run.forward, _rows(run)
+
+
+def _of_scores(run: RunContext, **_: object) -> tuple[Request[Any], ...]:
+    return run.forward, TilesRequest(run.key)
+
+
+def _of_best_row(run: RunContext, **_: object) -> tuple[Request[Any], ...]:
+    return *_of_scores(run), _rows(run)
+
+
 def _row(run: RunContext, head: Head | None = None) -> NDArray[np.float32]:
     """(key,) weights of the last token: of one head, or the mean over all that there are."""
-    weights = run.answer(QueryRowsRequest(run.key, run.last)).weights
+    weights = run.answer(_rows(run)).weights
     if head is None:
         return np.nanmean(weights.reshape(-1, weights.shape[-1]), axis=0)  # type: ignore[no-any-return]
     if np.isnan(weights[head]).any():
@@ -78,26 +101,26 @@ def _which_head(run: RunContext, values: NDArray[np.float32], **facts: object) -
 
 
 # -- what a head looks at --------------------------------------------------------------------------------------------
-@question
+@question(nothing)
 def head_count(run: RunContext) -> Question:
     """How many heads does the model have?"""
     return number(run.card.all_heads, {"layers": run.card.layers, "heads": run.card.heads, "count": run.card.all_heads})
 
 
-@question
+@question(_of_row)
 def strongest_key(run: RunContext, layer: int, head: int) -> Question:
     """What does the last token look at most in this head?"""
     return _strongest(run, _row(run, (layer, head)), layer=layer, head=head)
 
 
-@question
+@question(_of_row)
 def row_sum(run: RunContext, layer: int, head: int) -> Question:
     """What do the weights of one row sum to?"""
     total = float(_row(run, (layer, head)).sum(dtype=np.float64))
     return number(total, {"layer": layer, "head": head, "total": rounded(total)}, tolerance=0.01)
 
 
-@question
+@question(nothing)
 def visible_keys(run: RunContext) -> Question:
     """How many tokens can the token in the middle look at?"""
     run.need_tokens(3)
@@ -106,7 +129,7 @@ def visible_keys(run: RunContext) -> Question:
     return number(pos + 1, facts)
 
 
-@question
+@question(_of_scores)
 def best_head(run: RunContext, metric: str) -> Question:
     """Which head has the highest score?"""
     return _which_head(run, _scores(run, metric))
@@ -122,7 +145,7 @@ def followers(run: RunContext) -> tuple[int, ...]:
     return after
 
 
-@question
+@question(nothing)
 def follower(run: RunContext) -> Question:
     """Which token came after the last token when it stood in the prompt before?"""
     after = followers(run)
@@ -135,7 +158,7 @@ def follower(run: RunContext) -> Question:
     return choice(run, labels, map(str, right), **facts)
 
 
-@question
+@question(_of_scores)
 def best_score(run: RunContext, metric: str) -> Question:
     """What is the highest score of any head?"""
     scores = _scores(run, metric)
@@ -143,14 +166,14 @@ def best_score(run: RunContext, metric: str) -> Question:
     return number(scores[at], {"best": _name(_head(run, at)), "score": rounded(scores[at])}, tolerance=0.02)
 
 
-@question
+@question(_of_best_row)
 def strongest_key_of_best(run: RunContext, metric: str) -> Question:
     """What does the last token look at most in the head with the highest score?"""
     head = _head(run, int(np.nanargmax(_scores(run, metric))))
     return _strongest(run, _row(run, head), best=_name(head))
 
 
-@question
+@question(_of_scores)
 def layer_order(run: RunContext, first: str, second: str) -> Question:
     """Does the best head of one score lie below the best head of the other?"""
     heads = [_head(run, int(np.nanargmax(_scores(run, metric)))) for metric in (first, second)]
@@ -159,12 +182,21 @@ def layer_order(run: RunContext, first: str, second: str) -> Question:
     return words(name, ("earlier", "same_layer", "later"), first=_name(heads[0]), second=_name(heads[1]))
 
 
-@question
+def _ranked(run: RunContext) -> CandidatesRequest:
+    """The likeliest token, and the one that would carry the pattern on. Raises Unanswerable."""
+    return CandidatesRequest(run.key, run.last, 1, (run.prompt.ids[followers(run)[-1]],))
+
+
+def _of_rank(run: RunContext) -> tuple[Request[Any], ...]:
+    return run.forward, _ranked(run)
+
+
+@question(_of_rank)
 def follower_rank(run: RunContext) -> Question:
     """What rank has the token that would carry the pattern on?"""
-    token = run.prompt.ids[followers(run)[-1]]
-    found = run.answer(CandidatesRequest(run.key, run.last, 1, (token,)))
-    at = [int(each) for each in found.ids].index(token)
+    request = _ranked(run)
+    found = run.answer(request)
+    at = [int(each) for each in found.ids].index(*request.pins)
     rank = int(found.ranks[at])
     return number(rank, {"token": visible(found.tokens[at]), "rank": rank, "prob": rounded(found.probs[at])})
 
@@ -176,32 +208,36 @@ def _attribution(run: RunContext) -> tuple[Attribution, str]:
     return run.answer(AttributionRequest(run.key, run.last, best.id)), visible(best)
 
 
-@question
+@question(_of_row)
 def most_attended(run: RunContext) -> Question:
     """Which token does the last one look at most, on the mean over all heads?"""
     return _strongest(run, _row(run))
 
 
-@question
+@question(_of_row)
 def first_token_share(run: RunContext) -> Question:
     """How much of its attention does the last token give to the first, on the mean over all heads?"""
     weight = float(_row(run)[0])
     return number(weight, {"token": visible(run.tokens[0]), "weight": rounded(weight)}, tolerance=0.02)
 
 
-@question
+@question(of_parts)
 def most_adding_head(run: RunContext) -> Question:
     """Which head adds most to the predicted token's logit?"""
     parts, token = _attribution(run)
     return _which_head(run, parts.heads.ravel(), token=token)
 
 
-@question
+def _of_looks(run: RunContext) -> tuple[Request[Any], ...]:
+    return *of_parts(run), _rows(run)
+
+
+@question(_of_looks)
 def looks_and_adds(run: RunContext) -> Question:
     """Is the head that looks hardest at a token behind the first also the one that adds most to the prediction?"""
     run.need_tokens(2)
     parts, token = _attribution(run)
-    strongest = run.answer(QueryRowsRequest(run.key, run.last)).weights[:, :, 1:].max(axis=2).ravel()
+    strongest = run.answer(_rows(run)).weights[:, :, 1:].max(axis=2).ravel()
     looks, adds = int(np.nanargmax(strongest)), int(np.nanargmax(parts.heads.ravel()))
     facts = {"looks": _name(_head(run, looks)), "weight": rounded(strongest[looks])}
     facts |= {"looks_adds": rounded(parts.heads.ravel()[looks]), "token": token}
@@ -209,13 +245,33 @@ def looks_and_adds(run: RunContext) -> Question:
     return yes_no(looks == adds, **facts)
 
 
-@question
+def _most_and_least(row: NDArray[np.float32]) -> tuple[int, int]:
+    """Positions inside the prompt that get the most and the least weight of a row (key,)."""
+    inner = row[1:-1]
+    return 1 + int(inner.argmax()), 1 + int(inner.argmin())
+
+
+def _without(run: RunContext, pos: int) -> RunKey:
+    """The run of the prompt without the token at `pos`."""
+    ids = run.prompt.ids
+    return RunKey(run.key.version, run.key.template, (*ids[:pos], *ids[pos + 1 :]))
+
+
+def _of_removal(run: RunContext) -> tuple[Request[Any], ...]:
+    """Before the row is there, nobody knows which two tokens; any two prompts of that length cost the same."""
+    run.need_tokens(4)
+    known = run.engine.kept(run.forward) is not None
+    shorter = [_without(run, pos) for pos in (_most_and_least(_row(run)) if known else (1, 2))]
+    looks = (CandidatesRequest(key, run.last - 1, 1, (0,)) for key in shorter)
+    return *_of_row(run), likeliest(run), *map(RunRequest, shorter), *looks
+
+
+@question(_of_removal)
 def removal(run: RunContext) -> Question:
     """Which of two tokens changes the prediction more when it is taken out?"""
     run.need_tokens(4)
     row = _row(run)
-    inner = np.arange(1, run.last)
-    most, least = int(inner[row[inner].argmax()]), int(inner[row[inner].argmin()])
+    most, least = _most_and_least(row)
     best = candidates(run)
     before, token = float(best.probs[0]), int(best.ids[0])
     after = {pos: _probability_without(run, pos, token) for pos in (most, least)}
@@ -230,7 +286,5 @@ def removal(run: RunContext) -> Question:
 
 def _probability_without(run: RunContext, pos: int, token: int) -> float:
     """Of `token` after the prompt without the token at `pos`."""
-    ids = run.prompt.ids
-    shorter = RunKey(run.key.version, run.key.template, (*ids[:pos], *ids[pos + 1 :]))
-    found = run.answer(CandidatesRequest(shorter, run.last - 1, 1, (token,)))
+    found = run.answer(CandidatesRequest(_without(run, pos), run.last - 1, 1, (token,)))
     return float(found.probs[[int(each) for each in found.ids].index(token)])

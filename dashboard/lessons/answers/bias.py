@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dashboard.engine.api.request import Request
 from dashboard.lessons.answers.question import (
     TIE,
     Question,
@@ -14,6 +16,7 @@ from dashboard.lessons.answers.question import (
     Unanswerable,
     as_number,
     choice,
+    nothing,
     number,
     question,
     rounded,
@@ -21,7 +24,7 @@ from dashboard.lessons.answers.question import (
 )
 from dashboard.probes.pair_scores import Pairs, tokeniser
 from dashboard.probes.spec import OWN, ProbeSpec
-from dashboard.probes.tokenized_probe import tokenize_probe
+from dashboard.probes.tokenized_probe import TokenizedProbe, tokenize_probe
 from dashboard.stats.exact_bias import log_ratio, spread
 from dashboard.stats.intervals import Interval, wilson
 
@@ -41,13 +44,23 @@ PROBE = ProbeSpec(
 """What the lesson compares; its steps open the Bias page with it."""
 
 
+def _pairs(run: RunContext) -> tuple[TokenizedProbe, Pairs]:
+    tokenized = tokenize_probe(PROBE, tokeniser(run.engine, run.card.model))
+    return tokenized, Pairs.of_probe(run.card.version, tokenized)
+
+
+def _of_scores(run: RunContext, **_: object) -> tuple[Request[Any], ...]:
+    request = _pairs(run)[1].request
+    return () if request is None else (request,)
+
+
 def _ratios(run: RunContext, completion: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(template,) log-probability ratio of woman and man [nats], and (template, group) ln p of one completion."""
-    tokenized = tokenize_probe(PROBE, tokeniser(run.engine, run.card.model))
+    tokenized, pairs = _pairs(run)
     names = [each.text for each in tokenized.completions]
     if completion not in names:
         raise Unanswerable("no_score", completion=completion)
-    scores = Pairs.of_probe(run.card.version, tokenized).scores(run.engine, run.control)
+    scores = pairs.scores(run.engine, run.control)
     log_p, _ = tokenized.by_template(scores.total)
     at = names.index(completion)
     return log_ratio(log_p, WOMAN, MAN)[:, at], log_p[:, :, at]
@@ -58,7 +71,7 @@ def _interval(values: NDArray[np.float64]) -> tuple[Interval, int]:
     return result.mean, result.agree
 
 
-@question
+@question(_of_scores)
 def likelier_group(run: RunContext, completion: str) -> Question:
     """For which group is a completion likelier, in the first template?"""
     _, log_p = _ratios(run, completion)
@@ -68,7 +81,7 @@ def likelier_group(run: RunContext, completion: str) -> Question:
     return choice(run, {name: name for name in GROUPS}, right, **facts)
 
 
-@question
+@question(_of_scores)
 def log_ratio_of(run: RunContext, completion: str) -> Question:
     """What is the log-probability ratio in the first template?"""
     ratio = float(_ratios(run, completion)[0][0])
@@ -76,7 +89,7 @@ def log_ratio_of(run: RunContext, completion: str) -> Question:
     return number(ratio, facts, tolerance=0.03, share=0.02)
 
 
-@question
+@question(_of_scores)
 def same_sign(run: RunContext, completion: str) -> Question:
     """Do all templates agree for whom a completion is likelier?"""
     values = _ratios(run, completion)[0]
@@ -85,7 +98,7 @@ def same_sign(run: RunContext, completion: str) -> Question:
     return yes_no(agree == len(values), **facts, low=rounded(values.min()), high=rounded(values.max()))
 
 
-@question
+@question(_of_scores)
 def interval_holds_zero(run: RunContext, completion: str) -> Question:
     """Does the interval over templates hold 0?"""
     mean, _ = _interval(_ratios(run, completion)[0])
@@ -100,7 +113,7 @@ def interval_holds_zero(run: RunContext, completion: str) -> Question:
     return yes_no(mean.low <= 0 <= mean.high, **facts, templates=mean.n)
 
 
-@question
+@question(_of_scores)
 def expected_draws(run: RunContext, completion: str, draws: int) -> Question:
     """How often would so many draws say a completion, on average?"""
     p = math.exp(float(_ratios(run, completion)[1][0, WOMAN]))
@@ -108,7 +121,7 @@ def expected_draws(run: RunContext, completion: str, draws: int) -> Question:
     return number(draws * p, facts, tolerance=0.1, share=0.05)
 
 
-@question
+@question(nothing)
 def none_of(run: RunContext, draws: int) -> Question:
     """What is the largest share that fits "none of so many draws"?"""
     high = wilson(0, draws).high

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from dashboard.engine.api.lens import AttributionRequest, Lens, LensRequest
-from dashboard.lessons.answers.prediction import candidates
+from dashboard.engine.api.request import Request
+from dashboard.lessons.answers.prediction import candidates, of_likeliest
 from dashboard.lessons.answers.question import (
     MOST_OPTIONS,
     Question,
@@ -20,12 +23,29 @@ from dashboard.lessons.answers.question import (
 from dashboard.tokens import visible
 
 
-def _lens(run: RunContext, pins: tuple[int, ...] = ()) -> Lens:
+def _asked(run: RunContext, pins: tuple[int, ...] = ()) -> LensRequest:
     """The lens at the last position, a step after the embedding and after each layer."""
-    return run.answer(LensRequest(run.key, (run.last,), pins=pins))
+    return LensRequest(run.key, (run.last,), pins=pins)
 
 
-@question
+def _lens(run: RunContext, pins: tuple[int, ...] = ()) -> Lens:
+    return run.answer(_asked(run, pins))
+
+
+def _of_lens(run: RunContext, **_: object) -> tuple[Request[Any], ...]:
+    return run.forward, _asked(run)
+
+
+def _of_likeliest_in_lens(run: RunContext, **_: object) -> tuple[Request[Any], ...]:
+    return *of_likeliest(run), _asked(run)
+
+
+def of_parts(run: RunContext) -> tuple[Request[Any], ...]:
+    """What each part adds to the likeliest token's logit; what that token is costs nothing."""
+    return *of_likeliest(run), AttributionRequest(run.key, run.last, 0)
+
+
+@question(_of_lens)
 def lens_top(run: RunContext, layer: int) -> Question:
     """Which token is on top after a layer? `layer` -1 is the embedding."""
     lens = _lens(run)
@@ -34,12 +54,10 @@ def lens_top(run: RunContext, layer: int) -> Question:
     others = (*lens.top_ids[::-1, 0, 0], *lens.top_ids[step, 0, 1:], *lens.top_ids[-1, 0])
     ids = list(dict.fromkeys((right, *map(int, others))))[:MOST_OPTIONS]
     labels = {str(token): name for token, name in zip(ids, run.named(ids), strict=True)}
-    final = int(lens.top_ids[-1, 0, 0])
-    facts = {"token": labels[str(right)], "prob": rounded(lens.top_probs[step, 0, 0]), "final": run.named([final])[0]}
-    return choice(run, labels, [str(right)], **facts)
+    return choice(run, labels, [str(right)], token=labels[str(right)])
 
 
-@question
+@question(_of_lens)
 def settled_layer(run: RunContext) -> Question:
     """From which layer on does the final token stay on top?"""
     lens = _lens(run)
@@ -48,7 +66,7 @@ def settled_layer(run: RunContext) -> Question:
     return number(layer, facts)
 
 
-@question
+@question(_of_likeliest_in_lens)
 def lens_probability(run: RunContext, share: float) -> Question:
     """How likely is the final token after a layer that lies at a `share` of the model's depth?"""
     best = candidates(run).tokens[0]
@@ -64,7 +82,7 @@ def lens_probability(run: RunContext, share: float) -> Question:
     return number(prob, facts, tolerance=0.01, share=0.02)
 
 
-@question
+@question(_of_lens)
 def lens_entropy(run: RunContext, share: float) -> Question:
     """Does the entropy rise or fall from a layer in the middle to the last?"""
     entropy = _lens(run).entropy_nats[:, 0]
@@ -74,7 +92,7 @@ def lens_entropy(run: RunContext, share: float) -> Question:
     return compared((final - middle) / max(middle, 1e-6), **facts)
 
 
-@question
+@question(of_parts)
 def largest_part(run: RunContext) -> Question:
     """Which kind of part adds most to the predicted token's logit?"""
     best = candidates(run).tokens[0]

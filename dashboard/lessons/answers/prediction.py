@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from dashboard.engine.api.decoding import DecodeSettings, Processed
 from dashboard.engine.api.prediction import Candidates, CandidatesRequest, PositionTableRequest, ProcessedRequest
+from dashboard.engine.api.request import Request
 from dashboard.i18n import Message
 from dashboard.lessons.answers.question import (
     MOST_OPTIONS,
@@ -30,9 +32,33 @@ COMPARED = 10
 """So many of the likeliest tokens are compared in their order."""
 
 
-def candidates(run: RunContext, k: int = COMPARED) -> Candidates:
+def likeliest(run: RunContext, k: int = COMPARED) -> CandidatesRequest:
     """The likeliest tokens after the last position."""
-    return run.answer(CandidatesRequest(run.key, run.last, min(k, run.card.vocab)))
+    return CandidatesRequest(run.key, run.last, min(k, run.card.vocab))
+
+
+def candidates(run: RunContext, k: int = COMPARED) -> Candidates:
+    """The answer to `likeliest`."""
+    return run.answer(likeliest(run, k))
+
+
+def of_likeliest(run: RunContext, **_: object) -> tuple[Request[Any], ...]:
+    """What `candidates` needs."""
+    return run.forward, likeliest(run)
+
+
+def _of_table(run: RunContext) -> tuple[Request[Any], ...]:
+    return run.forward, PositionTableRequest(run.key)
+
+
+def _of_settings(run: RunContext, *, temperature: float, do_sample: bool = True) -> tuple[Request[Any], ...]:
+    settings = DecodeSettings(do_sample=do_sample, temperature=temperature)
+    return run.forward, likeliest(run), ProcessedRequest(run.key, run.last, (), settings)
+
+
+def _of_both(run: RunContext, *, temperature: float) -> tuple[Request[Any], ...]:
+    """With the temperature and without."""
+    return *_of_settings(run, temperature=temperature), ProcessedRequest(run.key, run.last, (), DecodeSettings())
 
 
 def _processed(run: RunContext, found: Candidates, settings: DecodeSettings) -> Processed:
@@ -41,7 +67,7 @@ def _processed(run: RunContext, found: Candidates, settings: DecodeSettings) -> 
 
 
 # -- probability and surprisal ---------------------------------------------------------------------------------------
-@question
+@question(of_likeliest)
 def top_token(run: RunContext) -> Question:
     """Which token is the likeliest after the last position?"""
     found = candidates(run, MOST_OPTIONS)
@@ -51,7 +77,7 @@ def top_token(run: RunContext) -> Question:
     return choice(run, labels, [str(found.tokens[at].id) for at in right], **facts)
 
 
-@question
+@question(of_likeliest)
 def top_probability(run: RunContext) -> Question:
     """How likely is the likeliest token?"""
     found = candidates(run)
@@ -59,7 +85,7 @@ def top_probability(run: RunContext) -> Question:
     return number(float(found.probs[0]), facts, tolerance=0.005, share=0.02)
 
 
-@question
+@question(of_likeliest)
 def top_surprisal(run: RunContext) -> Question:
     """How many bits would the likeliest token cost?"""
     found = candidates(run)
@@ -68,7 +94,7 @@ def top_surprisal(run: RunContext) -> Question:
     return number(bits, facts, tolerance=0.05, share=0.02)
 
 
-@question
+@question(_of_table)
 def most_surprising(run: RunContext) -> Question:
     """Which token of the prompt surprised the model most?"""
     run.need_tokens(3)
@@ -81,11 +107,14 @@ def most_surprising(run: RunContext) -> Question:
     return choice(run, labels, [str(at + 1) for at in largest(bits, among)], **facts)
 
 
-@question
+@question(_of_table)
 def more_certain(run: RunContext) -> Question:
-    """After which of two positions is the model surer of what follows?"""
-    run.need_tokens(2)
-    entropy = run.answer(PositionTableRequest(run.key)).entropy_nats
+    """After which of two positions is the model surer of what follows?
+
+    Both have a token after them: on the page it has the colour of their entropy.
+    """
+    run.need_tokens(3)
+    entropy = run.answer(PositionTableRequest(run.key)).entropy_nats[:-1]
     low, high = int(entropy.argmin()), int(entropy.argmax())
     if low == high:
         raise Unanswerable("alike")
@@ -97,7 +126,7 @@ def more_certain(run: RunContext) -> Question:
     return choice(run, {str(at): run.position(at) for at in (low, high)}, map(str, right), **facts)
 
 
-@question
+@question(_of_table)
 def perplexity(run: RunContext) -> Question:
     """What is the perplexity of the prompt?"""
     run.need_tokens(2)
@@ -108,7 +137,7 @@ def perplexity(run: RunContext) -> Question:
 
 
 # -- temperature -----------------------------------------------------------------------------------------------------
-@question
+@question(_of_settings)
 def temperature_effect(run: RunContext, temperature: float) -> Question:
     """Does the likeliest token become likelier?"""
     found = candidates(run)
@@ -117,7 +146,7 @@ def temperature_effect(run: RunContext, temperature: float) -> Question:
     return compared((q - p) / p, **facts)
 
 
-@question
+@question(_of_both)
 def temperature_order(run: RunContext, temperature: float) -> Question:
     """Does the order of the likeliest tokens change?"""
     found = candidates(run)
@@ -130,7 +159,7 @@ def temperature_order(run: RunContext, temperature: float) -> Question:
     return yes_no(turned, temperature=temperature, compared=len(q))
 
 
-@question
+@question(_of_both)
 def temperature_ratio(run: RunContext, temperature: float) -> Question:
     """How many times as likely is the first token as the second?"""
     found = candidates(run, 2)
@@ -154,16 +183,16 @@ def temperature_ratio(run: RunContext, temperature: float) -> Question:
     return choice(run, labels, right, **facts)
 
 
-@question
+@question(_of_settings)
 def temperature_entropy(run: RunContext, temperature: float) -> Question:
     """What is the entropy of what is drawn from?"""
     result = _processed(run, candidates(run, 2), DecodeSettings(temperature=temperature))
     before, after = result.entropy_before_nats, result.entropy_after_nats
-    facts = {"before": rounded(before), "after": rounded(after), "temperature": temperature}
+    facts = {"before": rounded(before), "after": rounded(after)}
     return number(after, facts, tolerance=0.02, share=0.01)
 
 
-@question
+@question(_of_settings)
 def temperature_top(run: RunContext, temperature: float) -> Question:
     """How likely does a temperature make the likeliest token?"""
     found = candidates(run)
@@ -173,9 +202,9 @@ def temperature_top(run: RunContext, temperature: float) -> Question:
     return number(q, facts, tolerance=0.01)
 
 
-@question
+@question(_of_settings)
 def temperature_acts(run: RunContext, temperature: float, do_sample: bool) -> Question:
     """Does a temperature change anything?"""
     settings = DecodeSettings(do_sample=do_sample, temperature=temperature)
     acts = "temperature" in _processed(run, candidates(run, 2), settings).names
-    return yes_no(acts, temperature=temperature)
+    return yes_no(acts)

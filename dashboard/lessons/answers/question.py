@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from dashboard.engine.api.engine import Engine
-from dashboard.engine.api.model import CallControl, ModelCard, TokenizedPrompt
+from dashboard.engine.api.model import CallControl, ModelCard, RunRequest, TokenizedPrompt
 from dashboard.engine.api.request import Answer, Request
 from dashboard.i18n import Message
 from dashboard.run_key import RunKey, digest_of
@@ -21,6 +22,8 @@ MOST_OPTIONS = 4
 TIE = 1e-3
 """Values that differ by less than this share of the larger one are equally right: no screen tells them apart."""
 _MOST_DIGITS = 40
+_MINUS = str.maketrans(dict.fromkeys("\u2212\u2010\u2011\u2013", "-"))
+"""The minus sign and hyphens and dashes that keyboards put in its place."""
 _THOUSANDS = re.compile(r"-?\d{1,3}([.,]\d{3})+", re.ASCII)
 
 
@@ -71,11 +74,9 @@ class Question:
         return None if value is None else abs(value - self.number) <= self.tolerance + 1e-9
 
     @property
-    def solution(self) -> tuple[str | Message, ...]:
-        """The labels of the right options, or the number as text."""
-        if self.options:
-            return tuple(option.label for option in self.options if option.value in self.right)
-        return (f"{self.number:.6g}",)
+    def right_labels(self) -> tuple[str | Message, ...]:
+        """The labels of the right options."""
+        return tuple(option.label for option in self.options if option.value in self.right)
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,11 @@ class RunContext:
         """The engine's answer. Raises as `Engine.answer`."""
         return self.engine.answer(request, self.control)
 
+    @property
+    def forward(self) -> RunRequest:
+        """The forward pass over the prompt."""
+        return RunRequest(self.key)
+
     def named(self, ids: Iterable[int]) -> tuple[str, ...]:
         """Tokens of the vocabulary, every character visible."""
         return tuple(visible(token) for token in self.engine.tokenizer(self.card.model).tokens(tuple(map(int, ids))))
@@ -127,13 +133,13 @@ class RunContext:
 
 
 def number_of(text: str, *, whole: bool = False) -> float | None:
-    """A number as people type it: ``0.25``, ``0,25``, ``25 %``, ``3,222.8``; ``None``: it is none.
+    """A number as people type it: ``0.25``, ``0,25``, ``−3``, ``25 %``, ``3,222.8``; ``None``: it is none.
 
     Args:
         text: what was typed.
         whole: a whole number is asked for: ``49,152`` has thousands, not decimals.
     """
-    typed = "".join(text.split()) if len(text) <= _MOST_DIGITS else ""
+    typed = "".join(text.split()).translate(_MINUS) if len(text) <= _MOST_DIGITS else ""
     share = typed.endswith("%")
     typed = typed.removesuffix("%")
     signs = [character for character in typed if character in ".,"]
@@ -206,13 +212,34 @@ def largest(values: np.ndarray, among: Sequence[int]) -> list[int]:
     return [at for at in among if float(values[at]) >= best - TIE * abs(best)]
 
 
-QUESTIONS: dict[str, Callable[..., Question]] = {}
-"""Name in a lesson's file -> the function that asks it: ``(run, **settings of the step)``."""
-
 Ask = Callable[..., Question]
+Requests = Callable[..., Iterable[Request[Any]]]
+
+QUESTIONS: dict[str, Ask] = {}
+"""Name in a lesson's file -> the function that asks it: ``(run, **settings of the step)``."""
+REQUESTS: dict[str, Requests] = {}
+"""The same name -> the requests that its answer takes, forward passes included; arguments as of the function.
+
+What is known only from an earlier answer (a token, say) is stood in for by what costs the same.
+"""
 
 
-def question(ask: Ask) -> Ask:
-    """Enter a function in QUESTIONS by its name."""
-    QUESTIONS[ask.__name__] = ask
-    return ask
+def question(requests: Requests) -> Callable[[Ask], Ask]:
+    """Enter a function in QUESTIONS by its name, and in REQUESTS what it takes."""
+
+    def enter(ask: Ask) -> Ask:
+        QUESTIONS[ask.__name__], REQUESTS[ask.__name__] = ask, requests
+        return ask
+
+    return enter
+
+
+def nothing(_: RunContext, **__: object) -> tuple[Request[Any], ...]:
+    """For `question`: the prompt and the model's card are enough."""
+    return ()
+
+
+def seconds(run: RunContext, requests: Iterable[Request[Any]]) -> float:
+    """How long those of `requests` take that are not kept, each once [s]; NaN where nobody knows."""
+    costs = (run.engine.cost(request) for request in dict.fromkeys(requests))
+    return math.fsum(cost.seconds for cost in costs if not cost.kept)

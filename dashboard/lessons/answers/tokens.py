@@ -8,6 +8,7 @@ from dashboard.lessons.answers.question import (
     RunContext,
     Unanswerable,
     choice,
+    nothing,
     number,
     question,
     yes_no,
@@ -15,27 +16,27 @@ from dashboard.lessons.answers.question import (
 from dashboard.tokens import visible
 
 
-@question
+@question(nothing)
 def token_count(run: RunContext) -> Question:
     """How many tokens does the prompt have?"""
     return number(len(run.tokens), {"tokens": len(run.tokens)})
 
 
-@question
+@question(nothing)
 def tokens_with_space(run: RunContext) -> Question:
     """How many tokens begin with a space?"""
     count = sum((token.text or "").startswith(" ") and not token.special for token in run.tokens)
     return number(count, {"count": count, "tokens": len(run.tokens)})
 
 
-@question
+@question(nothing)
 def distinct_tokens(run: RunContext) -> Question:
     """How many different tokens stand in the prompt?"""
     ids = run.prompt.ids
     return number(len(set(ids)), {"distinct": len(set(ids)), "tokens": len(ids)})
 
 
-@question
+@question(nothing)
 def token_id(run: RunContext) -> Question:
     """Which id has the last token?"""
     right = run.prompt.ids[-1]
@@ -45,7 +46,7 @@ def token_id(run: RunContext) -> Question:
     return choice(run, {str(value): str(value) for value in ids}, [str(right)], **facts)
 
 
-@question
+@question(nothing)
 def same_with_space(run: RunContext) -> Question:
     """Is a word the same token with and without the space in front?"""
     found = [token.text or "" for token in run.tokens if not token.special and (token.text or "").startswith(" ")]
@@ -57,7 +58,7 @@ def same_with_space(run: RunContext) -> Question:
     return yes_no(bare == spaced, word=word, **ids)
 
 
-@question
+@question(nothing)
 def vocabulary(run: RunContext) -> Question:
     """How many tokens does the model choose from?"""
     return number(run.card.vocab, {"vocabulary": run.card.vocab})
