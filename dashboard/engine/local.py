@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
+from weakref import WeakValueDictionary
 
 from torch import Tensor
 
@@ -20,6 +21,7 @@ from dashboard.engine.api.model import CallControl, ModelCard, RunRequest
 from dashboard.engine.api.request import Answer, Cost, Request, RunQuestion
 from dashboard.engine.capture.runs import Run, tensor_bytes
 from dashboard.engine.device.device_lock import DeviceLock
+from dashboard.engine.device.devices import synchronize
 from dashboard.engine.device.memory import explain_memory_errors
 from dashboard.engine.device.pace import Pace, Work
 from dashboard.engine.device.threads import Threads
@@ -49,7 +51,8 @@ class LocalEngine:
         self._runs = RunStore(settings.run_bytes)
         self._results = ResultCache(settings.result_bytes)
         self._passes = 0
-        self._paces: dict[str, Pace] = {}
+        self._paces: WeakValueDictionary[str, Pace] = WeakValueDictionary()
+        """Of the models in memory, which own them: a run outlives its model, and is then learned nothing from."""
         self._pool: ModelPool[ReadyModel] = ModelPool(
             self._load,
             settings.max_models,
@@ -144,8 +147,8 @@ class LocalEngine:
         began = time.perf_counter()
         answer: Answer = handler.answer(request, call)
         seconds = time.perf_counter() - began - call.turn.waited
-        pace = self._paces[request.version.model]
-        if handler.work and handler.whole(answer):
+        pace = self._paces.get(request.version.model)
+        if pace is not None and handler.work and handler.whole(answer):
             pace.add(handler.work(request, answer, pace.card), seconds)
         return answer
 
@@ -182,6 +185,7 @@ class LocalEngine:
                     self._passes += 1
                     ids, began = run.summary.key.token_ids, time.perf_counter()
                     values = ready.capturer.head_values(ids, control)
+                    synchronize(run.summary.key.version.device)
                     ready.pace.add(Work.of_pass(len(ids), ready.card), time.perf_counter() - began)
                     self._runs.keep_with(run, _HEAD_VALUES, values, tensor_bytes(values))
         return values

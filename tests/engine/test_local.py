@@ -1,6 +1,7 @@
 """The in-process engine: exact against plain transformers, one pass a run, bounded, shared by threads."""
 
 import dataclasses
+import shutil
 import threading
 import time
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from dashboard.engine import local
 from dashboard.engine.api.attention import CombineRequest, HeadRequest, QueryRowsRequest, RolloutRequest, TilesRequest
 from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, GenerateRequest
@@ -142,14 +144,40 @@ def test_waiting_for_others_is_not_learned(learning, monkeypatch):
     assert learned[0][1] < answer.seconds - 0.6
 
 
-def test_the_pass_for_heads_values_is_in_the_cost_until_it_was_made(tiny_settings):
-    engine = LocalEngine(tiny_settings)
+def test_the_pass_for_heads_values_is_in_the_cost_until_it_was_made(learning):
+    """No measurement changes the estimates here, so that the costs differ by that pass alone."""
+    engine, key, _ = learning
+    request = AttributionRequest(key, 3, 7)
+    passed, before = engine.cost(RunRequest(key)).seconds, engine.cost(request).seconds
+    engine.answer(RunRequest(key))
+    assert engine.cost(request).seconds == before
+    engine.answer(request)
+    for same in (request, AttributionRequest(key, 3, 8), AttributionRequest(key, 4, 7)):
+        assert engine.cost(same).seconds == pytest.approx(before - passed)
+
+
+def test_a_pass_counts_until_the_device_has_ended_it(learning, monkeypatch):
+    engine, key, learned = learning
+    engine.answer(RunRequest(key))
+    devices = []
+    monkeypatch.setattr(local, "synchronize", lambda device: (devices.append(device), time.sleep(0.3)))
+    engine.answer(AttributionRequest(key, 3, 7))
+    assert devices == ["cpu"]
+    ((_, seconds),) = [each for each in learned[1:] if each[0].kind == "pass"]
+    assert seconds > 0.3
+
+
+def test_the_pace_of_an_evicted_model_is_forgotten_and_its_runs_still_answer(tiny_settings, tiny_folder, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(tiny_folder, other)
+    folders = (str(tiny_folder), str(other))
+    engine = LocalEngine(dataclasses.replace(tiny_settings, local_models=folders, max_models=1))
     key = key_of(engine)
-    first, second = AttributionRequest(key, 3, 7), AttributionRequest(key, 3, 8)
-    passed = engine.cost(RunRequest(key)).seconds
-    assert engine.cost(first).seconds > passed
-    engine.answer(first)
-    assert engine.cost(second).seconds < engine.cost(first).seconds + passed
+    engine.answer(RunRequest(key))
+    assert list(engine._paces) == [MODEL]
+    engine.describe("local/other")
+    assert list(engine._paces) == ["local/other"]
+    assert engine.answer(HeadRequest(key, 1, 1)).weights.shape[0] == len(key.token_ids)
 
 
 def test_what_a_family_cannot_show_is_refused_with_the_reason(tiny_settings):
