@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -42,6 +43,16 @@ def options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a short form")
     parser.add_argument("--check", action="store_true", help="end non-zero when a goal is missed")
     return parser.parse_args()
+
+
+def factor(estimated: float, taken: float) -> float:
+    """How far an estimate was off: the larger of the two over the smaller, at least 1."""
+    return max(estimated / taken, taken / estimated)
+
+
+def reached_by(share: float, values: Sequence[float]) -> float:
+    """The smallest of `values` that a `share` of them do not exceed."""
+    return sorted(values)[math.ceil(share * len(values)) - 1]
 
 
 def alternating(calls: Sequence[Callable[[], object]], rounds: int) -> list[float]:

@@ -58,7 +58,8 @@ class Work:
     passes: float = 0.0
     """Times that the decoder layers are called."""
     tokens: float = 0.0
-    """That go through them."""
+    """That go through them; other products of matrices count as the tokens whose pass multiplies as often, once a
+    parameter each."""
     rows: float = 0.0
     """Distributions over the vocabulary."""
     cells: float = 0.0

@@ -35,7 +35,7 @@ def _map_cost(request: AttentionRequest, ready: ReadyModel, _: Settings) -> Cost
 
 def _map_work(request: AttentionRequest, _: WeightMap | None, card: ModelCard) -> Work:
     count = len(request.token_ids)
-    if isinstance(request, RolloutRequest):  # a product of matrices a layer
+    if isinstance(request, RolloutRequest):  # a product of two (T, T) matrices a layer
         tokens = card.layers * count**3 / card.parameters
         return Work("rollout", tokens=tokens, cells=card.all_heads * count**2)
     start, stop = request.rows or (0, count)
