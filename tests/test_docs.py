@@ -9,6 +9,7 @@ import pytest
 
 from dashboard import __version__, errors
 from dashboard.i18n import Catalogue
+from dashboard.launch import commands
 from dashboard.navigation import PAGES
 from dashboard.settings import PREFIX, Settings
 from tests.file_map import FLOORS, file_map, written
@@ -109,6 +110,15 @@ def test_names_are_in_the_files_that_are_named_for_them():
 @pytest.mark.parametrize("setting", [field.name for field in dataclasses.fields(Settings)])
 def test_operators_find_every_setting(setting):
     assert f"| `{PREFIX}{setting.upper()}` |" in DOCS["operators"]
+
+
+def test_operators_find_every_command_option_and_benchmark():
+    part = DOCS["operators"].partition("\n## Start and stop\n")[2].partition("\n## ")[0]
+    options = {name for action in commands._parser()._actions for name in action.option_strings} - {"-h", "--help"}
+    measured = {path.stem for path in (ROOT / "tests" / "benchmarks").glob("*.py")} - {"__init__", "report"}
+    wanted = {f"`{name}`" for name in measured} | options
+    wanted |= {f"python -m dashboard {name}" for name in commands.COMMANDS if name != "start"}
+    assert {name for name in wanted if name not in part} == set()
 
 
 def test_operators_find_no_setting_that_there_is_not():

@@ -98,14 +98,16 @@ def _ready_environment(text: Catalogue, *, tests: bool) -> Environment:
 def _ready_model(environment: Environment, options: argparse.Namespace | None, text: Catalogue) -> None:
     """Convert the bundled model, once. Raises SetupFailed."""
     command, display, lines = [str(environment.python), "-m", "dashboard.engine.models.bundled"], Display(), []
+    named = False
     piped: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
     with subprocess.Popen(command, cwd=ROOT, env=surroundings(options), **piped) as run:
         assert run.stdout is not None
         for line in run.stdout:
             lines.append(line.rstrip())
             if share := _SHARE.search(line):
-                if len(lines) == 1:
+                if not named:
                     display.step(text("launcher.converting"))
+                    named = True
                 display.so_far(share[0])
     display.end()
     if run.returncode:

@@ -328,8 +328,9 @@ def test_a_model_that_is_there_is_not_mentioned(monkeypatch, capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_the_conversion_of_the_model_is_a_step_of_the_start(monkeypatch, capsys):
-    prepared(monkeypatch, 0, ["bundled: 10%", "bundled: 100%", "bundled b179: /cache/bundled"])
+@pytest.mark.parametrize("before", [[], ["UserWarning: a library has something to say"]])
+def test_the_conversion_of_the_model_is_a_step_of_the_start(monkeypatch, capsys, before):
+    prepared(monkeypatch, 0, [*before, "bundled: 10%", "bundled: 100%", "bundled b179: /cache/bundled"])
     assert capsys.readouterr().out == Catalogue("en")("launcher.converting") + "\n"
 
 
