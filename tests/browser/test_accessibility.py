@@ -13,6 +13,12 @@ from tests.browser.test_app import open_page
 pytestmark = pytest.mark.model
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 LINK = "?prompt=zebra+lamp&exact_tokens=true"
+HOLDS = {
+    "Numbers": "[role=tabpanel] [data-testid=stTable], [role=tabpanel] [data-testid=stDataFrame]",
+    "Code": "[role=tabpanel] pre",
+    "Download": "[role=tabpanel] button",
+}
+"""Tab of a panel -> what stands in it."""
 
 
 def violations(page: Page) -> list[dict[str, Any]]:
@@ -21,9 +27,9 @@ def violations(page: Page) -> list[dict[str, Any]]:
     return [{found["id"]: [node["html"][:200] for node in found["nodes"]]} for found in response["violations"]]
 
 
-def open_whole(page: Page, address: str, slug: str, scheme: str, **size: int) -> None:
+def open_whole(page: Page, address: str, slug: str, scheme: str, link: str = LINK, **size: int) -> None:
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    open_page(page, address, f"/{slug}{LINK}", **size)
+    open_page(page, address, f"/{slug}{link}", **size)
     expect(page.locator(".ls-head")).to_be_visible(timeout=60_000)
     settled(page, 120)
 
@@ -32,6 +38,38 @@ def open_whole(page: Page, address: str, slug: str, scheme: str, **size: int) ->
 @pytest.mark.parametrize("slug", [entry.slug for entry in PAGES])
 def test_a_page_has_no_barriers(page, app_server, slug, scheme):
     open_whole(page, app_server, slug, scheme)
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("slug", "tab"), [("attention", "Numbers"), ("next_token", "Code"), ("bias", "Download")])
+def test_what_a_panels_tabs_hold_has_no_barriers(page, app_server, slug, tab, scheme):
+    open_whole(page, app_server, slug, scheme)
+    opened = page.get_by_role("tab", name=tab, exact=True).first
+    opened.click()
+    expect(opened).to_have_attribute("aria-selected", "true")
+    expect(page.locator(HOLDS[tab]).first).to_be_visible(timeout=60_000)
+    settled(page, 120)
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("step", [1, 3])
+def test_a_lessons_question_has_no_barriers(page, app_server, step, scheme):
+    """One with a number to type, and one with options; with its hint open, and the verdict on a wrong answer."""
+    open_whole(page, app_server, "next_token", scheme, f"?lesson=tokens&lesson_step={step}")
+    card = page.locator(".st-key-lesson_card")
+    expect(card.get_by_role("button", name="Check", exact=True)).to_be_visible(timeout=60_000)
+    card.locator("summary").click()
+    assert violations(page) == []
+    fields = card.get_by_role("textbox")
+    if fields.count():
+        fields.fill("0")
+    else:
+        card.get_by_role("radiogroup").locator("label").first.click()
+    card.get_by_role("button", name="Check", exact=True).click()
+    expect(card.locator(".ls-verdict")).to_be_visible(timeout=60_000)
+    settled(page, 120)
     assert violations(page) == []
 
 

@@ -6,13 +6,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from dashboard.i18n import LANGUAGES, Catalogue
-from dashboard.lessons.lesson import TOUR, all_lessons
+from dashboard.lessons.lesson import TOUR, Lesson, all_lessons
 from tests.browser.conftest import settled
 
 pytestmark = pytest.mark.model
 SECONDS = 240_000
 """For what waits for a model on a busy machine [ms]."""
-MOST_TABS = 120
+MOST_TABS = 300
+ASKING = [lesson for lesson in all_lessons().values() if isinstance(lesson, Lesson) and lesson.asked]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -35,40 +36,46 @@ def test_the_tour_leads_over_every_page(page, app_server, language):
     expect(page).not_to_have_url(re.compile("lesson="))
 
 
-def tab_to(page: Page, selector: str) -> None:
-    """Press Tab until an element that matches has the focus, and see that the focus shows."""
+def tab_to(page: Page, selector: str, *, back: bool = False) -> None:
+    """Press Tab, or (`back`) Shift and Tab, until an element that matches has the focus."""
     for _ in range(MOST_TABS):
-        page.keyboard.press("Tab")
+        page.keyboard.press("Shift+Tab" if back else "Tab")
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):
             return
     raise AssertionError(f"Tab never reached {selector}")
 
 
-def test_a_lesson_is_gone_through_with_the_keyboard_alone(page, app_server):
-    lesson = all_lessons()["tokens"]
+def answer_by_keys(page: Page) -> None:
+    """Choose the first option, or type a number, and check it."""
+    tab_to(page, ".st-key-lesson_card input")
+    if page.evaluate("document.activeElement.type") == "radio":
+        page.keyboard.press("Space")
+        tab_to(page, ".st-key-lesson_card [data-testid=stFormSubmitButton] button")
+    else:
+        page.keyboard.type("7")
+    page.keyboard.press("Enter")
+    expect(page.locator(".ls-verdict")).to_be_visible(timeout=SECONDS)
+    settled(page, SECONDS / 1000)
+
+
+@pytest.mark.parametrize("lesson", ASKING, ids=lambda lesson: lesson.name)
+def test_a_lesson_is_gone_through_with_the_keyboard_alone(page, app_server, lesson):
     page.set_viewport_size({"width": 1440, "height": 900})
     page.goto(f"{app_server}/lessons")
-    expect(page.get_by_role("button", name="Start: Tokens", exact=True)).to_be_visible(timeout=SECONDS)
+    expect(page.get_by_role("button", name=f"Start: {lesson.title['en']}", exact=True)).to_be_visible(timeout=SECONDS)
     settled(page, SECONDS / 1000)
-    tab_to(page, ".st-key-lesson_start_tokens button")
+    tab_to(page, f".st-key-lesson_start_{lesson.name} button")
     page.keyboard.press("Enter")
     for number, step in enumerate(lesson.steps, start=1):
         expect(page.get_by_role("heading", name=step.words["en"].title, exact=True)).to_be_visible(timeout=SECONDS)
         expect(page.get_by_role("button", name="Check", exact=True)).to_be_visible(timeout=SECONDS)
         settled(page, SECONDS / 1000)
-        tab_to(page, ".st-key-lesson_card input")
-        if page.evaluate("document.activeElement.type") == "radio":
-            page.keyboard.press("Space")
-            tab_to(page, ".st-key-lesson_card [data-testid=stFormSubmitButton] button")
-        else:
-            page.keyboard.type("7")
+        answer_by_keys(page)
+        expect(page).to_have_url(re.compile(rf"{lesson.name}_{number}_[0-9a-f]{{6}}_"))
+        tab_to(page, ".st-key-lesson_next button", back=True)
         page.keyboard.press("Enter")
-        expect(page.locator(".ls-verdict")).to_be_visible(timeout=SECONDS)
-        settled(page, SECONDS / 1000)
-        expect(page).to_have_url(re.compile(rf"tokens_{number}_[0-9a-f]{{6}}_"))
-        tab_to(page, ".st-key-lesson_next button")
-        page.keyboard.press("Enter")
-    expect(page.get_by_text(re.compile(r"of 6 questions right"))).to_be_visible(timeout=SECONDS)
+    expect(page.get_by_text(re.compile(rf"of {len(lesson.asked)} questions right"))).to_be_visible(timeout=SECONDS)
+    settled(page, SECONDS / 1000)
     with page.expect_download() as download:
         tab_to(page, ".st-key-lesson_csv button")
         page.keyboard.press("Enter")
