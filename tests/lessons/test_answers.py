@@ -1,6 +1,9 @@
 """The answers of every step are those of plain computations, on the bundled model and on a tiny one."""
 
+import contextlib
 import math
+import string
+from collections import defaultdict
 from dataclasses import replace
 from functools import cache
 
@@ -92,6 +95,19 @@ def compare(run, plain, step):
 class _Any(str):
     def __format__(self, spec):
         return ""
+
+
+def test_every_fact_of_a_question_is_named_where_it_is_asked(tiny_run):
+    named, facts = defaultdict(set), {}
+    for each, number in STEPS:
+        step = each.steps[number - 1]
+        for words in step.words.values():
+            text = words.question + words.hint + words.why
+            named[step.ask] |= {name for _, name, _, _ in string.Formatter().parse(text) if name}
+        with contextlib.suppress(Unanswerable):
+            facts[step.ask] = set(step.question(tiny_run(each.prompt)).facts)
+    assert {ask: facts[ask] - named[ask] for ask in facts if facts[ask] - named[ask]} == {}
+    assert facts.keys() == QUESTIONS.keys()
 
 
 @pytest.mark.parametrize("prompt", OWN_PROMPTS)
