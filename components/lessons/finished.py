@@ -30,7 +30,8 @@ def finished(lesson: Lesson, progress: Progress, view: View) -> None:
     else:
         rows = [_row(lesson, number, progress, view) for number in lesson.asked]
         counts = Counter(row["correct"] for row in rows)
-        quiet(text("lessons.result", right=counts["yes"], count=len(rows) - counts["none"]))
+        if counts["none"] < len(rows):
+            quiet(text("lessons.result", right=counts["yes"], count=len(rows) - counts["none"]))
         if counts["none"]:
             quiet(text("lessons.without_answer", count=counts["none"]))
         st.html(_table(rows, text))

@@ -25,6 +25,8 @@ Kind = Literal["exact", "sampled", "search"]
 """What kind of numbers a chart shows: computed whole, drawn at random, or what a search came upon."""
 TABLE_ROWS = 5000
 """A table on the page shows at most so many rows; the CSV has all."""
+CODE_HEIGHT = 420
+"""Of the box that the code scrolls in [px]."""
 WHOLE_ROWS = 30
 """A table of so many rows stands whole on the page; a longer one scrolls in the height of these."""
 _ROW_HEIGHT = 35
@@ -150,7 +152,9 @@ def chart_panel(panel: Panel) -> None:
     if tabs["code"].open:
         with tabs["code"]:
             quiet(text("panel.code_note"))
-            st.code(panel.script(panel.result), language="python", height=420)
+            # the box around the code scrolls, not the code: only that can the keyboard reach in every browser
+            with st.container(height=CODE_HEIGHT, border=False):
+                st.code(panel.script(panel.result), language="python", wrap_lines=True)
     if tabs["download"].open:
         with tabs["download"]:
             _downloads(panel)
