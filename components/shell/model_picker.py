@@ -18,6 +18,8 @@ from dashboard.i18n import Catalogue
 PICKER_CHARACTERS = 24
 """A longer name of a model is cut in the picker, and stands below it whole."""
 _KEY = "model"
+_DOWNLOADING, _DOWNLOADED = "_model_downloading", "_model_downloaded"
+"""Where a session keeps the chosen model that was not on this machine, and the one whose line was written anew."""
 
 
 def model_picker(text: Catalogue) -> str:
@@ -41,10 +43,18 @@ def model_picker(text: Catalogue) -> str:
         on_change=allow,
     )
     model = link.choice_written(_KEY, settings.model)
+    st.session_state[_DOWNLOADING] = "" if model not in specs or specs[model].here else model
     option = options.get(model, model)
     if len(option) > PICKER_CHARACTERS:  # the picker's own line cannot wrap
         st.html(f'<p class="ls-count">{html.escape(option)}</p>')
     return model
+
+
+def model_loaded(model: str) -> None:
+    """Once the chosen model is loaded: what was downloaded for that is no longer called "to download"."""
+    if st.session_state.get(_DOWNLOADING) == model != st.session_state.get(_DOWNLOADED):
+        st.session_state[_DOWNLOADED] = model
+        st.rerun()
 
 
 def _add(wanted: str, specs: dict[str, ModelSpec], text: Catalogue) -> None:

@@ -13,7 +13,7 @@ from streamlit.elements.lib.mutable_expander_container import ExpanderContainer
 from components.charts.theme import SCALES, ChartTheme
 from components.shell import link
 from components.shell.messages import about, estimate, notice
-from components.shell.model_picker import model_picker
+from components.shell.model_picker import model_loaded, model_picker
 from components.shell.prompt import exact_tokens, prompt_form, token_count
 from components.shell.sections import fold
 from components.shell.view import View, current
@@ -95,6 +95,7 @@ def loaded_view() -> View:
     """
     view, slots = current(), st.session_state[_SLOTS]
     view.load(cache.engine())
+    model_loaded(view.model)
     _compare_origin(view.card)
     if slots.tokens is not None:
         with slots.count:

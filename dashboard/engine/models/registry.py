@@ -123,7 +123,9 @@ def find(model: str, settings: Settings) -> ModelSpec:
         return available[model]
     if HUB_ID.fullmatch(model) and not model.startswith(LOCAL):
         name, revision = split_revision(model)
-        spec = ModelSpec(model, _label(model), "hub", here=source.on_this_machine(model, settings) is not None)
+        snapshot = source.on_this_machine(model, settings)
+        spec = ModelSpec(model, _label(model), "hub", here=snapshot is not None)
+        spec = _with_facts(spec, folder_facts(snapshot.folder, settings.dtype) if snapshot else None, settings)
         if (CACHED in settings.models and spec.here) or (revision and name + ANY_REVISION in settings.models):
             return spec
         if ANY in settings.models:
