@@ -257,6 +257,23 @@ def test_two_visitors_who_ask_at_once_get_the_same_and_the_weights_go_over_the_l
     assert hub.fetched().count("model.safetensors") == 1
 
 
+def test_a_cache_that_another_process_writes_to_is_waited_for_and_then_read(hub, cache, settings, files):
+    """As `hf download` in a terminal: its file is not fetched a second time."""
+    hub.models[NAME].commit(files | {"model.safetensors": files["model.safetensors"] + b"\0" * (6 << 20)})
+    hub.pause = 0.02
+    given = os.environ | {"HF_ENDPOINT": hub.address, "HF_HUB_CACHE": str(cache), "HF_HUB_DISABLE_XET": "1"}
+    code = f"import huggingface_hub; huggingface_hub.snapshot_download({NAME!r})"
+    with subprocess.Popen([sys.executable, "-c", code], env=given) as other:
+        end = time.monotonic() + 30
+        while "model.safetensors" not in hub.fetched() and time.monotonic() < end:
+            time.sleep(0.01)
+        folder, commit = fetch(NAME, settings)
+        assert (folder / "model.safetensors").stat().st_size == len(files["model.safetensors"]) + (6 << 20)
+        assert other.wait(30) == 0
+    assert commit == hub.models[NAME].refs["main"]
+    assert hub.fetched().count("model.safetensors") == 1
+
+
 # -- what the hub refuses -----------------------------------------------------------------------------------------
 def test_what_the_hub_does_not_show_is_private_or_not_there(hub, settings):
     hub.models["org/secret"] = Repository(private=True)
