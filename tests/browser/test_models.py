@@ -36,7 +36,7 @@ def server(
 ) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("models")
     with serve_script(
-        ROOT / "dashboard" / "app.py",
+        ROOT / "dashboard" / "asgi.py",
         HF_HOME=str(folder / "hf"),
         HF_ENDPOINT=hub.address,
         LOGITSCOPE_OFFLINE="0",
