@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit import config
 
 from dashboard.engine.api.engine import Engine
-from dashboard.engine.api.model import ModelSpec
+from dashboard.engine.api.model import ModelSpec, PinnedCommit
 from dashboard.errors import DashboardError
 from dashboard.process import collection
 from dashboard.process.folders import cache_folder, data_folder
@@ -61,6 +61,22 @@ def find_model(model: str) -> ModelSpec:
     from dashboard.engine.models.registry import find
 
     return find(model, settings())
+
+
+def may_choose(model: str) -> bool:
+    """Whether the operator allows that id."""
+    try:
+        find_model(model)
+    except DashboardError:
+        return False
+    return True
+
+
+def newest_commit(model: str) -> PinnedCommit:
+    """The commit that this server keeps to for a model of the hub, and the hub's own. Raises the ``Model…`` errors."""
+    from dashboard.engine.models.registry import newest_commit
+
+    return newest_commit(model, settings())
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)

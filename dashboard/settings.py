@@ -35,14 +35,16 @@ class Settings:
     """The model that a page opens with."""
     models: tuple[str, ...] = (
         BUNDLED,
-        "gpt2",
-        "distilgpt2",
-        "openai-community/gpt2-medium",
-        "HuggingFaceTB/SmolLM2-360M-Instruct",
-        "Qwen/Qwen3-0.6B",
-        "EleutherAI/pythia-160m",
+        "cache/*",
+        "gpt2@*",
+        "distilgpt2@*",
+        "openai-community/gpt2-medium@*",
+        "HuggingFaceTB/SmolLM2-360M-Instruct@*",
+        "Qwen/Qwen3-0.6B@*",
+        "EleutherAI/pythia-160m@*",
     )
-    """Models that may be chosen, in the list's order; ``*`` as an entry allows any id of the hub."""
+    """Models that may be chosen: ids of the hub, ``name@revision``, ``name@*`` (any revision of it), ``cache/*`` (all
+    in this machine's Hugging Face cache), ``*`` (any id that the hub shows to everybody)."""
     local_models: tuple[str, ...] = ()
     """Folders with a config, a tokenizer and safetensors; each becomes ``local/<folder name>``."""
     cache_dir: Path | None = None

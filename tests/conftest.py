@@ -1,6 +1,7 @@
 """Shared by all tests: the bundled model's engine, and one with tiny local models."""
 
 import dataclasses
+import os
 import runpy
 import tempfile
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from dashboard.settings import BUNDLED, Settings
 from tests.made.tiny_model import save_tiny_model
 
+# whatever models this machine's own Hugging Face cache holds, tests and the servers that they start do not see them
+os.environ["HF_HOME"] = str(Path(tempfile.gettempdir()) / "logitscope-tests" / "huggingface")
 # the same values on every machine and in every run, and nothing kept between runs
 hypothesis.configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "hypothesis")
 hypothesis.settings.register_profile("same", derandomize=True, database=None, deadline=None, max_examples=200)

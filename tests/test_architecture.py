@@ -73,9 +73,11 @@ STANDARD_LIBRARY_ONLY = [
 WITHOUT_TORCH_AT_IMPORT = [
     *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "dashboard" / "engine" / "api").glob("*.py")),
     "dashboard/engine/models/bundled.py",
-    "dashboard/engine/models/hub.py",
+    *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "dashboard" / "engine" / "hub").glob("*.py")),
+    "dashboard/engine/model_files/inventory.py",
+    "dashboard/engine/model_files/model_checks.py",
     "dashboard/engine/models/failures.py",
-    "dashboard/engine/models/model_folder.py",
+    "dashboard/engine/model_files/model_folder.py",
     "dashboard/engine/models/registry.py",
     "dashboard/engine/models/pool.py",
     "dashboard/engine/device/devices.py",

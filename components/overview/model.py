@@ -9,12 +9,15 @@ import streamlit as st
 from components.shell.messages import advice, notice, quiet, section
 from components.shell.view import View
 from components.shell.waiting import allow
-from dashboard.engine.api.model import ModelCard
+from dashboard import cache
+from dashboard.engine.api.model import ModelCard, PinnedCommit, split_revision
 from dashboard.engine.api.verification import Deviation, Verification, VerifyRequest
 from dashboard.i18n import Catalogue
 
 _VERIFIED = "_verification"
 """Where a session keeps what it was told last."""
+_COMMIT = "_newer_commit"
+"""Where it keeps the commit that the hub named last."""
 
 
 def model_panel(view: View) -> None:
@@ -25,6 +28,8 @@ def model_panel(view: View) -> None:
     quiet(text("overview.loaded", model=card.label, size=size, device=device(card)))
     with st.expander(text("overview.details")):
         _facts(view)
+        if card.source == "hub":
+            _newer_commit(view)
         _verification(view)
 
 
@@ -46,6 +51,7 @@ def _facts(view: View) -> None:
     facts = [
         ("model", card.label),
         ("source", text(f"overview.sources.{card.source}")),
+        *([("hub_name", card.hub_name)] if card.hub_name else []),
         ("revision", card.revision),
         ("licence", card.licence or text("overview.unknown")),
         ("architecture", card.architecture),
@@ -61,6 +67,35 @@ def _facts(view: View) -> None:
         f"<dt>{html.escape(text(f'overview.fact.{name}'))}</dt><dd>{html.escape(value)}</dd>" for name, value in facts
     )
     st.html(f'<dl class="ls-facts">{rows}</dl>')
+
+
+def _newer_commit(view: View) -> None:
+    """The commit that is open beside the hub's, on request; a newer one is opened as a model of its own."""
+    text, card = view.text, view.card
+    section(text("overview.commit.title"), text("overview.commit.note"))
+    if st.button(text("overview.commit.button"), key="newer_commit", icon=":material/update:", on_click=allow):
+        label = text("overview.commit.working", model=card.label)
+        what = f"newer commit of {card.model}"
+        st.session_state[_COMMIT] = view.wait(lambda _: cache.newest_commit(card.model), label, what)
+    found: PinnedCommit | None = st.session_state.get(_COMMIT)
+    if found is None or found.model != card.model:
+        return
+    if found.newest == card.revision:
+        notice(text("overview.commit.same", commit=card.revision[:12]))
+        return
+    notice(text("overview.commit.differs", here=card.revision[:12], newest=found.newest[:12], branch=found.branch))
+    newer = f"{split_revision(card.model)[0]}@{found.newest}"
+    if cache.may_choose(newer):
+        st.button(
+            text("overview.commit.open", commit=found.newest[:12]), key="open_commit", on_click=_open, args=(newer,)
+        )
+    quiet(text("overview.commit.renew", model=card.model))
+
+
+def _open(model: str) -> None:
+    """Choose a model by its id, as its link would."""
+    allow()
+    st.query_params["model"] = model
 
 
 def _verification(view: View) -> None:

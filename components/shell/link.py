@@ -72,10 +72,11 @@ def dismiss() -> None:
     st.session_state.pop(_DROPPED, None)
 
 
-def choice_state(key: str, options: Sequence[str], default: str) -> None:
+def choice_state(key: str, options: Sequence[str], default: str, words: object = None) -> None:
     """Before a selector is drawn: bring ``session_state[key]`` and the URL's language-neutral `key` together.
 
-    The URL wins on a cold open and after Back or Forward; the person's choice wins otherwise.
+    The URL wins on a cold open and after Back or Forward; the person's choice wins otherwise. `words`: what the options
+    are called, where that changes with more than the language.
     """
     url = st.query_params.get(key, default)
     if url not in options:
@@ -84,18 +85,18 @@ def choice_state(key: str, options: Sequence[str], default: str) -> None:
     _follow(key, url, key in st.query_params)
     if st.session_state[key] not in options:
         st.session_state[key] = default
-    _spoken(key)
+    _spoken(key, words)
 
 
-def _spoken(key: str) -> None:
-    """After the language was switched: tell the browser what is chosen, in its new words.
+def _spoken(key: str, words: object) -> None:
+    """After the language was switched, or options got other words: tell the browser what is chosen, in its new words.
 
     It would go on showing the old ones and send them with the next run, which knows no such option and takes the first.
     """
-    language = st.session_state.get("lang")
-    if st.session_state.get(f"_spoken_{key}", language) != language:
+    spoken = (st.session_state.get("lang"), words)
+    if st.session_state.get(f"_spoken_{key}", spoken) != spoken:
         st.session_state[key] = st.session_state[key]
-    st.session_state[f"_spoken_{key}"] = language
+    st.session_state[f"_spoken_{key}"] = spoken
 
 
 def choice_written(key: str, default: str) -> str:

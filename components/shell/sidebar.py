@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import html
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -15,21 +13,18 @@ from streamlit.elements.lib.mutable_expander_container import ExpanderContainer
 from components.charts.theme import SCALES, ChartTheme
 from components.shell import link
 from components.shell.messages import about, estimate, notice
+from components.shell.model_picker import model_loaded, model_picker
 from components.shell.prompt import exact_tokens, prompt_form, token_count
 from components.shell.sections import fold
 from components.shell.view import View, current
-from components.shell.waiting import allow
 from components.web.copy_link.copy_link import copy_link
 from dashboard import cache
-from dashboard.engine.api.model import ModelCard, ModelSpec, RunRequest
-from dashboard.errors import DashboardError
+from dashboard.engine.api.model import ModelCard, RunRequest
 from dashboard.i18n import LANGUAGES, Catalogue, pick_language
 from dashboard.navigation import page_at
 from dashboard.tokens import visible_text
 from dashboard.view_state import pack_prompt
 
-PICKER_CHARACTERS = 24
-"""A longer name of a model is cut in the picker, and stands below it whole."""
 TOKENS = "exact_tokens"
 """Fold of FIELDS."""
 _SLOTS = "_sidebar_slots"
@@ -67,7 +62,7 @@ def view_controls(text: Catalogue) -> None:
     """Model, prompt and look: the view that pages work with."""
     used = page_at(urlsplit(st.context.url or "").path).uses_prompt
     with st.sidebar:
-        model = _model_picker(text)
+        model = model_picker(text)
         prompt, chat = prompt_form(text, used=used)
         st.session_state[_SLOTS] = _Slots(
             st.container(), fold(TOKENS, text("sidebar.tokens")) if used else None, st.container()
@@ -91,44 +86,6 @@ def _scale_picker(text: Catalogue) -> str:
     return link.choice_written("scale", "indigo")
 
 
-def _model_picker(text: Catalogue) -> str:
-    settings = cache.settings()
-    specs = {spec.id: spec for spec in cache.listed_models()}
-    options = list(specs)
-    wanted = st.query_params.get("model") or st.session_state.get("model")
-    if wanted and wanted not in options:
-        try:
-            spec = cache.find_model(wanted)
-            specs[spec.id] = spec
-            options.append(spec.id)
-        except DashboardError as error:
-            link.drop(link.Dropped("model", wanted, "model", (("why", text(error.message_id, **error.facts)),)))
-            st.query_params.pop("model", None)
-    names = model_names(tuple(specs.values()))
-    link.choice_state("model", options, settings.model)
-    st.selectbox(
-        text("sidebar.model"),
-        options,
-        key="model",
-        format_func=lambda model: names.get(model, model),
-        accept_new_options="*" in settings.models,
-        help=text("sidebar.model_help"),
-        persist_state="session",
-        on_change=allow,
-    )
-    model = link.choice_written("model", settings.model)
-    name = names.get(model, model)
-    if len(name) > PICKER_CHARACTERS:  # the picker's own line cannot wrap
-        st.html(f'<p class="ls-count">{html.escape(name)}</p>')
-    return model
-
-
-def model_names(specs: Sequence[ModelSpec]) -> dict[str, str]:
-    """Id -> what the picker shows: the label, with the id where another model has the same label."""
-    labels = Counter(spec.label for spec in specs)
-    return {spec.id: spec.label if labels[spec.label] == 1 else f"{spec.label} ({spec.id})" for spec in specs}
-
-
 def loaded_view() -> View:
     """The view with its model loaded and its prompt read; the sidebar shows the exact tokens and the model's facts.
 
@@ -138,6 +95,7 @@ def loaded_view() -> View:
     """
     view, slots = current(), st.session_state[_SLOTS]
     view.load(cache.engine())
+    model_loaded(view.model)
     _compare_origin(view.card)
     if slots.tokens is not None:
         with slots.count:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
@@ -46,8 +46,25 @@ class View:
         """Wait for the engine, load the model if need be and read the prompt. Raises DashboardError, Cancelled."""
         label = self.text("work.loading", model=self.model)
         self.engine = self.wait(lambda _: making.result(), label, "engine")
-        self.card = self.wait(lambda control: self.engine.describe(self.model, control), label, f"load {self.model}")
+        self.card = self._describe(label)
         self.tokens = self.tokenizer.read(self.prompt, chat=self.chat and self.card.chat)
+
+    def _describe(self, label: str) -> ModelCard:
+        """The model's card; while it is downloaded, how much of it is here is said."""
+        bytes_here = [(0, 0)]
+
+        def describe(control: CallControl) -> ModelCard:
+            count = lambda done, total: bytes_here.__setitem__(0, (done, total))  # noqa: E731
+            return self.engine.describe(self.model, replace(control, on_download=count))
+
+        def said() -> str:
+            done, total = bytes_here[0]
+            if done == total:
+                return label
+            megabytes = [self.text.number(round(nbytes / 1e6)) for nbytes in (done, total)]
+            return self.text("work.downloading", model=self.model, done=megabytes[0], total=megabytes[1])
+
+        return self.wait(describe, said, f"load {self.model}")
 
     @cached_property
     def key(self) -> RunKey:
@@ -98,7 +115,7 @@ class View:
         unfolded = name == self._first_panel
         chart_panel(Panel(name=name, origins=origins, text=self.text, figure=drawn, unfolded=unfolded, **rest))
 
-    def wait(self, call: Callable[[CallControl], T], label: str, what: str) -> T:
+    def wait(self, call: Callable[[CallControl], T], label: str | Callable[[], str], what: str) -> T:
         """`call` with progress on the page; see `components.shell.waiting.wait_for`."""
         return wait_for(call, label, text=self.text, what=what)
 

@@ -91,12 +91,12 @@ def _agree(key: str, asked: object) -> None:
     allow()
 
 
-def wait_for(call: Callable[[CallControl], T], label: str, *, text: Catalogue, what: str) -> T:
+def wait_for(call: Callable[[CallControl], T], label: str | Callable[[], str], *, text: Catalogue, what: str) -> T:
     """Run ``call(control)`` in a thread of its own and show its progress; leaving the page or pressing Stop cancels it.
 
     Args:
         call: computes; must honour ``control.cancel``.
-        label: what is being done, in the person's language.
+        label: what is being done, in the person's language; asked for again where that changes.
         text: the catalogue.
         what: names the work, so that a stopped one is not started again by the next rerun until asked.
 
@@ -116,7 +116,7 @@ def wait_for(call: Callable[[CallControl], T], label: str, *, text: Catalogue, w
     try:
         thread.join(QUIET_SECONDS)
         if thread.is_alive():
-            _show(slot, thread, share, label, text=text, what=what)
+            _show(slot, thread, share, label if callable(label) else lambda: label, text=text, what=what)
     finally:
         control.cancel.set()
     if "error" in outcome:
@@ -133,18 +133,24 @@ def _keep(call: Callable[[CallControl], T], control: CallControl, outcome: dict[
 
 
 def _show(
-    slot: DeltaGenerator, thread: threading.Thread, share: list[float], label: str, *, text: Catalogue, what: str
+    slot: DeltaGenerator,
+    thread: threading.Thread,
+    share: list[float],
+    label: Callable[[], str],
+    *,
+    text: Catalogue,
+    what: str,
 ) -> None:
     name = numbered("work")
     with slot.container(key=name):
-        bar = st.progress(0.0, text=literal_label(label))
+        bar = st.progress(0.0, text=literal_label(label()))
         st.button(text("work.stop"), key=f"{name}_stop", on_click=stop, args=(what,), icon=":material/stop_circle:")
     drawn, left = 0.0, TimeLeft()
     while thread.is_alive():
         if share[0] != drawn:
             drawn = share[0]
             seconds = left.seconds(drawn)
-            line = label if seconds is None else text("work.left", label=label, about=about(text, seconds))
+            line = label() if seconds is None else text("work.left", label=label(), about=about(text, seconds))
             bar.progress(min(max(drawn, 0.0), 1.0), text=literal_label(line))
         _hear()
         thread.join(PAUSE_SECONDS)

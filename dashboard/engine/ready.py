@@ -18,7 +18,7 @@ from dashboard.engine.capture.head import CHECK_TOKENS, Head, ResidualHook, exac
 from dashboard.engine.capture.limits import Proof
 from dashboard.engine.capture.residual_stream import ResidualStream, find_residual_stream
 from dashboard.engine.capture.runs import Run, tensor_bytes, without_values
-from dashboard.engine.device.devices import device_name, pick_device, synchronize
+from dashboard.engine.device.devices import device_name, measure_memory, pick_device, synchronize
 from dashboard.engine.device.pace import Pace, Work
 from dashboard.engine.device.threads import Threads
 from dashboard.engine.generation.cache_choice import limit_prompt_cache, pick_prompt_cache
@@ -95,7 +95,8 @@ def check_model(model: str, settings: Settings, control: CallControl) -> None:
     """Whatever can fail without loading fails here, before room is made for the model. Raises the ``Model…`` errors."""
     with explain_loading_errors(model):
         spec = registry.find(model, settings)
-        folder, _ = registry.fetch(spec, settings, control.progress)
+        folder, _ = registry.fetch(spec, settings, control)
+        measure_memory(settings.device)
         registry.check(folder, spec, settings, pick_device(settings.device))
 
 
@@ -104,7 +105,7 @@ def load_model(model: str, settings: Settings, control: CallControl, threads: Th
     with explain_loading_errors(model):
         spec = registry.find(model, settings)
         device = pick_device(settings.device)
-        loaded = registry.load(spec, settings, device, control.progress)
+        loaded = registry.load(spec, settings, device, control)
         with threads.long_work():
             ready = make_ready(loaded, device, settings)
         threads.adjust_by_pass(loaded.model)
@@ -157,6 +158,7 @@ def make_ready(loaded: registry.LoadedModel, device: str, settings: Settings) ->
         uneven=len({count for count in capturer.heads if count}) > 1
         or any(len(set(anatomy.config_values(config, name))) > 1 for name in ("num_key_value_heads", "head_dim")),
         rules=read_rules(getattr(model, "generation_config", None), vocab),
+        hub_name=registry.hub_name(loaded.spec, settings),
     )
     footprint = _footprint(capturer, hook, card, head is None)
     way = pick_prompt_cache(model, anatomy.check_ids(model, CHECK_TEXT), shared=capturer.plain_softmax)

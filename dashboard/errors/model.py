@@ -10,7 +10,43 @@ class ModelNotAllowed(DashboardError):
 
 
 class ModelUnknown(DashboardError):
-    """The hub or the disk has no such model. Facts: ``model``."""
+    """The hub has no such model. Facts: ``model, name`` (without a revision; in the next four too)."""
+
+
+class ModelPrivate(DashboardError):
+    """The hub does not show it to this server: private, or no such model. Facts: ``model, name``."""
+
+
+class ModelGated(DashboardError):
+    """Its owner decides who may have it. Facts: ``model, name``."""
+
+
+class ModelRemoved(DashboardError):
+    """This server had it once; it is neither here nor on the hub any more. Facts: ``model, name``."""
+
+
+class RevisionUnknown(DashboardError):
+    """The hub has the model without that branch, tag or commit. Facts: ``model, name, revision``."""
+
+
+class ModelPartial(DashboardError):
+    """Part of it is on this machine, and the rest cannot be fetched now. Facts: ``model, missing, reason``."""
+
+
+class HubBusy(DashboardError):
+    """The hub asks this machine to wait. Facts: ``model, seconds``."""
+
+
+class ModelIsDataset(DashboardError):
+    """A data set in the place of a model. Facts: ``model``."""
+
+
+class FolderMissing(DashboardError):
+    """A local model's folder is not there. Facts: ``model``."""
+
+
+class FolderWithoutModel(DashboardError):
+    """A local folder has no ``config.json``. Facts: ``model, files`` (the first that it has)."""
 
 
 class ModelUnreachable(DashboardError):

@@ -1,4 +1,4 @@
-"""Commands of ``python -m dashboard``: start, test, benchmark, pictures, verify. Standard library only."""
+"""Commands of ``python -m dashboard``: start, test, benchmark, pictures, verify, pins. Standard library only."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m dashboard",
-        description="Logitscope: start the dashboard (no command), run its tests or a benchmark, take its pictures, or "
-        "verify a model.",
+        description="Logitscope: start the dashboard (no command), run its tests or a benchmark, take its pictures, "
+        "verify a model, or show and renew the commits that models of the hub are kept at.",
         epilog="Arguments after 'test' go to pytest, for example: python -m dashboard test -m 'not browser'",
     )
     parser.add_argument("command", nargs="?", choices=["test", *COMMANDS], default="start")
-    parser.add_argument("name", nargs="?", help="which benchmark (see tests/benchmarks), or the model to verify")
+    parser.add_argument("name", nargs="?", help="which benchmark (see tests/benchmarks), or the model (verify, pins)")
     parser.add_argument("--port", type=int, help=f"port of the dashboard (default {PORT}, or the next free one)")
     parser.add_argument("--host", default="localhost", help="address to serve on; 0.0.0.0 for all (default localhost)")
     parser.add_argument("--model", help="model that pages open with: bundled id, hub id, or local/<folder>")
@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--demo", action="store_true", help="open the browser on the tour of the pages")
     parser.add_argument("--quick", action="store_true", help="benchmark: a short form")
     parser.add_argument("--check", action="store_true", help="benchmark: end non-zero when a goal is missed")
+    parser.add_argument("--renew", action="store_true", help="pins: keep to the hub's present commit from now on")
     return parser
 
 
@@ -260,10 +261,20 @@ def _verify(options: argparse.Namespace, text: Catalogue) -> int:
     return subprocess.run(command, cwd=ROOT, env=surroundings(options), check=False).returncode
 
 
+# -- pins ---------------------------------------------------------------------------------------------------------
+def _pins(options: argparse.Namespace, text: Catalogue) -> int:
+    """Show the commits that models of the hub are kept at, or renew one."""
+    environment = _ready_environment(text, tests=False)
+    named = [*([options.name] if options.name else []), *(["--renew"] if options.renew else [])]
+    command = [str(environment.python), "-m", "dashboard.engine.hub.pins_command", *named]
+    return subprocess.run(command, cwd=ROOT, env=surroundings(options), check=False).returncode
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace, Catalogue], int]] = {
     "start": _start,
     "benchmark": _benchmark,
     "pictures": _pictures,
     "verify": _verify,
+    "pins": _pins,
 }
 """Beside ``test``, whose arguments are pytest's."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dashboard.engine.api import bundled_package as bundled
 from dashboard.engine.api.decoding import RuleValue
-from dashboard.engine.api.model import ModelCard
+from dashboard.engine.api.model import ModelCard, split_revision
 from dashboard.run_key import Origin
 
 _FOLDER = Path(__file__).parent / "templates"
@@ -131,7 +131,7 @@ def _model_constants(card: ModelCard, origin: Origin) -> dict[str, object]:
     elif card.source == "local":
         constants["MODEL_FOLDER"] = re.split(r"[/\\]", origin.version.model.rstrip("/\\"))[-1]
     else:
-        constants |= {"MODEL": origin.version.model, "REVISION": origin.version.revision}
+        constants |= {"MODEL": split_revision(origin.version.model)[0], "REVISION": origin.version.revision}
     return constants | {"DTYPE": origin.version.dtype, "DEVICE": origin.version.device}
 
 

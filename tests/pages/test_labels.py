@@ -6,7 +6,7 @@ import re
 import pytest
 
 from components.shell.messages import literal_label
-from components.shell.sidebar import model_names
+from components.shell.model_picker import model_names
 from dashboard.engine.api.model import ModelSpec
 from dashboard.probes.spec import OWN, ProbeSpec
 from dashboard.sampling.columns import ColumnSpec, written

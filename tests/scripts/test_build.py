@@ -362,6 +362,14 @@ def test_a_hub_models_script_pins_the_revision_and_takes_safetensors_only(tiny):
     assert "trust_remote_code" not in source
 
 
+@pytest.mark.parametrize("model", ["gpt2", "gpt2@step1", "gpt2@" + "a" * 40, "org/m@refs/pr/2"])
+def test_a_revisions_script_loads_its_commit_from_the_models_own_name(tiny, model):
+    key = samples.run_key(model=model, revision="a" * 40)
+    names = constants_of(prediction.position_script(dataclasses.replace(tiny[1], source="hub"), key))
+    assert (names["MODEL"], names["REVISION"]) == (model.partition("@")[0], "a" * 40)
+    assert names["PROVENANCE"]["model"] == model
+
+
 def test_layers_without_attention_are_left_out_in_the_right_places(tiny):
     card = dataclasses.replace(tiny[1], without_attention=((1, "linear_attention"),))
     assert constants_of(attention.head_script(card, tiny[2], 2, 0))["ATTENTION_LAYERS"] == [0, 2]

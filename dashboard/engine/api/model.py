@@ -23,6 +23,8 @@ class CallControl:
     """Called with the share done in [0, 1]; from the thread that computes."""
     on_queue: Callable[[int], None] = lambda _before: None
     """Called with how many others are before it while it waits for the device, and with 0 when it has it."""
+    on_download: Callable[[int, int], None] = lambda _done, _total: None
+    """Called with the bytes of a model that are fetched and those to be fetched in all, while it is downloaded."""
 
 
 @dataclass(frozen=True)
@@ -47,18 +49,46 @@ class ResidualStreamMap:
     why_no_attribution: str
 
 
+def split_revision(model: str) -> tuple[str, str]:
+    """Name on the hub and revision of an id: ``gpt2@v1`` is ``("gpt2", "v1")``; without one the second is empty."""
+    name, _, revision = model.partition("@")
+    return name, revision
+
+
 @dataclass(frozen=True)
 class ModelSpec:
     """One model that may be chosen."""
 
     id: str
-    """As in the link."""
+    """As in the link: of the hub ``name`` or ``name@revision``, a branch, tag or commit."""
     label: str
     source: str
     """``bundled``, ``hub`` or ``local``."""
     licence: str = ""
     folder: Path | None = None
     """Of a local model."""
+    ask_hub: bool = False
+    """Allowed because any id is: the hub has to show it to everybody, whatever this machine's cache holds."""
+    here: bool = True
+    """On this machine: nothing has to be downloaded."""
+    nbytes: int | None = None
+    """Of the weights as they are stored; ``None`` where that is not known."""
+    fits: bool | None = None
+    """Whether its weights, in the operator's dtype, fit into the device's memory; ``None`` where that is not known."""
+
+
+@dataclass(frozen=True)
+class PinnedCommit:
+    """The commit that a server keeps to for an id, beside what the hub has now."""
+
+    model: str
+    """Id."""
+    pinned: str
+    """Empty where the model was never opened."""
+    newest: str
+    """Of `branch` on the hub."""
+    branch: str
+    """Or tag; of an id that names a commit, the default branch."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +134,8 @@ class ModelCard:
     """Layers differ in their heads, or in the width of these."""
     rules: ModelRules = field(default_factory=ModelRules)
     """What the model's own generation config does to texts."""
+    hub_name: str = ""
+    """Its name on the hub, where it was renamed since."""
 
     @property
     def version(self) -> ModelVersion:

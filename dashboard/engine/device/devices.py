@@ -9,6 +9,8 @@ from dashboard.errors import DeviceUnavailable, SettingInvalid
 
 DEVICES = ("cuda", "mps", "xpu", "cpu")
 """In the order of preference."""
+_memory: dict[str, int] = {}
+"""Memory of devices by the operator's setting, once it was asked for [bytes]."""
 DTYPES = ("float32", "bfloat16", "float16", "auto")
 
 
@@ -37,6 +39,21 @@ def pick_device(wanted: str) -> str:
     if wanted.partition(":")[0] not in devices:
         raise DeviceUnavailable(device=wanted, available=", ".join(devices))
     return wanted
+
+
+def measure_memory(wanted: str) -> None:
+    """Ask how much memory the device of that setting has, for `known_memory`. Raises as `pick_device`."""
+    import psutil
+    import torch
+
+    device = pick_device(wanted)
+    cuda = device.startswith("cuda")
+    _memory[wanted] = torch.cuda.mem_get_info(device)[1] if cuda else psutil.virtual_memory().total
+
+
+def known_memory(wanted: str) -> int | None:
+    """All memory of the device of that setting [bytes]; ``None`` until torch was asked: lists do not wait for it."""
+    return _memory.get(wanted)
 
 
 def device_name(device: str) -> str:

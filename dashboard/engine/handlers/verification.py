@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import nan
 
 from dashboard.engine import verification
+from dashboard.engine.api.model import CallControl
 from dashboard.engine.api.request import Cost
 from dashboard.engine.api.verification import Verification, VerifyRequest
 from dashboard.engine.device.devices import pick_device
@@ -22,7 +23,7 @@ def _verify(request: VerifyRequest, call: Call) -> Verification:
     check_model(model, settings, call.control)  # which must fit beside the first
     with explain_loading_errors(model):
         spec, device = registry.find(model, settings), pick_device(settings.device)
-        plain = registry.load(spec, settings, device, lambda _share: None).model
+        plain = registry.load(spec, settings, device, CallControl(cancel=call.control.cancel)).model
     held = lambda: call.turn.device.held(call.control)  # noqa: E731
     return verification.verify(call.engine, card, plain, call.control, held)
 

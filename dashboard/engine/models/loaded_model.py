@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dashboard.engine.model_files.model_folder import StoredTensor
 from dashboard.engine.models.anatomy import FAMILY_ERRORS
-from dashboard.engine.models.model_folder import StoredTensor
 from dashboard.errors import ModelIncomplete, ModelNotCausal, ModelNotFinite, ModelWithoutHead
 
 LISTED_NAMES = 3

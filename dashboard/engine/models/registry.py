@@ -1,19 +1,26 @@
-"""Model registry: the bundled model, hub ids that the operator allows and local folders; and loading them."""
+"""Model registry: the bundled model, models of the hub and its caches, and local folders; and loading them."""
 
 from __future__ import annotations
 
 import logging
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dashboard.engine.api.model import ModelSpec
-from dashboard.engine.device.devices import pick_dtype
+from dashboard.engine.api.model import CallControl, ModelSpec, PinnedCommit, split_revision
+from dashboard.engine.device.devices import known_memory, pick_device, pick_dtype
 from dashboard.engine.device.memory import first_line, is_memory
-from dashboard.engine.models import bundled, hub, model_checks, model_folder
+from dashboard.engine.hub import source
+from dashboard.engine.hub.cache import COMMIT
+from dashboard.engine.hub.listing import CachedModel, cached_models
+from dashboard.engine.hub.pins import public_name
+from dashboard.engine.model_files import model_checks, model_folder
+from dashboard.engine.model_files.inventory import FolderFacts, folder_facts
+from dashboard.engine.models import bundled
 from dashboard.engine.models.failures import explain_file_errors
 from dashboard.errors import (
     ModelEncoderDecoder,
@@ -26,10 +33,15 @@ from dashboard.errors import (
 from dashboard.settings import BUNDLED, Settings
 
 _LOG = logging.getLogger(__name__)
-HUB_ID = re.compile(r"(?!.*(\.\.|--))[A-Za-z0-9_][A-Za-z0-9._-]{0,95}(/[A-Za-z0-9_][A-Za-z0-9._-]{0,95})?")
+_PART = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}"
+HUB_ID = re.compile(rf"(?!.*(\.\.|--|//|/$|/@|\.lock$)){_PART}(/{_PART})?(@[A-Za-z0-9_][A-Za-z0-9._/+-]{{0,127}})?")
+"""``name`` or ``owner/name``, and after ``@`` a branch, tag or commit."""
+ANY, ANY_REVISION, CACHED = "*", "@*", "cache/*"
+"""In the operator's list: any id of the hub; after a name, any revision of it; all that is in the machine's caches."""
+NAMED_MODELS = 12
+"""Most models that a message names."""
 LOCAL = "local/"
 _SAFE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -44,19 +56,30 @@ class LoadedModel:
 
 
 def available_models(settings: Settings) -> tuple[ModelSpec, ...]:
-    """The models that a person can choose, in the operator's order."""
-    return tuple(_spec(name) for name in settings.models if name != "*") + _local(settings.local_models)
+    """The models that a person can choose: bundled, on this machine, on the hub; within each in the operator's order.
+
+    ``cache/*`` in the operator's list stands for all that are in this machine's Hugging Face caches.
+    """
+    cached = cached_models(settings)
+    names = [name.removesuffix(ANY_REVISION) for name in settings.models if name not in (ANY, CACHED)]
+    specs = [_spec(name, cached, settings) for name in dict.fromkeys(names)]
+    specs += _local(settings)
+    if CACHED in settings.models:
+        specs += [_spec(name, cached, settings) for name in cached if name not in names]
+    return tuple(sorted(specs, key=lambda spec: (spec.source != "bundled", not spec.here)))
 
 
-def _local(folders: tuple[str, ...]) -> tuple[ModelSpec, ...]:
+def _local(settings: Settings) -> list[ModelSpec]:
     """Local folders by their names; where names are equal, later ones by a longer end of their paths."""
+    folders = settings.local_models
     paths = list(dict.fromkeys(Path(os.path.normpath(Path(folder).expanduser().absolute())) for folder in folders))
     specs: dict[str, ModelSpec] = {}
     for path in paths:
         label = _distinct_end(path, [other for other in paths if other != path])
         model = LOCAL + (label if LOCAL + path.name in specs else path.name)
-        specs[model] = ModelSpec(model, label, "local", "", path)
-    return tuple(specs.values())
+        spec = ModelSpec(model, label, "local", folder=path)
+        specs[model] = _with_facts(spec, folder_facts(path, settings.dtype), settings)
+    return list(specs.values())
 
 
 def _distinct_end(path: Path, others: list[Path]) -> str:
@@ -67,10 +90,26 @@ def _distinct_end(path: Path, others: list[Path]) -> str:
     return path.as_posix().lstrip("/")
 
 
-def _spec(name: str) -> ModelSpec:
+def _spec(name: str, cached: Mapping[str, CachedModel], settings: Settings) -> ModelSpec:
     if name == BUNDLED:
-        return ModelSpec(BUNDLED, bundled.LABEL, "bundled", bundled.LICENCE)
-    return ModelSpec(name, name, "hub")
+        converted = bundled.converted_model(settings)
+        spec = ModelSpec(BUNDLED, bundled.LABEL, "bundled", bundled.LICENCE)
+        return _with_facts(spec, folder_facts(converted[0], settings.dtype) if converted else None, settings)
+    spec = ModelSpec(name, _label(name), "hub", here=name in cached)
+    return _with_facts(spec, cached[name].facts if name in cached else None, settings)
+
+
+def _label(name: str) -> str:
+    """An id of the hub with a commit's first digits alone."""
+    model, revision = split_revision(name)
+    return f"{model}@{revision[:12]}" if COMMIT.fullmatch(revision) else name
+
+
+def _with_facts(spec: ModelSpec, facts: FolderFacts | None, settings: Settings) -> ModelSpec:
+    if facts is None or not facts.opens:
+        return spec
+    memory = known_memory(settings.device)
+    return replace(spec, nbytes=facts.nbytes, fits=None if memory is None else facts.memory <= memory)
 
 
 def find(model: str, settings: Settings) -> ModelSpec:
@@ -82,26 +121,57 @@ def find(model: str, settings: Settings) -> ModelSpec:
     available = {spec.id: spec for spec in available_models(settings)}
     if model in available:
         return available[model]
-    if "*" in settings.models and HUB_ID.fullmatch(model) and not model.startswith(LOCAL):
-        return ModelSpec(model, model, "hub")
-    raise ModelNotAllowed(model=model[:100], allowed=", ".join(available))
+    if HUB_ID.fullmatch(model) and not model.startswith(LOCAL):
+        name, revision = split_revision(model)
+        snapshot = source.on_this_machine(model, settings)
+        spec = ModelSpec(model, _label(model), "hub", here=snapshot is not None)
+        spec = _with_facts(spec, folder_facts(snapshot.folder, settings.dtype) if snapshot else None, settings)
+        if (CACHED in settings.models and spec.here) or (revision and name + ANY_REVISION in settings.models):
+            return spec
+        if ANY in settings.models:
+            return replace(spec, ask_hub=True)
+    names = [name for name in available if name in settings.models] or list(available)
+    more = ", …" if len(names) > NAMED_MODELS else ""
+    raise ModelNotAllowed(model=model[:100], allowed=", ".join(names[:NAMED_MODELS]) + more)
 
 
-def fetch(spec: ModelSpec, settings: Settings, progress: Progress) -> tuple[Path, str]:
+def fetch(spec: ModelSpec, settings: Settings, control: CallControl) -> tuple[Path, str]:
     """Folder with the model's files, and its revision.
 
     Raises:
-        ModelUnreachable, ModelUnknown, ModelUnsafe, ModelBroken, ModelAdapter: see `dashboard.errors`.
+        DashboardError: what `dashboard.engine.hub.source.fetch` and `dashboard.engine.models.bundled.prepare` raise,
+            and of a folder ModelBroken, ModelAdapter, FolderMissing and the like.
     """
     if spec.source == "bundled":
-        return bundled.prepare(settings, progress)
+        return bundled.prepare(settings, control.progress)
     if spec.source == "hub":
-        return hub.fetch(spec.id, settings)
+        check = partial(_check_before_weights, spec.id, settings)
+        return source.fetch(spec.id, settings, control, check, ask_hub=spec.ask_hub)
     assert spec.folder is not None
     with explain_file_errors(spec.id):
         config = model_folder.read_config(spec.folder, spec.id)
         model_folder.check_links(spec.folder, spec.id)
         return spec.folder, model_folder.revision(spec.folder, model_folder.weight_names(spec.folder, config, spec.id))
+
+
+def hub_name(spec: ModelSpec, settings: Settings) -> str:
+    """The model's name on the hub, where that is another than it is asked for by; else empty."""
+    name = public_name(spec.id, settings) if spec.source == "hub" else None
+    return name if name and name != split_revision(spec.id)[0] else ""
+
+
+def newest_commit(model: str, settings: Settings) -> PinnedCommit:
+    """The commit that this server keeps to for `model`, and the hub's. Raises as `fetch`."""
+    find(model, settings)
+    return source.commits(model, settings)
+
+
+def _check_before_weights(
+    model: str, settings: Settings, config: dict[str, Any], tensors: Mapping[str, model_folder.StoredTensor]
+) -> None:
+    model_checks.check_kind(config, model)
+    model_checks.check_quantization(config, model)
+    model_checks.check_size(tensors, config, model, settings.dtype, pick_device(settings.device))
 
 
 def check(folder: Path, spec: ModelSpec, settings: Settings, device: str) -> dict[str, model_folder.StoredTensor]:
@@ -122,7 +192,7 @@ def check(folder: Path, spec: ModelSpec, settings: Settings, device: str) -> dic
     return tensors
 
 
-def load(spec: ModelSpec, settings: Settings, device: str, progress: Progress) -> LoadedModel:
+def load(spec: ModelSpec, settings: Settings, device: str, control: CallControl) -> LoadedModel:
     """Load a model, with eager attention, in evaluation mode; the caller sets the kernel before sharing it.
 
     It is checked by `dashboard.engine.models.loaded_model`.
@@ -132,7 +202,7 @@ def load(spec: ModelSpec, settings: Settings, device: str, progress: Progress) -
     """
     from dashboard.engine.models import loaded_model
 
-    folder, revision = fetch(spec, settings, progress)
+    folder, revision = fetch(spec, settings, control)
     stored = check(folder, spec, settings, device)
     with explain_file_errors(spec.id):
         config, model, info = _from_files(folder, stored, spec, settings)

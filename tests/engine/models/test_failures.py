@@ -15,7 +15,8 @@ from dashboard.engine.api.model import RunRequest
 from dashboard.engine.api.prediction import CandidatesRequest, PositionTableRequest
 from dashboard.engine.device.memory import first_line, is_memory
 from dashboard.engine.local import LocalEngine
-from dashboard.engine.models import model_checks, model_folder, registry
+from dashboard.engine.model_files import model_checks, model_folder
+from dashboard.engine.models import registry
 from dashboard.engine.models.failures import explain_loading_errors
 from dashboard.errors import Cancelled, DashboardError, ModelFailed, OutOfMemory
 from dashboard.i18n import LANGUAGES, Catalogue

@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dashboard.errors import ModelAdapter, ModelBroken, ModelUnknown, ModelUnsafe
+from dashboard.errors import (
+    DashboardError,
+    FolderMissing,
+    FolderWithoutModel,
+    ModelAdapter,
+    ModelBroken,
+    ModelIsDataset,
+    ModelUnsafe,
+)
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -19,6 +27,9 @@ INDEX = "model.safetensors.index.json"
 SMALL = ("*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken")
 """Files beside the weights: configuration, tokenizer, chat template."""
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.h5", "*.msgpack")
+_DATASETS = ("dataset_info*.json", "dataset_dict.json", "*.parquet", "*.arrow")
+NAMED_FILES = 3
+"""Most files of a folder that a message names."""
 SAMPLE = 4096
 """Bytes of a tensor that are hashed, at each of three offsets."""
 _VOCABULARIES = ("tokenizer.json", "vocab*", "*.model", "merges.txt", "*.tiktoken", "tekken.json")
@@ -42,16 +53,29 @@ def read_config(folder: Path, model: str) -> dict[str, Any]:
     """The folder's ``config.json``.
 
     Raises:
-        ModelUnknown: there is no such folder, or no configuration in it.
+        FolderMissing: there is no such folder.
         ModelAdapter: it has only an adapter's configuration.
+        ModelIsDataset: it has a data set's files.
+        FolderWithoutModel: it has no configuration.
         ModelBroken: it is damaged.
     """
     path = folder / CONFIG
     if not path.is_file() and not path.is_symlink():
         if (folder / "adapter_config.json").is_file():
             raise ModelAdapter(model=model, base=_base_of(folder))
-        raise ModelUnknown(model=model)
+        raise _without_config(folder, model)
     return _json_mapping(path, model)
+
+
+def _without_config(folder: Path, model: str) -> DashboardError:
+    """Why a folder without ``config.json`` is no model."""
+    if not folder.is_dir():
+        return FolderMissing(model=model)
+    names = sorted(path.name for path in folder.iterdir())
+    if any(fnmatch.fnmatch(name, pattern) for pattern in _DATASETS for name in names):
+        return ModelIsDataset(model=model)
+    more = ", …" if len(names) > NAMED_FILES else ""
+    return FolderWithoutModel(model=model, files=", ".join(names[:NAMED_FILES]) + more or "–")
 
 
 def _base_of(folder: Path) -> str:
@@ -129,6 +153,8 @@ def stored_tensors(folder: Path, names: list[str], model: str) -> dict[str, Stor
     for name in names:
         try:
             tensors |= _header(folder / name)
+        except FileNotFoundError as error:
+            raise ModelBroken(model=model, reason=f"{name} is not there") from error
         except (OSError, ValueError, KeyError, TypeError, OverflowError, AttributeError) as error:
             raise ModelBroken(model=model, reason=f"{name}: {error or type(error).__name__}") from error
     return tensors
@@ -159,7 +185,12 @@ def has_wrapper_names(names: Iterable[str]) -> bool:
 
 def vocabulary_files(folder: Path) -> list[str]:
     """Names of the files that may hold a tokenizer's vocabulary."""
-    return sorted(path.name for path in folder.glob("*") if any(fnmatch.fnmatch(path.name, v) for v in _VOCABULARIES))
+    return sorted(path.name for path in folder.glob("*") if has_vocabulary([path.name]))
+
+
+def has_vocabulary(names: Iterable[str]) -> bool:
+    """Whether one of these files may hold a tokenizer's vocabulary."""
+    return any(fnmatch.fnmatch(name, pattern) for pattern in _VOCABULARIES for name in names)
 
 
 def revision(folder: Path, names: list[str]) -> str:

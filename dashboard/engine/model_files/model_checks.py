@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from dashboard.engine.device.memory import first_line
-from dashboard.engine.models.model_folder import StoredTensor
+from dashboard.engine.model_files.model_folder import StoredTensor
 from dashboard.errors import (
     ModelEncoderDecoder,
     ModelQuantized,
@@ -21,7 +22,10 @@ from dashboard.errors import (
 _LOG = logging.getLogger(__name__)
 HEADROOM = 1.3
 """Memory that a model needs relative to its weights: activations and the first run [1]."""
-_FLOATS = {"F64", "F32", "F16", "BF16"}
+_FLOATS = {"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"}
+_BITS_NAMES = ("bits", "w_bit", "nbits", "num_bits", "weight_bits")
+"""What quantisation libraries call the bits of a weight."""
+_CAUSAL_CLASSES = re.compile(r"CausalLM|LMHead|Decoder$|ForConditionalGeneration$")
 
 
 def check_kind(config: dict[str, Any], model: str) -> None:
@@ -93,13 +97,43 @@ def check_size(
     import psutil
     import torch
 
-    widths = {"float32": 4, "bfloat16": 2, "float16": 2}
-    stored = str(config.get("dtype") or config.get("torch_dtype") or "float32")
-    width = widths.get(dtype) or widths.get(stored, 4)
-    needed = HEADROOM * needed_bytes(tensors, width, quantization_of(config))
+    needed = needed_memory(tensors, config, dtype)
     free = torch.cuda.mem_get_info(device)[0] if device.startswith("cuda") else psutil.virtual_memory().available
     if needed > free:
         raise ModelTooLarge(model=model, needed=round(needed / 1e9, 1), available=round(free / 1e9, 1))
+
+
+def needed_memory(tensors: Mapping[str, StoredTensor], config: dict[str, Any], dtype: str) -> float:
+    """Memory that a model needs in the operator's `dtype`: its weights, and room to compute in [bytes]."""
+    width = _width(dtype, stored_dtype(config) or _usual_dtype(tensors))
+    return HEADROOM * needed_bytes(tensors, width, quantization_of(config))
+
+
+def estimated_memory(nbytes: int, stored: str, config: dict[str, Any], dtype: str) -> float:
+    """The same from the size of the weight files alone, all of it numbers of the dtype `stored` [bytes]."""
+    quantization, width = quantization_of(config), _width(dtype, stored)
+    return HEADROOM * nbytes * width / (_bits(quantization) / 8 if quantization else _width(stored, stored))
+
+
+def stored_dtype(config: dict[str, Any]) -> str | None:
+    """The dtype that a configuration names, of the text model where it has parts."""
+    text = config.get("text_config")
+    for part in (config, text if isinstance(text, dict) else {}):
+        if named := part.get("dtype") or part.get("torch_dtype"):
+            return str(named).removeprefix("torch.")
+    return None
+
+
+def _width(dtype: str, stored: str) -> int:
+    """Bytes of a number in `dtype`; ``auto``: as stored."""
+    widths = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
+    return widths.get(dtype) or widths.get(stored, 4)
+
+
+def _usual_dtype(tensors: Mapping[str, StoredTensor]) -> str:
+    """The dtype of the first weight of floating-point numbers, as transformers' ``auto`` has it."""
+    names = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+    return next((names[tensor.dtype] for tensor in tensors.values() if tensor.dtype in names), "float32")
 
 
 def needed_bytes(tensors: Mapping[str, StoredTensor], width: int, quantization: dict[str, Any] | None) -> int:
@@ -120,7 +154,29 @@ def needed_bytes(tensors: Mapping[str, StoredTensor], width: int, quantization: 
 def _bits(quantization: dict[str, Any]) -> int:
     """Bits of a stored quantised weight; 8 where the configuration does not say."""
     method = str(quantization.get("quant_method", ""))
-    bits = quantization.get("bits") or quantization.get("w_bit")
-    if isinstance(bits, int) and 0 < bits <= 8:
-        return bits
-    return 4 if quantization.get("load_in_4bit") or "4" in method else 8
+    said = [value for value in _values(quantization, _BITS_NAMES) if isinstance(value, int) and 0 < value <= 8]
+    if said:
+        return min(said)
+    names = " ".join([method, *map(str, _values(quantization, ("quant_type", "weights_dtype", "weights")))])
+    return 4 if quantization.get("load_in_4bit") or re.search(r"4\b|int4|nf4|fp4", names) else 8
+
+
+def _values(config: Any, names: tuple[str, ...]) -> list[Any]:
+    """What entries of those names hold, at any depth."""
+    if not isinstance(config, dict):
+        return []
+    below = [value for entry in config.values() for value in _values(entry, names)]
+    return [config[name] for name in names if name in config] + below
+
+
+def may_be_causal(config: dict[str, Any]) -> bool:
+    """Whether the names in a configuration are those of a causal language model: for lists, before anything is loaded.
+
+    `check_kind` decides; it needs transformers.
+    """
+    architectures = config.get("architectures")
+    if config.get("is_encoder_decoder") or not isinstance(config.get("model_type"), str):
+        return False
+    if not isinstance(architectures, list) or not architectures:
+        return True
+    return any(_CAUSAL_CLASSES.search(str(name)) for name in architectures)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
 
 from dashboard import errors
@@ -137,6 +138,18 @@ def cut(folder):
     (folder / WEIGHTS).write_bytes((folder / WEIGHTS).read_bytes()[:-1000])
 
 
+def encoder(kind):
+    """A tiny BERT, saved as that class."""
+
+    def change(folder):
+        config = transformers.BertConfig(
+            vocab_size=400, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
+        )
+        getattr(transformers, kind)(config).save_pretrained(folder)
+
+    return change
+
+
 def pickled(folder):
     (folder / WEIGHTS).rename(folder / "pytorch_model.bin")
 
@@ -206,8 +219,16 @@ REFUSED = {
     "config.json is a list": (text_of("config.json", "[]"), "ModelBroken"),
     "config.json is no text": (lambda f: (f / "config.json").write_bytes(b"\xff\xfe\x00"), "ModelBroken"),
     "config.json is a link to nowhere": (dangling("config.json"), "ModelBroken"),
-    "config.json is a folder": (lambda f: ((f / "config.json").unlink(), (f / "config.json").mkdir()), "ModelUnknown"),
-    "no config.json": (delete("config.json"), "ModelUnknown"),
+    "config.json is a folder": (
+        lambda f: ((f / "config.json").unlink(), (f / "config.json").mkdir()),
+        "FolderWithoutModel",
+    ),
+    "no config.json": (delete("config.json"), "FolderWithoutModel"),
+    "a folder that is not there": (shutil.rmtree, "FolderMissing"),
+    "a data set": (both(delete("*"), text_of("data-00000-of-00001.parquet", "PAR1")), "ModelIsDataset"),
+    "an empty folder": (delete("*"), "FolderWithoutModel"),
+    "an encoder": (encoder("BertForMaskedLM"), "ModelNotCausal"),
+    "an encoder without a head": (encoder("BertModel"), "ModelWithoutHead"),
     "a number that is null": (config(max_position_embeddings=None), "ModelBroken"),
     "a number in quotes": (config(max_position_embeddings="4096"), "ModelBroken"),
     "a size that does not divide": (config(num_attention_heads=5), "ModelBroken"),
@@ -317,13 +338,24 @@ def test_a_folder_that_may_not_be_read_is_refused_in_words(folder):
         ("float32", torch.uint8, {"quant_method": "mxfp4"}, 8),
         ("bfloat16", torch.int32, {"quant_method": "gptq", "bits": 4}, 16),
         ("float32", torch.int64, None, 8),
+        ("float32", torch.float8_e4m3fn, None, 4),
+        ("float32", torch.uint8, {"quant_method": "bitsandbytes", "load_in_4bit": True}, 8),
+        ("float32", torch.int8, {"quant_method": "bitsandbytes", "load_in_8bit": True}, 4),
+        ("bfloat16", torch.int32, {"quant_method": "awq", "bits": 4}, 16),
+        (
+            "float32",
+            torch.int32,
+            {"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights": {"num_bits": 4}}}},
+            32,
+        ),
+        ("float32", torch.uint8, {"quant_method": "torchao", "quant_type": {"default": "int4_weight_only"}}, 8),
     ],
 )
 def test_the_memory_that_is_needed_follows_what_is_stored_not_the_configuration(
     tmp_path, dtype, stored, quantization, factor, monkeypatch
 ):
     """`factor`: bytes in memory for one stored number."""
-    from dashboard.engine.models import model_checks, model_folder
+    from dashboard.engine.model_files import model_checks, model_folder
 
     save_file({"w": torch.zeros(1000, dtype=stored)}, tmp_path / WEIGHTS)
     tensors = model_folder.stored_tensors(tmp_path, [WEIGHTS], "m")

@@ -1,0 +1,1 @@
+"""The Hugging Face hub and its cache: what is on this machine, and fetching what is not."""
