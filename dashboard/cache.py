@@ -8,7 +8,6 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 import streamlit as st
-from streamlit import config
 
 from dashboard.engine.api.engine import Engine
 from dashboard.engine.api.model import ModelSpec, PinnedCommit
@@ -42,8 +41,6 @@ def engine() -> Future[Engine]:
 
     A future: its libraries take seconds to load, and a page has much to show before it needs them.
     """
-    # config.toml says so too, but `streamlit run` from another folder does not read it
-    config.set_option("runner.postScriptGC", False)
     made: Future[Engine] = Future()
     threading.Thread(target=_make, args=(made, settings()), daemon=True, name="engine").start()
     return made

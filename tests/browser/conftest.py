@@ -111,7 +111,8 @@ def serve(script: Path, **environment: str) -> Iterator[str]:
     command += ["--server.headless", "true", "--server.address", "127.0.0.1", "--browser.gatherUsageStats", "false"]
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     surroundings = {"PYTHONPATH": os.pathsep.join(path for path in paths if path), "LOGITSCOPE_OFFLINE": "1"}
-    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | surroundings | environment)
+    # an app of the tests, too, has the look that the dashboard's own folder gives
+    process = subprocess.Popen(command, cwd=ROOT / "dashboard", env=os.environ | surroundings | environment)
     address = f"http://127.0.0.1:{port}"
     try:
         _wait_until_healthy(process, address)

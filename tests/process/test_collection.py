@@ -6,9 +6,7 @@ import weakref
 from pathlib import Path
 
 import pytest
-from streamlit import config
 
-from dashboard import cache
 from dashboard.engine.api.model import CallControl
 from dashboard.engine.models.pool import ModelPool
 from dashboard.process import collection
@@ -29,23 +27,9 @@ def thawed():
     gc.unfreeze()
 
 
-def test_streamlit_does_not_collect_after_every_run(open_page_settings):
-    assert tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["runner"]["postScriptGC"] is False
-    config.set_option("runner.postScriptGC", True)  # as where `streamlit run` does not find our file
-    cache.engine().result()
-    assert config.get_option("runner.postScriptGC") is False
-
-
-@pytest.fixture
-def open_page_settings(tiny_folder, tmp_path, monkeypatch):
-    import streamlit as st
-
-    monkeypatch.setenv("LOGITSCOPE_LOCAL_MODELS", str(tiny_folder))
-    monkeypatch.setenv("LOGITSCOPE_MODEL", "local/tiny")
-    monkeypatch.setenv("LOGITSCOPE_CACHE_DIR", str(tmp_path))
-    st.cache_resource.clear()
-    yield
-    st.cache_resource.clear()
+def test_streamlit_does_not_collect_after_every_run():
+    config = tomllib.loads((ROOT / "dashboard" / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    assert config["runner"]["postScriptGC"] is False
 
 
 def test_what_stands_is_not_looked_at_again():
