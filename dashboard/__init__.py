@@ -5,6 +5,6 @@ Hardly anything is imported here: ``python -m dashboard`` starts with the standa
 
 from dashboard.process.threads import wait_quietly
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 # here, as torch reads it once, when it is imported: server, pages, jobs, tests and benchmarks all come by
 wait_quietly()

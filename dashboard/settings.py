@@ -23,7 +23,7 @@ _UNITS = {"": 1, "b": 1} | {
     for end, base in (("", 1024), ("ib", 1024), ("b", 1000))
 }
 """Units of bytes in lower case."""
-_BYTES = ("run_bytes", "result_bytes", "jobs_bytes")
+BYTES = ("run_bytes", "result_bytes", "jobs_bytes")
 _FOLDERS = ("cache_dir", "data_dir")
 
 
@@ -87,15 +87,26 @@ class Settings:
         Raises:
             SettingInvalid: names the setting, its value and what it should be.
         """
-        environ = os.environ if environ is None else environ
-        raw: dict[str, object] = {}
-        if path := environ.get(PREFIX + "CONFIG"):
-            raw.update(_read_file(path))
-        raw.update(
-            {f.name: environ[PREFIX + f.name.upper()] for f in fields(cls) if PREFIX + f.name.upper() in environ}
-        )
+        raw = _given(os.environ if environ is None else environ)
         default = cls()
-        return replace(default, **{name: _setting(name, value, getattr(default, name)) for name, value in raw.items()})
+        return replace(default, **{name: _setting(name, raw[name][0], getattr(default, name)) for name in raw})
+
+
+def origins(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Where the settings that are given come from, by name: a variable of the environment or the path of the file.
+
+    Raises:
+        SettingInvalid: the file cannot be read.
+    """
+    return {name: origin for name, (_, origin) in _given(os.environ if environ is None else environ).items()}
+
+
+def _given(environ: Mapping[str, str]) -> dict[str, tuple[object, str]]:
+    """Settings as they are given, with where; what the environment says replaces what the file says."""
+    path = environ.get(PREFIX + "CONFIG")
+    given = {name: (value, path) for name, value in _read_file(path).items()} if path else {}
+    variables = {f.name: PREFIX + f.name.upper() for f in fields(Settings)}
+    return given | {name: (environ[variable], variable) for name, variable in variables.items() if variable in environ}
 
 
 def unknown(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
@@ -128,7 +139,7 @@ def _setting(name: str, value: object, default: object) -> Any:
         return default  # set to nothing: as if it were not set
     try:
         converted = _convert(name, value, default)
-        if name in _ALLOWED and not re.fullmatch(_ALLOWED[name][0], str(converted)):
+        if name in ALLOWED and not re.fullmatch(ALLOWED[name][0], str(converted)):
             raise ValueError(value)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise SettingInvalid(setting=name, value=value, reason=_possible(name, default)) from error
@@ -150,7 +161,7 @@ def _convert(name: str, value: object, default: object) -> Any:
 
 
 def _number(name: str, value: object, kind: type[int] | type[float]) -> int | float:
-    converted = _nbytes(value) if name in _BYTES else kind(str(value))
+    converted = _nbytes(value) if name in BYTES else kind(str(value))
     if not (math.isfinite(converted) and converted >= 0):
         raise ValueError(value)
     return converted
@@ -168,11 +179,11 @@ def _possible(name: str, default: object) -> str:
     """What a setting can be, for people of any language."""
     kinds = [(bool, " | ".join(filter(None, _SWITCH))), (int, "0 | 1 | 2 | …"), (float, "0 | 0.5 | 1 | …")]
     by_kind = next((words for kind, words in kinds if isinstance(default, kind)), "[…, …]")
-    return f"{name} = " + _ALLOWED.get(name, ("", _SIZES if name in _BYTES else by_kind))[1]
+    return f"{name} = " + ALLOWED.get(name, ("", _SIZES if name in BYTES else by_kind))[1]
 
 
 _SIZES = "2147483648 | 2 GiB | 512 MB"
-_ALLOWED = {
+ALLOWED = {
     "max_models": (r"[1-9][0-9]*", "1 | 2 | 3 | …"),
     "run_bytes": (r"[1-9][0-9]*", _SIZES),
     "result_bytes": (r"[1-9][0-9]*", _SIZES),

@@ -1,11 +1,10 @@
-"""Commands of ``python -m dashboard``: start, test, benchmark, pictures, verify, pins. Standard library only."""
+"""Commands of ``python -m dashboard`` and of ``logitscope``: start, settings, verify, pins. Standard library only."""
 
 from __future__ import annotations
 
 import argparse
 import locale
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -15,32 +14,30 @@ import urllib.request
 import webbrowser
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
+from dashboard import __version__
 from dashboard.errors import SettingInvalid
 from dashboard.i18n import LANGUAGES, Catalogue
-from dashboard.launch.display import Display
-from dashboard.launch.environment import Environment, SetupFailed
-from dashboard.settings import Settings, unknown
+from dashboard.launch import developer
+from dashboard.launch.installer import SetupFailed
+from dashboard.launch.preparation import CHECKOUT, module, ready_environment, ready_model, surroundings
+from dashboard.launch.settings_command import show
+from dashboard.settings import BUNDLED, Settings, unknown
 
-ROOT = Path(__file__).resolve().parents[2]
 PORT = 8501
 START_SECONDS = 120.0
 END_SECONDS = 3.0
-_SHARE = re.compile(r"\d+%")
-MOST_WORKERS = 4
-"""Of tests that run side by side; each holds models of its own."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; the exit code."""
     # what stands after `test` is pytest's, whatever it looks like
-    test = list(arguments[:1]) == ["test"]
+    test = CHECKOUT and list(arguments[:1]) == ["test"]
     options = _parser().parse_args([] if test else list(arguments))
     text = Catalogue(_language(options.language))
     try:
         if test:
-            return _test(arguments[1:], text)
+            return developer.test(arguments[1:], text)
         return COMMANDS[options.command](options, text)
     except SetupFailed as failure:
         print(
@@ -57,73 +54,37 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m dashboard",
-        description="Logitscope: start the dashboard (no command), run its tests or a benchmark, take its pictures, "
-        "verify a model, or show and renew the commits that models of the hub are kept at.",
-        epilog="Arguments after 'test' go to pytest, for example: python -m dashboard test -m 'not browser'",
+        prog="python -m dashboard" if CHECKOUT else "logitscope",
+        description="Logitscope: start the dashboard (no command), show its settings, verify a model, show and "
+        "renew the commits that models of the hub are kept at"
+        + (", run its tests or a benchmark, or take its pictures." if CHECKOUT else "."),
+        epilog="Arguments after 'test' go to pytest, for example: python -m dashboard test -m 'not browser'"
+        if CHECKOUT
+        else None,
     )
-    parser.add_argument("command", nargs="?", choices=["test", *COMMANDS], default="start")
-    parser.add_argument("name", nargs="?", help="which benchmark (see tests/benchmarks), or the model (verify, pins)")
+    parser.add_argument("command", nargs="?", choices=[*(["test"] if CHECKOUT else []), *COMMANDS], default="start")
+    benchmark = "which benchmark (see tests/benchmarks), or " if CHECKOUT else ""
+    parser.add_argument("name", nargs="?", help=f"{benchmark}the model (verify, pins)")
     parser.add_argument("--port", type=int, help=f"port of the dashboard (default {PORT}, or the next free one)")
     parser.add_argument("--host", default="localhost", help="address to serve on; 0.0.0.0 for all (default localhost)")
     parser.add_argument("--model", help="model that pages open with: bundled id, hub id, or local/<folder>")
     parser.add_argument("--language", choices=sorted(LANGUAGES), help="language of the dashboard and of these messages")
     parser.add_argument("--headless", action="store_true", help="do not open a browser")
     parser.add_argument("--demo", action="store_true", help="open the browser on the tour of the pages")
-    parser.add_argument("--quick", action="store_true", help="benchmark: a short form")
-    parser.add_argument("--check", action="store_true", help="benchmark: end non-zero when a goal is missed")
+    parser.add_argument("--schema", action="store_true", help="settings: as a JSON schema of the settings file")
     parser.add_argument("--renew", action="store_true", help="pins: keep to the hub's present commit from now on")
+    parser.add_argument("--version", action="version", version=f"Logitscope {__version__}")
+    parser.set_defaults(cpu=False)
+    if CHECKOUT:
+        parser.add_argument("--cpu", action="store_true", help="first start on Linux: fetch torch without CUDA")
+        parser.add_argument("--quick", action="store_true", help="benchmark: a short form")
+        parser.add_argument("--check", action="store_true", help="benchmark: end non-zero when a goal is missed")
     return parser
 
 
 def _language(wanted: str | None) -> str:
     chosen = wanted or os.environ.get("LOGITSCOPE_LANGUAGE") or (locale.getlocale()[0] or "en")[:2]
     return chosen if chosen in LANGUAGES else "en"
-
-
-def _ready_environment(text: Catalogue, *, tests: bool) -> Environment:
-    environment, display, began = Environment(ROOT), Display(), time.monotonic()
-    try:
-        environment.ensure(
-            tests=tests,
-            say=lambda message_id: display.step(text(f"launcher.{message_id}")),
-            count=lambda count: display.so_far(
-                text("launcher.packages", count=count, seconds=round(time.monotonic() - began))
-            ),
-        )
-    finally:
-        display.end()
-    return environment
-
-
-def _ready_model(environment: Environment, options: argparse.Namespace | None, text: Catalogue) -> None:
-    """Convert the bundled model, once. Raises SetupFailed."""
-    command, display, lines = [str(environment.python), "-m", "dashboard.engine.models.bundled"], Display(), []
-    named = False
-    piped: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
-    with subprocess.Popen(command, cwd=ROOT, env=surroundings(options), **piped) as run:
-        assert run.stdout is not None
-        for line in run.stdout:
-            lines.append(line.rstrip())
-            if share := _SHARE.search(line):
-                if not named:
-                    display.step(text("launcher.converting"))
-                    named = True
-                display.so_far(share[0])
-    display.end()
-    if run.returncode:
-        raise SetupFailed("model_failed", detail="\n".join(lines[-8:]))
-
-
-def surroundings(options: argparse.Namespace | None = None) -> dict[str, str]:
-    """Environment variables of what is started: this project first on the path, and the options."""
-    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-    given = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path), "PYTHONUTF8": "1"}
-    given.setdefault("TQDM_DISABLE", "1")  # bars of libraries would run through what is printed here
-    for name in ("model", "language"):
-        if options is not None and getattr(options, name):
-            given[f"LOGITSCOPE_{name.upper()}"] = getattr(options, name)
-    return given
 
 
 # -- start --------------------------------------------------------------------------------------------------------
@@ -137,21 +98,27 @@ def _start(options: argparse.Namespace, text: Catalogue) -> int:
         return 1
     if options.port is None and port != PORT:
         print(text("launcher.other_port", taken=str(PORT), port=str(port)))
-    first = not Environment(ROOT).ready(tests=False)
-    environment = _ready_environment(text, tests=False)
-    if first:
-        _ready_model(environment, options, text)
-    command = [str(environment.python), "-m", "dashboard.launch.server"]
-    command += ["--server.port", str(port), "--server.address", options.host, "--server.headless", "true"]
-    with subprocess.Popen(command, cwd=ROOT, env=surroundings(options)) as server:
+    python = ready_environment(text, tests=False, cpu=options.cpu)
+    flags = ["--server.port", str(port), "--server.address", options.host, "--server.headless", "true"]
+    with subprocess.Popen(module(python, "dashboard.launch.server", *flags), env=surroundings(options)) as server:
         # a service manager's stop must reach the server too
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         try:
-            if not first:  # a look at the files: the server starts meanwhile
-                _ready_model(environment, options, text)
+            _ready_model(python, options, text)  # the server starts meanwhile
             return _serve(server, options, port, text)
         finally:
             _end(server)
+
+
+def _ready_model(python: Path, options: argparse.Namespace, text: Catalogue) -> None:
+    """As `ready_model`; where pages open with another model, one can go on without it. Raises SetupFailed."""
+    try:
+        ready_model(python, options, text)
+    except SetupFailed as failure:
+        model = Settings.load(surroundings(options)).model
+        if model == BUNDLED:
+            raise
+        print(text("launcher.no_bundled", model=model, **failure.facts))
 
 
 def _serve(server: subprocess.Popen[bytes], options: argparse.Namespace, port: int, text: Catalogue) -> int:
@@ -210,71 +177,27 @@ def _free(host: str, port: int) -> bool:
     return True
 
 
-# -- test and benchmark -------------------------------------------------------------------------------------------
-def _test(arguments: Sequence[str], text: Catalogue) -> int:
-    """Run every test, those without a browser side by side; or what `arguments` ask pytest for."""
-    environment = _ready_environment(text, tests=True)
-    python = str(environment.python)
-    _ready_model(environment, None, text)
-    workers = str(max(1, min(os.cpu_count() or 1, MOST_WORKERS)))
-    # a core each: threads that wait for one another's cores take many times as long
-    side_by_side = (["-m", "not browser", "-n", workers, "--dist", "loadfile"], {"OMP_NUM_THREADS": "1"})
-    # a browser that shares its cores with them would wait longer than it is given
-    runs = [(list(arguments), {})] if arguments else [side_by_side, (["-m", "browser"], {})]
-    codes = [
-        subprocess.run([python, "-m", "pytest", *run], cwd=ROOT, env=surroundings() | variables, check=False).returncode
-        for run, variables in runs
-    ]
-    return next((code for code in codes if code), 0)  # a killed run's code is below 0
-
-
-def _benchmark(options: argparse.Namespace, text: Catalogue) -> int:
-    folder = ROOT / "tests" / "benchmarks"
-    there = sorted(path.stem for path in folder.glob("*.py") if path.stem not in {"__init__", "report"})
-    if options.name not in there:
-        print(text("launcher.no_benchmark", name=str(options.name), there=", ".join(there)))
-        return 2
-    environment = _ready_environment(text, tests=True)
-    flags = [f"--{name}" for name in ("quick", "check") if getattr(options, name)]
-    command = [str(environment.python), "-m", f"tests.benchmarks.{options.name}", *flags]
-    return subprocess.run(command, cwd=ROOT, env=surroundings(options), check=False).returncode
-
-
-def _pictures(options: argparse.Namespace, text: Catalogue) -> int:
-    """Take the README's pictures again, from the app itself."""
-    environment = _ready_environment(text, tests=True)
-    _ready_model(environment, options, text)
-    command = [str(environment.python), "-m", "tests.pictures"]
-    return subprocess.run(command, cwd=ROOT, env=surroundings(options), check=False).returncode
-
-
 # -- verify -------------------------------------------------------------------------------------------------------
 def _verify(options: argparse.Namespace, text: Catalogue) -> int:
     """Compare a model's numbers with plain transformers; the exit code is 1 where some are off."""
-    environment = _ready_environment(text, tests=False)
-    command = [
-        str(environment.python),
-        "-m",
-        "dashboard.engine.verify_command",
-        *([options.name] if options.name else []),
-    ]
-    return subprocess.run(command, cwd=ROOT, env=surroundings(options), check=False).returncode
+    python = ready_environment(text, tests=False)
+    command = module(python, "dashboard.engine.verify_command", *([options.name] if options.name else []))
+    return subprocess.run(command, env=surroundings(options), check=False).returncode
 
 
-# -- pins ---------------------------------------------------------------------------------------------------------
 def _pins(options: argparse.Namespace, text: Catalogue) -> int:
     """Show the commits that models of the hub are kept at, or renew one."""
-    environment = _ready_environment(text, tests=False)
+    python = ready_environment(text, tests=False)
     named = [*([options.name] if options.name else []), *(["--renew"] if options.renew else [])]
-    command = [str(environment.python), "-m", "dashboard.engine.hub.pins_command", *named]
-    return subprocess.run(command, cwd=ROOT, env=surroundings(options), check=False).returncode
+    command = module(python, "dashboard.engine.hub.pins_command", *named)
+    return subprocess.run(command, env=surroundings(options), check=False).returncode
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace, Catalogue], int]] = {
     "start": _start,
-    "benchmark": _benchmark,
-    "pictures": _pictures,
+    "settings": show,
     "verify": _verify,
     "pins": _pins,
+    **({"benchmark": developer.benchmark, "pictures": developer.pictures} if CHECKOUT else {}),
 }
 """Beside ``test``, whose arguments are pytest's."""

