@@ -23,7 +23,7 @@ from pathlib import Path
 
 from dashboard.engine.api.bundled_package import PACKAGE
 from dashboard.launch.installer import CPU_INDEX, Count, Installer, SetupFailed, find_installer
-from dashboard.launch.lock import Lock, Package, requirements
+from dashboard.launch.lock import Lock, Package, requirement, requirements
 
 STAMP = "logitscope-stamp"
 LOCK = "logitscope-lock"
@@ -92,15 +92,15 @@ class Environment:
             raise explained(error, self.folder) from error
 
     def _make(self, *, tests: bool, cpu: bool, say: Say, count: Count) -> None:
-        installer = find_installer()
+        installer, lock = find_installer(), Lock(self.root / "uv.lock")
         if not self._works():
             say("making")
             shutil.rmtree(self.folder, ignore_errors=True)
-            installer.make(self.folder)
+            installer.make(self.folder, requirement(lock.package("pip")))
         say("installing_tests" if tests else "installing")
         index = ["--index-url", CPU_INDEX] if cpu and sys.platform == "linux" else []
         try:
-            self._install_locked(installer, index, tests=tests, count=count)
+            self._install_locked(installer, lock, index, tests=tests, count=count)
         except SetupFailed as failure:
             if failure.message_id != "no_package":
                 raise
@@ -111,12 +111,14 @@ class Environment:
         part.write_text(self.stamp(tests=tests), encoding="utf-8")
         part.replace(self.folder / f"{STAMP}-{name}")
 
-    def _install_locked(self, installer: Installer, index: Sequence[str], *, tests: bool, count: Count) -> None:
+    def _install_locked(
+        self, installer: Installer, lock: Lock, index: Sequence[str], *, tests: bool, count: Count
+    ) -> None:
         """Install what the lock pins: torch, in a build that is the person's choice, beside all else by its hash."""
-        lock = Lock(self.root / "uv.lock")
         groups = ["model", "tests"] if tests else ["model"]
-        torch_needs = lock.dependencies("torch")
-        counts = [0, 0]
+        torch, torch_needs = f"torch=={lock.package('torch')['version']}", lock.dependencies("torch")
+        apart = [p for p in lock.packages(PROJECT, groups, {"torch": torch_needs}) if p["name"] != "torch"]
+        counts = [0, 0, 0]
 
         def counted(place: int) -> Count:
             def add(number: int) -> None:
@@ -125,21 +127,24 @@ class Environment:
 
             return add
 
-        def install_torch() -> None:
-            installer.install(self.python, ["--no-deps", f"torch=={lock.version('torch')}", *index], counted(0))
-
-        with ThreadPoolExecutor(1) as beside:
-            torch = beside.submit(install_torch)
-            apart = [p for p in lock.packages(PROJECT, groups, {"torch": torch_needs}) if p["name"] != "torch"]
-            self._install_by_hash(installer, apart, counted(1))
-            torch.result()
+        # side by side: none of them asks for another, and one that unpacks leaves the network to the others
+        with ThreadPoolExecutor() as beside:
+            jobs = [beside.submit(installer.install, self.python, ["--no-deps", torch, *index], counted(0))]
+            jobs += [
+                beside.submit(self._install_by_hash, installer, half, counted(place))
+                for place, half in enumerate((apart[::2], apart[1::2]), 1)
+            ]
+        for job in jobs:
+            job.result()
         # what only some builds of torch ask for: CUDA's libraries
         needed = lock.packages(PROJECT, groups, {"torch": torch_needs - self._asked_for_by("torch")})
         late = [package for package in needed if package["name"] != "torch" and package not in apart]
         self._install_by_hash(installer, late, lambda number: count(sum(counts) + number))
 
     def _install_by_hash(self, installer: Installer, packages: Sequence[Package], count: Count) -> None:
-        file = self.folder / "locked.txt"
+        if not packages:
+            return
+        file = self.folder / f"locked-{packages[0]['name']}.txt"
         file.write_text(requirements(packages), encoding="utf-8")
         installer.install(self.python, ["--no-deps", "--require-hashes", "-r", str(file)], count)
 

@@ -20,6 +20,7 @@ _PIP_ALONE = {
     *("cert", "client-cert", "trusted-host", "proxy", "keyring-provider"),
 }
 """What people configure for pip and uv does not read."""
+_PIP_OPTIONS = ("--no-compile", "--progress-bar", "off", "--no-input", "--disable-pip-version-check")
 _PACKAGE = re.compile(r"\s*(Collecting|Downloading) [a-z0-9]", re.IGNORECASE)
 Count = Callable[[int], None]
 
@@ -40,10 +41,26 @@ class Installer:
         """Use the program `uv`, or pip."""
         self._uv = uv
 
-    def make(self, folder: Path) -> None:
-        """Make an environment of this Python at `folder`. Raises SetupFailed."""
-        made_by_uv = [self._uv, "venv", "--seed", "--python", sys.executable, str(folder)] if self._uv else []
-        run(made_by_uv or [sys.executable, "-m", "venv", str(folder)], "venv_failed")
+    def make(self, folder: Path, pip: str) -> None:
+        """Make an environment of this Python at `folder`, with a pip in it.
+
+        Args:
+            folder: where nothing is yet.
+            pip: the line of a requirements file for the pip that is wanted; where it cannot be had, this Python's own.
+
+        Raises:
+            SetupFailed: the environment could not be made.
+        """
+        if self._uv:
+            return run([self._uv, "venv", "--seed", "--python", sys.executable, str(folder)], "venv_failed")
+        venv, file = [sys.executable, "-m", "venv"], folder / "pip.txt"
+        try:
+            run([*venv, "--without-pip", str(folder)], "venv_failed")
+            file.write_text(pip, encoding="utf-8")
+            into = [sys.executable, "-m", "pip", "--python", str(folder), "install", *_PIP_OPTIONS]
+            run([*into, "--no-deps", "--require-hashes", "-r", str(file)], "pip_failed")
+        except SetupFailed:
+            run([*venv, "--clear", str(folder)], "venv_failed")
 
     def install(self, python: Path, arguments: Sequence[str], count: Count = lambda _: None) -> None:
         """Install into the environment of `python`.
@@ -59,8 +76,7 @@ class Installer:
         if self._uv:
             command = [self._uv, "pip", "install", "--python", str(python), "--no-progress"]
         else:
-            command = [str(python), "-m", "pip", "install", "--no-compile", "--progress-bar", "off", "--no-input"]
-            command += ["--disable-pip-version-check"]
+            command = [str(python), "-m", "pip", "install", *_PIP_OPTIONS]
         run([*command, *arguments], "pip_failed", count)
 
 

@@ -48,10 +48,10 @@ class Lock:
         for package in tomllib.loads(path.read_text(encoding="utf-8"))["package"]:
             self._packages.setdefault(package["name"], []).append(package)
 
-    def version(self, name: str) -> str:
-        """The version of a package that is pinned once. Raises KeyError or ValueError where it is not."""
+    def package(self, name: str) -> Package:
+        """A package that is pinned once. Raises KeyError or ValueError where it is not."""
         (package,) = self._packages[name]
-        return str(package["version"])
+        return package
 
     def packages(
         self, project: str, groups: Collection[str] = (), without: Mapping[str, Collection[str]] | None = None
@@ -63,7 +63,7 @@ class Lock:
             groups: its dependency groups that are needed too.
             without: dependencies that a package named here does not have on this machine, by its name.
         """
-        (root,) = self._packages[project]
+        root = self.package(project)
         waiting = [*root.get("dependencies", ()), *(entry for g in groups for entry in root["dev-dependencies"][g])]
         needed: dict[str, Package] = {}
         seen: set[tuple[str, str]] = set()
@@ -84,8 +84,8 @@ class Lock:
 
     def dependencies(self, name: str) -> set[str]:
         """Names of what a package that is pinned once asks for on this machine."""
-        (package,) = self._packages[name]
-        return {entry["name"] for entry in package["dependencies"] if holds(entry.get("marker", ""), self._machine)}
+        needed = self.package(name)["dependencies"]
+        return {entry["name"] for entry in needed if holds(entry.get("marker", ""), self._machine)}
 
     def _package(self, entry: Mapping[str, Any]) -> Package:
         """The package that a dependency means: the only one of its name, or that of the version that it states."""

@@ -41,6 +41,10 @@ name = "sympy"
 version = "1.14.0"
 wheels = [{ hash = "sha256:bb" }]
 [[package]]
+name = "pip"
+version = "26.3"
+wheels = [{ hash = "sha256:dd" }]
+[[package]]
 name = "triton"
 version = "3.7"
 wheels = [{ hash = "sha256:cc" }]
@@ -62,7 +66,8 @@ def steps(monkeypatch):
     """Installations that are noted instead of made; an interpreter appears when the environment is made."""
     done = []
 
-    def make(self, folder):
+    def make(self, folder, pip):
+        assert pip == "pip==26.3 --hash=sha256:dd"
         done.append(("make",))
         python = Environment(folder.parent).python
         python.parent.mkdir(parents=True)
@@ -184,7 +189,7 @@ def test_a_half_made_environment_is_made_again(project, monkeypatch):
     env.python.write_text("")  # an interpreter that does not run
     env.python.chmod(0o755)
     made = []
-    monkeypatch.setattr(Installer, "make", lambda self, folder: made.append(folder))
+    monkeypatch.setattr(Installer, "make", lambda self, folder, pip: made.append(folder))
     monkeypatch.setattr(Installer, "install", lambda *_, **__: None)
     monkeypatch.setattr(subprocess, "run", lambda *a, **k: argparse.Namespace(returncode=1, stdout=""))
     with pytest.raises(SetupFailed):  # the folder is gone: nothing was really made
