@@ -12,8 +12,8 @@ FLOORS = ("pages", "components", "dashboard")
 NOTE = """\
 Beside these: `dashboard/locale/` (the message catalogue), `dashboard/scripts/templates/` (parts of the Code tab's
 scripts), `dashboard/probes/occupations.toml` (occupations with labour statistics, their source and year), `.js` and
-`.css` files beside the components of `components/web/` (plain, no build step), `tests/` (the same tree; `browser/`,
-`benchmarks/`)."""
+`.css` files beside the components of `components/web/` (plain, no build step), `dashboard/.streamlit/` (look and
+privacy), `docs/deploy/` (containers), `tests/` (the same tree; `browser/`, `benchmarks/`)."""
 
 
 def file_map() -> str:

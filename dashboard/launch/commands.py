@@ -1,4 +1,4 @@
-"""Commands of ``python -m dashboard`` and of ``logitscope``: start, settings, verify, pins. Standard library only."""
+"""Commands of ``python -m dashboard`` and ``logitscope``: start, setup, settings, verify, pins. Standard library only."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m dashboard" if CHECKOUT else "logitscope",
-        description="Logitscope: start the dashboard (no command), show its settings, verify a model, show and "
-        "renew the commits that models of the hub are kept at"
+        description="Logitscope: start the dashboard (no command), set up what it needs, show its settings, verify a "
+        "model, show and renew the commits that models of the hub are kept at"
         + (", run its tests or a benchmark, or take its pictures." if CHECKOUT else "."),
         epilog="Arguments after 'test' go to pytest, for example: python -m dashboard test -m 'not browser'"
         if CHECKOUT
@@ -108,6 +108,13 @@ def _start(options: argparse.Namespace, text: Catalogue) -> int:
             return _serve(server, options, port, text)
         finally:
             _end(server)
+
+
+def _setup(options: argparse.Namespace, text: Catalogue) -> int:
+    """Make ready what a start needs, and start nothing: for images, and for machines that have no network later."""
+    ready_model(ready_environment(text, tests=False, cpu=options.cpu), options, text)
+    print(text("launcher.set_up"))
+    return 0
 
 
 def _ready_model(python: Path, options: argparse.Namespace, text: Catalogue) -> None:
@@ -195,6 +202,7 @@ def _pins(options: argparse.Namespace, text: Catalogue) -> int:
 
 COMMANDS: dict[str, Callable[[argparse.Namespace, Catalogue], int]] = {
     "start": _start,
+    "setup": _setup,
     "settings": show,
     "verify": _verify,
     "pins": _pins,

@@ -58,7 +58,7 @@ def wants_cpu_hint(environment: Environment) -> bool:
 
 def ready_model(python: Path, options: argparse.Namespace | None, text: Catalogue) -> None:
     """Convert the bundled model, once. Raises SetupFailed."""
-    display, lines = Display(), []
+    display, lines, named = Display(), [], False
     piped: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
     with subprocess.Popen(module(python, "dashboard.engine.models.bundled"), env=surroundings(options), **piped) as run:
         assert run.stdout is not None
@@ -66,8 +66,9 @@ def ready_model(python: Path, options: argparse.Namespace | None, text: Catalogu
             for line in run.stdout:
                 lines.append(line.rstrip())
                 if share := _SHARE.search(line):
-                    if len(lines) == 1:
+                    if not named:
                         display.step(text("launcher.converting"))
+                        named = True
                     display.so_far(share[0])
         except BaseException:  # whoever asks this to end does not want to wait for it
             run.kill()

@@ -104,7 +104,7 @@ def _meanings() -> dict[str, str]:
     source = ast.parse(Path(settings.__file__).read_text(encoding="utf-8"))
     (body,) = (node.body for node in source.body if isinstance(node, ast.ClassDef) and node.name == "Settings")
     return {
-        node.target.id: words.value.value.replace("``", "").replace("`", "")
+        node.target.id: " ".join(words.value.value.replace("`", "").split())
         for node, words in itertools.pairwise(body)
         if isinstance(node, ast.AnnAssign)
         and isinstance(node.target, ast.Name)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from packaging.markers import Marker
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.tags import compatible_tags, cpython_tags, mac_platforms
+from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from dashboard import __version__
 from dashboard.engine.api.bundled_package import PACKAGE
@@ -137,3 +138,51 @@ def test_the_version_is_one():
     assert PROJECT["tool"]["hatch"]["version"]["path"] == "dashboard/__init__.py"
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert f"\nversion: {__version__}\n" in citation
+
+
+# -- figures of the README ------------------------------------------------------------------------------------------
+def platforms(system, kind):
+    """The tags of files that a system takes, best first."""
+    if system == "linux":
+        newer = [f"manylinux_2_{minor}_{kind}" for minor in range(39, 4, -1)]
+        return [*newer, *(f"manylinux{old}_{kind}" for old in ("2014", "2010", "1"))]
+    return list(mac_platforms((14, 0), kind)) if system == "darwin" else ["win_amd64"]
+
+
+def download(system, kind):
+    """Bytes of the files that Python 3.13 takes there, by package."""
+    tags = [*cpython_tags((3, 13), platforms=platforms(system, kind))]
+    tags += compatible_tags((3, 13), "cp313", platforms(system, kind))
+    machine = this_machine() | {"sys_platform": system, "platform_machine": kind, "python_full_version": "3.13.1"}
+    sizes = {}
+    for package in Lock(ROOT / "uv.lock", machine).packages("logitscope", ["model"]):
+        ranked = [
+            (min(tags.index(tag) for tag in fitting), wheel["size"])
+            for wheel in package["wheels"]
+            if (fitting := parse_wheel_filename(wheel["url"].rpartition("/")[2])[3].intersection(tags))
+        ]
+        sizes[package["name"]] = min(ranked)[1]
+    return sizes
+
+
+CPU_TORCH = 192e6
+"""Bytes of torch 2.13.0+cpu for x86-64, which is on an index of its own."""
+
+
+@pytest.mark.parametrize(
+    ("row", "system", "kind"),
+    [
+        ("Linux, x86-64, with `--cpu` (torch without CUDA)", "linux", "x86_64"),
+        ("Linux, x86-64", "linux", "x86_64"),
+        ("Linux, ARM", "linux", "aarch64"),
+        ("macOS, Apple processor", "darwin", "arm64"),
+        ("Windows, x86-64", "win32", "AMD64"),
+    ],
+)
+def test_the_readme_says_how_much_is_downloaded(row, system, kind):
+    sizes = download(system, kind)
+    if "--cpu" in row:
+        cuda = [name for name in sizes if name.startswith(("nvidia", "cuda", "triton"))]
+        sizes = {name: size for name, size in sizes.items() if name not in cuda} | {"torch": CPU_TORCH}
+    said = re.search(rf"^\| {re.escape(row)} \| ([\d,]+) MB \|", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert float(said[1].replace(",", "")) == pytest.approx(sum(sizes.values()) / 1e6, rel=0.03)
