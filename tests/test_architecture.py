@@ -53,6 +53,7 @@ SHARED_ROOMS = {"shell", "charts", "web", "jobs"}
 ENGINE_OUTSIDE = {"dashboard/cache.py": {"local", "models.registry"}, "dashboard/launch/server.py": {"local"}}
 """Files outside the engine that know more of it than ``engine.api``."""
 STANDARD_LIBRARY_ONLY = [
+    "dashboard/__init__.py",
     "dashboard/__main__.py",
     "dashboard/i18n.py",
     "dashboard/settings.py",

@@ -50,6 +50,9 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("\n" + text("launcher.interrupted"))
         return 130
+    except BrokenPipeError:  # whoever reads has read enough, as `head`; the rest is not to be written at the end either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -120,9 +120,9 @@ class Environment:
         apart = [p for p in lock.packages(PROJECT, groups, {"torch": torch_needs}) if p["name"] != "torch"]
         counts = [0, 0, 0]
 
-        def counted(place: int) -> Count:
+        def counted(which: int) -> Count:
             def add(number: int) -> None:
-                counts[place] = number
+                counts[which] = number
                 count(sum(counts))
 
             return add
@@ -131,8 +131,8 @@ class Environment:
         with ThreadPoolExecutor() as beside:
             jobs = [beside.submit(installer.install, self.python, ["--no-deps", torch, *index], counted(0))]
             jobs += [
-                beside.submit(self._install_by_hash, installer, half, counted(place))
-                for place, half in enumerate((apart[::2], apart[1::2]), 1)
+                beside.submit(self._install_by_hash, installer, half, counted(which))
+                for which, half in enumerate((apart[::2], apart[1::2]), 1)
             ]
         for job in jobs:
             job.result()

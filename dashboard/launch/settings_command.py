@@ -24,12 +24,16 @@ _BYTES_WRITTEN = r"^\s*[0-9][0-9_]*(\.[0-9]+)?\s*([kKmMgGtT]([iI]?[bB])?)\s*$"
 def show(options: argparse.Namespace, text: Catalogue) -> int:
     """Print the settings, or with ``--schema`` what a settings file may hold. Raises SettingInvalid."""
     if options.schema:
-        print(json.dumps(schema(), indent=2, ensure_ascii=False))
+        print(json.dumps(schema(), indent=2, ensure_ascii=False), flush=True)
         return 0
-    print(settings_file(text))
+    print(settings_file(text), flush=True)
     for name in unknown():
         print("# " + text("launcher.unknown_setting", name=name))
     return 0
+
+
+_WITHOUT = {"cache_dir": "launcher.own_cache", "data_dir": "launcher.own_data"}
+"""What folders are where nobody names them."""
 
 
 # -- what is in force ---------------------------------------------------------------------------------------------
@@ -45,7 +49,7 @@ def settings_file(text: Catalogue) -> str:
         value = getattr(given, field.name)
         place = places.get(field.name) or text("launcher.by_default")
         if value is None:
-            lines.append(f"# {field.name}: " + text(f"launcher.folder_{field.name}"))
+            lines.append(f"# {field.name}: " + text(_WITHOUT[field.name]))
         else:
             lines.append(f"{field.name} = {toml(value)}  # {place}")
     return "\n".join(lines)

@@ -132,3 +132,14 @@ def test_any_single_value_that_the_schema_allows_is_read(field, data):
     kinds = [json.loads(value)] if re.fullmatch(r"-?[0-9]+", value) else []
     if any(jsonschema.Draft202012Validator(part).is_valid(kind) for kind in [value, *kinds]):
         Settings.load({f"LOGITSCOPE_{field.name.upper()}": value})
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows tells nobody that a reader has gone")
+@pytest.mark.parametrize("arguments", [[], ["--schema"]])
+def test_whoever_reads_only_the_beginning_sees_no_traceback(arguments):
+    command = [sys.executable, "-m", "dashboard", "settings", *arguments]
+    reader, writer = os.pipe()
+    os.close(reader)  # gone before anything is written
+    done = subprocess.run(command, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
