@@ -25,7 +25,7 @@ def downloaded(package: str, below: Path) -> Iterator[Path]:
         OSError: there is neither pip nor uv, or the package could not be fetched; with the installer's last line.
     """
     with tempfile.TemporaryDirectory(dir=below, prefix="download.", ignore_cleanup_errors=True) as folder:
-        command = [*_installer(), "install", "--no-deps", "--target", folder, package]
+        command = [*_installer(), "--no-deps", "--target", folder, package]
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
         if done.returncode:
             raise OSError(([line for line in done.stderr.splitlines() if line.strip()] or [str(done.returncode)])[-1])
@@ -39,8 +39,8 @@ def _installer() -> list[str]:
         OSError: neither is there.
     """
     if importlib.util.find_spec("pip"):
-        return [sys.executable, "-m", "pip"]
+        return [sys.executable, "-m", "pip", "install"]
     uv = os.environ.get("UV") or shutil.which("uv")
     if uv is None:
         raise OSError("no pip, no uv")
-    return [uv, "pip"]
+    return [uv, "pip", "install", "--python", sys.executable]
