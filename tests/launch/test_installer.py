@@ -66,7 +66,7 @@ def test_uv_is_taken_where_it_fetches_from_the_same_place(plain_pip, monkeypatch
     assert commands[2][:3] == [sys.executable, "-m", "venv"]
 
 
-def test_nothing_is_compiled_that_may_never_be_imported(tmp_path, plain_pip):
+def test_nothing_is_compiled_that_may_never_be_imported(tmp_path, plain_pip, monkeypatch):
     """The real pip, and a package made here."""
     package = tmp_path / "small"
     package.mkdir()
@@ -77,6 +77,8 @@ def test_nothing_is_compiled_that_may_never_be_imported(tmp_path, plain_pip):
     (package / "small.py").write_text("NUMBER = 1\n")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(build, cwd=package, check=True, capture_output=True)
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # a closed port of this machine
+    monkeypatch.setenv("PIP_RETRIES", "0")
     Installer().make(tmp_path / "env", f"pip==26.3 --hash=sha256:{'0' * 64}")  # none that can be had: this Python's own
     python = tmp_path / "env" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     (wheel,) = map(str, tmp_path.glob("small-1-*.whl"))
