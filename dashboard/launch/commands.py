@@ -1,4 +1,4 @@
-"""Commands of ``python -m dashboard`` and ``logitscope``: start, setup, settings, verify, pins. Standard library only."""
+"""Commands of ``python -m dashboard`` and ``logitscope``: start, setup, settings, verify, pins. Needs no library."""
 
 from __future__ import annotations
 
