@@ -103,7 +103,7 @@ def _table(rows: list[dict[str, str]], text: Catalogue) -> str:
     for row in rows:
         solved = row["right_answer"] if row["correct"] in {"yes", "no", "none"} else ""
         cells = (row["step"], row["question"], row["answer"], solved)
-        verdict = text(f"lessons.{verdicts[row['correct']]}_short")
+        verdict = text(f"lessons.verdict_{verdicts[row['correct']]}")
         lines.append("".join(f"<td>{html.escape(cell)}</td>" for cell in (*cells, verdict)))
     heads = "".join(
         f'<th scope="col">{html.escape(text(f"lessons.column.{name}"))}</th>'
