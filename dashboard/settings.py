@@ -16,6 +16,7 @@ from dashboard.errors import SettingInvalid, SettingUnknown
 
 PREFIX = "LOGITSCOPE_"
 BUNDLED = "smollm2-135m-instruct"
+CACHED = "cache/*"
 _SWITCH = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off", ""), False)
 _UNITS = {"": 1, "b": 1} | {
     f"{letter}{end}": base**power
@@ -35,7 +36,7 @@ class Settings:
     """The model that a page opens with."""
     models: tuple[str, ...] = (
         BUNDLED,
-        "cache/*",
+        CACHED,
         "gpt2@*",
         "distilgpt2@*",
         "openai-community/gpt2-medium@*",

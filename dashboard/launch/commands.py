@@ -22,9 +22,10 @@ from dashboard.launch import developer
 from dashboard.launch.installer import SetupFailed
 from dashboard.launch.preparation import CHECKOUT, module, ready_environment, ready_model, surroundings
 from dashboard.launch.settings_command import show
-from dashboard.settings import BUNDLED, Settings, unknown
+from dashboard.settings import BUNDLED, CACHED, Settings, unknown
 
 PORT = 8501
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 START_SECONDS = 120.0
 END_SECONDS = 3.0
 
@@ -92,9 +93,14 @@ def _language(wanted: str | None) -> str:
 
 # -- start --------------------------------------------------------------------------------------------------------
 def _start(options: argparse.Namespace, text: Catalogue) -> int:
-    Settings.load(surroundings(options))  # refused before anything is downloaded
+    given = surroundings(options)
+    settings = Settings.load(given)  # refused before anything is downloaded
     for name in unknown():
         print(text("launcher.unknown_setting", name=name))
+    if options.host not in LOOPBACK and settings.models == Settings().models:
+        # the operator's cache may hold private models: others see it only if he says so
+        given["LOGITSCOPE_MODELS"] = ",".join(entry for entry in settings.models if entry != CACHED)
+        print(text("launcher.cache_kept_back", entry=CACHED))
     port = pick_port(options.host, options.port)
     if port is None:
         print(text("launcher.port_taken", port=str(options.port)))
@@ -103,7 +109,7 @@ def _start(options: argparse.Namespace, text: Catalogue) -> int:
         print(text("launcher.other_port", taken=str(PORT), port=str(port)))
     python = ready_environment(text, tests=False, cpu=options.cpu)
     flags = ["--server.port", str(port), "--server.address", options.host, "--server.headless", "true"]
-    with subprocess.Popen(module(python, "dashboard.launch.server", *flags), env=surroundings(options)) as server:
+    with subprocess.Popen(module(python, "dashboard.launch.server", *flags), env=given) as server:
         # a service manager's stop must reach the server too
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         try:

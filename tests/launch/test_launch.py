@@ -17,6 +17,7 @@ from dashboard.i18n import Catalogue
 from dashboard.launch import commands, developer, environment, preparation
 from dashboard.launch.environment import Environment, locked
 from dashboard.launch.installer import Installer, SetupFailed, run, why
+from dashboard.settings import CACHED, Settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -391,8 +392,9 @@ def test_settings_that_cannot_be_read_are_told_before_anything_starts():
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_misspelt_settings_are_named_at_the_start(monkeypatch, tmp_path, capsys):
-    monkeypatch.setenv("LOGITSCOPE_MODLES", "gpt2")
+@pytest.fixture
+def begun(monkeypatch, tmp_path):
+    """What the start hands to the server's process, which is not begun."""
     monkeypatch.setenv("LOGITSCOPE_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(commands, "ready_environment", lambda text, tests, cpu: sys.executable)
     monkeypatch.setattr(commands, "ready_model", lambda *_: None)
@@ -409,10 +411,37 @@ def test_misspelt_settings_are_named_at_the_start(monkeypatch, tmp_path, capsys)
 
     monkeypatch.setattr(subprocess, "Popen", Server)
     monkeypatch.setattr(commands.signal, "signal", lambda *_: None)
+    return begun
+
+
+def test_misspelt_settings_are_named_at_the_start(monkeypatch, begun, capsys):
+    monkeypatch.setenv("LOGITSCOPE_MODLES", "gpt2")
     assert commands.main(["--headless", "--language", "en"]) == 0
     printed = capsys.readouterr().out
     assert "LOGITSCOPE_MODLES (LOGITSCOPE_MODELS?)" in printed
     assert "stdout" not in begun  # nothing that the server says is thrown away
+
+
+@pytest.mark.parametrize(
+    ("host", "models", "seen"),
+    [
+        ("localhost", None, True),
+        ("::1", None, True),
+        ("0.0.0.0", None, False),
+        ("0.0.0.0", "gpt2,cache/*", True),
+        ("192.168.0.7", "gpt2", False),
+    ],
+)
+def test_the_models_of_the_cache_are_offered_to_others_only_when_asked(monkeypatch, begun, capsys, host, models, seen):
+    monkeypatch.setattr(commands, "pick_port", lambda host, port: 8501)
+    monkeypatch.delenv("LOGITSCOPE_MODELS", raising=False)
+    if models:
+        monkeypatch.setenv("LOGITSCOPE_MODELS", models)
+    assert commands.main(["--headless", "--language", "en", "--host", host]) == 0
+    offered = Settings.load(begun["env"]).models
+    assert (CACHED in offered) is seen
+    assert set(offered) >= (set(models.split(",")) if models else set(Settings().models) - {CACHED})
+    assert ("not offered" in capsys.readouterr().out) is (host == "0.0.0.0" and not models)
 
 
 @pytest.mark.parametrize(("arguments", "opened"), [((), ""), (("--demo",), commands.tour("en"))])

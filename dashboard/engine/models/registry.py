@@ -30,13 +30,13 @@ from dashboard.errors import (
     TokenizerMissing,
     TokenizerUnreadable,
 )
-from dashboard.settings import BUNDLED, Settings
+from dashboard.settings import BUNDLED, CACHED, Settings
 
 _LOG = logging.getLogger(__name__)
 _PART = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}"
 HUB_ID = re.compile(rf"(?!.*(\.\.|--|//|/$|/@|\.lock$)){_PART}(/{_PART})?(@[A-Za-z0-9_][A-Za-z0-9._/+-]{{0,127}})?")
 """``name`` or ``owner/name``, and after ``@`` a branch, tag or commit."""
-ANY, ANY_REVISION, CACHED = "*", "@*", "cache/*"
+ANY, ANY_REVISION = "*", "@*"
 """In the operator's list: any id of the hub; after a name, any revision of it; all that is in the machine's caches."""
 NAMED_MODELS = 12
 """Most models that a message names."""
