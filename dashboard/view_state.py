@@ -49,6 +49,9 @@ FIELDS: dict[str, Field] = {
     "prompt": Field("text"),
     "pz": Field("text"),
     "chat": Field("switch"),
+    "chat_turns": Field("text"),
+    "chat_tools": Field("text"),
+    "chat_thinking": Field("choice", ("template", "on", "off"), "template"),
     "made": Field("text"),
     "exact_tokens": Field("switch"),
     "scale": Field("choice", ("indigo", "cividis"), "indigo"),
@@ -151,6 +154,9 @@ FIELDS: dict[str, Field] = {
     "lesson_class": Field("choice", LESSONS, LESSONS[0]),
     "lesson_own": Field("switch"),
 }
+
+CHAT = ("chat", "chat_turns", "chat_tools", "chat_thinking")
+"""Fields that say in which chat the prompt stands."""
 
 
 def head_params(layer: int, head: int, token: int) -> dict[str, str]:

@@ -12,6 +12,7 @@ from components.lessons.state import Progress
 from components.shell import link
 from components.shell.messages import advice, quiet, section
 from components.shell.pickers import switch
+from components.shell.prompt import chat_params
 from components.shell.view import View
 from dashboard.lessons.lesson import TOUR, Lesson, all_lessons
 from dashboard.navigation import LESSONS, PAGES
@@ -90,11 +91,12 @@ def class_link(view: View) -> None:
 
 def class_address(lesson: Lesson, view: View, prompt: str, *, chat: bool) -> str | None:
     """The address of a lesson's first step; ``None``: the prompt is too long for a link."""
+    chat_state = chat_params(view) if chat else {}
     carried = pack_prompt(prompt)
-    if not carried:
+    if not carried or chat_state is None:
         return None
     step = lesson.steps[0]
-    values = {"lang": view.text.language, "model": view.model, **carried, **({"chat": "true"} if chat else {})}
+    values = {"lang": view.text.language, "model": view.model, **carried, **chat_state}
     here = urlsplit(st.context.url or "")
     folder = here.path.rstrip("/").removesuffix("/lessons")
     slug = "" if step.page == PAGES[0].slug else step.page

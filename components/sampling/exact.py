@@ -100,7 +100,7 @@ def _reference(view: View) -> tuple[RunKey, TokenizedPrompt]:
     if not pasted:
         return view.key, view.tokens
     # in a chat behind the template, where the answer would stand
-    whole = view.tokenizer.read(view.prompt, chat=view.chat, answer=pasted)
+    whole = view.read(pasted)
     return view.card.run_key(whole), whole
 
 

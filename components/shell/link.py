@@ -12,10 +12,13 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from dashboard.view_state import Dropped, check, pack_prompt, parse_ranges, unpack_prompt
+from dashboard.parsing.unreadable import Unreadable
+from dashboard.view_state import PLAIN_PROMPT, Dropped, check, pack, pack_prompt, parse_ranges, unpack, unpack_prompt
 
 T = TypeVar("T")
 N = TypeVar("N", int, float)
+LIST_CHARACTERS = 15_000
+"""Longest compressed list in a link; two of them and a prompt are less than what browsers and servers read."""
 _DROPPED = "_link_dropped"
 _READ = "_link_read"
 _BAD = "_link_bad"
@@ -170,6 +173,34 @@ def text_written(key: str, default: str) -> None:
     """After it: write the text to the URL; a default needs no parameter."""
     value: str = st.session_state[key]
     _write(key, value, {} if value == default else {key: value}, (key,))
+
+
+def packed_list(text: str) -> str | None:
+    """A list in JSON for a link: as it is, or compressed where it is long or no list; ``None``: too long for a link."""
+    written = text if text.startswith("[") and len(text) <= PLAIN_PROMPT else pack(text)
+    return written if len(written) <= LIST_CHARACTERS else None
+
+
+def list_state(key: str) -> None:
+    """Before a list in JSON is drawn: as `text_state`, plain or compressed in the URL."""
+    url = st.query_params.get(key, "")
+    try:
+        text = url if not url or url.startswith("[") else unpack(url)
+    except Unreadable as error:
+        drop(Dropped(key, url[:40], "why", (("why", error.message),)))
+        st.query_params.pop(key, None)
+        text = ""
+    _follow(key, text, bool(text))
+
+
+def list_written(key: str) -> bool:
+    """After it: write the list to the URL; none needs no parameter. False when it is too long for a link."""
+    value: str = st.session_state[key]
+    packed = packed_list(value) if value else ""
+    _write(key, value, {key: packed} if packed else {}, (key,))
+    if packed is None:  # the URL lacks it, but nobody took it away
+        st.session_state[f"{_WRITTEN}{key}"] = (value, None)
+    return packed is not None
 
 
 def flag_state(key: str) -> bool:

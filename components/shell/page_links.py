@@ -9,7 +9,7 @@ import streamlit as st
 
 from components.shell.view import View
 from dashboard.navigation import page_file
-from dashboard.view_state import pack_prompt
+from dashboard.view_state import CHAT, pack_prompt
 
 ARROW = ":material/arrow_forward:"
 _SAME = ("model", "lang", "scale")
@@ -37,7 +37,7 @@ def page_link(
         icon: before the label.
         width: of the link.
     """
-    names = _SAME if prompt is not None else (*_SAME, "chat")
+    names = _SAME if prompt is not None else (*_SAME, *CHAT)
     same = {name: st.query_params[name] for name in names if name in st.query_params}
     written = pack_prompt(view.prompt if prompt is None else prompt)
     query = {**same, **written, **(params or {})}

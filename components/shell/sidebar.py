@@ -14,7 +14,7 @@ from components.charts.theme import SCALES, ChartTheme
 from components.shell import link
 from components.shell.messages import about, estimate, notice
 from components.shell.model_picker import model_loaded, model_picker
-from components.shell.prompt import exact_tokens, prompt_form, token_count
+from components.shell.prompt import PromptForm, chat_fields, exact_tokens, prompt_form, token_count
 from components.shell.sections import fold
 from components.shell.view import View, current
 from components.web.copy_link.copy_link import copy_link
@@ -34,6 +34,7 @@ _SLOTS = "_sidebar_slots"
 class _Slots:
     """Places in the sidebar that are filled once the model is loaded."""
 
+    form: PromptForm
     count: DeltaGenerator
     tokens: ExpanderContainer | None
     """``None`` on a page that does not use the prompt."""
@@ -63,13 +64,13 @@ def view_controls(text: Catalogue) -> None:
     used = page_at(urlsplit(st.context.url or "").path).uses_prompt
     with st.sidebar:
         model = model_picker(text)
-        prompt, chat = prompt_form(text, used=used)
+        form = prompt_form(text, used=used)
         st.session_state[_SLOTS] = _Slots(
-            st.container(), fold(TOKENS, text("sidebar.tokens")) if used else None, st.container()
+            form, st.container(), fold(TOKENS, text("sidebar.tokens")) if used else None, st.container()
         )
         scale = _scale_picker(text)
     mode = "dark" if st.context.theme.type == "dark" else "light"
-    st.session_state["_view"] = View(text, ChartTheme(mode, scale), model, prompt, chat)
+    st.session_state["_view"] = View(text, ChartTheme(mode, scale), model, form.prompt, form.chat, form.conversation)
 
 
 def _scale_picker(text: Catalogue) -> str:
@@ -96,6 +97,9 @@ def loaded_view() -> View:
     view, slots = current(), st.session_state[_SLOTS]
     view.load(cache.engine())
     model_loaded(view.model)
+    with slots.count:
+        chat_fields(view.text, slots.form, view.card)
+    view.read_prompt()
     _compare_origin(view.card)
     if slots.tokens is not None:
         with slots.count:

@@ -15,6 +15,7 @@ from components.charts.theme import ChartTheme
 from components.shell.messages import about, advice, notice
 from components.shell.panel import Panel, chart_panel
 from components.shell.waiting import allow, numbered, wait_for
+from dashboard.conversation import Conversation
 from dashboard.engine.api.engine import Engine, Tokenizer
 from dashboard.engine.api.model import CallControl, ModelCard, RunRequest, RunSummary, TokenizedPrompt
 from dashboard.engine.api.request import Answer, Request
@@ -34,20 +35,29 @@ class View:
     model: str
     prompt: str
     chat: bool
+    conversation: Conversation
+    """Around the prompt in a chat."""
     engine: Engine = field(init=False)
     """Set by `load`."""
     card: ModelCard = field(init=False)
     """Set by `load`."""
     tokens: TokenizedPrompt = field(init=False)
-    """Set by `load`."""
+    """Set by `read_prompt`."""
     _first_panel: str = field(default="", init=False)
 
     def load(self, making: Future[Engine]) -> None:
-        """Wait for the engine, load the model if need be and read the prompt. Raises DashboardError, Cancelled."""
+        """Wait for the engine, and load the model if need be. Raises DashboardError, Cancelled."""
         label = self.text("work.loading", model=self.model)
         self.engine = self.wait(lambda _: making.result(), label, "engine")
         self.card = self._describe(label)
-        self.tokens = self.tokenizer.read(self.prompt, chat=self.chat and self.card.chat)
+
+    def read_prompt(self) -> None:
+        """Read the prompt with the model's tokenizer. Raises as `Tokenizer.read`."""
+        self.tokens = self.read()
+
+    def read(self, answer: str = "") -> TokenizedPrompt:
+        """The prompt as the model reads it, in its chat where it stands in one, with `answer` behind it."""
+        return self.tokenizer.read(self.prompt, chat=self.chat, answer=answer, conversation=self.conversation)
 
     def _describe(self, label: str) -> ModelCard:
         """The model's card; while it is downloaded, how much of it is here is said."""

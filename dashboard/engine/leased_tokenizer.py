@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
+from dashboard.conversation import ALONE, Conversation
 from dashboard.engine.api.engine import Ids
 from dashboard.engine.api.model import TokenizedPrompt
 from dashboard.engine.ready import ReadyModel
@@ -22,11 +23,18 @@ class LeasedTokenizer:
         """
         self._leased = leased
 
-    def read(self, prompt: str, *, chat: bool, answer: str = "") -> TokenizedPrompt:
+    def read(self, prompt: str, *, chat: bool, answer: str = "", conversation: Conversation = ALONE) -> TokenizedPrompt:
         """See `Tokenizer.read`."""
         with self._leased() as ready:
-            card, read = ready.card, ready.reader.read
-            return read(prompt, chat=chat and card.chat, limit=card.context, model=card.label, answer=answer)
+            card = ready.card
+            return ready.reader.read(
+                prompt,
+                chat=chat and card.chat,
+                limit=card.context,
+                model=card.label,
+                answer=answer,
+                conversation=conversation,
+            )
 
     def ids(self, texts: Sequence[str], *, alone: bool = False) -> tuple[Ids, ...]:
         """See `Tokenizer.ids`."""

@@ -23,7 +23,11 @@ class TokenizerFailed(DashboardError):
 
 
 class ChatTemplateFailed(DashboardError):
-    """The model's chat template refuses the message. Facts: ``reason``, in its own words."""
+    """The model's chat template refuses the messages. Facts: ``reason``, in its own words."""
+
+
+class ChatToolsUnreadable(DashboardError):
+    """The tools of a chat are no list of objects in JSON. Facts: ``why`` (a `Message`)."""
 
 
 class TokenBeyondModel(DashboardError):

@@ -55,6 +55,27 @@ def test_the_switch_of_the_chat_template_is_part_of_what_did_not_run(page, app_s
     expect(page.locator(".ls-pending")).to_be_visible()
 
 
+def test_turns_of_a_chat_are_part_of_what_did_not_run_and_the_keyboard_uses_them(page, app_server):
+    open_page(page, app_server, "/next_token?prompt=zebra&chat=true")
+    settled(page)
+    page.get_by_role("button", name="User turn").click()
+    turn = page.get_by_label("User, earlier turn")
+    expect(turn).to_have_count(1)
+    settled(page)
+    expect(page.locator(".ls-pending")).to_be_hidden()
+    turn.fill("lamp")
+    expect(page.locator(".ls-pending")).to_be_visible()
+    page.keyboard.press("Control+Enter")
+    expect(page).to_have_url(re.compile("chat_turns="))
+    settled(page)
+    expect(page.locator(".ls-pending")).to_be_hidden()
+    assert parse_qs(urlsplit(page.url).query)["chat_turns"] == ['[["user","lamp"]]']
+    expect(turn).to_have_count(1)
+    page.get_by_role("button", name="Remove last turn").click()
+    expect(turn).to_have_count(0)
+    expect(page).not_to_have_url(re.compile("chat_turns="))
+
+
 def test_exact_tokens_stay_open_on_other_pages_and_their_ids_are_copied(page, context, app_server):
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     open_page(page, app_server, "/next_token?prompt=This+class+is+really+interesting.&exact_tokens=true")

@@ -49,7 +49,7 @@ class RecordedTokenizer:
             at = (at + 1) % VOCAB
         return at
 
-    def read(self, prompt, *, chat, answer=""):
+    def read(self, prompt, *, chat, answer="", conversation=None):
         if not prompt:
             raise PromptEmpty
         words = _WORDS.findall(prompt + answer)

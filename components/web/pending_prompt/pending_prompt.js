@@ -1,4 +1,4 @@
-// Marks the page while the prompt box differs from the prompt that ran, without asking the server. Joined with
+// Marks the page while the boxes of the prompt differ from what ran, without asking the server. Joined with
 // shared/life.js.
 
 const LOOK_MS = 250; // an example or Back changes the box without an event of its own
@@ -6,12 +6,19 @@ const LOOK_MS = 250; // an example or Back changes the box without an event of i
 export default function ({ data, parentElement }) {
   const life = beginLife(parentElement);
   const status = parentElement.querySelector("p");
-  const ran = data.prompt.replace(/\r\n?/g, "\n"); // as a text box gives it back
+  const ran = Object.entries(data.boxes).map(([key, text]) => [key, text.replace(/\r\n?/g, "\n")]); // as a box gives it back
 
   function compare() {
-    const box = document.querySelector(".st-key-prompt textarea");
+    const differs = ([key, text]) => {
+      const box = document.querySelector(`.st-key-${key} textarea`);
+      return Boolean(box) && box.value !== text;
+    };
     const chat = document.querySelector(".st-key-chat input");
-    const pending = Boolean(box) && (box.value !== ran || Boolean(chat && chat.checked !== data.chat));
+    const thinking = document.querySelector(".st-key-chat_thinking [aria-checked=true]");
+    const pending =
+      ran.some(differs) ||
+      Boolean(chat && chat.checked !== data.chat) ||
+      Boolean(thinking && thinking.textContent.trim() !== data.thinking);
     document.documentElement.toggleAttribute("data-prompt-pending", pending);
     const said = pending ? data.words : "";
     if (status.textContent !== said) status.textContent = said;

@@ -1,6 +1,8 @@
-"""Marks the page (``html[data-prompt-pending]``) while what stands in the prompt box is not what ran."""
+"""Marks the page (``html[data-prompt-pending]``) while what stands in the boxes of the prompt is not what ran."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import streamlit as st
 
@@ -14,13 +16,14 @@ _pending = st.components.v2.component(
 )
 
 
-def pending_prompt(*, prompt: str, chat: bool, words: str, key: str) -> None:
-    """Compare the box (key ``prompt``) and the switch (key ``chat``) with what ran; the page's style shows it.
+def pending_prompt(*, boxes: Mapping[str, str], chat: bool, thinking: str, words: str, key: str) -> None:
+    """Compare the boxes and switches of the prompt with what ran; the page's style shows it.
 
     Args:
-        prompt: that ran.
-        chat: whether it ran inside the chat template.
+        boxes: text that ran by the key of its box.
+        chat: whether it ran inside the chat template (the switch with key ``chat``).
+        thinking: what the choice with key ``chat_thinking`` said, in the words on screen.
         words: said to screen readers while the two differ.
         key: widget key.
     """
-    _pending(key=key, data={"prompt": prompt, "chat": chat, "words": words})
+    _pending(key=key, data={"boxes": dict(boxes), "chat": chat, "thinking": thinking, "words": words})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from dashboard.conversation import ALONE, Conversation
 from dashboard.engine.api.generation import OnStep
 from dashboard.engine.api.model import CallControl, ModelCard, TokenizedPrompt
 from dashboard.engine.api.request import Answer, Cost, Request
@@ -16,10 +17,11 @@ Ids = tuple[int, ...]
 class Tokenizer(Protocol):
     """Texts and tokens of one model; each call loads the model if need be."""
 
-    def read(self, prompt: str, *, chat: bool, answer: str = "") -> TokenizedPrompt:
+    def read(self, prompt: str, *, chat: bool, answer: str = "", conversation: Conversation = ALONE) -> TokenizedPrompt:
         """Tokens of `prompt` as the model reads them, with `answer` behind it (in a chat behind the template).
 
-        Raises PromptEmpty, PromptTooLarge, PromptTooLong, TokenBeyondModel, TokenizerFailed, ChatTemplateFailed.
+        In a chat the prompt is the last user message, and `conversation` holds those before it. Raises PromptEmpty,
+        PromptTooLarge, PromptTooLong, TokenBeyondModel, TokenizerFailed, ChatTemplateFailed, ChatToolsUnreadable.
         """
 
     def ids(self, texts: Sequence[str], *, alone: bool = False) -> tuple[Ids, ...]:

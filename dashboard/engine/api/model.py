@@ -132,6 +132,8 @@ class ModelCard:
     """(layer,) query heads of each layer, 0 where it has none; empty where all have `heads`."""
     uneven: bool = False
     """Layers differ in their heads, or in the width of these."""
+    chat_reads: tuple[str, ...] = ()
+    """What the chat template reads beside messages: ``thinking``, ``tools``, ``date`` (that of the day)."""
     rules: ModelRules = field(default_factory=ModelRules)
     """What the model's own generation config does to texts."""
     hub_name: str = ""

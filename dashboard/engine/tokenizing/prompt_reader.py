@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from dashboard.conversation import ALONE, Conversation
 from dashboard.engine.api.model import TokenizedPrompt
+from dashboard.engine.tokenizing.chat_template import ChatTemplate
 from dashboard.engine.tokenizing.spans import Span, align_tokens, token_bytes
 from dashboard.engine.tokenizing.vocabulary import Vocabulary
 from dashboard.errors import (
@@ -40,6 +42,8 @@ def explain_tokenizer_errors(error: type[DashboardError] = TokenizerFailed) -> I
         # a panic of the compiled tokenizers is no Exception
         if not isinstance(problem, Exception) and type(problem).__name__ != "PanicException":
             raise
+        if isinstance(problem, DashboardError):  # has its words already
+            raise
         message = " ".join(str(problem).split())[:REASON]
         raise error(reason=message or type(problem).__name__) from problem
 
@@ -67,22 +71,29 @@ class PromptReader:
         """Look the vocabulary up; `size` as of `Vocabulary`."""
         self._tokenizer = tokenizer
         self.vocabulary = Vocabulary(tokenizer, size)
-        template = getattr(tokenizer, "chat_template", None)
-        self.chat = bool(template)
-        named = template if isinstance(template, dict) else {}
-        self._template = "" if "default" in named else next(iter(named), "")
+        self.chat_template = ChatTemplate(tokenizer)
 
-    def read(self, prompt: str, *, chat: bool, limit: int, model: str, answer: str = "") -> TokenizedPrompt:
+    def read(
+        self,
+        prompt: str,
+        *,
+        chat: bool,
+        limit: int,
+        model: str,
+        answer: str = "",
+        conversation: Conversation = ALONE,
+    ) -> TokenizedPrompt:
         """`prompt` as the model reads it, each token with the bytes of the text that it stands for.
 
         Tokens that the tokenizer appends (``</s>``, ``[SEP]``) are left out: the model would continue after the end.
 
         Args:
             prompt: any text; lone surrogates become the replacement character, as no tokenizer can encode them.
-            chat: inside the tokenizer's chat template, as one user message that is about to be answered.
+            chat: inside the tokenizer's chat template, as the last user message, which is about to be answered.
             limit: most tokens.
             model: name for the error.
             answer: what follows the prompt, or in a chat the beginning of the answer; read with it as one text.
+            conversation: what stands before the prompt in a chat, and the template's switches.
 
         Raises:
             PromptEmpty: no text, or text that gives no token.
@@ -90,14 +101,15 @@ class PromptReader:
             PromptTooLong: more tokens than `limit`.
             TokenBeyondModel: the model has no embedding for a token.
             TokenizerFailed, ChatTemplateFailed: with the tokenizer's message.
+            ChatToolsUnreadable: tools that the template would read are no list of objects in JSON.
         """
         if not prompt:
             raise PromptEmpty
-        characters = len(prompt) + len(answer)
+        characters = len(prompt) + len(answer) + (conversation.characters if chat else 0)
         if characters > CHARACTERS_A_TOKEN * limit:
             raise PromptTooLarge(characters=characters, limit=CHARACTERS_A_TOKEN * limit)
         prompt, answer = without_surrogates(prompt), without_surrogates(answer)
-        text = (self._in_template(prompt) if chat else prompt) + answer
+        text = (self._in_template(prompt, conversation) if chat else prompt) + answer
         encoded = self._encoded([text], special=not chat, spans=True)[0]
         if not encoded.stop:
             raise PromptEmpty
@@ -108,7 +120,7 @@ class PromptReader:
             self._in_text(text, encoded),
             "chat" if chat else "raw",
             left_out=tuple(self.token(i) for i in encoded.ids[encoded.stop :]),
-            chat_template=self._template if chat else "",
+            chat_template=self.chat_template.name if chat else "",
         )
 
     def ids(self, texts: Sequence[str], *, alone: bool) -> list[tuple[int, ...]]:
@@ -188,13 +200,9 @@ class PromptReader:
         parts = dict(zip(indices, token_bytes(text, spans, pieces), strict=True))
         return tuple(_with_bytes(token, parts.get(index, b"")) for index, token in enumerate(tokens))
 
-    def _in_template(self, text: str) -> str:
-        options = {"chat_template": self._template} if self._template else {}
-        messages = [{"role": "user", "content": text}]
+    def _in_template(self, prompt: str, conversation: Conversation) -> str:
         with explain_tokenizer_errors(ChatTemplateFailed):
-            return str(
-                self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **options)
-            )
+            return self.chat_template.written(prompt, conversation)
 
 
 def _with_bytes(token: Token, raw: bytes) -> Token:
