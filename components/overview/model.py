@@ -39,6 +39,10 @@ def device(card: ModelCard) -> str:
     return f"{name}, {card.dtype}"
 
 
+def _kind(card: ModelCard) -> str:
+    return "dequantized" if card.dequantized else "packed"
+
+
 def attending_layers(card: ModelCard) -> list[int]:
     """Layers that have a map to show."""
     lacking = {layer for layer, _ in card.without_attention}
@@ -60,6 +64,11 @@ def _facts(view: View) -> None:
         ("vocabulary", text("overview.tokens", tokens=card.vocab)),
         ("context", text("overview.tokens", tokens=card.context)),
         ("device", device(card)),
+        *(
+            [("weights", text(f"overview.{_kind(card)}", method=card.quantized, dtype=card.dtype))]
+            if card.quantized
+            else []
+        ),
         ("attention", card.weight_formula),
         ("versions", f"transformers {card.transformers}, torch {card.torch}"),
     ]

@@ -16,7 +16,7 @@ from components.shell.messages import about, estimate, notice
 from components.shell.model_picker import model_loaded, model_picker
 from components.shell.prompt import PromptForm, chat_fields, exact_tokens, prompt_form, token_count
 from components.shell.sections import fold
-from components.shell.view import View, current
+from components.shell.view import View, current, precision
 from components.web.copy_link.copy_link import copy_link
 from dashboard import cache
 from dashboard.engine.api.model import ModelCard, RunRequest
@@ -124,7 +124,7 @@ def _model_facts(text: Catalogue, card: ModelCard) -> None:
             heads=card.heads,
             kv=card.kv_heads,
         ),
-        text("sidebar.device", device=card.device_name, dtype=card.dtype),
+        text("sidebar.device", device=card.device_name, dtype=precision(card, text)),
         text("sidebar.revision", revision=card.revision[:12], version=card.transformers),
     ]
     st.html("".join(f'<p class="ls-count">{html.escape(line)}</p>' for line in lines))

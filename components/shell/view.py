@@ -134,11 +134,19 @@ def model_facts(view: View, seconds: float | None, origin: Origin | None = None)
     """What the facts of every badge end with: kernel, dtype, device, time, model, run (`origin`, else the prompt's)."""
     text, card = view.text, view.card
     return [
-        text("strip.kernel", kernel=card.kernel, dtype=card.dtype, device=card.device),
+        text("strip.kernel", kernel=card.kernel, dtype=precision(card, text), device=card.device),
         "" if seconds is None else text("strip.seconds", seconds=text.number(seconds, 2)),
         text("strip.model", model=card.label, revision=card.revision[:12]),
         text("strip.run", run=(origin or view.key).digest),
     ]
+
+
+def precision(card: ModelCard, text: Catalogue) -> str:
+    """In which numbers a model computes, and of which they were made where its weights are stored quantised."""
+    if not card.quantized:
+        return card.dtype
+    kind = "dequantized" if card.dequantized else "packed"
+    return text(f"strip.{kind}", method=card.quantized, dtype=card.dtype)
 
 
 def current() -> View:

@@ -23,6 +23,7 @@ from dashboard.engine.device.pace import Pace, Work
 from dashboard.engine.device.threads import Threads
 from dashboard.engine.generation.cache_choice import limit_prompt_cache, pick_prompt_cache
 from dashboard.engine.generation.text_generator import TextGenerator
+from dashboard.engine.model_files.quantization import is_packed
 from dashboard.engine.models import anatomy, registry
 from dashboard.engine.models.failures import explain_loading_errors
 from dashboard.engine.models.generation_config import read_rules
@@ -143,7 +144,7 @@ def make_ready(loaded: registry.LoadedModel, device: str, settings: Settings) ->
         head_dim=anatomy.largest_config_value(config, "head_dim", default=width),
         vocab=vocab,
         context=min(reads, settings.max_tokens or reads),
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        parameters=model.num_parameters(),  # several in a byte where weights stay quantised
         dtype=str(model.dtype).removeprefix("torch."),
         device=device,
         device_name=device_name(device),
@@ -160,6 +161,8 @@ def make_ready(loaded: registry.LoadedModel, device: str, settings: Settings) ->
         or any(len(set(anatomy.config_values(config, name))) > 1 for name in ("num_key_value_heads", "head_dim")),
         rules=read_rules(getattr(model, "generation_config", None), vocab),
         hub_name=registry.hub_name(loaded.spec, settings),
+        quantized=loaded.quantized,
+        dequantized=bool(loaded.quantized) and not is_packed(model),
     )
     footprint = _footprint(capturer, hook, card, head is None)
     way = pick_prompt_cache(model, anatomy.check_ids(model, CHECK_TEXT), shared=capturer.plain_softmax)

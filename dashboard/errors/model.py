@@ -97,6 +97,14 @@ class ModelQuantized(DashboardError):
     """Quantised in a way that cannot be read here. Facts: ``model, method, reason``."""
 
 
+class QuantizationPackageMissing(DashboardError):
+    """Quantised, and what reads it is not installed. Facts: ``model, method, packages`` (as pip takes them)."""
+
+
+class QuantizationNeedsGpu(DashboardError):
+    """Quantised in a way that only graphics cards compute. Facts: ``model, method, device``."""
+
+
 class ModelAdapter(DashboardError):
     """An adapter without the model that it belongs to. Facts: ``model, base``."""
 

@@ -138,6 +138,10 @@ class ModelCard:
     """What the model's own generation config does to texts."""
     hub_name: str = ""
     """Its name on the hub, where it was renamed since."""
+    quantized: str = ""
+    """How its weights are stored (``fp8``, ``gptq``, ``GGUF Q8_0``); empty for plain numbers."""
+    dequantized: bool = False
+    """Such weights were made plain numbers of `dtype` when it was loaded; else it computes with them as stored."""
 
     @property
     def version(self) -> ModelVersion:

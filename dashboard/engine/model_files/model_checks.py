@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import logging
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from dashboard.engine.device.memory import first_line
+from dashboard.engine.model_files import quantization
 from dashboard.engine.model_files.model_folder import StoredTensor
 from dashboard.errors import (
     ModelEncoderDecoder,
-    ModelQuantized,
     ModelTooLarge,
     ModelTypeUnknown,
     ModelUnsafe,
     ModelWithoutHead,
 )
 
-_LOG = logging.getLogger(__name__)
 HEADROOM = 1.3
 """Memory that a model needs relative to its weights: activations and the first run [1]."""
-_FLOATS = {"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"}
-_BITS_NAMES = ("bits", "w_bit", "nbits", "num_bits", "weight_bits")
-"""What quantisation libraries call the bits of a weight."""
 _CAUSAL_CLASSES = re.compile(r"CausalLM|LMHead|Decoder$|ForConditionalGeneration$")
 
 
@@ -52,36 +45,6 @@ def check_kind(config: dict[str, Any], model: str) -> None:
         raise ModelWithoutHead(model=model, kind=kind)
 
 
-def quantization_of(config: dict[str, Any]) -> dict[str, Any] | None:
-    """The quantisation part of a configuration."""
-    text = config.get("text_config")
-    for part in (config, text if isinstance(text, dict) else {}):
-        for name in ("quantization_config", "compression_config"):
-            if isinstance(part.get(name), dict):
-                return dict(part[name])
-    return None
-
-
-def check_quantization(config: dict[str, Any], model: str) -> None:
-    """Raise ModelQuantized where transformers would ignore the quantisation, or lacks a library for it."""
-    from transformers import quantizers
-    from transformers.quantizers.auto import AUTO_QUANTIZER_MAPPING
-
-    quantization = quantization_of(config)
-    if quantization is None:
-        return
-    named = quantization.get("quant_method")
-    bitsandbytes = quantization.get("load_in_4bit") or quantization.get("load_in_8bit")
-    method = str(named or ("bitsandbytes" if bitsandbytes else None))[:100]
-    if not any(key in (method, f"{method}_4bit", f"{method}_8bit") for key in AUTO_QUANTIZER_MAPPING):
-        raise ModelQuantized(model=model, method=method, reason="transformers does not know this method")
-    try:
-        quantizers.AutoHfQuantizer.from_config(dict(quantization), pre_quantized=True).validate_environment()
-    except Exception as error:
-        _LOG.warning("model %s", model, exc_info=True)
-        raise ModelQuantized(model=model, method=method, reason=first_line(error)) from error
-
-
 def check_size(
     tensors: Mapping[str, StoredTensor], config: dict[str, Any], model: str, dtype: str, device: str
 ) -> None:
@@ -106,13 +69,13 @@ def check_size(
 def needed_memory(tensors: Mapping[str, StoredTensor], config: dict[str, Any], dtype: str) -> float:
     """Memory that a model needs in the operator's `dtype`: its weights, and room to compute in [bytes]."""
     width = _width(dtype, stored_dtype(config) or _usual_dtype(tensors))
-    return HEADROOM * needed_bytes(tensors, width, quantization_of(config))
+    return HEADROOM * quantization.needed_bytes(tensors, width, quantization.quantization_of(config))
 
 
 def estimated_memory(nbytes: int, stored: str, config: dict[str, Any], dtype: str) -> float:
     """The same from the size of the weight files alone, all of it numbers of the dtype `stored` [bytes]."""
-    quantization, width = quantization_of(config), _width(dtype, stored)
-    return HEADROOM * nbytes * width / (_bits(quantization) / 8 if quantization else _width(stored, stored))
+    quantized = quantization.quantization_of(config)
+    return HEADROOM * quantization.estimated_bytes(nbytes, _width(stored, stored), _width(dtype, stored), quantized)
 
 
 def stored_dtype(config: dict[str, Any]) -> str | None:
@@ -134,39 +97,6 @@ def _usual_dtype(tensors: Mapping[str, StoredTensor]) -> str:
     """The dtype of the first weight of floating-point numbers, as transformers' ``auto`` has it."""
     names = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
     return next((names[tensor.dtype] for tensor in tensors.values() if tensor.dtype in names), "float32")
-
-
-def needed_bytes(tensors: Mapping[str, StoredTensor], width: int, quantization: dict[str, Any] | None) -> int:
-    """Memory of the weights with floating-point numbers of `width` bytes each [bytes].
-
-    Quantised weights count as unpacked.
-    """
-    bits = _bits(quantization) if quantization else 0
-
-    def nbytes(tensor: StoredTensor) -> int:
-        if tensor.dtype in _FLOATS:
-            return math.prod(tensor.shape) * width
-        return tensor.nbytes * 8 // bits * width if bits else tensor.nbytes
-
-    return sum(nbytes(tensor) for tensor in tensors.values())
-
-
-def _bits(quantization: dict[str, Any]) -> int:
-    """Bits of a stored quantised weight; 8 where the configuration does not say."""
-    method = str(quantization.get("quant_method", ""))
-    said = [value for value in _values(quantization, _BITS_NAMES) if isinstance(value, int) and 0 < value <= 8]
-    if said:
-        return min(said)
-    names = " ".join([method, *map(str, _values(quantization, ("quant_type", "weights_dtype", "weights")))])
-    return 4 if quantization.get("load_in_4bit") or re.search(r"4\b|int4|nf4|fp4", names) else 8
-
-
-def _values(config: Any, names: tuple[str, ...]) -> list[Any]:
-    """What entries of those names hold, at any depth."""
-    if not isinstance(config, dict):
-        return []
-    below = [value for entry in config.values() for value in _values(entry, names)]
-    return [config[name] for name in names if name in config] + below
 
 
 def may_be_causal(config: dict[str, Any]) -> bool:

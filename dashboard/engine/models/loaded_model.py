@@ -122,8 +122,9 @@ def check_finite(model: Any, name: str) -> None:
 
 
 def _finite(weight: Tensor) -> bool:
-    if not weight.is_floating_point() or weight.element_size() == 1 or weight.is_meta:
-        return True
+    packed = type(weight) not in (Tensor, torch.nn.Parameter) or weight.element_size() == 1
+    if packed or not weight.is_floating_point() or weight.is_meta:
+        return True  # of packed weights the logits are looked at
     # one sum is fast and finds them all, but may itself overflow
     return bool(weight.sum(dtype=torch.float32).isfinite()) or bool(weight.isfinite().all())
 

@@ -18,7 +18,7 @@ from dashboard.engine.hub import source
 from dashboard.engine.hub.cache import COMMIT
 from dashboard.engine.hub.listing import CachedModel, cached_models
 from dashboard.engine.hub.pins import public_name
-from dashboard.engine.model_files import model_checks, model_folder
+from dashboard.engine.model_files import model_checks, model_folder, quantization
 from dashboard.engine.model_files.inventory import FolderFacts, folder_facts
 from dashboard.engine.models import bundled
 from dashboard.engine.models.failures import explain_file_errors
@@ -53,6 +53,8 @@ class LoadedModel:
     folder: Path
     model: Any
     tokenizer: Any
+    quantized: str = ""
+    """How its weights are stored: a quantisation method; empty for plain numbers."""
 
 
 def available_models(settings: Settings) -> tuple[ModelSpec, ...]:
@@ -170,8 +172,9 @@ def _check_before_weights(
     model: str, settings: Settings, config: dict[str, Any], tensors: Mapping[str, model_folder.StoredTensor]
 ) -> None:
     model_checks.check_kind(config, model)
-    model_checks.check_quantization(config, model)
-    model_checks.check_size(tensors, config, model, settings.dtype, pick_device(settings.device))
+    device = pick_device(settings.device)
+    quantization.check_quantization(config, model, device)
+    model_checks.check_size(tensors, config, model, settings.dtype, device)
 
 
 def check(folder: Path, spec: ModelSpec, settings: Settings, device: str) -> dict[str, model_folder.StoredTensor]:
@@ -179,7 +182,7 @@ def check(folder: Path, spec: ModelSpec, settings: Settings, device: str) -> dic
 
     Raises:
         ModelBroken, ModelUnsafe, ModelAdapter, ModelEncoderDecoder, ModelTypeUnknown, ModelWithoutHead,
-            ModelQuantized, ModelTooLarge: see `dashboard.errors`.
+            ModelQuantized, QuantizationPackageMissing, QuantizationNeedsGpu, ModelTooLarge: see `dashboard.errors`.
     """
     with explain_file_errors(spec.id):
         config = model_folder.read_config(folder, spec.id)
@@ -187,7 +190,7 @@ def check(folder: Path, spec: ModelSpec, settings: Settings, device: str) -> dic
         names = model_folder.weight_names(folder, config, spec.id)
         model_checks.check_kind(config, spec.id)
         tensors = model_folder.stored_tensors(folder, names, spec.id)
-        model_checks.check_quantization(config, spec.id)
+        quantization.check_quantization(config, spec.id, device)
         model_checks.check_size(tensors, config, spec.id, settings.dtype, device)
     return tensors
 
@@ -213,7 +216,9 @@ def load(spec: ModelSpec, settings: Settings, device: str, control: CallControl)
     model = model.to(device)
     loaded_model.check_finite(model, spec.id)
     loaded_model.check_passes(model, spec.id)
-    return LoadedModel(spec, revision, folder, model, tokenizer)
+    quantized = quantization.quantization_of(model_folder.read_config(folder, spec.id))
+    method = quantization.method_of(quantized) if quantized else ""
+    return LoadedModel(spec, revision, folder, model, tokenizer, method)
 
 
 def _from_files(
@@ -225,6 +230,7 @@ def _from_files(
     from dashboard.engine.models.anatomy import has_heads
 
     config = AutoConfig.from_pretrained(folder, **_SAFE)
+    told = quantization.dequantizing(model_folder.read_config(folder, spec.id))
     if getattr(config, "is_encoder_decoder", False):
         raise ModelEncoderDecoder(model=spec.id, kind=config.model_type)
     if not has_heads(config):
@@ -237,6 +243,7 @@ def _from_files(
         output_loading_info=True,
         ignore_mismatched_sizes=True,  # refused later, with their names
         key_mapping=dict(model_folder.UNWRAP) if model_folder.has_wrapper_names(stored) else None,
+        **({"quantization_config": told} if told is not None else {}),
         **_SAFE,
     )
     return config, *loaded

@@ -162,22 +162,6 @@ def both(*changes):
     return change
 
 
-def in_eight_bits(folder):
-    """The weights as fp8 with the scales that such checkpoints hold, those of inputs too."""
-
-    def change(tensors):
-        small = {}
-        for name, tensor in tensors.items():
-            scale = tensor.abs().max().reshape(1, 1) / 448
-            eight = {name: (tensor / scale).to(torch.float8_e4m3fn), f"{name}_scale_inv": scale}
-            small |= eight | {name.replace("weight", "input_scale"): scale} if "proj" in name else {name: tensor}
-        return small
-
-    weights(change)(folder)
-    block = {"quant_method": "fp8", "weight_block_size": [128, 128], "activation_scheme": "dynamic"}
-    config(quantization_config=block)(folder)
-
-
 def sentencepiece_only(folder):
     delete("tokenizer*")(folder)
     (folder / "tokenizer.model").write_bytes(b"\x00\x01")
@@ -274,16 +258,6 @@ REFUSED = {
         weights(lambda tensors: {k: v * 1e30 if "1.mlp" in k else v for k, v in tensors.items()}),
         "ModelNotFinite",
     ),
-    "bitsandbytes": (
-        config(quantization_config={"quant_method": "bitsandbytes", "load_in_4bit": True}),
-        "ModelQuantized",
-    ),
-    "bitsandbytes without a name": (config(quantization_config={"load_in_8bit": True}), "ModelQuantized"),
-    "gptq": (config(quantization_config={"quant_method": "gptq", "bits": 4, "group_size": 128}), "ModelQuantized"),
-    "awq": (config(quantization_config={"quant_method": "awq", "bits": 4, "group_size": 128}), "ModelQuantized"),
-    "compressed-tensors": (config(quantization_config={"quant_method": "compressed-tensors"}), "ModelQuantized"),
-    "exl2": (config(quantization_config={"quant_method": "exl2", "bits": 4.0}), "ModelQuantized"),
-    "quantised, no method": (config(quantization_config={"bits": 4}), "ModelQuantized"),
     "no tokenizer": (delete("tokenizer*"), "TokenizerMissing"),
     "a tokenizer's configuration alone": (delete("tokenizer.json"), "TokenizerMissing"),
     "sentencepiece alone": (sentencepiece_only, "TokenizerUnreadable"),
@@ -295,18 +269,6 @@ REFUSED = {
 def test_an_odd_folder_loads_with_the_numbers_of_the_clean_one(folder, right, kind):
     LOADS[kind](folder)
     assert probabilities(folder) == pytest.approx(right, abs=1e-6)
-
-
-def test_weights_in_eight_bits_load_as_transformers_unpacks_them(folder, right):
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    in_eight_bits(folder)
-    ids = AutoTokenizer.from_pretrained(folder)(PROMPT, return_tensors="pt")["input_ids"]
-    with torch.inference_mode():
-        plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)(ids).logits[0, -1].softmax(-1)
-    found = probabilities(folder)
-    assert found == pytest.approx(plain.topk(5).values.tolist(), abs=1e-6)
-    assert found != pytest.approx(right, abs=1e-6)
 
 
 @pytest.mark.parametrize("kind", REFUSED)
@@ -325,48 +287,6 @@ def test_a_folder_that_may_not_be_read_is_refused_in_words(folder):
     (folder / WEIGHTS).chmod(0)
     with pytest.raises(errors.ModelBroken, match="Permission"):
         probabilities(folder)
-
-
-@pytest.mark.parametrize(
-    ("dtype", "stored", "quantization", "factor"),
-    [
-        ("float32", torch.float32, None, 4),
-        ("float32", torch.bfloat16, None, 4),
-        ("bfloat16", torch.float32, None, 2),
-        ("auto", torch.bfloat16, None, 2),
-        ("float32", torch.float8_e4m3fn, {"quant_method": "fp8"}, 4),
-        ("float32", torch.uint8, {"quant_method": "mxfp4"}, 8),
-        ("bfloat16", torch.int32, {"quant_method": "gptq", "bits": 4}, 16),
-        ("float32", torch.int64, None, 8),
-        ("float32", torch.float8_e4m3fn, None, 4),
-        ("float32", torch.uint8, {"quant_method": "bitsandbytes", "load_in_4bit": True}, 8),
-        ("float32", torch.int8, {"quant_method": "bitsandbytes", "load_in_8bit": True}, 4),
-        ("bfloat16", torch.int32, {"quant_method": "awq", "bits": 4}, 16),
-        (
-            "float32",
-            torch.int32,
-            {"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights": {"num_bits": 4}}}},
-            32,
-        ),
-        ("float32", torch.uint8, {"quant_method": "torchao", "quant_type": {"default": "int4_weight_only"}}, 8),
-    ],
-)
-def test_the_memory_that_is_needed_follows_what_is_stored_not_the_configuration(
-    tmp_path, dtype, stored, quantization, factor, monkeypatch
-):
-    """`factor`: bytes in memory for one stored number."""
-    from dashboard.engine.model_files import model_checks, model_folder
-
-    save_file({"w": torch.zeros(1000, dtype=stored)}, tmp_path / WEIGHTS)
-    tensors = model_folder.stored_tensors(tmp_path, [WEIGHTS], "m")
-    config = {"dtype": "bfloat16", "quantization_config": quantization}
-    for free, fits in ((1300 * factor + 1, True), (1300 * factor - 1, False)):
-        monkeypatch.setattr("psutil.virtual_memory", lambda free=free: type("M", (), {"available": free}))
-        if fits:
-            model_checks.check_size(tensors, config, "m", dtype, "cpu")
-        else:
-            with pytest.raises(errors.ModelTooLarge):
-                model_checks.check_size(tensors, config, "m", dtype, "cpu")
 
 
 # -- names --------------------------------------------------------------------------------------------------------
