@@ -42,7 +42,7 @@ class ModelIsDataset(DashboardError):
 
 
 class FolderMissing(DashboardError):
-    """A local model's folder is not there. Facts: ``model``."""
+    """A local model's folder or GGUF file is not there. Facts: ``model``."""
 
 
 class FolderWithoutModel(DashboardError):
@@ -67,6 +67,10 @@ class ModelWithoutHead(DashboardError):
 
 class ModelTypeUnknown(DashboardError):
     """This transformers does not know the model's type. Facts: ``model, kind, version``."""
+
+
+class GgufArchitectureUnknown(DashboardError):
+    """A GGUF file of an architecture that transformers does not read from GGUF. Facts: ``model, kind, version``."""
 
 
 class ModelWithoutAttention(DashboardError):

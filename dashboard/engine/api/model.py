@@ -63,10 +63,10 @@ class ModelSpec:
     """As in the link: of the hub ``name`` or ``name@revision``, a branch, tag or commit."""
     label: str
     source: str
-    """``bundled``, ``hub`` or ``local``."""
+    """``bundled``, ``hub``, ``local`` or ``gguf``."""
     licence: str = ""
     folder: Path | None = None
-    """Of a local model."""
+    """Of a local model; of one that is a GGUF file, this file."""
     ask_hub: bool = False
     """Allowed because any id is: the hub has to show it to everybody, whatever this machine's cache holds."""
     here: bool = True
@@ -100,7 +100,7 @@ class ModelCard:
     label: str
     revision: str
     source: str
-    """``bundled``, ``hub`` or ``local``."""
+    """As `ModelSpec.source`."""
     licence: str
     """As the model's own card says; empty when unknown."""
     architecture: str

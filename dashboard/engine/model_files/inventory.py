@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from dashboard.engine.model_files import model_checks, model_folder
+from dashboard.engine.model_files import gguf_file, model_checks, model_folder
 from dashboard.errors import DashboardError
 
 _SHARD = re.compile(r"model-\d+-of-(\d+)\.safetensors")
@@ -31,12 +31,14 @@ class FolderFacts:
 
 _Stamp = tuple[int, int]
 _known: dict[tuple[Path, str], tuple[_Stamp, FolderFacts]] = {}
-"""By folder and dtype: times at which folder and configuration were changed last, and what was read then."""
+"""By path and dtype: when it was changed last (folder and configuration; time and size of a file), what was read."""
 
 
 def folder_facts(folder: Path, dtype: str) -> FolderFacts | None:
-    """The facts of a model's folder in the operator's `dtype`; ``None``: it cannot be opened."""
+    """The facts of a model's folder, or of a GGUF file, in the operator's `dtype`; ``None``: it cannot be opened."""
     try:
+        if gguf_file.is_gguf(folder):
+            return _of_gguf(folder, dtype)
         stamp = (folder.stat().st_mtime_ns, (folder / model_folder.CONFIG).stat().st_mtime_ns)
         known = _known.get((folder, dtype))
         if known is None or known[0] != stamp:
@@ -44,6 +46,18 @@ def folder_facts(folder: Path, dtype: str) -> FolderFacts | None:
         return known[1]
     except (DashboardError, OSError, RecursionError):
         return None
+
+
+def _of_gguf(path: Path, dtype: str) -> FolderFacts:
+    stat = path.stat()
+    stamp = (stat.st_mtime_ns, stat.st_size)
+    known = _known.get((path, dtype))
+    if known is None or known[0] != stamp:
+        header = gguf_file.read_header(path, path.name)
+        gguf_file.check_header(header, path.name)
+        memory = model_checks.needed_memory(header.as_loaded(), {}, dtype)
+        known = _known[path, dtype] = (stamp, FolderFacts(stat.st_size, memory, opens=True))
+    return known[1]
 
 
 def _read(folder: Path, dtype: str) -> FolderFacts:

@@ -1,8 +1,7 @@
-"""Model registry: the bundled model, models of the hub and its caches, and local folders; and loading them."""
+"""Model registry: the bundled model, models of the hub and its caches, local folders and files; and loading them."""
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from collections.abc import Mapping
@@ -12,27 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from dashboard.engine.api.model import CallControl, ModelSpec, PinnedCommit, split_revision
-from dashboard.engine.device.devices import known_memory, pick_device, pick_dtype
-from dashboard.engine.device.memory import first_line, is_memory
+from dashboard.engine.device.devices import known_memory, pick_device
 from dashboard.engine.hub import source
 from dashboard.engine.hub.cache import COMMIT
 from dashboard.engine.hub.listing import CachedModel, cached_models
 from dashboard.engine.hub.pins import public_name
 from dashboard.engine.model_files import model_checks, model_folder, quantization
+from dashboard.engine.model_files.gguf_file import is_gguf
 from dashboard.engine.model_files.inventory import FolderFacts, folder_facts
 from dashboard.engine.models import bundled
 from dashboard.engine.models.failures import explain_file_errors
-from dashboard.errors import (
-    ModelEncoderDecoder,
-    ModelNotAllowed,
-    ModelUnsafe,
-    ModelWithoutAttention,
-    TokenizerMissing,
-    TokenizerUnreadable,
-)
+from dashboard.engine.models.loaders import loader_of
+from dashboard.errors import ModelNotAllowed
 from dashboard.settings import BUNDLED, CACHED, Settings
 
-_LOG = logging.getLogger(__name__)
 _PART = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}"
 HUB_ID = re.compile(rf"(?!.*(\.\.|--|//|/$|/@|\.lock$)){_PART}(/{_PART})?(@[A-Za-z0-9_][A-Za-z0-9._/+-]{{0,127}})?")
 """``name`` or ``owner/name``, and after ``@`` a branch, tag or commit."""
@@ -41,7 +33,6 @@ ANY, ANY_REVISION = "*", "@*"
 NAMED_MODELS = 12
 """Most models that a message names."""
 LOCAL = "local/"
-_SAFE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 
 
 @dataclass(frozen=True)
@@ -50,7 +41,6 @@ class LoadedModel:
 
     spec: ModelSpec
     revision: str
-    folder: Path
     model: Any
     tokenizer: Any
     quantized: str = ""
@@ -72,14 +62,14 @@ def available_models(settings: Settings) -> tuple[ModelSpec, ...]:
 
 
 def _local(settings: Settings) -> list[ModelSpec]:
-    """Local folders by their names; where names are equal, later ones by a longer end of their paths."""
+    """Local folders and files by their names; where names are equal, later ones by a longer end of their paths."""
     folders = settings.local_models
     paths = list(dict.fromkeys(Path(os.path.normpath(Path(folder).expanduser().absolute())) for folder in folders))
     specs: dict[str, ModelSpec] = {}
     for path in paths:
         label = _distinct_end(path, [other for other in paths if other != path])
         model = LOCAL + (label if LOCAL + path.name in specs else path.name)
-        spec = ModelSpec(model, label, "local", folder=path)
+        spec = ModelSpec(model, label, "gguf" if is_gguf(path) else "local", folder=path)
         specs[model] = _with_facts(spec, folder_facts(path, settings.dtype), settings)
     return list(specs.values())
 
@@ -151,9 +141,7 @@ def fetch(spec: ModelSpec, settings: Settings, control: CallControl) -> tuple[Pa
         return source.fetch(spec.id, settings, control, check, ask_hub=spec.ask_hub)
     assert spec.folder is not None
     with explain_file_errors(spec.id):
-        config = model_folder.read_config(spec.folder, spec.id)
-        model_folder.check_links(spec.folder, spec.id)
-        return spec.folder, model_folder.revision(spec.folder, model_folder.weight_names(spec.folder, config, spec.id))
+        return spec.folder, loader_of(spec.folder, spec.id).revision()
 
 
 def hub_name(spec: ModelSpec, settings: Settings) -> str:
@@ -185,14 +173,7 @@ def check(folder: Path, spec: ModelSpec, settings: Settings, device: str) -> dic
             ModelQuantized, QuantizationPackageMissing, QuantizationNeedsGpu, ModelTooLarge: see `dashboard.errors`.
     """
     with explain_file_errors(spec.id):
-        config = model_folder.read_config(folder, spec.id)
-        model_folder.check_links(folder, spec.id)
-        names = model_folder.weight_names(folder, config, spec.id)
-        model_checks.check_kind(config, spec.id)
-        tensors = model_folder.stored_tensors(folder, names, spec.id)
-        quantization.check_quantization(config, spec.id, device)
-        model_checks.check_size(tensors, config, spec.id, settings.dtype, device)
-    return tensors
+        return loader_of(folder, spec.id).check(settings, device)
 
 
 def load(spec: ModelSpec, settings: Settings, device: str, control: CallControl) -> LoadedModel:
@@ -206,71 +187,15 @@ def load(spec: ModelSpec, settings: Settings, device: str, control: CallControl)
     from dashboard.engine.models import loaded_model
 
     folder, revision = fetch(spec, settings, control)
-    stored = check(folder, spec, settings, device)
+    loader = loader_of(folder, spec.id)
     with explain_file_errors(spec.id):
-        config, model, info = _from_files(folder, stored, spec, settings)
-        tokenizer = _tokenizer(folder, spec.id)
+        stored = loader.check(settings, device)
+        config, model, info = loader.load(settings)
+        tokenizer = loader.tokenizer()
     loaded_model.check_weights(model, config, info, stored, spec.id)
     model.eval()
     model.requires_grad_(False)
     model = model.to(device)
     loaded_model.check_finite(model, spec.id)
     loaded_model.check_passes(model, spec.id)
-    quantized = quantization.quantization_of(model_folder.read_config(folder, spec.id))
-    method = quantization.method_of(quantized) if quantized else ""
-    return LoadedModel(spec, revision, folder, model, tokenizer, method)
-
-
-def _from_files(
-    folder: Path, stored: dict[str, model_folder.StoredTensor], spec: ModelSpec, settings: Settings
-) -> tuple[Any, Any, dict[str, Any]]:
-    """Configuration, model and transformers' loading info."""
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    from dashboard.engine.models.anatomy import has_heads
-
-    config = AutoConfig.from_pretrained(folder, **_SAFE)
-    told = quantization.dequantizing(model_folder.read_config(folder, spec.id))
-    if getattr(config, "is_encoder_decoder", False):
-        raise ModelEncoderDecoder(model=spec.id, kind=config.model_type)
-    if not has_heads(config):
-        raise ModelWithoutAttention(model=spec.id, kind=config.model_type)
-    loaded: Any = AutoModelForCausalLM.from_pretrained(
-        folder,
-        dtype=pick_dtype(settings.dtype, config),
-        attn_implementation="eager",
-        use_safetensors=True,
-        output_loading_info=True,
-        ignore_mismatched_sizes=True,  # refused later, with their names
-        key_mapping=dict(model_folder.UNWRAP) if model_folder.has_wrapper_names(stored) else None,
-        **({"quantization_config": told} if told is not None else {}),
-        **_SAFE,
-    )
-    return config, *loaded
-
-
-def _tokenizer(folder: Path, model: str) -> Any:
-    """The folder's tokenizer.
-
-    Raises:
-        TokenizerMissing: there is no vocabulary.
-        TokenizerUnreadable: it cannot be read here.
-        ModelUnsafe: it needs remote code.
-    """
-    from transformers import AutoTokenizer
-
-    files = model_folder.vocabulary_files(folder)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, **_SAFE)
-    except Exception as error:
-        if is_memory(error):
-            raise
-        _LOG.warning("tokenizer of %s", model, exc_info=True)
-        if "trust_remote_code" in str(error):
-            raise ModelUnsafe(model=model, reason="its tokenizer brings code of its own (auto_map)") from error
-        if not files:
-            raise TokenizerMissing(model=model) from error
-        raise TokenizerUnreadable(model=model, files=", ".join(files[:3]), reason=first_line(error)) from error
-    if tokenizer.is_fast and not files:  # an empty one, of its class alone
-        raise TokenizerMissing(model=model)
-    return tokenizer
+    return LoadedModel(spec, revision, model, tokenizer, loader.quantized())

@@ -16,7 +16,7 @@ from dashboard.engine.api.prediction import CandidatesRequest, PositionTableRequ
 from dashboard.engine.device.memory import first_line, is_memory
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.model_files import model_checks, model_folder
-from dashboard.engine.models import registry
+from dashboard.engine.models import loaders, registry
 from dashboard.engine.models.failures import explain_loading_errors
 from dashboard.errors import Cancelled, DashboardError, ModelFailed, OutOfMemory
 from dashboard.i18n import LANGUAGES, Catalogue
@@ -46,7 +46,8 @@ def globals_called(function):
 
 
 OURS = (
-    *(registry.find, registry.fetch, registry.check, registry.load, registry._from_files, registry._tokenizer),
+    *(registry.find, registry.fetch, registry.check, registry.load),
+    *(loaders.FolderLoader.check, loaders.FolderLoader.load, loaders.FolderLoader.tokenizer, loaders._from_pretrained),
     *(model_folder.read_config, model_folder.revision, model_folder.stored_tensors, model_checks.check_size),
     *(ready.make_ready, ready._footprint),
 )
