@@ -47,7 +47,8 @@ class Settings:
     """Models that may be chosen: ids of the hub, ``name@revision``, ``name@*`` (any revision of it), ``cache/*`` (all
     in this machine's Hugging Face cache), ``*`` (any id that the hub shows to everybody)."""
     local_models: tuple[str, ...] = ()
-    """Folders with a config, a tokenizer and safetensors, and GGUF files; each becomes ``local/<its name>``."""
+    """Folders with a config, a tokenizer and safetensors, folders of LoRA adapters, and GGUF files; each becomes
+    ``local/<its name>``."""
     cache_dir: Path | None = None
     """Where models and the log are; nothing: the user's cache folder (`dashboard.process.folders`)."""
     data_dir: Path | None = None

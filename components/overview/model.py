@@ -55,6 +55,7 @@ def _facts(view: View) -> None:
     facts = [
         ("model", card.label),
         ("source", text(f"overview.sources.{card.source}")),
+        *([("base", card.base)] if card.base else []),
         *([("hub_name", card.hub_name)] if card.hub_name else []),
         ("revision", card.revision),
         ("licence", card.licence or text("overview.unknown")),

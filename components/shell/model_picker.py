@@ -77,6 +77,8 @@ def model_names(specs: Sequence[ModelSpec]) -> dict[str, str]:
 def model_option(spec: ModelSpec, name: str, text: Catalogue) -> str:
     """A model's line in the picker: its name, then where it is or how large, and whether it fits."""
     facts = [] if spec.here else [text("sidebar.model_on_hub")]
+    if spec.base:
+        facts.append(text("sidebar.model_adapter", base=spec.base))
     if spec.nbytes is not None:
         facts.append(size(spec.nbytes, text))
     if spec.fits is False:

@@ -162,6 +162,7 @@ def make_ready(loaded: registry.LoadedModel, device: str, settings: Settings) ->
         rules=read_rules(getattr(model, "generation_config", None), vocab),
         hub_name=registry.hub_name(loaded.spec, settings),
         quantized=loaded.quantized,
+        base=loaded.spec.base,
         dequantized=bool(loaded.quantized) and not is_packed(model),
     )
     footprint = _footprint(capturer, hook, card, head is None)

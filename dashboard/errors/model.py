@@ -110,7 +110,11 @@ class QuantizationNeedsGpu(DashboardError):
 
 
 class ModelAdapter(DashboardError):
-    """An adapter without the model that it belongs to. Facts: ``model, base``."""
+    """An adapter whose base is not on this machine. Facts: ``model, base``."""
+
+
+class AdapterUnsupported(DashboardError):
+    """An adapter that is not merged into its base here. Facts: ``model, base, reason``."""
 
 
 class ModelFailed(DashboardError):

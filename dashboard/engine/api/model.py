@@ -63,10 +63,12 @@ class ModelSpec:
     """As in the link: of the hub ``name`` or ``name@revision``, a branch, tag or commit."""
     label: str
     source: str
-    """``bundled``, ``hub``, ``local`` or ``gguf``."""
+    """``bundled``, ``hub``, ``local``, ``gguf`` or ``adapter``."""
     licence: str = ""
     folder: Path | None = None
     """Of a local model; of one that is a GGUF file, this file."""
+    base: str = ""
+    """Of an adapter: the model that it belongs to, as it names it."""
     ask_hub: bool = False
     """Allowed because any id is: the hub has to show it to everybody, whatever this machine's cache holds."""
     here: bool = True
@@ -142,6 +144,8 @@ class ModelCard:
     """How its weights are stored (``fp8``, ``gptq``, ``GGUF Q8_0``); empty for plain numbers."""
     dequantized: bool = False
     """Such weights were made plain numbers of `dtype` when it was loaded; else it computes with them as stored."""
+    base: str = ""
+    """Of an adapter merged into its base: that base, as the adapter names it."""
 
     @property
     def version(self) -> ModelVersion:

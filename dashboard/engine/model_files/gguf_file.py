@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dashboard.engine.model_files.model_folder import SAMPLE, StoredTensor
-from dashboard.errors import FolderMissing, ModelAdapter, ModelBroken, ModelQuantized
+from dashboard.errors import AdapterUnsupported, FolderMissing, ModelBroken, ModelQuantized
 
 _MAGIC, _VERSIONS = b"GGUF", (2, 3)
 _FORMATS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
@@ -158,13 +158,14 @@ def check_header(header: GgufHeader, model: str) -> None:
     """Raise where such a file cannot be opened by itself.
 
     Raises:
-        ModelAdapter: it holds an adapter.
+        AdapterUnsupported: it holds an adapter.
         ModelBroken: it names no architecture, or is one of several parts.
         ModelQuantized: its numbers are stored in a way that cannot be read here.
     """
     metadata = header.metadata
     if metadata.get("general.type") == "adapter":
-        raise ModelAdapter(model=model, base=str(metadata.get("general.base_model.0.name", "?"))[:100])
+        base = str(metadata.get("general.base_model.0.name", "?"))[:100]
+        raise AdapterUnsupported(model=model, base=base, reason="a GGUF adapter")
     if not isinstance(metadata.get("general.architecture"), str):
         raise ModelBroken(model=model, reason="it names no architecture (general.architecture)")
     parts = metadata.get("split.count", 1)

@@ -26,6 +26,8 @@ from dashboard.settings import Settings
 
 _LOG = logging.getLogger(__name__)
 _SAFE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+_NO_ADAPTER = "no adapter"
+"""A folder that is not there: else an adapter beside a model changes it wherever PEFT happens to be installed."""
 
 
 class Loader(ABC):
@@ -59,11 +61,6 @@ class Loader(ABC):
     @abstractmethod
     def quantized(self) -> str:
         """How the weights are stored: a quantisation method; empty for plain numbers."""
-
-
-def loader_of(path: Path, model: str) -> Loader:
-    """The one for the files at `path`."""
-    return GgufLoader(path, model) if gguf_file.is_gguf(path) else FolderLoader(path, model)
 
 
 class FolderLoader(Loader):
@@ -175,6 +172,7 @@ def _from_pretrained(folder: Path, config: Any, model: str, settings: Settings, 
         use_safetensors=True,
         output_loading_info=True,
         ignore_mismatched_sizes=True,  # refused later, with their names
+        adapter_kwargs={"subfolder": _NO_ADAPTER},
         **more,
         **_SAFE,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Mapping
@@ -17,12 +18,14 @@ from dashboard.engine.hub.cache import COMMIT
 from dashboard.engine.hub.listing import CachedModel, cached_models
 from dashboard.engine.hub.pins import public_name
 from dashboard.engine.model_files import model_checks, model_folder, quantization
+from dashboard.engine.model_files.adapter_folder import is_adapter, read_adapter
 from dashboard.engine.model_files.gguf_file import is_gguf
 from dashboard.engine.model_files.inventory import FolderFacts, folder_facts
 from dashboard.engine.models import bundled
+from dashboard.engine.models.adapters import AdapterLoader, find_base
 from dashboard.engine.models.failures import explain_file_errors
-from dashboard.engine.models.loaders import loader_of
-from dashboard.errors import ModelNotAllowed
+from dashboard.engine.models.loaders import FolderLoader, GgufLoader, Loader
+from dashboard.errors import DashboardError, ModelNotAllowed
 from dashboard.settings import BUNDLED, CACHED, Settings
 
 _PART = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}"
@@ -69,9 +72,30 @@ def _local(settings: Settings) -> list[ModelSpec]:
     for path in paths:
         label = _distinct_end(path, [other for other in paths if other != path])
         model = LOCAL + (label if LOCAL + path.name in specs else path.name)
-        spec = ModelSpec(model, label, "gguf" if is_gguf(path) else "local", folder=path)
-        specs[model] = _with_facts(spec, folder_facts(path, settings.dtype), settings)
+        specs[model] = _local_spec(ModelSpec(model, label, "local", folder=path), path, settings)
     return list(specs.values())
+
+
+def _local_spec(spec: ModelSpec, path: Path, settings: Settings) -> ModelSpec:
+    """The same with what kind of files they are, and what they take."""
+    facts = folder_facts(path, settings.dtype)
+    if is_gguf(path):
+        spec = replace(spec, source="gguf")
+    elif is_adapter(path):
+        spec = replace(spec, source="adapter")
+        with contextlib.suppress(DashboardError):  # said when it is opened
+            adapter = read_adapter(path, spec.id)
+            spec = replace(spec, base=adapter.name)
+            base = find_base(path, adapter, settings)
+            facts = folder_facts(base, settings.dtype) if base else None
+    return _with_facts(spec, facts, settings)
+
+
+def _loader(path: Path, spec: ModelSpec, settings: Settings) -> Loader:
+    """What reads the files at `path`."""
+    if is_gguf(path):
+        return GgufLoader(path, spec.id)
+    return AdapterLoader(path, spec.id, settings) if is_adapter(path) else FolderLoader(path, spec.id)
 
 
 def _distinct_end(path: Path, others: list[Path]) -> str:
@@ -141,7 +165,7 @@ def fetch(spec: ModelSpec, settings: Settings, control: CallControl) -> tuple[Pa
         return source.fetch(spec.id, settings, control, check, ask_hub=spec.ask_hub)
     assert spec.folder is not None
     with explain_file_errors(spec.id):
-        return spec.folder, loader_of(spec.folder, spec.id).revision()
+        return spec.folder, _loader(spec.folder, spec, settings).revision()
 
 
 def hub_name(spec: ModelSpec, settings: Settings) -> str:
@@ -173,7 +197,7 @@ def check(folder: Path, spec: ModelSpec, settings: Settings, device: str) -> dic
             ModelQuantized, QuantizationPackageMissing, QuantizationNeedsGpu, ModelTooLarge: see `dashboard.errors`.
     """
     with explain_file_errors(spec.id):
-        return loader_of(folder, spec.id).check(settings, device)
+        return _loader(folder, spec, settings).check(settings, device)
 
 
 def load(spec: ModelSpec, settings: Settings, device: str, control: CallControl) -> LoadedModel:
@@ -187,8 +211,8 @@ def load(spec: ModelSpec, settings: Settings, device: str, control: CallControl)
     from dashboard.engine.models import loaded_model
 
     folder, revision = fetch(spec, settings, control)
-    loader = loader_of(folder, spec.id)
     with explain_file_errors(spec.id):
+        loader = _loader(folder, spec, settings)
         stored = loader.check(settings, device)
         config, model, info = loader.load(settings)
         tokenizer = loader.tokenizer()

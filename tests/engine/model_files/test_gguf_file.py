@@ -181,7 +181,7 @@ REFUSED = {
     "cut off": (cut, "ModelBroken"),
     "cut off in the header": (cut_in_the_header, "ModelBroken"),
     "one of several parts": (with_keys(split__count=3), "ModelBroken"),
-    "an adapter": (with_keys(general__type="adapter"), "ModelAdapter"),
+    "an adapter": (with_keys(general__type="adapter"), "AdapterUnsupported"),
     "an architecture that transformers does not read": (
         lambda folder, path: write_gguf(folder, path, architecture="llama9"),
         "GgufArchitectureUnknown",
