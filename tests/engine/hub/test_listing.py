@@ -101,7 +101,7 @@ def test_other_things_in_the_cache_are_no_models(cache, settings, files):
         ("float32", {"torch_dtype": "bfloat16"}, 2),
         ("bfloat16", {"dtype": "float32"}, 0.5),
         ("auto", {"dtype": "bfloat16"}, 1),
-        ("float32", {"quantization_config": {"quant_method": "gptq", "bits": 4}, "dtype": "float16"}, 8),
+        ("float32", {"quantization_config": {"quant_method": "gptq", "bits": 4}, "dtype": "float16"}, 1),
         ("bfloat16", {"quantization_config": {"quant_method": "fp8"}, "dtype": "bfloat16"}, 2),
     ],
 )
