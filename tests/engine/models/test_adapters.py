@@ -182,6 +182,18 @@ def test_a_base_on_the_hub_is_found_among_the_local_folders_by_its_name(folder, 
     assert probabilities(folder, base)[0].base == "owner/tiny"
 
 
+def test_a_tokenizer_beside_an_adapter_is_the_models(folder, base):
+    for path in base.glob("tokenizer*"):
+        shutil.copy(path, folder)
+    path = folder / "tokenizer.json"
+    path.write_text(path.read_text().replace("<|user|>", "<|person|>"))
+    reader = LocalEngine(settings_for(folder)).tokenizer(MODEL)
+    assert len(reader.read("<|person|>", chat=False).tokens) == 1
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer_config.json").unlink()
+    assert len(LocalEngine(settings_for(folder)).tokenizer(MODEL).read("<|user|>", chat=False).tokens) == 1
+
+
 # -- refused ------------------------------------------------------------------------------------------------------
 def config(**values):
     def change(folder, base):
