@@ -261,3 +261,25 @@ def test_where_its_package_is_installed_a_quantised_model_opens_with_transformer
     assert found == pytest.approx(plain_probabilities(folder), abs=1e-6)
     assert found != pytest.approx(clean, abs=1e-6)
     assert (card.quantized, card.dequantized) == (method, dequantized)
+
+
+def test_experts_in_four_bits_load_as_transformers_dequantises_them(folder):
+    from transformers import GptOssConfig, GptOssForCausalLM
+
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "num_local_experts": 4}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16, "num_experts_per_tok": 2}
+    GptOssForCausalLM(GptOssConfig(vocab_size=400, max_position_embeddings=256, **sizes, **heads)).save_pretrained(
+        folder
+    )
+    tensors = load_file(folder / WEIGHTS)
+    for name in [name for name in tensors if name.endswith(("experts.gate_up_proj", "experts.down_proj"))]:
+        experts, inside, outside = tensors.pop(name).shape
+        shape = (experts, outside, inside // 32)
+        tensors[f"{name}_blocks"] = torch.randint(0, 256, (*shape, 16), dtype=torch.uint8)
+        tensors[f"{name}_scales"] = torch.randint(118, 124, shape, dtype=torch.uint8)
+    save_file(tensors, folder / WEIGHTS, {"format": "pt"})
+    set_config(folder, quantization_config={"quant_method": "mxfp4", "modules_to_not_convert": ["lm_head"]})
+    card, found = probabilities(folder)
+    assert found == pytest.approx(plain_probabilities(folder), abs=1e-6)
+    assert (card.quantized, card.dequantized) == ("mxfp4", True)
