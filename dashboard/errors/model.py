@@ -113,6 +113,10 @@ class ModelAdapter(DashboardError):
     """An adapter whose base is not on this machine. Facts: ``model, base``."""
 
 
+class AdapterOnHub(DashboardError):
+    """The hub has an adapter under this id; adapters are opened from folders. Facts: ``model``."""
+
+
 class AdapterUnsupported(DashboardError):
     """An adapter that is not merged into its base here. Facts: ``model, base, reason``."""
 

@@ -15,8 +15,9 @@ from typing import Any
 from dashboard.engine.api.model import CallControl
 from dashboard.engine.hub.cache import small_files
 from dashboard.engine.model_files import model_folder
+from dashboard.engine.model_files.adapter_folder import ADAPTER_CONFIG
 from dashboard.engine.model_files.model_folder import StoredTensor
-from dashboard.errors import Cancelled, ModelBroken, ModelUnsafe
+from dashboard.errors import AdapterOnHub, Cancelled, ModelBroken, ModelUnsafe
 
 Check = Callable[[dict[str, Any], Mapping[str, StoredTensor]], None]
 """Raises where a model of that configuration, with those tensors (none: not known), cannot be loaded here."""
@@ -48,12 +49,14 @@ class Download:
 
         Raises:
             Cancelled: ``control.cancel`` was set.
-            ModelUnsafe, ModelBroken: its files cannot be what is loaded here.
+            ModelUnsafe, ModelBroken, AdapterOnHub: its files cannot be what is loaded here.
             OSError, huggingface_hub's errors: the network, the hub or the cache refuses.
         """
         sizes = {sibling.rfilename: sibling.size or 0 for sibling in self.info.siblings or []}
         check_safe(self.name, self.info)
         small = small_files(sizes)
+        if model_folder.CONFIG not in small and ADAPTER_CONFIG in small:
+            raise AdapterOnHub(model=self.name)
         if model_folder.CONFIG not in small:
             raise ModelBroken(model=self.name, reason="it has no config.json")
         folder = self._fetch(small, sizes)

@@ -323,6 +323,12 @@ def test_a_data_set_is_called_one(hub, settings):
     refused(errors.ModelIsDataset, "org/data", settings)
 
 
+def test_an_adapter_on_the_hub_is_called_one_and_its_weights_are_not_fetched(hub, settings):
+    hub.models[NAME].commit({"adapter_config.json": b"{}", "adapter_model.safetensors": b"x" * 100})
+    refused(errors.AdapterOnHub, NAME, settings)
+    assert "adapter_model.safetensors" not in hub.fetched()
+
+
 def test_too_many_requests_say_how_long_to_wait(hub, settings):
     hub.refuse = 429
     assert refused(errors.HubBusy, NAME, settings)["seconds"] == 55
