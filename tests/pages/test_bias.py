@@ -403,7 +403,7 @@ def test_a_yes_to_more_calls_is_one_to_these_prompts(open_page):
 
 
 def test_the_cost_of_more_calls_is_that_of_all_that_they_ask(open_page, monkeypatch):
-    from components.bias import notebook
+    from components.shell.view import View
     from dashboard.engine.local import LocalEngine
 
     costed, asked, answer = [], [], LocalEngine.answer
@@ -412,7 +412,7 @@ def test_the_cost_of_more_calls_is_that_of_all_that_they_ask(open_page, monkeypa
         asked.append(request)
         return answer(engine, request, *rest)
 
-    monkeypatch.setattr(notebook, "seconds_left", lambda _view, requests: costed.append(set(requests)) or 1.0)
+    monkeypatch.setattr(View, "seconds_left", lambda _view, requests: costed.append(set(requests)) or 1.0)
     at = open_page("bias", link(bias_view="notebook"))
     monkeypatch.setattr(LocalEngine, "answer", counted)
     at.button(key="bias_repeat").click().run()

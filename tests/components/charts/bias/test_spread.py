@@ -20,7 +20,7 @@ def test_each_template_is_a_row_and_the_mean_comes_last_with_its_interval(look):
     last = frame.iloc[-1]
     assert (mean.x[0], mean.y[0]) == (last["value_nats"], 3)
     assert mean.x[0] + mean.error_x.array[0] == pytest.approx(last["high_nats"])
-    assert figure.layout.yaxis.ticktext[3] == "mean over all"
+    assert figure.layout.yaxis.ticktext[3] == "overall mean"
 
 
 def test_a_template_against_the_mean_is_hollow(look):
