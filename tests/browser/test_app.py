@@ -41,9 +41,10 @@ def headline(page: Page, words: str | re.Pattern) -> None:
     expect(page.get_by_role("heading", name=words).first).to_be_visible(timeout=30_000)
 
 
-def position_line(page: Page, words: re.Pattern) -> None:
-    """Wait for the line above the bars of the Next token page, which names the position."""
-    expect(page.locator(".ls-note").filter(has_text=words).first).to_be_visible(timeout=30_000)
+def position_line(page: Page, words: str) -> None:
+    """Wait for the line above the bars of the Next token page, which names the position and isolates the token."""
+    isolated = words.replace("“", "“\u2068").replace("”", "\u2069”")
+    expect(page.locator(".ls-note").filter(has_text=isolated).first).to_be_visible(timeout=30_000)
 
 
 def test_the_first_page_stands_and_says_what_is_loaded(page, app_server):
@@ -130,7 +131,7 @@ def test_a_link_opened_cold_shows_the_same_view(page, browser, app_server):
 
 def test_csv_and_svg_are_downloaded(page, app_server):
     open_page(page, app_server, "/next_token?prompt=The+capital+of+Italy+is")
-    position_line(page, re.compile("After position"))
+    position_line(page, "After position")
     page.get_by_role("tab", name="Download").first.click()
     with page.expect_download() as found:
         page.get_by_role("button", name="CSV", exact=True).first.click()
@@ -200,8 +201,8 @@ def test_two_browsers_with_different_prompts_do_not_mix(page, browser, app_serve
     other.get_by_label("Prompt", exact=True).fill("Uno dos tres cuatro cinco")
     page.get_by_role("button", name="Use this prompt", exact=True).click()
     other.get_by_role("button", name="Use this prompt", exact=True).click()
-    position_line(page, re.compile("After position 2, “·three”"))
-    position_line(other, re.compile("After position 8, “co”"))
+    position_line(page, "After position 2, “·three”")
+    position_line(other, "After position 8, “co”")
     other.context.close()
 
 
@@ -258,13 +259,13 @@ def test_values_of_a_link_that_do_not_fit_are_named(page, app_server):
 def test_back_and_forward_go_through_the_choices(page, app_server):
     open_page(page, app_server, "/next_token")
     type_prompt(page, "One two")
-    position_line(page, re.compile("“·two”"))
+    position_line(page, "“·two”")
     type_prompt(page, "One two three four")
-    position_line(page, re.compile("“·four”"))
+    position_line(page, "“·four”")
     page.go_back()
-    position_line(page, re.compile("“·two”"))
+    position_line(page, "“·two”")
     page.go_forward()
-    position_line(page, re.compile("“·four”"))
+    position_line(page, "“·four”")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signal that asks a process to end")
@@ -290,7 +291,7 @@ def test_a_menu_click_keeps_the_prompt(page, app_server):
     open_page(page, app_server, "/attention")
     type_prompt(page, PROMPT)
     page.get_by_role("link", name="Next token").first.click()
-    position_line(page, re.compile("After position"))
+    position_line(page, "After position")
     assert page.get_by_label("Prompt", exact=True).input_value() == PROMPT
     assert parse_qs(urlsplit(page.url).query)["prompt"] == [PROMPT]
 
@@ -325,7 +326,7 @@ def test_a_temperature_moves_what_is_drawn_from_and_not_what_the_model_says(page
 def test_a_clicked_token_and_a_rare_pinned_one_stand_in_a_link_opened_cold(page, browser, app_server):
     open_page(page, app_server, "/next_token?prompt=The+capital+of+Italy+is&next_token_inside=true")
     page.get_by_role("option", name=re.compile("^·capital,")).click()
-    position_line(page, re.compile("After position 1, “·capital”"))
+    position_line(page, "After position 1, “·capital”")
     page.get_by_text("Pin a token", exact=True).click()
     page.locator(".st-key-find_token input").fill(" zebra")
     page.locator(".st-key-find_token input").press("Enter")
@@ -340,7 +341,7 @@ def test_a_clicked_token_and_a_rare_pinned_one_stand_in_a_link_opened_cold(page,
     number_field(page, "next_token_layer", "4")
     other = browser.new_context(locale="en-US").new_page()
     open_page(other, page.url, "")
-    position_line(other, re.compile("After position 1, “·capital”"))
+    position_line(other, "After position 1, “·capital”")
     expect(other.locator(".st-key-chart_candidates .ytick text", has_text="zebra")).to_have_text(rare.text_content())
     for chart in ("candidates", "trajectories", "attribution", "head_attribution"):
         place = f".st-key-chart_{chart} .ytick text"
