@@ -22,10 +22,10 @@ CELL_SECONDS = 1.4e-9
 """Of an attention weight."""
 FIRST = {
     "pass": (0.04, 0.97),
-    "map": (0.001, 11.0),
-    "rollout": (0.0055, 6.0),
+    "map": (0.001, 6.0),
+    "rollout": (0.0055, 2.5),
     "query rows": (0.002, 15.0),
-    "tiles": (0.02, 11.5),
+    "tiles": (0.02, 8.0),
     "candidates": (0.013, 1.0),
     "processed": (0.018, 1.0),
     "position table": (0.025, 1.8),
