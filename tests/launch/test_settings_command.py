@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import jsonschema
@@ -20,12 +20,30 @@ from dashboard.launch.settings_command import schema, settings_file, toml
 from dashboard.settings import Settings, origins
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = [
-    'model = "gpt2"\nmodels = ["gpt2", "*"]\noffline = true',
-    'run_bytes = "4 GiB"\njobs_bytes = 1073741824\nresult_bytes = "1.5 g"',
-    'device = "cuda:1"\ndtype = "bfloat16"\nlanguage = "es"\nbusy_seconds = 2.5',
-    'cache_dir = "~/models"\ndata_dir = "/srv/data"\nthreads = 4',
-]
+EXAMPLES = {
+    'model = "gpt2"\nmodels = ["gpt2", "*"]\noffline = true': {
+        "model": "gpt2",
+        "models": ("gpt2", "*"),
+        "offline": True,
+    },
+    'run_bytes = "4 GiB"\njobs_bytes = 1073741824\nresult_bytes = "1.5 g"': {
+        "run_bytes": 4 << 30,
+        "jobs_bytes": 1 << 30,
+        "result_bytes": 3 << 29,
+    },
+    'device = "cuda:1"\ndtype = "bfloat16"\nlanguage = "es"\nbusy_seconds = 2.5': {
+        "device": "cuda:1",
+        "dtype": "bfloat16",
+        "language": "es",
+        "busy_seconds": 2.5,
+    },
+    'cache_dir = "~/models"\ndata_dir = "/srv/data"\nthreads = 4': {
+        "cache_dir": Path("~/models").expanduser(),
+        "data_dir": Path("/srv/data"),
+        "threads": 4,
+    },
+}
+"""A settings file -> what is in force then, where it differs from the defaults."""
 WRONG = [
     "max_models = 0",
     "max_tokens = -1",
@@ -102,11 +120,11 @@ def test_the_schema_says_what_each_setting_means():
     jsonschema.Draft202012Validator.check_schema(schema())
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_what_the_schema_allows_is_read(example, tmp_path):
+@pytest.mark.parametrize(("example", "read"), EXAMPLES.items())
+def test_what_the_schema_allows_is_read(example, read, tmp_path):
     jsonschema.validate(tomllib.loads(example), schema())
     (tmp_path / "own.toml").write_text(example)
-    Settings.load({"LOGITSCOPE_CONFIG": str(tmp_path / "own.toml")})
+    assert Settings.load({"LOGITSCOPE_CONFIG": str(tmp_path / "own.toml")}) == replace(Settings(), **read)
 
 
 @pytest.mark.parametrize("example", WRONG)

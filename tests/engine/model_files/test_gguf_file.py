@@ -6,16 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from dashboard import errors
 from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, GenerateRequest
 from dashboard.engine.api.prediction import CandidatesRequest
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.model_files import gguf_file, inventory
 from dashboard.engine.models import registry
-from dashboard.i18n import LANGUAGES, Catalogue
-from dashboard.settings import Settings
 from tests.made.gguf import write_gguf
+from tests.made.local_files import assert_refused, settings_for
 from tests.made.tiny_model import save_tiny_model
 
 PROMPT = "zebra lamp river"
@@ -31,10 +29,6 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "tiny.gguf"
-
-
-def settings_for(*paths, **values):
-    return Settings(models=(), local_models=tuple(map(str, paths)), cache_dir=paths[0].parent, offline=True, **values)
 
 
 def probabilities(path):
@@ -200,9 +194,4 @@ REFUSED = {
 def test_a_file_that_cannot_be_opened_is_refused_by_its_own_name_in_every_language(folder, path, kind):
     write, expected = REFUSED[kind]
     write(folder, path)
-    with pytest.raises(errors.DashboardError) as refused:
-        LocalEngine(settings_for(path)).describe(MODEL)
-    assert type(refused.value).__name__ == expected, refused.value
-    for language in LANGUAGES:
-        assert MODEL in Catalogue(language)(refused.value.message_id, **refused.value.facts)
-    assert [spec.id for spec in registry.available_models(settings_for(path))] == [MODEL]  # the list stands
+    assert_refused(path, expected)

@@ -9,13 +9,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from dashboard import errors
 from dashboard.engine.api.model import CallControl
 from dashboard.engine.api.prediction import CandidatesRequest
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.models import registry
-from dashboard.i18n import LANGUAGES, Catalogue
-from dashboard.settings import Settings
+from tests.made.local_files import assert_refused, settings_for
 
 PROMPT = "zebra lamp river"
 WEIGHTS = "adapter_model.safetensors"
@@ -60,10 +58,6 @@ def merged(base, folder, scale, place):
         weights[f"{module}.weight"] += scale(module) * (factors[name.replace("lora_A", "lora_B")] @ factors[name])
     save_file(weights, place / "model.safetensors", {"format": "pt"})
     return place
-
-
-def settings_for(*paths):
-    return Settings(models=(), local_models=tuple(map(str, paths)), cache_dir=paths[0].parent, offline=True)
 
 
 def probabilities(path, *others):
@@ -268,11 +262,4 @@ REFUSED = {
 def test_an_adapter_that_cannot_be_merged_is_refused_by_its_own_name_in_every_language(folder, base, kind):
     change, expected = REFUSED[kind]
     change(folder, base)
-    with pytest.raises(errors.DashboardError) as refused:
-        LocalEngine(settings_for(folder)).describe(MODEL)
-    assert type(refused.value).__name__ == expected, refused.value
-    for language in LANGUAGES:
-        words = Catalogue(language)(refused.value.message_id, **refused.value.facts)
-        assert MODEL in words
-        assert "/home" not in words
-    assert [spec.id for spec in registry.available_models(settings_for(folder))] == [MODEL]  # the list stands
+    assert_refused(folder, expected)
