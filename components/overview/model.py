@@ -10,7 +10,7 @@ from components.shell.messages import advice, notice, quiet, section
 from components.shell.view import View
 from components.shell.waiting import allow
 from dashboard import cache
-from dashboard.engine.api.model import ModelCard, PinnedCommit, split_revision
+from dashboard.engine.api.model import ModelCard, PinnedCommit, short_commit, split_revision
 from dashboard.engine.api.verification import Deviation, Verification, VerifyRequest
 from dashboard.i18n import Catalogue
 
@@ -55,7 +55,7 @@ def _facts(view: View) -> None:
     facts = [
         ("model", card.label),
         ("source", text(f"overview.sources.{card.source}")),
-        *([("base", card.base)] if card.base else []),
+        *([("base", short_commit(card.base))] if card.base else []),
         *([("hub_name", card.hub_name)] if card.hub_name else []),
         ("revision", card.revision),
         ("licence", card.licence or text("overview.unknown")),

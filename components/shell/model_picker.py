@@ -11,7 +11,7 @@ import streamlit as st
 from components.shell import link
 from components.shell.waiting import allow
 from dashboard import cache
-from dashboard.engine.api.model import ModelSpec
+from dashboard.engine.api.model import ModelSpec, short_commit
 from dashboard.errors import DashboardError
 from dashboard.i18n import Catalogue
 
@@ -78,7 +78,7 @@ def model_option(spec: ModelSpec, name: str, text: Catalogue) -> str:
     """A model's line in the picker: its name, then where it is or how large, and whether it fits."""
     facts = [] if spec.here else [text("sidebar.model_on_hub")]
     if spec.base:
-        facts.append(text("sidebar.model_adapter", base=spec.base))
+        facts.append(text("sidebar.model_adapter", base=short_commit(spec.base)))
     if spec.nbytes is not None:
         facts.append(size(spec.nbytes, text))
     if spec.fits is False:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +56,11 @@ def split_revision(model: str) -> tuple[str, str]:
     return name, revision
 
 
+def short_commit(model: str) -> str:
+    """An id for people: of a commit the first twelve digits alone."""
+    return re.sub(r"(@[0-9a-f]{12})[0-9a-f]{28}$", r"\1", model)
+
+
 @dataclass(frozen=True)
 class ModelSpec:
     """One model that may be chosen."""
@@ -68,7 +74,7 @@ class ModelSpec:
     folder: Path | None = None
     """Of a local model; of one that is a GGUF file, this file."""
     base: str = ""
-    """Of an adapter: the model that it belongs to, as it names it."""
+    """Of an adapter: the model that it belongs to, as it names it; at its commit where Hugging Face's cache has it."""
     ask_hub: bool = False
     """Allowed because any id is: the hub has to show it to everybody, whatever this machine's cache holds."""
     here: bool = True
@@ -145,7 +151,7 @@ class ModelCard:
     dequantized: bool = False
     """Such weights were made plain numbers of `dtype` when it was loaded; else it computes with them as stored."""
     base: str = ""
-    """Of an adapter merged into its base: that base, as the adapter names it."""
+    """Of an adapter merged into its base: that base, as in `ModelSpec`."""
 
     @property
     def version(self) -> ModelVersion:

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from dashboard.engine.api.model import split_revision
 from dashboard.engine.hub import source
 from dashboard.engine.model_files import adapter_folder, model_folder, quantization
 from dashboard.engine.model_files.adapter_folder import Adapter
@@ -31,6 +32,13 @@ def find_base(folder: Path, adapter: Adapter, settings: Settings) -> Path | None
     except ValueError:  # no id that the hub could have
         return None
     return snapshot.folder if snapshot else None
+
+
+def base_name(adapter: Adapter, base: Path | None) -> str:
+    """The base as the adapter names it; one in Hugging Face's cache, whose folders are commits, at its commit."""
+    if base is None or base.parent.name != "snapshots":
+        return adapter.name
+    return f"{split_revision(adapter.name)[0]}@{base.name}"
 
 
 class AdapterLoader(Loader):

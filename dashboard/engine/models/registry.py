@@ -11,10 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dashboard.engine.api.model import CallControl, ModelSpec, PinnedCommit, split_revision
+from dashboard.engine.api.model import CallControl, ModelSpec, PinnedCommit, short_commit, split_revision
 from dashboard.engine.device.devices import known_memory, pick_device
 from dashboard.engine.hub import source
-from dashboard.engine.hub.cache import COMMIT
 from dashboard.engine.hub.listing import CachedModel, cached_models
 from dashboard.engine.hub.pins import public_name
 from dashboard.engine.model_files import model_checks, model_folder, quantization
@@ -22,7 +21,7 @@ from dashboard.engine.model_files.adapter_folder import is_adapter, read_adapter
 from dashboard.engine.model_files.gguf_file import is_gguf
 from dashboard.engine.model_files.inventory import FolderFacts, folder_facts
 from dashboard.engine.models import bundled
-from dashboard.engine.models.adapters import AdapterLoader, find_base
+from dashboard.engine.models.adapters import AdapterLoader, base_name, find_base
 from dashboard.engine.models.failures import explain_file_errors
 from dashboard.engine.models.loaders import FolderLoader, GgufLoader, Loader
 from dashboard.errors import DashboardError, ModelNotAllowed
@@ -85,8 +84,8 @@ def _local_spec(spec: ModelSpec, path: Path, settings: Settings) -> ModelSpec:
         spec = replace(spec, source="adapter")
         with contextlib.suppress(DashboardError):  # said when it is opened
             adapter = read_adapter(path, spec.id)
-            spec = replace(spec, base=adapter.name)
             base = find_base(path, adapter, settings)
+            spec = replace(spec, base=base_name(adapter, base))
             facts = folder_facts(base, settings.dtype) if base else None
     return _with_facts(spec, facts, settings)
 
@@ -111,14 +110,8 @@ def _spec(name: str, cached: Mapping[str, CachedModel], settings: Settings) -> M
         converted = bundled.converted_model(settings)
         spec = ModelSpec(BUNDLED, bundled.LABEL, "bundled", bundled.LICENCE)
         return _with_facts(spec, folder_facts(converted[0], settings.dtype) if converted else None, settings)
-    spec = ModelSpec(name, _label(name), "hub", here=name in cached)
+    spec = ModelSpec(name, short_commit(name), "hub", here=name in cached)
     return _with_facts(spec, cached[name].facts if name in cached else None, settings)
-
-
-def _label(name: str) -> str:
-    """An id of the hub with a commit's first digits alone."""
-    model, revision = split_revision(name)
-    return f"{model}@{revision[:12]}" if COMMIT.fullmatch(revision) else name
 
 
 def _with_facts(spec: ModelSpec, facts: FolderFacts | None, settings: Settings) -> ModelSpec:
@@ -140,7 +133,7 @@ def find(model: str, settings: Settings) -> ModelSpec:
     if HUB_ID.fullmatch(model) and not model.startswith(LOCAL):
         name, revision = split_revision(model)
         snapshot = source.on_this_machine(model, settings)
-        spec = ModelSpec(model, _label(model), "hub", here=snapshot is not None)
+        spec = ModelSpec(model, short_commit(model), "hub", here=snapshot is not None)
         spec = _with_facts(spec, folder_facts(snapshot.folder, settings.dtype) if snapshot else None, settings)
         if (CACHED in settings.models and spec.here) or (revision and name + ANY_REVISION in settings.models):
             return spec

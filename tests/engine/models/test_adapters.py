@@ -5,6 +5,7 @@ import math
 import re
 import shutil
 
+import huggingface_hub
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -13,6 +14,8 @@ from dashboard.engine.api.model import CallControl
 from dashboard.engine.api.prediction import CandidatesRequest
 from dashboard.engine.local import LocalEngine
 from dashboard.engine.models import registry
+from dashboard.scripts.build import chart_script
+from tests.made.hub import cache_model
 from tests.made.local_files import assert_refused, settings_for
 
 PROMPT = "zebra lamp river"
@@ -132,8 +135,6 @@ def test_an_adapter_that_peft_saved_gives_what_peft_computes(base, tmp_path, kin
 
 
 def test_its_script_makes_the_numbers_again_with_peft(folder, base, tmp_path, monkeypatch):
-    from dashboard.scripts.build import chart_script
-
     engine = LocalEngine(settings_for(folder))
     card = engine.describe(MODEL)
     key = card.run_key(engine.tokenizer(MODEL).read(PROMPT, chat=False))
@@ -174,6 +175,18 @@ def test_a_base_on_the_hub_is_found_among_the_local_folders_by_its_name(folder, 
     path = folder / "adapter_config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"base_model_name_or_path": "owner/tiny"}))
     assert probabilities(folder, base)[0].base == "owner/tiny"
+
+
+def test_a_base_in_hugging_faces_cache_is_named_with_its_commit(folder, base, tmp_path, monkeypatch):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    commit = cache_model(tmp_path / "hub", "owner/base", {path.name: path.read_bytes() for path in base.iterdir()})
+    path = folder / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"base_model_name_or_path": "owner/base"}))
+    engine = LocalEngine(settings_for(folder))
+    card = engine.describe(MODEL)
+    assert card.base == f"owner/base@{commit}"
+    source = chart_script(card, card.run_key(engine.tokenizer(MODEL).read(PROMPT, chat=False)), {}, [])
+    assert f"BASE_MODEL = 'owner/base'\nBASE_REVISION = '{commit}'" in source
 
 
 def test_a_tokenizer_beside_an_adapter_is_the_models(folder, base):
