@@ -11,6 +11,7 @@ import streamlit as st  # noqa: E402
 
 from components.lessons.card import LessonCard  # noqa: E402
 from components.sampling import generation_task  # noqa: E402
+from components.sharing import opened, share  # noqa: E402
 from components.shell import link, sidebar, waiting  # noqa: E402
 from components.shell.page.page_style import page_bar, page_head, page_look, tab_icon  # noqa: E402
 from components.shell.view import current, error_frame  # noqa: E402
@@ -51,11 +52,17 @@ generation_task.page_turned(slugs[page])
 page_look(text, page.title)
 page_bar([entry for entry in slugs if entry is not named])
 notices = st.container()
-page_head(text, slugs[page], current().prompt)
+with share.page_actions() as actions:
+    page_head(text, slugs[page], current().prompt)
+sharing = share.share_button(text, actions)
+opened.read_opened(slugs[page])
 lesson = LessonCard(text, slugs[page])
 with error_frame(text):
     page.run()
 lesson.ask()
+opened.compare_opened(current(), slugs[page], notices)
+share.share_link(current(), slugs[page], sharing)
+current().shown.clear()
 with notices:  # after the page: its controls know best which values of a link do not fit
     sidebar.link_notices(text)
 collection.PAGES.now_and_then()

@@ -53,6 +53,7 @@ FIELDS: dict[str, Field] = {
     "chat_tools": Field("text"),
     "chat_thinking": Field("choice", ("template", "on", "off"), "template"),
     "made": Field("text"),
+    "numbers": Field("text"),
     "exact_tokens": Field("switch"),
     "scale": Field("choice", ("indigo", "cividis"), "indigo"),
     "at": Field("choice", SECTIONS),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from components.charts.overview import setting_bars_figure
@@ -18,11 +19,12 @@ from components.shell.model_rules import acting_fact, on_bars
 from components.shell.page_links import page_link
 from components.shell.panel import Kind, badge
 from components.shell.pickers import slider
-from components.shell.view import View, error_frame
+from components.shell.view import Shown, View, error_frame
 from components.shell.waiting import begins
 from dashboard.engine.api.decoding import AT_ENDS, DecodeSettings
 from dashboard.engine.api.prediction import Candidates, CandidatesRequest, ProcessedRequest
 from dashboard.engine.api.request import Request
+from dashboard.export import Export
 from dashboard.frames.next_token import candidates_frame
 from dashboard.tokens import in_sentence
 
@@ -66,7 +68,11 @@ def started(view: View, name: str, request: Request[Any]) -> bool:
 def candidates(view: View) -> Candidates:
     """The likeliest tokens after the prompt; makes its run."""
     view.run  # noqa: B018 - with progress
-    return view.answer(CandidatesRequest(view.key, len(view.tokens.ids) - 1, BARS), view.text("overview.bars"))
+    request = CandidatesRequest(view.key, len(view.tokens.ids) - 1, BARS)
+    likeliest = view.answer(request, view.text("overview.bars"))
+    frame = lambda: pd.DataFrame({"logit": likeliest.logits, "prob": likeliest.probs})  # noqa: E731
+    view.shown.append(Shown(Export.of([request], "setting_bars"), frame))
+    return likeliest
 
 
 def headline(view: View, likeliest: Candidates) -> None:

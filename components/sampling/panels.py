@@ -231,6 +231,7 @@ def sequences(view: View, columns: Columns, generation: GeneratedTexts) -> None:
         figure=None,
         frame=lambda: frame,
         **page_table(columns, frame, text),
+        numbers=lambda: token_frame(generated, columns.names, tokens)[["id"]],
         script=lambda origin: texts_script(view.card, origin, columns.request, names=columns.names, forks=forks),
         strip=texts_strip(view, generation, columns.request.columns),
         kind=kind_of(columns.request.columns),

@@ -10,6 +10,7 @@ import math
 import re
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.i18n import Catalogue
 
@@ -17,6 +18,7 @@ _MARKDOWN = re.compile(r"[!-/:-@\[-`{-~]")
 _SHORTCUT = re.compile(r"[:@<>~-]|ww(?=w\.)", re.IGNORECASE)
 _WORD_JOINER = "\u2060"
 """Has no width and breaks no line."""
+_KEPT, _BELOW = "_finding_keeps", "_finding_below"
 
 
 def literal_label(text: str) -> str:
@@ -47,6 +49,19 @@ def notice(message: str) -> None:
 def finding(message: str) -> None:
     """What the page found, in one sentence with its numbers, above the first chart."""
     st.html(f'<p class="ls-finding">{html.escape(message)}</p>')
+    if st.session_state.get(_KEPT):
+        st.session_state[_BELOW] = st.container()
+
+
+def keep_below_finding(wanted: bool) -> None:
+    """At the beginning of a script run: whether the page's finding keeps a place below itself."""
+    st.session_state[_KEPT], st.session_state[_BELOW] = wanted, None
+
+
+def below_finding() -> DeltaGenerator | None:
+    """That place; ``None``: the page has said no finding."""
+    place: DeltaGenerator | None = st.session_state.get(_BELOW)
+    return place
 
 
 def about(text: Catalogue, seconds: float) -> str:

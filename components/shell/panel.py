@@ -79,6 +79,8 @@ class Panel:
     """Called when a box or a mark was selected; the selection is in ``session_state["chart_<name>"]``."""
     table: Callable[[], pd.DataFrame] | None = None
     """The table to show, where it is not `frame`."""
+    numbers: Callable[[], pd.DataFrame] | None = None
+    """What a link's fingerprint is of, where it is not the table."""
     digits: str | Mapping[str, str] = DIGITS
     """How the table shows its numbers, e.g. ``%.3f``; or how it shows those of some columns, by their names."""
     heads: Mapping[str, str] = field(default_factory=dict)

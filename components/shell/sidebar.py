@@ -17,13 +17,11 @@ from components.shell.model_picker import model_loaded, model_picker
 from components.shell.prompt import PromptForm, chat_fields, exact_tokens, prompt_form, token_count
 from components.shell.sections import fold
 from components.shell.view import View, current, precision
-from components.web.copy_link.copy_link import copy_link
 from dashboard import cache
 from dashboard.engine.api.model import ModelCard, RunRequest
 from dashboard.i18n import LANGUAGES, Catalogue, pick_language
 from dashboard.navigation import page_at
 from dashboard.tokens import visible_text
-from dashboard.view_state import pack_prompt
 
 TOKENS = "exact_tokens"
 """Fold of FIELDS."""
@@ -100,7 +98,6 @@ def loaded_view() -> View:
     with slots.count:
         chat_fields(view.text, slots.form, view.card)
     view.read_prompt()
-    _compare_origin(view.card)
     if slots.tokens is not None:
         with slots.count:
             token_count(view)
@@ -111,8 +108,6 @@ def loaded_view() -> View:
         _model_facts(view.text, view.card)
         if slots.tokens is not None:
             _cost(view)
-    with st.sidebar:
-        copy_link(more=_whole_link(view), text=view.text, key="copy_link")
     return view
 
 
@@ -128,26 +123,6 @@ def _model_facts(text: Catalogue, card: ModelCard) -> None:
         text("sidebar.revision", revision=card.revision[:12], version=card.transformers),
     ]
     st.html("".join(f'<p class="ls-count">{html.escape(line)}</p>' for line in lines))
-
-
-def origin_of(card: ModelCard) -> str:
-    """What a link says about where it was made: revision, dtype and version."""
-    return f"{card.revision[:12]} {card.dtype} transformers-{card.transformers}"
-
-
-def _compare_origin(card: ModelCard) -> None:
-    """Say so when a link was made with another revision, dtype or version than is here."""
-    origin = st.query_params.get("made")
-    if origin:
-        st.query_params.pop("made")
-        if origin != origin_of(card):
-            link.drop(link.Dropped("made", origin, "made", (("here", origin_of(card)),)))
-
-
-def _whole_link(view: View) -> dict[str, str]:
-    """What a copied link names so that it stays the same view when a default changes."""
-    prompt = {} if {"prompt", "pz"} & set(st.query_params) else pack_prompt(view.prompt)
-    return {"lang": view.text.language, "model": view.model, "made": origin_of(view.card), **prompt}
 
 
 def _cost(view: View) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
+import pandas as pd
 import streamlit as st
 
 from components.charts.theme import ChartTheme
@@ -20,10 +21,20 @@ from dashboard.engine.api.engine import Engine, Tokenizer
 from dashboard.engine.api.model import CallControl, ModelCard, RunRequest, RunSummary, TokenizedPrompt
 from dashboard.engine.api.request import Answer, Request
 from dashboard.errors import Cancelled, DashboardError, OutOfMemory
+from dashboard.export import Export
 from dashboard.i18n import Catalogue
 from dashboard.run_key import Origin, RunKey
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A chart that the page has drawn, for what is said of its numbers beside it."""
+
+    result: Export
+    numbers: Callable[[], pd.DataFrame]
+    """Makes the table that a link's fingerprint is of."""
 
 
 @dataclass
@@ -43,6 +54,8 @@ class View:
     """Set by `load`."""
     tokens: TokenizedPrompt = field(init=False)
     """Set by `read_prompt`."""
+    shown: list[Shown] = field(default_factory=list, init=False)
+    """The charts of this script run, the page's main one first."""
     _first_panel: str = field(default="", init=False)
 
     def load(self, making: Future[Engine]) -> None:
@@ -89,6 +102,11 @@ class View:
         return self.answer(RunRequest(self.key), label)
 
     @property
+    def loaded(self) -> bool:
+        """Whether the model's card is here."""
+        return hasattr(self, "card")
+
+    @property
     def tokenizer(self) -> Tokenizer:
         """The model's texts and tokens."""
         return self.engine.tokenizer(self.model)
@@ -123,7 +141,9 @@ class View:
         if explained:
             self._first_panel = self._first_panel or name
         unfolded = name == self._first_panel
-        chart_panel(Panel(name=name, origins=origins, text=self.text, figure=drawn, unfolded=unfolded, **rest))
+        panel = Panel(name=name, origins=origins, text=self.text, figure=drawn, unfolded=unfolded, **rest)
+        self.shown.append(Shown(panel.result, panel.numbers or panel.table or panel.frame))
+        chart_panel(panel)
 
     def wait(self, call: Callable[[CallControl], T], label: str | Callable[[], str], what: str) -> T:
         """`call` with progress on the page; see `components.shell.waiting.wait_for`."""

@@ -449,7 +449,7 @@ def test_the_link_of_the_view_is_copied(context: BrowserContext, page, server):
     page.get_by_role("button", name="Copy link").click()
     expect(page.get_by_text("Link copied.")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == page.url + "&lang=en"
-    expect(page.get_by_label("Link to this view", exact=True)).to_be_hidden()
+    expect(page.get_by_label("Link to this view", exact=True)).to_have_value(page.url + "&lang=en")
 
 
 def test_where_the_clipboard_is_closed_the_link_stands_selected(page, server):

@@ -14,7 +14,6 @@ from tests.pages.test_sampling import FOLDS
 
 LINKS = tomllib.loads((Path(__file__).parents[1] / "links.toml").read_text(encoding="utf-8"))["link"]
 NOT_HERE = {
-    "made": "names the versions of the place where it was copied: of another place, that is said",
     "bias_prefix": "the tiny model has one prefix to choose",
     "next_token_without_rules": "the tiny model's own settings forbid nothing",
 }
@@ -42,12 +41,13 @@ def test_a_link_restores_what_it_did(open_page, link):
         at = unfolded(at)
     assert not at.exception
     assert "_link_dropped" not in at.session_state
-    kept = set(link.get("kept", ()))
+    kept, taken = set(link.get("kept", ())), set(link.get("taken", ()))
     expected = link["parameters"] | link.get("restored", {})
     for name, value in expected.items():
-        if name not in kept | {"pz"}:
+        if name not in kept | taken | {"pz"}:
             assert is_there(at, name, value), name
     assert kept <= set(at.query_params)
+    assert not taken & set(at.query_params)
     assert Catalogue(expected.get("lang", "en"))("link.dropped") not in words(at)
 
 

@@ -1,4 +1,4 @@
-// Copies the page's link. Joined with shared/life.js and shared/clipboard.js.
+// Shows the page's link and copies it. Joined with shared/life.js and shared/clipboard.js.
 
 // The page's address with the query parameters `more`, which replace those of the same name.
 function linkOf(address, more) {
@@ -13,11 +13,12 @@ export default function ({ data, parentElement }) {
   button.textContent = data.words.copy;
   button.hidden = false;
   input.setAttribute("aria-label", data.words.link);
+  input.value = linkOf(window.location.href, data.more);
 
   async function press() {
-    const copied = await copyText(linkOf(window.location.href, data.more), input);
+    input.value = linkOf(window.location.href, data.more);
+    const copied = await copyText(input.value, input);
     if (life.signal.aborted) return;
-    input.hidden = copied;
     if (copied) button.focus();
     said.dataset.link = window.location.href;
     said.textContent = copied ? data.words.copied : data.words.by_hand;

@@ -1,4 +1,4 @@
-"""A button that copies the page's link."""
+"""The page's link in a field, and a button that copies it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _copy = st.components.v2.component(
 
 
 def copy_link(*, more: Mapping[str, str], text: Catalogue, key: str) -> None:
-    """Draw the button; where the browser keeps its clipboard closed, the link is shown selected instead.
+    """Draw both; where the browser keeps its clipboard closed, the link is selected instead.
 
     Args:
         more: query parameters that the copied link names although the page's address may leave them out (defaults).
