@@ -19,6 +19,7 @@ from dashboard.settings import Settings, unknown
 
 if TYPE_CHECKING:
     from dashboard.jobs.runner import JobRunner
+    from dashboard.store.store import Store
 
 _LOG = logging.getLogger(__name__)
 
@@ -86,6 +87,14 @@ def jobs() -> JobRunner:
     folder = data_folder(given) / "jobs"
     move_jobs(cache_folder(given) / "jobs", folder)
     return JobRunner(folder, given.jobs_bytes)
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def store() -> Store:
+    """Saved views and long links of this server; the database is opened when something of it is first asked for."""
+    from dashboard.store.store import Store
+
+    return Store(settings().database, data_folder(settings()) / "store")
 
 
 def _make(made: Future[Engine], given: Settings) -> None:

@@ -8,7 +8,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ _UNITS = {"": 1, "b": 1} | {
     for end, base in (("", 1024), ("ib", 1024), ("b", 1000))
 }
 """Units of bytes in lower case."""
+SECRETS = ("database",)
+"""Settings that may hold a password: never shown whole."""
 BYTES = ("run_bytes", "result_bytes", "jobs_bytes")
 _FOLDERS = ("cache_dir", "data_dir")
 
@@ -52,7 +54,10 @@ class Settings:
     cache_dir: Path | None = None
     """Where models and the log are; nothing: the user's cache folder (`dashboard.process.folders`)."""
     data_dir: Path | None = None
-    """Where jobs and the commits of fetched models are; nothing: `cache_dir`, else the user's data folder."""
+    """Where jobs, saved views and the commits of fetched models are; nothing: `cache_dir`, else the user's data
+    folder."""
+    database: str = field(default="", repr=False)
+    """Where saved views and long links are: ``postgresql://user:password@host/name``; nothing: SQLite in `data_dir`."""
     ca_bundle: str = ""
     """File of certificates to trust when downloading; empty: the system's."""
     offline: bool = False
@@ -143,9 +148,21 @@ def _setting(name: str, value: object, default: object) -> Any:
         converted = _convert(name, value, default)
         if name in ALLOWED and not re.fullmatch(ALLOWED[name][0], str(converted)):
             raise ValueError(value)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise SettingInvalid(setting=name, value=value, reason=_possible(name, default)) from error
+    except (KeyError, TypeError, ValueError, OverflowError):
+        shown = without_password(str(value)) if name in SECRETS else value
+        raise SettingInvalid(setting=name, value=shown, reason=_possible(name, default)) from None
     return converted
+
+
+def without_password(address: str) -> str:
+    """An address to be shown: what may be a password, before the host or behind a question mark, as ``***``."""
+    scheme, separator, rest = address.partition("://")
+    if not separator:
+        return "***"
+    before, at, host = rest.rpartition("@")
+    user = before.partition(":")[0]
+    place, question, _ = host.partition("?")
+    return f"{scheme}://" + f"{user}:***@" * bool(at) + place + "?***" * bool(question)
 
 
 def _convert(name: str, value: object, default: object) -> Any:
@@ -190,6 +207,7 @@ ALLOWED = {
     "run_bytes": (r"[1-9][0-9]*", _SIZES),
     "result_bytes": (r"[1-9][0-9]*", _SIZES),
     "language": (r"auto|en|es", "auto | en | es"),
+    "database": (r"(postgres(ql)?://\S+)?", "postgresql://…@…/…"),
     "device": (r"auto|cpu|mps|(cuda|xpu)(:[0-9]+)?", "auto | cuda | cuda:1 | mps | xpu | cpu"),
     "dtype": (r"auto|float32|bfloat16|float16", "float32 | bfloat16 | float16 | auto"),
 }

@@ -30,6 +30,9 @@ ALLOWED = {
         "dashboard/export.py",
     ],
     "pyarrow": ["dashboard/jobs/*.py"],
+    "sqlalchemy": ["dashboard/store/*.py"],
+    "alembic": ["dashboard/store/*.py"],
+    "psycopg": [],
     "dashboard.app": [],
     "dashboard.engine.local": ["dashboard/cache.py", "dashboard/launch/server.py", "dashboard/engine/*.py"],
     "pages": [],
@@ -58,7 +61,7 @@ STANDARD_LIBRARY_ONLY = [
     "dashboard/i18n.py",
     "dashboard/settings.py",
     "dashboard/errors/__init__.py",
-    *(f"dashboard/errors/{name}.py" for name in ("base", "job", "model", "probe", "request")),
+    *(f"dashboard/errors/{name}.py" for name in ("base", "job", "model", "probe", "request", "store")),
     *(f"dashboard/launch/{name}.py" for name in ("commands", "developer", "installer", "lock", "preparation")),
     "dashboard/launch/settings_command.py",
     "dashboard/launch/display.py",
@@ -84,6 +87,8 @@ WITHOUT_TORCH_AT_IMPORT = [
     "dashboard/engine/models/pool.py",
     "dashboard/engine/device/devices.py",
 ]
+WITHOUT_DATABASE_AT_IMPORT = ["dashboard/store/saved_view.py", "dashboard/store/transfer.py"]
+"""What pages import of the store: they stand before its libraries are loaded."""
 MOST_FILES = 12
 MOST_LINES = 300
 MOST_FUNCTION_LINES = 60
@@ -143,6 +148,12 @@ def reachable(graph: dict[str, set[str]], start: str) -> set[str]:
                 seen.add(other)
                 waiting.append(other)
     return seen
+
+
+def reachable_modules(start: str) -> set[str]:
+    """Modules that `start` imports when it is imported, directly or through others, and itself."""
+    graph = {module: imported(path, top_only=True) & MODULES.keys() for module, path in MODULES.items()}
+    return {start} | reachable(graph, start)
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
@@ -250,6 +261,13 @@ def test_what_runs_before_anything_is_installed_needs_the_standard_library_alone
 def test_start_up_does_not_wait_for_torch(name):
     heavy = {m for m in imported(ROOT / name, top_only=True) if m.partition(".")[0] in {"torch", "transformers"}}
     assert not heavy, f"{name} imports {heavy} when it is imported; import it inside the function that needs it"
+
+
+@pytest.mark.parametrize("name", WITHOUT_DATABASE_AT_IMPORT)
+def test_start_up_does_not_wait_for_the_database(name):
+    room = reachable_modules(module_of(ROOT / name))
+    heavy = {m for each in room for m in imported(MODULES[each]) if m.partition(".")[0] in {"sqlalchemy", "alembic"}}
+    assert not heavy, f"{name} leads to {heavy}"
 
 
 def test_no_module_is_a_drawer_for_everything():

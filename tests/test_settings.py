@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.errors import SettingInvalid, SettingUnknown
-from dashboard.settings import BUNDLED, Settings, unknown
+from dashboard.settings import BUNDLED, Settings, unknown, without_password
 
 
 def test_without_anything_the_defaults_hold():
@@ -117,3 +117,30 @@ def test_a_misspelt_name_in_the_file_is_named_with_the_nearest_one(tmp_path):
         "nearest": "max_models",
         "variable": "LOGITSCOPE_MAX_MODEL",
     }
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("postgresql://ana:secret@host:5432/views", "postgresql://ana:***@host:5432/views"),
+        ("postgresql://ana:se:cr@et/@host/views", "postgresql://ana:***@host/views"),
+        ("postgresql://ana@host/views?password=secret&sslmode=require", "postgresql://ana:***@host/views?***"),
+        ("postgresql://host/views", "postgresql://host/views"),
+        ("postgresql:///views", "postgresql:///views"),
+        ("secret", "***"),
+        ("mysql://ana:secret@host", "mysql://ana:***@host"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(address, shown):
+    assert without_password(address) == shown
+
+
+def test_no_message_and_no_text_of_the_settings_has_the_password():
+    for wrong in ("mysql://ana:secret@host/views", "ana:secret@host", "postgresql://ana:secret@host /views"):
+        with pytest.raises(SettingInvalid) as error:
+            Settings.load({"LOGITSCOPE_DATABASE": wrong})
+        assert "secret" not in f"{error.value} {error.value.facts}"
+        assert error.value.__suppress_context__
+    given = Settings.load({"LOGITSCOPE_DATABASE": "postgres://ana:secret@host/views"})
+    assert given.database == "postgres://ana:secret@host/views"
+    assert "secret" not in repr(given)

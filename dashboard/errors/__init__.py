@@ -10,3 +10,4 @@ from dashboard.errors.job import *  # noqa: F403
 from dashboard.errors.model import *  # noqa: F403
 from dashboard.errors.probe import *  # noqa: F403
 from dashboard.errors.request import *  # noqa: F403
+from dashboard.errors.store import *  # noqa: F403

@@ -15,7 +15,7 @@ from typing import Any
 
 from dashboard import __version__, settings
 from dashboard.i18n import Catalogue
-from dashboard.settings import ALLOWED, BYTES, PREFIX, Settings, origins, unknown
+from dashboard.settings import ALLOWED, BYTES, PREFIX, SECRETS, Settings, origins, unknown, without_password
 
 _BYTES_WRITTEN = r"^\s*[0-9][0-9_]*(\.[0-9]+)?\s*([kKmMgGtT]([iI]?[bB])?)\s*$"
 """Bytes with a unit, as `dashboard.settings` reads them; plain numbers may be numbers."""
@@ -48,7 +48,10 @@ def settings_file(text: Catalogue) -> str:
     for field in fields(Settings):
         value = getattr(given, field.name)
         place = places.get(field.name) or text("launcher.by_default")
-        if value is None:
+        if field.name in SECRETS and value:
+            address = toml(without_password(value))
+            lines.append(f"# {field.name} = {address}  # {place}; " + text("launcher.password_hidden"))
+        elif value is None:
             lines.append(f"# {field.name}: " + text(_WITHOUT[field.name]))
         else:
             lines.append(f"{field.name} = {toml(value)}  # {place}")

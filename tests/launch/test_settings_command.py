@@ -161,3 +161,11 @@ def test_whoever_reads_only_the_beginning_sees_no_traceback(arguments):
     done = subprocess.run(command, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writer)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_a_password_is_not_printed_and_the_file_can_still_be_read():
+    address = "postgresql://ana:secret@host/views?password=secret"
+    shown = printed("settings", LOGITSCOPE_DATABASE=address)
+    assert "secret" not in shown
+    assert '# database = "postgresql://ana:***@host/views?***"  # LOGITSCOPE_DATABASE; ' in shown
+    assert "database" not in tomllib.loads(shown)
