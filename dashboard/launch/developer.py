@@ -6,33 +6,59 @@ Standard library only.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 from dashboard.i18n import Catalogue
 from dashboard.launch.preparation import ROOT, ready_environment, ready_model, surroundings
 
 MOST_WORKERS = 4
 """Of tests that run side by side; each holds models of its own."""
+MOST_REPEATED = 5
+"""So many failed browser tests are run once more; where more fail it is no accident."""
+TESTS_FAILED = 1
+"""What pytest ends with where all ran and some failed."""
 
 
 def test(arguments: Sequence[str], text: Catalogue) -> int:
     """Run every test, those without a browser side by side; or what `arguments` ask pytest for."""
     python = ready_environment(text, tests=True)
     ready_model(python, None, text)
+    if arguments:
+        return _pytest(python, arguments)
     workers = str(max(1, min(os.cpu_count() or 1, MOST_WORKERS)))
+    side_by_side = ["-m", "not browser", "-n", workers, "--dist", "loadfile"]
     # a core each: threads that wait for one another's cores take many times as long
-    side_by_side = (["-m", "not browser", "-n", workers, "--dist", "loadfile"], {"OMP_NUM_THREADS": "1"})
-    # a browser that shares its cores with them would wait longer than it is given
-    runs = [(list(arguments), {})] if arguments else [side_by_side, (["-m", "browser"], {})]
-    codes = [
-        subprocess.run(
-            [str(python), "-m", "pytest", *run], cwd=ROOT, env=surroundings() | variables, check=False
-        ).returncode
-        for run, variables in runs
-    ]
+    codes = [_pytest(python, side_by_side, OMP_NUM_THREADS="1"), _browser_tests(python, text)]
     return next((code for code in codes if code), 0)  # a killed run's code is below 0
+
+
+def _browser_tests(python: Path, text: Catalogue) -> int:
+    """Run those with a browser by themselves: one that shares its cores waits longer than it is given.
+
+    A few that failed are run once more, which is said: whether a browser is in time is a matter of luck, too.
+    """
+    with tempfile.TemporaryDirectory() as cache:
+        code = _pytest(python, ["-m", "browser", "-o", f"cache_dir={cache}"])
+        kept = Path(cache, "v", "cache", "lastfailed")
+        failed = list(json.loads(kept.read_bytes())) if kept.exists() else []
+    if code != TESTS_FAILED or not 0 < len(failed) <= MOST_REPEATED:
+        return code
+    tests = "\n".join(failed)
+    print(text("launcher.tests_repeated", tests=tests), flush=True)
+    code = _pytest(python, failed)
+    if code == 0:
+        print(text("launcher.passed_second_time", tests=tests), flush=True)
+    return code
+
+
+def _pytest(python: Path, arguments: Sequence[str], **variables: str) -> int:
+    command = [str(python), "-m", "pytest", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=surroundings() | variables, check=False).returncode
 
 
 def benchmark(options: argparse.Namespace, text: Catalogue) -> int:

@@ -543,3 +543,36 @@ def test_the_pictures_are_taken_by_the_tests_own_script(pytest_runs, monkeypatch
 def test_a_run_of_pytest_that_was_killed_is_no_success(pytest_runs):
     pytest_runs[1].extend([-9, 0])
     assert commands.main(["test"]) == -9
+
+
+TRIED = """
+import pathlib
+import pytest
+
+@pytest.mark.browser
+@pytest.mark.parametrize("number", range({count}))
+def test_page(number):
+    seen = pathlib.Path(f"{{number}}")
+    first = not seen.exists()
+    seen.touch()
+    assert {passes}
+"""
+
+
+@pytest.mark.parametrize(
+    ("count", "passes", "code", "said"),
+    [
+        (2, "number or not first", 0, "PASSED ONLY THE SECOND TIME:\ntest_page.py::test_page[0]\n"),
+        (2, "number", 1, "are run once more, alone:\ntest_page.py::test_page[0]\n"),
+        (6, "not first", 1, ""),
+        (2, "True", 0, ""),
+    ],
+)
+def test_a_few_browser_tests_that_failed_are_run_once_more(monkeypatch, tmp_path, capsys, count, passes, code, said):
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = browser\n")
+    (tmp_path / "test_page.py").write_text(TRIED.format(count=count, passes=passes))
+    monkeypatch.setattr(developer, "ROOT", tmp_path)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    assert developer._browser_tests(Path(sys.executable), Catalogue("en")) == code
+    out = capsys.readouterr().out
+    assert out.endswith(said) if said else not out
