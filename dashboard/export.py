@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import html
+import io
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +14,8 @@ from typing import Protocol
 
 import pandas as pd
 import plotly.graph_objects as go
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from dashboard.engine.api.request import LONG, LONG_IN_ROWS, Request, short, text_of
 from dashboard.run_key import ModelVersion, Origin, digest_of, written_as_json
@@ -122,6 +125,39 @@ def jsonl_bytes(records: Iterable[Mapping[str, object]], origin: Exported) -> by
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")
 
 
+def parquet_bytes(frame: pd.DataFrame, origin: Exported) -> bytes:
+    """The table as Parquet, each column with its type; where it comes from stands in the schema's metadata."""
+    table = pa.Table.from_pandas(frame.apply(_whole_characters), preserve_index=False)
+    provenance = json.dumps({**origin.provenance(), **origin.columns()}, default=str)
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), "logitscope": provenance})
+    file = io.BytesIO()
+    pq.write_table(table, file, compression="zstd")
+    return file.getvalue()
+
+
+def json_bytes(frame: pd.DataFrame, origin: Exported) -> bytes:
+    """The table as one JSON object: ``provenance``, and ``rows``, one object a row; missing values are ``null``."""
+    missing = frame.astype(object).where(frame.notna(), None)
+    rows = missing.to_dict("records")
+    document = {"provenance": {**origin.provenance(), **origin.columns()}, "rows": rows}
+    return json.dumps(document, allow_nan=False, default=_plain).encode("ascii")
+
+
+def _plain(value: object) -> object:
+    """A NumPy number as Python's; everything else as text."""
+    return value.item() if hasattr(value, "item") else str(value)
+
+
+def _whole_characters(column: pd.Series) -> pd.Series:
+    """Half characters (lone surrogates), which UTF-8 cannot hold, as ``?``; numbers as they are."""
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return column
+    return column.map(
+        lambda value: value.encode("utf-8", "replace").decode() if isinstance(value, str) else value,
+        na_action="ignore",
+    )
+
+
 def _without_formulas(column: pd.Series) -> pd.Series:
     if pd.api.types.is_numeric_dtype(column.dtype):
         return column
@@ -140,28 +176,40 @@ def figure_json(fig: go.Figure) -> str:
     return str(fig.to_json())
 
 
-def html_bytes(fig: go.Figure, provenance: Mapping[str, object]) -> bytes:
-    """A page of its own that works offline: the chart, and below it where its numbers come from."""
+def html_bytes(
+    fig: go.Figure, provenance: Mapping[str, object], *, title: str = "", paragraphs: Sequence[str] | None = None
+) -> bytes:
+    """A page of its own that works offline: the chart, and below it where its numbers come from.
+
+    Args:
+        fig: the chart.
+        provenance: where its numbers come from; in the page's header too, as JSON.
+        title: above the chart.
+        paragraphs: below it; ``None``: the provenance.
+    """
     layout = fig.layout.template.layout
     colours = {"paper": layout.paper_bgcolor or "#FFFFFF", "text": layout.font.color or "#1A1D23"}
     chart = fig.to_html(full_html=False, include_plotlyjs=True, config={"displaylogo": False, "responsive": True})
     meta = html.escape(json.dumps(dict(provenance), ensure_ascii=False, default=str))
-    title = html.escape(f"Logitscope · {provenance.get('model', '')} · {provenance.get('run', '')}")
+    head = html.escape(title or f"Logitscope · {provenance.get('model', '')} · {provenance.get('run', '')}")
+    lines = [caption(provenance)] if paragraphs is None else paragraphs
     page = f"""<!DOCTYPE html>
 <html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="provenance" content="{meta}">
-<title>{title}</title>
+<title>{head}</title>
 <style>
 body {{ margin: 1rem; background: {colours["paper"]}; color: {colours["text"]}; font: 14px system-ui, sans-serif; }}
+h1 {{ margin: 0 0 0.6rem; font-size: 17px; font-weight: 600; overflow-wrap: anywhere; }}
 footer {{ margin-top: 0.8rem; font-size: 12px; overflow-wrap: anywhere; }}
 </style>
 </head>
 <body>
+{f"<h1>{html.escape(title)}</h1>" if title else ""}
 {chart}
-<footer>{html.escape(caption(provenance))}</footer>
+<footer>{"<br>".join(map(html.escape, lines))}</footer>
 </body>
 </html>
 """

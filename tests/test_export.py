@@ -9,11 +9,12 @@ import re
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+import pyarrow.parquet as pq
 import pytest
 
 from components.charts.attention.heatmap import head_figure
 from components.charts.theme import ChartTheme
-from dashboard.export import caption, csv_bytes, figure_json, file_stem, html_bytes
+from dashboard.export import caption, csv_bytes, figure_json, file_stem, html_bytes, json_bytes, parquet_bytes
 from dashboard.frames.attention import head_frame, mosaic_frame
 from dashboard.i18n import Catalogue
 from tests.made import samples
@@ -108,6 +109,62 @@ def test_an_empty_table_still_has_its_heading():
 def test_the_mosaics_csv_keeps_every_row():
     frame = mosaic_frame(samples.tiles(layers=4, heads=3, side=16), samples.tokens(16))
     assert len(csv_bytes(frame, KEY).decode().splitlines()) == 1 + 12 * 136
+
+
+# -- Parquet and JSON ---------------------------------------------------------------------------------------------
+HALF = "\ud83d"
+"""Half a character, as a token can be."""
+
+
+def mixed():
+    token = pd.Series(["NA", None, HALF], dtype=object)
+    frame = pd.DataFrame({"token": token, "prob": np.array([0.5, np.nan, 1], np.float32), "rank": [1, 2, 3]})
+    return frame.assign(kind=pd.Categorical(["=1+1", "b", "b"]), known=[True, False, True])
+
+
+def test_a_parquet_file_has_the_columns_types_and_says_where_they_come_from():
+    data = parquet_bytes(mixed(), KEY)
+    found = pd.read_parquet(io.BytesIO(data))
+    assert list(found.columns) == ["token", "prob", "rank", "kind", "known"]
+    assert (found["prob"].dtype, found["rank"].dtype, found["known"].dtype) == (np.float32, np.int64, bool)
+    np.testing.assert_array_equal(found["prob"], mixed()["prob"])
+    assert found["token"].fillna("missing").tolist() == ["NA", "missing", "?"]
+    assert found["kind"].tolist() == ["=1+1", "b", "b"]
+    provenance = json.loads(pq.read_schema(io.BytesIO(data)).metadata[b"logitscope"])
+    assert {name: provenance[name] for name in KEY.columns()} == KEY.columns()
+
+
+def test_a_table_as_json_reads_back_to_the_last_digit_and_says_where_it_comes_from():
+    document = json.loads(json_bytes(mixed(), KEY))
+    assert {name: document["provenance"][name] for name in KEY.columns()} == KEY.columns()
+    assert document["rows"][0] == {"token": "NA", "prob": 0.5, "rank": 1, "kind": "=1+1", "known": True}
+    assert document["rows"][1]["token"] is None and document["rows"][1]["prob"] is None
+    assert document["rows"][2]["token"] == HALF
+    frame = head_frame(samples.weight_map(15), samples.tokens(15))
+    rows = pd.DataFrame(json.loads(json_bytes(frame, KEY))["rows"])
+    np.testing.assert_array_equal(rows["weight"].astype(np.float32), frame["weight"])
+
+
+def test_a_number_that_json_does_not_know_is_refused_not_written():
+    with pytest.raises(ValueError, match="JSON"):
+        json_bytes(pd.DataFrame({"a": [np.inf]}), KEY)
+
+
+@pytest.mark.parametrize("written", [parquet_bytes, json_bytes])
+def test_an_empty_table_is_a_file_too(written):
+    empty = head_frame(samples.weight_map(4, rows=(0, 1), cols=(2, 3)), samples.tokens(4))
+    assert KEY.digest.encode() in written(empty, KEY)
+
+
+# -- a page of its own --------------------------------------------------------------------------------------------
+def test_a_page_has_the_title_and_the_lines_that_were_asked_for(figure):
+    page = html_bytes(figure, KEY.provenance(), title="<b>A</b>", paragraphs=["one", "<i>two"]).decode()
+    assert "<h1>&lt;b&gt;A&lt;/b&gt;</h1>" in page
+    assert "<footer>one<br>&lt;i&gt;two</footer>" in page
+    bare = html_bytes(figure, KEY.provenance(), paragraphs=[]).decode()
+    assert "<h1>" not in bare
+    assert "<footer></footer>" in bare
+    assert 'name="provenance"' in bare
 
 
 def test_a_page_works_offline_and_shows_its_origin(figure):

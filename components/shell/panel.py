@@ -13,9 +13,11 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from components.charts.theme import ChartTheme
+from components.shell.export.dialog import export_button
+from components.shell.export.files import ExportedChart
 from components.shell.messages import quiet
-from components.web.chart_download.chart_download import chart_download
-from dashboard.export import Export, Exported, csv_bytes, figure_json, file_stem, html_bytes
+from dashboard.export import Export, Exported, csv_bytes, file_stem, html_bytes
 from dashboard.i18n import Catalogue
 from dashboard.run_key import Origin
 
@@ -57,8 +59,11 @@ class Panel:
     origins: Sequence[Origin]
     """What is shown: the requests whose answers the chart holds, a run, or a job."""
     text: Catalogue
-    figure: Callable[[], go.Figure] | None
-    """The Plotly figure: on screen, and what every export contains. ``None``: the table is the chart."""
+    theme: ChartTheme
+    """Of the page."""
+    figure: Callable[..., go.Figure] | None
+    """The Plotly figure: on screen, and what every export contains; takes another ``theme``. ``None``: the table is the
+    chart."""
     frame: Callable[[], pd.DataFrame]
     """The chart's numbers, one row a mark."""
     script: Callable[[Origin], str]
@@ -205,14 +210,14 @@ def _numbers(panel: Panel) -> None:
 
 def _downloads(panel: Panel) -> None:
     text, name, result = panel.text, panel.name, panel.result
-    figure = panel.figure() if panel.figure else None
     files = [
         File(text("panel.csv"), "csv", "text/csv", lambda origin: csv_bytes(panel.frame(), origin)),
         File(text("panel.py"), "py", "text/x-python", lambda origin: panel.script(origin).encode()),
         *panel.files,
     ]
-    if figure is not None:
-        page = File(text("panel.html"), "html", "text/html", lambda origin: html_bytes(figure, origin.provenance()))
+    if panel.figure is not None:
+        figure = panel.figure
+        page = File(text("panel.html"), "html", "text/html", lambda origin: html_bytes(figure(), origin.provenance()))
         files.insert(1, page)
     with st.container(horizontal=True):
         for file in files:
@@ -224,25 +229,24 @@ def _downloads(panel: Panel) -> None:
                 key=f"{file.ending}_{name}",
                 on_click="ignore",
             )
-    if figure is not None:
-        chart_download(
-            figure_json=figure_json(figure),
-            stem=panel.stem,
-            provenance={name: str(value) for name, value in result.provenance().items()},
-            sizes=(int(figure.layout.width or 0), int(figure.layout.height or 0)),
-            caption=_caption(panel),
-            chart=f"chart_{name}",
-            text=text,
-            key=f"image_{name}",
-        )
+        export_button(exported(panel), text)
 
 
-def _caption(panel: Panel) -> str:
-    """What stands below a saved picture: the chart, what it is of, the model and the result."""
-    facts = panel.result.provenance()
-    model = panel.text("strip.model", model=facts["model"], revision=str(facts["revision"])[:12])
-    result = panel.text("strip.result", result=panel.result.digest)
-    return " · ".join(filter(None, [panel.text(f"charts.{panel.name}.title"), panel.shows, model, result]))
+def exported(panel: Panel) -> ExportedChart:
+    """What the panel's files are made of."""
+    text, facts = panel.text, panel.result.provenance()
+    model = text("strip.model", model=facts["model"], revision=str(facts["revision"])[:12])
+    return ExportedChart(
+        name=panel.name,
+        result=panel.result,
+        stem=panel.stem,
+        title=" · ".join(filter(None, [text(f"charts.{panel.name}.title"), panel.shows])),
+        caption=f"{text('panel.reading')} {text(f'charts.{panel.name}.reading')}",
+        source=" · ".join([model, text("strip.result", result=panel.result.digest)]),
+        frame=panel.frame,
+        figure=panel.figure,
+        theme=panel.theme,
+    )
 
 
 def badge(kind: Kind, text: Catalogue, *, explained: bool = False) -> str:

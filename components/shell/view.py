@@ -141,7 +141,8 @@ class View:
         if explained:
             self._first_panel = self._first_panel or name
         unfolded = name == self._first_panel
-        panel = Panel(name=name, origins=origins, text=self.text, figure=drawn, unfolded=unfolded, **rest)
+        given: dict[str, Any] = {"text": self.text, "theme": self.theme, "unfolded": unfolded, **rest}
+        panel = Panel(name=name, origins=origins, figure=drawn, **given)
         self.shown.append(Shown(panel.result, panel.numbers or panel.table or panel.frame))
         chart_panel(panel)
 

@@ -8,6 +8,7 @@ caught.
 from dashboard.errors.base import *  # noqa: F403 - the names are the classes
 from dashboard.errors.job import *  # noqa: F403
 from dashboard.errors.model import *  # noqa: F403
+from dashboard.errors.picture import *  # noqa: F403
 from dashboard.errors.probe import *  # noqa: F403
 from dashboard.errors.request import *  # noqa: F403
 from dashboard.errors.store import *  # noqa: F403

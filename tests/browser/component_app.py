@@ -22,6 +22,7 @@ from components.web.head_mosaic.head_mosaic import head_mosaic
 from components.web.page_sections.page_sections import page_sections
 from components.web.token_text.token_text import token_text
 from dashboard.i18n import Catalogue
+from dashboard.pictures.frame import Frame
 
 NASTY = (
     "<b>bold</b>",
@@ -135,16 +136,18 @@ def show_image() -> None:
     figure.update_layout(template="plotly_white", title="&lt;b&gt; $x$ 日本", width=500, height=400)
     if query.get("chart") != "0":
         st.plotly_chart(figure, theme=None, key="chart")
-    chart_download(
-        figure_json=str(figure.to_json()),
-        stem="logitscope_head_L9H0",
-        provenance={"model": "tiny", "prompt": '<b> & ]]> ñ 日本 --> "quoted"'},
-        sizes=(500, 400),
-        caption="Attention weights · layer 9 · tiny @ abc",
-        chart="chart",
-        text=text,
-        key="image",
-    )
+    frame = Frame(500, "<b>Title</b>", ("Attention weights · layer 9 · tiny @ abc",), "#FFFFFF", "#1A1D23")
+    for form in ("png", "svg"):
+        chart_download(
+            figure_json=str(figure.to_json()),
+            name=f"logitscope_head_L9H0.{form}",
+            provenance={"model": "tiny", "prompt": '<b> & ]]> ñ 日本 --> "quoted"'},
+            chart_height=400 - sum(frame.heights),
+            scale=2,
+            frame=frame,
+            text=text,
+            key=f"image_{form}",
+        )
 
 
 def show_copy() -> None:

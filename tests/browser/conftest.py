@@ -19,18 +19,11 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import BrowserContext, BrowserType, ConsoleMessage, Page, Request, expect
 
+from dashboard.pictures.browser import NAMES, PLACES
+
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
 START_SECONDS = 60.0
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
-PLACES = (
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-    "%PROGRAMFILES%\\Google\\Chrome\\Application\\chrome.exe",
-    "%PROGRAMFILES(X86)%\\Google\\Chrome\\Application\\chrome.exe",
-    "%LOCALAPPDATA%\\Google\\Chrome\\Application\\chrome.exe",
-    "%PROGRAMFILES(X86)%\\Microsoft\\Edge\\Application\\msedge.exe",
-)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

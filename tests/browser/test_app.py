@@ -129,7 +129,7 @@ def test_a_link_opened_cold_shows_the_same_view(page, browser, app_server):
     other.context.close()
 
 
-def test_csv_and_svg_are_downloaded(page, app_server):
+def test_a_csv_is_downloaded(page, app_server):
     open_page(page, app_server, "/next_token?prompt=The+capital+of+Italy+is")
     position_line(page, "After position")
     page.get_by_role("tab", name="Download").first.click()
@@ -140,11 +140,6 @@ def test_csv_and_svg_are_downloaded(page, app_server):
     assert len(rows) == 10
     assert probs == sorted(probs, reverse=True)
     assert rows[0]["model"] == "smollm2-135m-instruct"
-    with page.expect_download() as found:
-        page.get_by_role("button", name="SVG", exact=True).first.click()
-    svg = found.value.path().read_text(encoding="utf-8-sig")
-    assert svg.startswith("<svg")
-    assert rows[0]["run"] in svg
 
 
 def test_a_small_screen_has_no_sideways_scroll(page, app_server):

@@ -1,7 +1,6 @@
 """The Attention page in a real browser: a picked head comes into view, a token is chosen in the text, a phone."""
 
 import re
-from xml.etree import ElementTree
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -60,22 +59,3 @@ def test_a_small_screen_has_a_hint_and_no_gap_below_the_map(page, app_server):
     assert 10 < gap < 90
     opened(page, app_server)
     expect(page.locator(".st-key-mosaic .hint")).to_be_hidden()
-
-
-def test_a_picture_has_the_charts_shape_and_says_what_it_is_of(page, app_server, tmp_path):
-    opened(page, app_server)
-    size = page.locator(".st-key-chart_head .js-plotly-plot").bounding_box()
-    page.locator(".st-key-mosaic_detail").get_by_role("tab", name="Download").first.click()
-    with page.expect_download() as download:
-        page.get_by_role("button", name="SVG", exact=True).click()
-    root = ElementTree.fromstring(download.value.path().read_text(encoding="utf-8"))
-    assert float(root.get("width")) == pytest.approx(size["width"], abs=1)
-    assert float(root.get("height")) == pytest.approx(size["height"], abs=1)
-    caption = " ".join("".join(element.itertext()) for element in root.iter(f"{SVG}text"))
-    assert "Layer 17 · head 5 · 32 tokens · smollm2-135m-instruct @ " in caption
-    said = page.locator(".st-key-image_head .said")
-    expect(said).to_contain_text("was given to your browser's downloads")
-    page.locator(".st-key-attention_head input").fill("2")
-    page.locator(".st-key-attention_head input").press("Enter")
-    headline(page, re.compile(r"Layer 17 · head 2\b"))
-    expect(said).to_have_text("")

@@ -1,4 +1,4 @@
-// Provenance inside PNG and SVG, size and caption of a picture, and the copied link.
+// Provenance inside PNG and SVG, size of a picture, and the copied link.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { crc32 } from "node:zlib";
@@ -8,11 +8,7 @@ const { checksum, pngChunk, describePng } = joined(
   ["chart_download/provenance.js"],
   ["checksum", "pngChunk", "describePng"],
 );
-const { pictureSize, isTooLarge, ownSize } = joined(
-  ["chart_download/picture_size.js"],
-  ["pictureSize", "isTooLarge", "ownSize"],
-);
-const { captionLines, captionHeight } = joined(["chart_download/caption.js"], ["captionLines", "captionHeight"]);
+const { measured } = joined(["chart_download/frame.js"], ["measured"]);
 const { linkOf } = joined(["shared/life.js", "copy_link/copy_link.js"], ["linkOf"]);
 
 const bytesOf = (text) => new TextEncoder().encode(text);
@@ -32,12 +28,15 @@ test("the description stands behind the header and the rest of the file stays as
   const header = [...Array(33).keys()];
   const rest = [200, 201, 202];
   const description = '{"prompt":"<b> ñ 日本"}';
-  const file = describePng(Uint8Array.from([...header, ...rest]), description);
+  const file = describePng(Uint8Array.from([...header, ...rest]), description, 2);
   const bytes = new Uint8Array(await file.arrayBuffer());
   assert.equal(file.type, "image/png");
   assert.deepEqual([...bytes.subarray(0, 33)], header);
   assert.deepEqual([...bytes.subarray(-3)], rest);
-  const chunk = bytes.subarray(33, -3);
+  const size = bytes.subarray(33, 33 + 21);
+  assert.equal(new TextDecoder().decode(size.subarray(4, 8)), "pHYs");
+  assert.equal(new DataView(size.buffer, size.byteOffset).getUint32(8), 7559); // 192 dpi, per metre
+  const chunk = bytes.subarray(33 + 21, -3);
   const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength);
   const content = chunk.subarray(8, -4);
   assert.equal(new TextDecoder().decode(chunk.subarray(4, 8)), "iTXt");
@@ -70,7 +69,7 @@ function describeSvg(svg, description, { broken = false } = {}) {
 
 test("an SVG's description is text, never markup, and comes first", async () => {
   const file = describeSvg("<svg/>", "<b> & ]]>");
-  const element = { space: "http://www.w3.org/2000/svg", name: "desc", textContent: "<b> & ]]>" };
+  const element = { space: "http://www.w3.org/2000/svg", name: "metadata", textContent: "<b> & ]]>" };
   assert.equal(file.type, "image/svg+xml");
   assert.deepEqual(JSON.parse(await file.text()), [element]);
 });
@@ -80,33 +79,12 @@ test("a picture that is not well-formed is refused", () => {
 });
 
 // -- size
-test("a scale multiplies pixels, which an SVG does not have", () => {
-  assert.deepEqual(pictureSize("png", 800, 600, 3), { width: 800, height: 600, scale: 3 });
-  assert.deepEqual(pictureSize("svg", 800, 600, 3), { width: 800, height: 600, scale: 1 });
-});
-
-test("up to 64 million pixels a picture can be drawn", () => {
-  assert.equal(isTooLarge({ width: 4000, height: 4000, scale: 2 }), false);
-  assert.equal(isTooLarge({ width: 4001, height: 4000, scale: 2 }), true);
-});
-
-test("a picture begins with the chart's own shape", () => {
-  assert.deepEqual(ownSize([0, 700], [589.6, 655]), [590, 700]);
-  assert.deepEqual(ownSize([1100, 0], [589, 655]), [1100, 655]);
-  assert.deepEqual(ownSize([0, 0], null), [900, 600]);
-});
-
-// -- caption
-test("a caption is broken between its parts, never inside one", () => {
-  assert.deepEqual(captionLines("a · b · c", 900), ["a · b · c"]);
-  assert.deepEqual(captionLines("layer 17 · head 5 · model", 140), ["layer 17 · head 5", "model"]);
-  assert.deepEqual(captionLines("longer than the picture · b", 60), ["longer than the picture", "b"]);
-});
-
-test("no caption takes no room", () => {
-  assert.deepEqual(captionLines("", 900), []);
-  assert.equal(captionHeight([]), 0);
-  assert.ok(captionHeight(["a", "b"]) > captionHeight(["a"]));
+test("a saved SVG is as large in millimetres as its pixels are", () => {
+  const svg = '<svg width="336" height="96" viewBox="0 0 336 96"><svg width="336" height="90"/></svg>';
+  assert.equal(
+    measured(svg, { width: 336, height: 96 }),
+    '<svg width="88.90mm" height="25.40mm" viewBox="0 0 336 96"><svg width="336" height="90"/></svg>',
+  );
 });
 
 // -- link

@@ -1,28 +1,16 @@
-// Saves a chart as PNG or SVG. Joined with shared/life.js, shared/catalogue_text.js, provenance.js, picture_size.js and
-// caption.js.
+// Draws a chart as PNG or SVG and saves it. Joined with shared/life.js, shared/catalogue_text.js, provenance.js and
+// frame.js.
 
 const PATIENCE = 2000; // [ms] until a chart library that does not come is reported
-const firstSizes = new WeakMap(); // the sizes a chart began with: what a person typed since then outlives new data
-const lastStems = new WeakMap(); // the file that the last message was about
 
 export default function ({ data, parentElement }) {
   const life = beginLife(parentElement);
-  const { words, stem, sizes } = data;
+  const { words, name } = data;
   const group = parentElement.querySelector(".download");
-  const said = group.querySelector(".said");
-  const buttons = [...group.querySelectorAll("button")];
-  const field = (name) => group.querySelector(`[name="${name}"]`);
-
-  function prepare() {
-    group.setAttribute("aria-label", words.label);
-    for (const place of group.querySelectorAll("[data-word]")) place.textContent = words[place.dataset.word];
-    // a message about another chart's file would look like one about this
-    if (lastStems.get(parentElement) !== stem) said.textContent = "";
-    lastStems.set(parentElement, stem);
-    if (firstSizes.get(parentElement) === String(sizes)) return;
-    firstSizes.set(parentElement, String(sizes));
-    [field("width").value, field("height").value] = ownSize(sizes, sizeOnScreen(data.chart));
-  }
+  const [button, said] = [group.querySelector("button"), group.querySelector(".said")];
+  group.setAttribute("aria-label", words.label);
+  button.textContent = words.save;
+  said.textContent = ""; // a message about another file would look like one about this
 
   async function plotly() {
     for (let waited = 0; !window.Plotly?.toImage; waited += 100) {
@@ -32,34 +20,18 @@ export default function ({ data, parentElement }) {
     return window.Plotly;
   }
 
-  function wantedSize(format) {
-    const [width, height] = ["width", "height"].map((name) => field(name));
-    for (const input of [width, height]) {
-      const fits = input.value && input.checkValidity();
-      if (!fits) throw new Said(fill(words.bad_size, { low: input.min, high: input.max }));
-    }
-    const size = pictureSize(format, Number(width.value), Number(height.value), Number(field("scale").value));
-    if (format === "png" && isTooLarge(size)) {
-      throw new Said(fill(words.too_large, { width: size.width * size.scale, height: size.height * size.scale }));
-    }
-    return size;
-  }
-
-  async function image(format) {
-    const size = wantedSize(format);
+  async function image() {
     const library = await plotly();
     const { data: traces, layout } = JSON.parse(data.figure);
-    const lines = captionLines(data.caption, size.width);
-    const height = size.height - captionHeight(lines);
-    const address = await library.toImage({ data: traces, layout }, { format, ...size, height });
+    const size = { width: data.frame.width, height: data.chart_height };
+    const address = await library.toImage({ data: traces, layout }, { format: "svg", ...size });
+    const svg = framedSvg(decodeURIComponent(address.slice(address.indexOf(",") + 1)), data.frame);
     const description = JSON.stringify(data.provenance);
-    const look = { paper: layout.template.layout.paper_bgcolor, ink: layout.template.layout.font.color };
-    if (format === "png") return describePng(await captionedPng(address, lines, look, size.scale), description);
-    const svg = decodeURIComponent(address.slice(address.indexOf(",") + 1));
-    return describeSvg(captionedSvg(svg, lines, look), description);
+    if (name.endsWith(".svg")) return describeSvg(measured(svg, data.frame), description);
+    return describePng(await pngOf(svg, data.frame, data.scale), description, data.scale);
   }
 
-  function save(file, name) {
+  function save(file) {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(file);
     link.download = name;
@@ -67,26 +39,23 @@ export default function ({ data, parentElement }) {
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   }
 
-  async function press(button) {
-    const format = button.dataset.format;
-    const name = `${stem}.${format}`;
-    buttons.forEach((other) => (other.disabled = true));
+  async function press() {
+    button.disabled = true;
     group.setAttribute("aria-busy", "true");
     said.textContent = fill(words.working, { name });
     try {
-      save(await image(format), name);
+      save(await image());
       said.textContent = fill(words.done, { name });
     } catch (error) {
       if (!(error instanceof Said)) console.warn(error);
       said.textContent = error instanceof Said ? error.message : fill(words.failed, { reason: error.message ?? error });
     } finally {
-      buttons.forEach((other) => (other.disabled = false));
+      button.disabled = false;
       group.removeAttribute("aria-busy");
     }
   }
 
-  for (const button of buttons) button.addEventListener("click", () => press(button), { signal: life.signal });
-  prepare();
+  button.addEventListener("click", press, { signal: life.signal });
   return () => life.abort();
 }
 

@@ -24,18 +24,23 @@ function pngChunk(name, content) {
 
 const AFTER_HEADER = 33; // signature (8) and the IHDR chunk (25) come first
 
-function describePng(png, description) {
+const METRE = 100 / 2.54; // [inch]
+
+// The size too: `scale` pixels are 1/96 inch.
+function describePng(png, description, scale) {
+  const size = new DataView(new ArrayBuffer(9));
+  [0, 4].forEach((at) => size.setUint32(at, Math.round(scale * 96 * METRE)));
+  size.setUint8(8, 1); // pixels per metre
   // keyword, its end, "not compressed", method, no language, no translated keyword, the text in UTF-8
   const content = new TextEncoder().encode(`Description\0\0\0\0\0${description}`);
-  return new Blob([png.subarray(0, AFTER_HEADER), pngChunk("iTXt", content), png.subarray(AFTER_HEADER)], {
-    type: "image/png",
-  });
+  const chunks = [pngChunk("pHYs", new Uint8Array(size.buffer)), pngChunk("iTXt", content)];
+  return new Blob([png.subarray(0, AFTER_HEADER), ...chunks, png.subarray(AFTER_HEADER)], { type: "image/png" });
 }
 
 function describeSvg(svg, description) {
   const file = new DOMParser().parseFromString(svg, "image/svg+xml");
   if (file.querySelector("parsererror")) throw new Error("the picture is not well-formed");
-  const element = file.createElementNS("http://www.w3.org/2000/svg", "desc");
+  const element = file.createElementNS("http://www.w3.org/2000/svg", "metadata");
   element.textContent = description;
   file.documentElement.prepend(element);
   return new Blob([new XMLSerializer().serializeToString(file)], { type: "image/svg+xml" });

@@ -1,0 +1,1 @@
+"""Files of a chart: what can be chosen, and the dialog."""
