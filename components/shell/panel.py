@@ -15,7 +15,7 @@ import streamlit as st
 
 from components.charts.theme import ChartTheme
 from components.shell.export.dialog import export_button
-from components.shell.export.files import ExportedChart
+from components.shell.export.files import RECORD, ExportedChart
 from components.shell.messages import quiet
 from dashboard.export import Export, Exported, csv_bytes, file_stem, html_bytes
 from dashboard.i18n import Catalogue
@@ -144,6 +144,9 @@ def _head(name: str, topic: str, text: Catalogue) -> str:
 def chart_panel(panel: Panel) -> None:
     """Draw `panel`: tabs Chart / Numbers / Code / Download, the badge of its facts, and how to read it."""
     text, name = panel.text, panel.name
+    if RECORD in st.session_state:
+        st.session_state[RECORD].append(exported(panel))
+        return
     names = ["chart", "numbers", "code", "download"] if panel.figure else ["table", "code", "download"]
     tabs = dict(
         zip(

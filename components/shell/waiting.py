@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from components.shell.export.files import RECORD
 from components.shell.messages import about, estimate, literal_label
 from dashboard.engine.api.model import CallControl
 from dashboard.errors import Cancelled
@@ -50,8 +51,11 @@ def numbered(name: str) -> str:
 
 
 def at_once(seconds: float) -> bool:
-    """Whether work that is estimated to take `seconds` begins without being asked for; NaN, nobody knows, does."""
-    return math.isnan(seconds) or seconds <= AT_ONCE_SECONDS
+    """Whether work that is estimated to take `seconds` begins without being asked for; NaN, nobody knows, does.
+
+    All does where nobody is there to be asked.
+    """
+    return math.isnan(seconds) or seconds <= AT_ONCE_SECONDS or RECORD in st.session_state
 
 
 def begins(

@@ -1,4 +1,4 @@
-"""Commands of ``python -m dashboard`` and ``logitscope``: start, setup, settings, verify, pins. Needs no library."""
+"""Commands of ``python -m dashboard`` and ``logitscope``: start, setup, settings, verify, export, pins. No library."""
 
 from __future__ import annotations
 
@@ -32,13 +32,12 @@ END_SECONDS = 3.0
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; the exit code."""
-    # what stands after `test` is pytest's, whatever it looks like
-    test = CHECKOUT and list(arguments[:1]) == ["test"]
-    options = _parser().parse_args([] if test else list(arguments))
+    passed_on = PASSED_ON.get(arguments[0]) if arguments else None
+    options = _parser().parse_args([] if passed_on else list(arguments))
     text = Catalogue(_language(options.language))
     try:
-        if test:
-            return developer.test(arguments[1:], text)
+        if passed_on:
+            return passed_on(arguments[1:], text)
         return COMMANDS[options.command](options, text)
     except SetupFailed as failure:
         print(
@@ -60,13 +59,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m dashboard" if CHECKOUT else "logitscope",
         description="Logitscope: start the dashboard (no command), set up what it needs, show its settings, verify a "
-        "model, show and renew the commits that models of the hub are kept at"
+        "model, export charts as files (export --help), show and renew the commits that models of the hub are kept at"
         + (", run its tests or a benchmark, or take its pictures." if CHECKOUT else "."),
         epilog="Arguments after 'test' go to pytest, for example: python -m dashboard test -m 'not browser'"
         if CHECKOUT
         else None,
     )
-    parser.add_argument("command", nargs="?", choices=[*(["test"] if CHECKOUT else []), *COMMANDS], default="start")
+    parser.add_argument("command", nargs="?", choices=[*PASSED_ON, *COMMANDS], default="start")
     benchmark = "which benchmark (see tests/benchmarks), or " if CHECKOUT else ""
     parser.add_argument("name", nargs="?", help=f"{benchmark}the model (verify, pins)")
     parser.add_argument("--port", type=int, help=f"port of the dashboard (default {PORT}, or the next free one)")
@@ -201,6 +200,19 @@ def _verify(options: argparse.Namespace, text: Catalogue) -> int:
     return subprocess.run(command, env=surroundings(options), check=False).returncode
 
 
+def _test(arguments: Sequence[str], text: Catalogue) -> int:
+    """Run the tests; pytest's exit code."""
+    return developer.test(arguments, text)
+
+
+def _export(arguments: Sequence[str], text: Catalogue) -> int:
+    """Save the charts at a link as files; the exit code is 1 where some were not made."""
+    python = ready_environment(text, tests=False)
+    ready_model(python, None, text)
+    command = module(python, "components.shell.export.command", *arguments)
+    return subprocess.run(command, env=surroundings(), check=False).returncode
+
+
 def _pins(options: argparse.Namespace, text: Catalogue) -> int:
     """Show the commits that models of the hub are kept at, or renew one."""
     python = ready_environment(text, tests=False)
@@ -217,4 +229,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Catalogue], int]] = {
     "pins": _pins,
     **({"benchmark": developer.benchmark, "pictures": developer.pictures} if CHECKOUT else {}),
 }
-"""Beside ``test``, whose arguments are pytest's."""
+PASSED_ON: dict[str, Callable[[Sequence[str], Catalogue], int]] = {
+    **({"test": _test} if CHECKOUT else {}),
+    "export": _export,
+}
+"""Commands whose arguments are pytest's, or that command's own, whatever they look like."""

@@ -30,6 +30,9 @@ MIME = {
 }
 """Every format, and what browsers call it."""
 
+RECORD = "_export_record"
+"""In a session without a browser: the list of the page's charts so far. Nobody is there to be asked."""
+
 
 @dataclass(frozen=True)
 class ExportedChart:
