@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ import pytest
 from tests.engine import family_check
 from tests.made import every_family
 
+RELEASE = version("transformers").rpartition(".")[0]
+"""Of the installed transformers, such as 5.24: each knows other types."""
 TABLE = Path(__file__).with_name("families_table.md")
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -40,17 +43,22 @@ def all_rows():
 
 
 def table(rows):
-    """The rows as Markdown."""
+    """The rows as Markdown, below the release of transformers that they are of."""
     lines = [HEAD, ("---",) * len(HEAD), *(row.cells for row in rows)]
-    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |" for cells in lines) + "\n"
+    written = [f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |" for cells in lines]
+    return "\n".join([_title(RELEASE), "", *written]) + "\n"
+
+
+def _title(release):
+    return f"# The causal types of transformers {release}"
 
 
 def totals():
-    """How many types of the written table came to what."""
-    lines = TABLE.read_text(encoding="utf-8").splitlines()[2:]
+    """How many types of the written table came to what, and the release that it is of."""
+    title, _, _, _, *lines = TABLE.read_text(encoding="utf-8").splitlines()
     verdicts = [line.rsplit(" | ", 1)[1] for line in lines]
     counts = {kind: sum(verdict.startswith(kind) for verdict in verdicts) for kind in ("whole", "refused", "not built")}
-    return {"all": len(lines), **counts}
+    return {"all": len(lines), "release": title.rpartition(" ")[2], **counts}
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +72,8 @@ def test_no_type_ends_in_an_exception_or_shows_another_number_than_transformers(
 
 
 def test_the_table_says_what_became_of_them(rows):
+    if totals()["release"] != RELEASE:
+        pytest.skip(f"the table is of transformers {totals()['release']}; {RELEASE} is installed")
     assert table(rows).splitlines() == TABLE.read_text(encoding="utf-8").splitlines()
 
 
@@ -71,7 +81,7 @@ def test_the_readme_cites_the_totals_of_the_table():
     found = totals()
     parts = found["all"] - found["whole"] - found["refused"] - found["not built"]
     said = (
-        f"Of the {found['all']} causal types that transformers knows, {found['whole']} are whole, "
+        f"Of the {found['all']} causal types that transformers {found['release']} knows, {found['whole']} are whole, "
         f"{parts} are shown but for parts that are refused by name, {found['refused']} are refused, "
         f"and {found['not built']} transformers itself cannot build there."
     )

@@ -67,7 +67,7 @@ _LINEAR = ["linear_attention", "full_attention"] * 2
 _ROPE = {"rope_type": "default", "rope_theta": 1e4}
 _DRAFT = {"hidden_size_per_layer_input": 0, "vocab_size_per_layer_input": 0, "num_kv_shared_layers": 4}
 OWN: dict[str, dict[str, Any]] = {
-    **_same((*_MLA_TYPES, "minicpm3", "youtu"), _MLA),
+    **_same((*_MLA_TYPES, "minicpm3", "sarvam_mla", "youtu"), _MLA),
     "gpt_neo": {"attention_types": [[["global", "local"], 2]], "num_layers": 4, "window_size": LIMIT},
     "helium": {"head_dim": 8},
     "gemma3n_text": {

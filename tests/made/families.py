@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any
 
 WINDOW = 16
@@ -97,7 +98,9 @@ WITHOUT_ATTENTION = {"qwen3_next": (0, 1, 2)}
 """Layers that have no map."""
 SINKS = {"gpt_oss"}
 """Families whose rows sum to less than 1."""
-REPLAYED = {"bloom", "falcon-alibi", "falcon-rope", "gptj", "gpt_neo", "mpt", "codegen", "xglm", "openai-gpt"}
+REPLAYED = {"bloom", "falcon-alibi", "falcon-rope", "gpt_neo", "mpt", "xglm", "openai-gpt"}
+if version("transformers").startswith("5.23."):
+    REPLAYED |= {"gptj", "codegen"}
 
 
 def build(name: str, **settings: Any) -> Any:

@@ -87,7 +87,7 @@ class DecodeSettings:
     def acting(self) -> tuple[str, ...]:
         """Settings with an effect, in the order in which ``generate`` runs their processors.
 
-        As `GenerationMixin._get_logits_processor` of transformers 5.23 does for one beam: penalties always, all others
+        As `GenerationMixin._get_logits_processor` of transformers does for one beam: penalties always, all others
         only when tokens are drawn.
         """
         penalties = {

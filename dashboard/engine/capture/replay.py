@@ -25,7 +25,7 @@ from dashboard.engine.capture.kernels import Record
 from dashboard.engine.models.anatomy import run
 from dashboard.errors import LayerHasNoAttention
 
-_CACHES = {"past_key_values", "past_key_value", "layer_past"}
+_CACHES = {"cache", "past_key_values", "past_key_value", "layer_past"}
 
 
 @dataclass(frozen=True)

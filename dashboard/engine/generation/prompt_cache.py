@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from dashboard.engine.capture.attention_override import overriding_attention
-from dashboard.engine.models.anatomy import last_only
+from dashboard.engine.models.anatomy import CACHE, last_only
 
 GROWTH_TOKENS = 64
 """A row's buffers grow by so many tokens at once."""
@@ -49,7 +49,7 @@ class SharedPrefix:
         self.model, self.length = model, len(ids)
         output = model(input_ids=ids[None], use_cache=True, **last_only(model))
         self.logits = output.logits[0, -1].float()
-        layers = output.past_key_values.layers
+        layers = output[CACHE].layers
         # (layer,) of (kv_head, T, d)
         self.keys = [layer.keys[0] for layer in layers]
         self.values = [layer.values[0] for layer in layers]
@@ -137,7 +137,7 @@ class CopiedCache:
         self._model = model
         output = model(input_ids=ids[None], use_cache=True, **last_only(model))
         self.logits = output.logits[0, -1].float()
-        self._cache = output.past_key_values
+        self._cache = output[CACHE]
 
     def begin(self, rows: int) -> CopiedCacheRows:
         """See `Prompt.begin`."""
@@ -157,11 +157,11 @@ class CopiedCacheRows:
     def of(cls, model: Any, ids: Tensor, count: int) -> tuple[CopiedCacheRows, Tensor]:
         """Rows with a new cache of all their tokens, (R, T), and their (R, count, vocab) last logits."""
         output = model(input_ids=ids, use_cache=True, **last_only(model, count))
-        return cls(model, output.past_key_values), output.logits[:, -count:].float()
+        return cls(model, output[CACHE]), output.logits[:, -count:].float()
 
     def step(self, tokens: Tensor) -> Tensor:
         """See `Rows.step`."""
-        logits: Tensor = self._model(input_ids=tokens, past_key_values=self._cache, use_cache=True).logits.float()
+        logits: Tensor = self._model(input_ids=tokens, use_cache=True, **{CACHE: self._cache}).logits.float()
         return logits
 
     def keep(self, rows: Tensor) -> None:

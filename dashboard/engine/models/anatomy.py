@@ -8,9 +8,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers.modeling_outputs import CausalLMOutputWithPast
 
 FAMILY_ERRORS = (AttributeError, TypeError, RuntimeError, LookupError, ValueError, AssertionError)
 """Errors of a family that is called in a way it does not support: there is no single one for that."""
+CACHE = "cache" if "cache" in CausalLMOutputWithPast.__dataclass_fields__ else "past_key_values"
+"""Name of the keys and values in calls and outputs: since transformers 5.24 ``cache``."""
 PROBE_TOKENS = 6
 """Tokens of the passes that show which modules run one after the other."""
 

@@ -1,12 +1,16 @@
 """Rows go on from one prompt with the model's own logits, in every family."""
 
+import warnings
+
 import pytest
 import torch
+from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from dashboard.engine.capture.attention_override import current
 from dashboard.engine.capture.capture_choice import pick_capturer
 from dashboard.engine.generation.cache_choice import pick_prompt_cache
 from dashboard.engine.generation.prompt_cache import GROWTH_TOKENS, CopiedCache, NoCache, SharedPrefix
+from dashboard.engine.models.anatomy import CACHE
 from tests.made.families import FAMILIES, REPLAYED, WINDOW, build
 
 IDS = tuple(range(3, 11))
@@ -68,6 +72,14 @@ def test_families_with_caps_or_sinks_go_on_from_a_copy_of_their_cache(ready, nam
 
 def test_a_family_without_a_cache_computes_all_anew(ready):
     assert ready("openai-gpt")[1].kind is NoCache
+
+
+@pytest.mark.parametrize("kind", [SharedPrefix, CopiedCache])
+def test_the_cache_has_the_name_that_transformers_gives_it(ready, kind):
+    with torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter("error")  # since 5.24 an old name is taken with a warning
+        kind(ready("gpt2")[0], torch.tensor(IDS)).begin(2).step(torch.tensor([[20], [21]]))
+    assert CACHE in vars(CausalLMOutputWithPast())
 
 
 def test_texts_that_begin_from_one_prompt_do_not_change_each_other(ready):
