@@ -13,6 +13,7 @@ from components.lessons.card import LessonCard  # noqa: E402
 from components.sampling import generation_task  # noqa: E402
 from components.sharing import opened, share  # noqa: E402
 from components.shell import link, sidebar, waiting  # noqa: E402
+from components.shell.export import embedded  # noqa: E402
 from components.shell.page.page_style import page_bar, page_head, page_look, tab_icon  # noqa: E402
 from components.shell.view import current, error_frame  # noqa: E402
 from dashboard import cache  # noqa: E402
@@ -24,6 +25,7 @@ tab_icon()
 with error_frame(Catalogue(pick_language(None, st.context.locale, "auto")), last=True):
     cache.settings()
 link.read_link()
+embedded.begin()
 waiting.run_begins()
 text = sidebar.language_picker()
 # before st.navigation: widgets that are made after it would lose a cold link's values
@@ -65,4 +67,5 @@ share.share_link(current(), slugs[page], sharing)
 current().shown.clear()
 with notices:  # after the page: its controls know best which values of a link do not fit
     sidebar.link_notices(text)
+embedded.end(text)
 collection.PAGES.now_and_then()

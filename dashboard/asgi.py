@@ -3,18 +3,26 @@
 Streamlit's own page fetches the script of a chart when the first chart arrives, of a slider when the first slider
 does, and so on, one wait after another. Here the page names those that every page needs in its header, so that they
 are fetched and compiled while the first run of a page is still under way. ``streamlit run dashboard/app.py`` shows
-the same pages, later.
+the same pages, later, and in anyone's frames.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import streamlit as st
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:  # streamlit puts only this file's folder on the path
+    sys.path.insert(0, str(ROOT))
+
+from dashboard.errors import DashboardError  # noqa: E402
+from dashboard.settings import Settings  # noqa: E402
 
 ELEMENTS = (
     *("PlotlyChart", "BidiComponent", "Html", "TextArea", "Selectbox"),
@@ -76,7 +84,38 @@ class EarlyScripts:
         await self.app(scope, receive, named if scope["type"] == "http" else send)
 
 
+class Frames:
+    """Middleware: whose pages may show ours in a frame (https://www.w3.org/TR/CSP3/#directive-frame-ancestors)."""
+
+    def __init__(self, app: ASGIApp, origins: tuple[str, ...]) -> None:
+        self.app = app
+        self.policy = " ".join(["frame-ancestors", "'self'", *origins])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Add the policy to what is sent as HTML."""
+
+        async def framed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                if headers.get("content-type", "").startswith("text/html"):
+                    headers.append("content-security-policy", self.policy)
+            await send(message)
+
+        await self.app(scope, receive, framed if scope["type"] == "http" else send)
+
+
+def embed_origins() -> tuple[str, ...]:
+    """As the operator set them; none where a setting cannot be read, which every page says."""
+    try:
+        return Settings.load().embed_origins
+    except DashboardError:
+        return ()
+
+
 app = st.App(
     Path(__file__).parent / "app.py",
-    middleware=[Middleware(EarlyScripts, names=scripts(Path(st.__file__).parent / "static"))],
+    middleware=[
+        Middleware(EarlyScripts, names=scripts(Path(st.__file__).parent / "static")),
+        Middleware(Frames, origins=embed_origins()),
+    ],
 )

@@ -86,6 +86,8 @@ class Settings:
     """How long a run waits for the device before it says so [s]."""
     language: str = "auto"
     """``en``, ``es`` or ``auto`` (the browser's)."""
+    embed_origins: tuple[str, ...] = ()
+    """Whose pages may show ours in a frame, beside our own: ``https://course.example``, ``*`` (anyone's)."""
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -146,7 +148,8 @@ def _setting(name: str, value: object, default: object) -> Any:
         return default  # set to nothing: as if it were not set
     try:
         converted = _convert(name, value, default)
-        if name in ALLOWED and not re.fullmatch(ALLOWED[name][0], str(converted)):
+        parts = converted if isinstance(converted, tuple) else (converted,)
+        if name in ALLOWED and not all(re.fullmatch(ALLOWED[name][0], str(part)) for part in parts):
             raise ValueError(value)
     except (KeyError, TypeError, ValueError, OverflowError):
         shown = without_password(str(value)) if name in SECRETS else value
@@ -207,6 +210,7 @@ ALLOWED = {
     "run_bytes": (r"[1-9][0-9]*", _SIZES),
     "result_bytes": (r"[1-9][0-9]*", _SIZES),
     "language": (r"auto|en|es", "auto | en | es"),
+    "embed_origins": (r"\*|https?://[A-Za-z0-9.*:-]+", "https://…,https://… | *"),
     "database": (r"(postgres(ql)?://\S+)?", "postgresql://…@…/…"),
     "device": (r"auto|cpu|mps|(cuda|xpu)(:[0-9]+)?", "auto | cuda | cuda:1 | mps | xpu | cpu"),
     "dtype": (r"auto|float32|bfloat16|float16", "float32 | bfloat16 | float16 | auto"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import streamlit
 
-from dashboard.asgi import ELEMENTS, EarlyScripts, scripts
+from dashboard.asgi import ELEMENTS, EarlyScripts, Frames, embed_origins, scripts
 
 STATIC = Path(streamlit.__file__).parent / "static"
 
@@ -75,3 +75,35 @@ def test_only_pages_name_scripts(kind, scope, named):
         "<./static/js/Html.2.js>; rel=modulepreload; crossorigin"
     )
     assert links == ([expected] if named else [])
+
+
+# -- frames -------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("origins", "policy"),
+    [
+        ((), "frame-ancestors 'self'"),
+        (("https://a.example", "http://*.b:80"), "frame-ancestors 'self' https://a.example http://*.b:80"),
+    ],
+)
+def test_a_page_says_in_whose_frames_it_may_stand(origins, policy):
+    sent: list[dict[str, Any]] = []
+
+    async def page(scope: Any, receive: Any, send: Any) -> None:
+        for kind in (b"text/html", b"text/javascript"):
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]})
+
+    async def keep(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(Frames(page, origins)({"type": "http"}, keep, keep))
+    assert [dict(message["headers"]).get(b"content-security-policy") for message in sent] == [policy.encode(), None]
+
+
+def test_whose_frames_is_the_operators_choice_and_nobodys_where_it_cannot_be_read(monkeypatch):
+    monkeypatch.delenv("LOGITSCOPE_EMBED_ORIGINS", raising=False)
+    assert embed_origins() == ()
+    monkeypatch.setenv("LOGITSCOPE_EMBED_ORIGINS", "https://a.example, *")
+    assert embed_origins() == ("https://a.example", "*")
+    for wrong in ("a.example", "https://a.example; script-src *", "https://a.example/path", "'none'"):
+        monkeypatch.setenv("LOGITSCOPE_EMBED_ORIGINS", wrong)
+        assert embed_origins() == ()

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
+from components.shell.export.embedded import PARAMETER, embedded_panel
 from dashboard.parsing.unreadable import Unreadable
 from dashboard.view_state import PLAIN_PROMPT, Dropped, check, pack, pack_prompt, parse_ranges, unpack, unpack_prompt
 
@@ -35,6 +36,8 @@ def read_link() -> None:
         return
     st.session_state[_READ] = True
     for name in list(st.query_params):
+        if name == PARAMETER and embedded_panel():
+            continue
         problem = check(name, st.query_params.get_all(name))
         if problem:
             drop(problem)

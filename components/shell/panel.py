@@ -15,6 +15,7 @@ import streamlit as st
 
 from components.charts.theme import ChartTheme
 from components.shell.export.dialog import export_button
+from components.shell.export.embedded import alone, embedded_panel
 from components.shell.export.files import RECORD, ExportedChart
 from components.shell.messages import quiet
 from dashboard.export import Export, Exported, csv_bytes, file_stem, html_bytes
@@ -146,6 +147,12 @@ def chart_panel(panel: Panel) -> None:
     text, name = panel.text, panel.name
     if RECORD in st.session_state:
         st.session_state[RECORD].append(exported(panel))
+        return
+    if embedded_panel():
+        with alone(name) as here:
+            if here:
+                _chart(panel) if panel.figure else _numbers(panel)
+                foot(panel)
         return
     names = ["chart", "numbers", "code", "download"] if panel.figure else ["table", "code", "download"]
     tabs = dict(

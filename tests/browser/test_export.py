@@ -105,3 +105,36 @@ def test_without_a_browser_on_the_server_that_of_the_person_draws(page, without_
     image = Image.open(io.BytesIO(saved(page, dialog, "PNG")))
     assert image.width == 1800
     assert json.loads(image.info["Description"])["chart"] == "head"
+
+
+# -- one chart in another page ------------------------------------------------------------------------------------
+AROUND = """
+<iframe id="chart" width="600" height="150" src="/attention?embed=true&panel=head&prompt=Rome+is+not"></iframe>
+<script>
+  window.heights = [];
+  addEventListener("message", ({ data }) => {
+    if (data.type === "logitscope:height") heights.push((chart.height = data.height));
+  });
+</script>
+"""
+
+
+def test_an_embedded_chart_stands_alone_and_tells_its_height(page, app_server):
+    page.route("**/around.html", lambda route: route.fulfill(body=AROUND, content_type="text/html"))
+    page.goto(app_server + "/around.html")
+    inside = page.frame_locator("#chart")
+    expect(inside.locator(".st-key-embedded .js-plotly-plot")).to_be_visible(timeout=120_000)
+    expect(inside.locator(".ls-foot")).to_be_visible()
+    for hidden in (".ls-head", "[data-testid=stSidebar]", ".st-key-mosaic_detail .ls-section", "[role=tab]"):
+        expect(inside.locator(hidden).locator("visible=true")).to_have_count(0)
+    page.wait_for_function("heights.at(-1) > 300")
+    foot = inside.locator(".ls-foot").bounding_box()
+    frame = page.locator("#chart").bounding_box()
+    assert 0 <= frame["y"] + frame["height"] - foot["y"] - foot["height"] < 60
+
+
+def test_a_page_of_another_server_shows_no_frame_of_this_one(page, app_server, watch):
+    page.route("http://localhost:1/", lambda route: route.fulfill(body=f"<iframe src='{app_server}'></iframe>"))
+    with page.expect_console_message(lambda message: "frame-ancestors" in message.text):
+        page.goto("http://localhost:1/")
+    watch.errors.clear()

@@ -1,0 +1,1 @@
+"""Tells the page around how high an embedded chart is."""
