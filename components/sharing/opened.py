@@ -120,11 +120,11 @@ def parts(then: LinkOrigin, here: LinkOrigin, text: Catalogue) -> str:
 
 def said(comparison: Comparison, text: Catalogue) -> str:
     """Whether the numbers are the same, in one sentence, or by how much they differ."""
-    then, now = comparison.counts
+    before, after = comparison.counts
     if comparison.identical:
         return text("share.same")
     if not comparison.sampled:
-        return text("share.other_size", then=then, now=now)
+        return text("share.other_size", before=before, after=after)
     facts = {"unequal": comparison.unequal, "sampled": comparison.sampled}
     if comparison.ids:
         return text("share.other_ids", **facts)

@@ -156,26 +156,26 @@ def _log_p(engine: Engine, _card: ModelCard, key: RunKey, text: _Plain) -> float
     return float(np.abs(engine.answer(PositionTableRequest(key)).actual_log_prob[:-1] - own).max())
 
 
-def _shown(card: ModelCard, text: _Plain) -> list[tuple[int, np.ndarray]]:
+def layers_with_maps(card: ModelCard, weights: Sequence[np.ndarray]) -> list[tuple[int, np.ndarray]]:
     """(layer, (head, T, T) plain weights) of every layer with a map; none where transformers gives other layers'."""
     hidden = dict(card.without_attention)
     shown = [layer for layer in range(card.layers) if layer not in hidden]
-    if len(text.weights) == card.layers:
-        return [(layer, text.weights[layer]) for layer in shown]
-    return list(zip(shown, text.weights, strict=True)) if len(text.weights) == len(shown) else []
+    if len(weights) == card.layers:
+        return [(layer, weights[layer]) for layer in shown]
+    return list(zip(shown, weights, strict=True)) if len(weights) == len(shown) else []
 
 
 def _weights(engine: Engine, card: ModelCard, key: RunKey, text: _Plain) -> float | None:
     errors = [
         np.nanmax(np.abs(engine.answer(HeadRequest(key, layer, head)).weights - own))
-        for layer, maps in _shown(card, text)
+        for layer, maps in layers_with_maps(card, text.weights)
         for head, own in enumerate(maps)
     ]
     return float(np.max(errors)) if errors else None
 
 
 def _metrics(engine: Engine, card: ModelCard, key: RunKey, text: _Plain) -> float | None:
-    layers = _shown(card, text)
+    layers = layers_with_maps(card, text.weights)
     if not layers:
         return None
     errors = []

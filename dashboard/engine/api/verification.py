@@ -1,11 +1,14 @@
-"""A loaded model compared with plain transformers."""
+"""A loaded model, or single answers, compared with plain transformers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from dashboard.engine.api.model import ModelCard
-from dashboard.engine.api.request import ModelQuestion
+from dashboard.engine.api.request import LONG, ModelQuestion, Request, text_of
+from dashboard.run_key import ModelVersion, digest_of
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class Deviation:
     """Message id of the refusal; empty: the numbers were compared."""
     facts: tuple[tuple[str, object], ...] = ()
     """Of the refusal."""
+    numbers: int = 0
+    """So many were compared; 0: not counted."""
 
     @property
     def ok(self) -> bool:
@@ -60,3 +65,51 @@ class Verification:
         return tuple(
             (name, bound, tuple(there.get((name, tokens)) for tokens in self.lengths)) for name, bound in bounds.items()
         )
+
+
+@dataclass(frozen=True)
+class CheckRequest(Request["AnswersChecked"]):
+    """Answers to other requests compared with plain transformers, loaded anew and asked one by one.
+
+    Raises as `VerifyRequest`, and RunTooLarge, ScoresTooLarge.
+    """
+
+    of: tuple[Request[Any], ...]
+    """One at least, all of one model."""
+
+    @property
+    def version(self) -> ModelVersion:
+        """Of the first."""
+        return self.of[0].version
+
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        """Of the first."""
+        return self.of[0].token_ids
+
+    @cached_property
+    def digest(self) -> str:
+        """Of all of them: types and fields."""
+        return digest_of([type(self).__name__, [request.digest for request in self.of]])
+
+    def facts(self) -> dict[str, str | int]:
+        """Of the first."""
+        return self.of[0].facts()
+
+    def text(self, longest: int = LONG, besides: Request[Any] | None = None) -> str:  # noqa: ARG002
+        """What is checked."""
+        return f"{type(self).__name__}({text_of(self.of, longest)})"
+
+
+@dataclass(frozen=True)
+class AnswersChecked:
+    """The largest differences of some answers from plain transformers."""
+
+    rows: tuple[Deviation, ...]
+    """None of a request whose numbers transformers does not give by itself for this family."""
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether every difference is within its bound."""
+        return all(row.ok for row in self.rows)
