@@ -11,7 +11,7 @@ import streamlit as st  # noqa: E402
 
 from components.lessons.card import LessonCard  # noqa: E402
 from components.sampling import generation_task  # noqa: E402
-from components.sharing import opened, share  # noqa: E402
+from components.sharing import check, opened, share  # noqa: E402
 from components.shell import link, sidebar, waiting  # noqa: E402
 from components.shell.export import embedded  # noqa: E402
 from components.shell.page.page_style import page_bar, page_head, page_look, tab_icon  # noqa: E402
@@ -58,6 +58,7 @@ with share.page_actions() as actions:
     page_head(text, slugs[page], current().prompt)
 sharing = share.share_button(text, actions)
 opened.read_opened(slugs[page])
+current().check = check.checked_foot
 lesson = LessonCard(text, slugs[page])
 with error_frame(text):
     page.run()

@@ -84,6 +84,8 @@ class Settings:
     """Disk for background jobs of all users together [bytes]; the oldest finished ones are removed first."""
     busy_seconds: float = 120.0
     """How long a run waits for the device before it says so [s]."""
+    check_links: bool = False
+    """Whether the main chart of a link that is opened is checked against plain transformers by itself."""
     language: str = "auto"
     """``en``, ``es`` or ``auto`` (the browser's)."""
     embed_origins: tuple[str, ...] = ()

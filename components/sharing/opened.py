@@ -53,11 +53,16 @@ def read_opened(slug: str) -> None:
         st.session_state[_OPENED] = opened
     elif texts[NUMBERS]:
         _drop(NUMBERS, texts, Unreadable("share.unreadable.alone"))
-    keep_below_finding(st.session_state.get(_OPENED) is not None)
+    keep_below_finding(is_opened())
 
 
 def _drop(name: str, texts: dict[str, str], error: Unreadable) -> None:
     link.drop(link.Dropped(name, texts[name][:40], "why", (("why", error.message),)))
+
+
+def is_opened() -> bool:
+    """Whether the page shows the view of a link."""
+    return st.session_state.get(_OPENED) is not None
 
 
 def compare_opened(view: View, slug: str, otherwise: DeltaGenerator) -> None:

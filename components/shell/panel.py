@@ -99,6 +99,8 @@ class Panel:
     """What the caption of a saved picture adds, e.g. ``n = 60``."""
     files: Sequence[File] = ()
     """Downloads besides those that every panel has."""
+    check: Callable[[Callable[[], None]], None] | None = None
+    """Draws the foot, given what draws its badge, with a button beside that checks the numbers."""
 
     @cached_property
     def result(self) -> Export:
@@ -162,7 +164,8 @@ def chart_panel(panel: Panel) -> None:
     )
     with tabs[names[0]]:
         _chart(panel) if panel.figure else _numbers(panel)
-        foot(panel)
+        draw_foot = partial(foot, panel)
+        panel.check(draw_foot) if panel.check else draw_foot()
     if "numbers" in tabs and tabs["numbers"].open:
         with tabs["numbers"]:
             _numbers(panel)

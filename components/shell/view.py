@@ -56,6 +56,8 @@ class View:
     """Set by `read_prompt`."""
     shown: list[Shown] = field(default_factory=list, init=False)
     """The charts of this script run, the page's main one first."""
+    check: Callable[[View, str, Sequence[Origin], Callable[[], None]], None] | None = field(default=None, init=False)
+    """Draws the foot of a chart (name, what it shows, what draws its badge) with a button that checks its numbers."""
     _first_panel: str = field(default="", init=False)
 
     def load(self, making: Future[Engine]) -> None:
@@ -144,7 +146,7 @@ class View:
         given: dict[str, Any] = {"text": self.text, "theme": self.theme, "unfolded": unfolded, **rest}
         panel = Panel(name=name, origins=origins, figure=drawn, **given)
         self.shown.append(Shown(panel.result, panel.numbers or panel.table or panel.frame))
-        chart_panel(panel)
+        chart_panel(replace(panel, check=partial(self.check, self, name, origins)) if self.check else panel)
 
     def wait(self, call: Callable[[CallControl], T], label: str | Callable[[], str], what: str) -> T:
         """`call` with progress on the page; see `components.shell.waiting.wait_for`."""

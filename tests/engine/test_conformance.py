@@ -21,6 +21,7 @@ PROMPT = "zebra lamp river zebra lamp"
 KINDS = [type(one) for one in REQUESTS]
 WITHOUT_SCRIPT = {
     "RunRequest": "a run is shown by what is asked of it",
+    "CheckRequest": "it compares answers with plain transformers, as their own scripts compute them",
     "VerifyRequest": "it is a comparison with plain transformers itself: `python -m dashboard verify`",
 }
 SCRIPTS = {

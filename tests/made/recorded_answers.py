@@ -32,7 +32,7 @@ from dashboard.engine.api.prediction import (
     ProcessedRequest,
 )
 from dashboard.engine.api.scoring import ScoreRequest, Scores, SentenceRequest, SentenceScores
-from dashboard.engine.api.verification import Deviation, Verification, VerifyRequest
+from dashboard.engine.api.verification import AnswersChecked, CheckRequest, Deviation, Verification, VerifyRequest
 from tests.made import samples
 
 LAYERS, HEADS, VOCAB = 3, 4, 600
@@ -168,6 +168,10 @@ def verification(request, engine, rng):
     return Verification(engine.card, (Deviation("logits", 8, 1e-6, 1e-4),))
 
 
+def answers_checked(request, engine, rng):
+    return AnswersChecked((Deviation("logits", 8, 1e-6, 1e-4, numbers=6),), 0.1)
+
+
 def floats(values):
     return np.asarray(values, np.float32)
 
@@ -190,4 +194,5 @@ ANSWERS = {
     ScoreRequest: scores,
     SentenceRequest: sentence_scores,
     VerifyRequest: verification,
+    CheckRequest: answers_checked,
 }

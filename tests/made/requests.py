@@ -8,7 +8,7 @@ from dashboard.engine.api.model import RunRequest
 from dashboard.engine.api.prediction import CandidatesRequest, PositionTableRequest, ProcessedRequest
 from dashboard.engine.api.request import ModelQuestion, Request, RunQuestion
 from dashboard.engine.api.scoring import ScoreRequest, SentenceRequest
-from dashboard.engine.api.verification import VerifyRequest
+from dashboard.engine.api.verification import CheckRequest, VerifyRequest
 from tests.made.samples import RUN
 
 
@@ -32,6 +32,7 @@ def requests_of(run):
         ScoreRequest(run.version, ((1, 2), (3,)), ((4,), (5,))),
         SentenceRequest(run.version, ((1, 2), (3, 4)), (1, 1)),
         VerifyRequest(run.version),
+        CheckRequest((CandidatesRequest(run, 2, 5, (7,)),)),
     )
 
 
