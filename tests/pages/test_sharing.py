@@ -5,6 +5,7 @@ import random
 from types import SimpleNamespace
 
 import pytest
+import streamlit as st
 
 from components.next_token import panels as next_token_panels
 from components.sharing import share
@@ -202,3 +203,70 @@ def test_a_long_link_says_how_long_it_is(open_recorded, links):
 def test_the_button_stands_on_every_page(open_recorded, slug):
     at = open_recorded(slug)
     assert TEXT("share.button") in [popover.proto.popover.label for popover in at.get("popover")]
+
+
+# -- checked against transformers ---------------------------------------------------------------------------------
+def check(at, name):
+    return at.button(key=f"check_{name}")
+
+
+@pytest.mark.parametrize(
+    ("slug", "params", "name", "quantity"),
+    [
+        ("attention", {}, "mosaic", "tiles"),
+        ("attention", {}, "head", "weights"),
+        ("next_token", {}, "candidates", "logits"),
+        ("next_token", {}, "positions", "log_p"),
+        ("next_token", {"next_token_inside": "true"}, "lens", "lens_steps"),
+        ("sampling", {"sampling_columns": '[{"max_new_tokens":4,"seed":3}]'}, "sequences", "draws"),
+        ("bias", VIEWS_OF_PAGES["bias"][0], "dumbbell", "scores"),
+    ],
+)
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_the_numbers_of_a_chart_are_checked_from_its_badge(open_page, slug, params, name, quantity, language):
+    text = Catalogue(language)
+    at = ready(open_page(slug, {"prompt": PROMPT, "lang": "en", **params}), slug)
+    assert TEXT("check.ok") not in words(at)
+    if language == "es":
+        at.session_state["lang"] = "es"
+    check(at, name).click()
+    at.run()
+    assert not at.exception
+    assert text("check.ok") in words(at)
+    assert text(f"verify.quantity.{quantity}") in words(at)
+
+
+def test_a_wrong_number_is_no_quiet_line(open_page, monkeypatch):
+    from dashboard.engine.prediction import candidates
+
+    make = candidates.candidates
+
+    def wrong(*given):
+        answer = make(*given)
+        return dataclasses.replace(answer, probs=answer.probs + 0.01)
+
+    monkeypatch.setattr(candidates, "candidates", wrong)
+    at = open_page("next_token", {"prompt": PROMPT})
+    check(at, "candidates").click().run()
+    assert TEXT("check.off") in words(at)
+    assert TEXT("check.ok") not in words(at)
+
+
+def test_what_a_check_costs_stands_at_its_button_and_a_refusal_too(open_page, environment):
+    at = open_page("next_token", {"prompt": PROMPT})
+    assert "tokens go through it" in check(at, "candidates").help
+    environment.setenv("LOGITSCOPE_MAX_SCORED", "3")
+    st.cache_resource.clear()
+    refused = check(open_page("next_token", {"prompt": PROMPT}), "candidates")
+    assert refused.disabled
+    assert "this server allows 3 at once" in refused.help
+
+
+def test_links_are_checked_by_themselves_where_the_operator_wants_it(open_page, environment, links):
+    link = shared(open_page("next_token", {"prompt": PROMPT}), links)
+    assert TEXT("check.ok") not in words(open_page("next_token", link))
+    environment.setenv("LOGITSCOPE_CHECK_LINKS", "1")
+    st.cache_resource.clear()
+    at = open_page("next_token", link)
+    assert words(at).count(TEXT("check.ok")) == 1
+    assert TEXT("check.ok") not in words(open_page("next_token", {"prompt": PROMPT}))

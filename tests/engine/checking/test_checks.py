@@ -173,11 +173,8 @@ def test_what_is_too_large_is_refused_with_numbers(tiny_settings, run):
 def test_maps_that_do_not_fit_into_memory_are_refused_with_numbers(tiny_engine, run, monkeypatch):
     from dashboard.engine.handlers import verification
 
-    monkeypatch.setattr(
-        verification,
-        "PlainModel",
-        lambda *given, **named: attention.PlainModel(*given, **(named | {"most_bytes": 100})),
-    )
+    make = verification.PlainModel
+    monkeypatch.setattr(verification, "PlainModel", lambda *given, **more: make(*given, **more | {"most_bytes": 100}))
     with pytest.raises(RunTooLarge):
         tiny_engine.answer(CheckRequest((HeadRequest(run, 0, 0),)))
 
