@@ -159,7 +159,7 @@ def test_each_word_of_the_glossary_is_used(word):
 
 
 def test_the_glossary_is_one():
-    assert 20 <= len(glossary()) <= 35
+    assert 20 <= len(glossary()) <= 45
     assert len(set(glossary())) == len(glossary())
 
 

@@ -81,18 +81,18 @@ class PlainModel:
             return [value[0] for value in run(self.model, tuple(ids), output_hidden_states=True).hidden_states]
 
     def deviation(
-        self, name: str, tokens: int, ours: ArrayLike, own: ArrayLike, *, relative: bool = False
+        self, name: str, tokens: int, ours: ArrayLike, plain: ArrayLike, *, relative: bool = False
     ) -> Deviation:
-        """The largest difference of `ours` from the plain numbers, `own`; what one has and the other lacks is infinite.
+        """The largest difference of `ours` from `plain`; what one has and the other lacks is infinite.
 
         Args:
             name: of BOUNDS_OF_CHARTS.
             tokens: of the text.
             ours: the engine's.
-            own: plain transformers', of the same shape.
-            relative: to the largest of `own`, where that is above 1.
+            plain: plain transformers', of the same shape.
+            relative: to the largest of `plain`, where that is above 1.
         """
-        first, second = np.asarray(ours, np.float64), np.asarray(own, np.float64)
+        first, second = np.asarray(ours, np.float64), np.asarray(plain, np.float64)
         assert first.shape == second.shape, (name, first.shape, second.shape)
         lacking = np.isnan(first) != np.isnan(second)
         apart = np.where(first == second, 0.0, np.abs(first - second))
