@@ -10,10 +10,12 @@ if str(ROOT) not in sys.path:  # streamlit puts only this file's folder on the p
 import streamlit as st  # noqa: E402
 
 from components.lessons.card import LessonCard  # noqa: E402
+from components.report.collecting import Collector  # noqa: E402
 from components.sampling import generation_task  # noqa: E402
 from components.sharing import check, opened, share  # noqa: E402
 from components.shell import link, sidebar, waiting  # noqa: E402
 from components.shell.export import embedded  # noqa: E402
+from components.shell.page.page_notebook import page_notebook  # noqa: E402
 from components.shell.page.page_style import page_bar, page_head, page_look, tab_icon  # noqa: E402
 from components.shell.view import current, error_frame  # noqa: E402
 from dashboard import cache  # noqa: E402
@@ -59,9 +61,11 @@ with share.page_actions() as actions:
 sharing = share.share_button(text, actions)
 opened.read_opened(slugs[page])
 current().check = check.checked_foot
+current().collector = Collector(current(), slugs[page])
 lesson = LessonCard(text, slugs[page])
 with error_frame(text):
     page.run()
+    page_notebook(current(), slugs[page])
 lesson.ask()
 opened.compare_opened(current(), slugs[page], notices)
 share.share_link(current(), slugs[page], sharing)

@@ -16,6 +16,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import pyarrow as pa
 import pyarrow.parquet as pq
+from plotly.offline import get_plotlyjs
 
 from dashboard.engine.api.request import LONG, LONG_IN_ROWS, Request, short, text_of
 from dashboard.run_key import ModelVersion, Origin, digest_of, written_as_json
@@ -174,6 +175,11 @@ def safe_cell(value: object) -> object:
 def figure_json(fig: go.Figure) -> str:
     """The figure as the browser's own image export takes it."""
     return str(fig.to_json())
+
+
+def plotly_js() -> str:
+    """Plotly's own code, for a page that holds several figures."""
+    return str(get_plotlyjs())
 
 
 def html_bytes(

@@ -149,6 +149,7 @@ FIELDS: dict[str, Field] = {
     "bias_benchmark": Field("choice", ("crows_pairs", "stereoset", "winogender", "winobias"), "crows_pairs"),
     "bias_job": Field("text"),
     "bias_prefix": Field("text"),
+    "report_items": Field("text"),
     "lesson": Field("choice", LESSONS),
     "lesson_step": Field("integer"),
     "lesson_answers": Field("text"),

@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from components.charts.theme import ChartTheme
+from components.shell.export.code import code_tab
 from components.shell.export.dialog import export_button
 from components.shell.export.embedded import alone, embedded_panel
 from components.shell.export.files import RECORD, ExportedChart
@@ -21,6 +22,7 @@ from components.shell.messages import quiet
 from dashboard.export import Export, Exported, csv_bytes, file_stem, html_bytes
 from dashboard.i18n import Catalogue
 from dashboard.run_key import Origin
+from dashboard.scripts.notebook import ScriptedChart
 
 DIGITS = "%.6g"
 """Of a number in a table: six digits of any size; 1e-9 is not rounded away, and no row of noughts fills the cell."""
@@ -28,8 +30,6 @@ Kind = Literal["exact", "sampled", "search"]
 """What kind of numbers a chart shows: computed whole, drawn at random, or what a search came upon."""
 TABLE_ROWS = 5000
 """A table on the page shows at most so many rows; the CSV has all."""
-CODE_HEIGHT = 420
-"""Of the box that the code scrolls in [px]."""
 WHOLE_ROWS = 30
 """A table of so many rows stands whole on the page; a longer one scrolls in the height of these."""
 _ROW_HEIGHT = 35
@@ -99,6 +99,8 @@ class Panel:
     """What the caption of a saved picture adds, e.g. ``n = 60``."""
     files: Sequence[File] = ()
     """Downloads besides those that every panel has."""
+    collect: Callable[[Panel], None] | None = None
+    """Draws the button that adds the chart to the report."""
     check: Callable[[Callable[[], None]], None] | None = None
     """Draws the foot, given what draws its badge, with a button beside that checks the numbers."""
 
@@ -111,6 +113,11 @@ class Panel:
     def stem(self) -> str:
         """The name of its files, without their ending."""
         return file_stem(self.result, self.name, self.suffix)
+
+    def scripted(self) -> ScriptedChart:
+        """The chart as a notebook has it."""
+        title = self.text(f"charts.{self.name}.title")
+        return ScriptedChart(self.name, title, self.script(self.result), self.result.provenance())
 
 
 def column_heads(text: Catalogue, names: Iterable[Hashable], topic: str = "columns") -> dict[str, str]:
@@ -171,10 +178,7 @@ def chart_panel(panel: Panel) -> None:
             _numbers(panel)
     if tabs["code"].open:
         with tabs["code"]:
-            quiet(text("panel.code_note"))
-            # the box around the code scrolls, not the code: only that can the keyboard reach in every browser
-            with st.container(height=CODE_HEIGHT, border=False):
-                st.code(panel.script(panel.result), language="python", wrap_lines=True)
+            code_tab(panel.scripted(), panel.stem, text)
     if tabs["download"].open:
         with tabs["download"]:
             _downloads(panel)
@@ -225,7 +229,6 @@ def _downloads(panel: Panel) -> None:
     text, name, result = panel.text, panel.name, panel.result
     files = [
         File(text("panel.csv"), "csv", "text/csv", lambda origin: csv_bytes(panel.frame(), origin)),
-        File(text("panel.py"), "py", "text/x-python", lambda origin: panel.script(origin).encode()),
         *panel.files,
     ]
     if panel.figure is not None:
@@ -243,6 +246,8 @@ def _downloads(panel: Panel) -> None:
                 on_click="ignore",
             )
         export_button(exported(panel), text)
+    if panel.collect is not None:
+        panel.collect(panel)
 
 
 def exported(panel: Panel) -> ExportedChart:

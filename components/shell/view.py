@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -37,6 +37,16 @@ class Shown:
     """Makes the table that a link's fingerprint is of."""
 
 
+class Collector(Protocol):
+    """Takes charts into a report."""
+
+    def drawn(self, panel: Panel) -> None:
+        """A panel stands on the page."""
+
+    def button(self, panel: Panel) -> None:
+        """Draw the button of a panel that adds its chart."""
+
+
 @dataclass
 class View:
     """What a page works with: the person's choices and, asked for in turn, card, tokens and run."""
@@ -58,6 +68,10 @@ class View:
     """The charts of this script run, the page's main one first."""
     check: Callable[[View, str, Sequence[Origin], Callable[[], None]], None] | None = field(default=None, init=False)
     """Draws the foot of a chart (name, what it shows, what draws its badge) with a button that checks its numbers."""
+    collector: Collector | None = field(default=None, init=False)
+    """Takes the page's charts into the report; the entry of the dashboard sets it."""
+    panels: dict[str, Panel] = field(default_factory=dict, init=False)
+    """The panels that stand on the page so far, by the names of their charts."""
     _first_panel: str = field(default="", init=False)
 
     def load(self, making: Future[Engine]) -> None:
@@ -144,8 +158,12 @@ class View:
             self._first_panel = self._first_panel or name
         unfolded = name == self._first_panel
         given: dict[str, Any] = {"text": self.text, "theme": self.theme, "unfolded": unfolded, **rest}
+        given |= {"collect": self.collector.button} if self.collector is not None else {}
         panel = Panel(name=name, origins=origins, figure=drawn, **given)
         self.shown.append(Shown(panel.result, panel.numbers or panel.table or panel.frame))
+        self.panels[name] = panel
+        if self.collector is not None:
+            self.collector.drawn(panel)
         chart_panel(replace(panel, check=partial(self.check, self, name, origins)) if self.check else panel)
 
     def wait(self, call: Callable[[CallControl], T], label: str | Callable[[], str], what: str) -> T:

@@ -49,7 +49,7 @@ def test_a_page_takes_any_prompt_as_data(open_page, slug, prompt):
     assert not [element for element in at.markdown if "<script>" in element.value]
 
 
-@pytest.mark.parametrize("slug", SLUGS)
+@pytest.mark.parametrize("slug", [slug for slug in SLUGS if slug != "report"])  # which reads no prompt
 def test_an_empty_prompt_is_advised_about_and_the_sidebar_stays(open_recorded, slug):
     at = open_recorded(slug, {"prompt": ""})
     assert not at.exception
