@@ -18,6 +18,8 @@ from dashboard.launch.preparation import ROOT, ready_environment, ready_model, s
 
 MOST_WORKERS = 4
 """Of tests that run side by side; each holds models of its own."""
+MOST_BROWSERS = 2
+"""That run side by side; each has servers of its own."""
 MOST_REPEATED = 5
 """So many failed browser tests are run once more; where more fail it is no accident."""
 TESTS_FAILED = 1
@@ -30,20 +32,17 @@ def test(arguments: Sequence[str], text: Catalogue) -> int:
     ready_model(python, None, text)
     if arguments:
         return _pytest(python, arguments)
-    workers = str(max(1, min(os.cpu_count() or 1, MOST_WORKERS)))
-    side_by_side = ["-m", "not browser", "-n", workers, "--dist", "loadfile"]
-    # a core each: threads that wait for one another's cores take many times as long
-    codes = [_pytest(python, side_by_side, OMP_NUM_THREADS="1"), _browser_tests(python, text)]
+    codes = [_side_by_side(python, MOST_WORKERS, "-m", "not browser"), _browser_tests(python, text)]
     return next((code for code in codes if code), 0)  # a killed run's code is below 0
 
 
 def _browser_tests(python: Path, text: Catalogue) -> int:
-    """Run those with a browser by themselves: one that shares its cores waits longer than it is given.
+    """Run those with a browser by themselves: one that shares its cores with many waits longer than it is given.
 
     A few that failed are run once more, which is said: whether a browser is in time is a matter of luck, too.
     """
     with tempfile.TemporaryDirectory() as cache:
-        code = _pytest(python, ["-m", "browser", "-o", f"cache_dir={cache}"])
+        code = _side_by_side(python, MOST_BROWSERS, "-m", "browser", "-o", f"cache_dir={cache}")
         kept = Path(cache, "v", "cache", "lastfailed")
         failed = list(json.loads(kept.read_bytes())) if kept.exists() else []
     if code != TESTS_FAILED or not 0 < len(failed) <= MOST_REPEATED:
@@ -54,6 +53,12 @@ def _browser_tests(python: Path, text: Catalogue) -> int:
     if code == 0:
         print(text("launcher.passed_second_time", tests=tests), flush=True)
     return code
+
+
+def _side_by_side(python: Path, most: int, *arguments: str) -> int:
+    workers = str(max(1, min(os.cpu_count() or 1, most)))
+    # a core each: threads that wait for one another's cores take many times as long
+    return _pytest(python, [*arguments, "-n", workers, "--dist", "loadfile"], OMP_NUM_THREADS="1")
 
 
 def _pytest(python: Path, arguments: Sequence[str], **variables: str) -> int:

@@ -10,20 +10,39 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from re import Pattern
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import BrowserContext, BrowserType, ConsoleMessage, Page, Request, expect
+from playwright.sync_api import (
+    BrowserContext,
+    BrowserType,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Request,
+    TimeoutError,
+    expect,
+)
 
 from dashboard.pictures.browser import NAMES, PLACES
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
 START_SECONDS = 60.0
+expect.set_options(timeout=30_000)  # as long as Playwright waits for what is clicked
+LIST_SECONDS = 3.0
+"""A list of options that is open shows them before that."""
+TAB_HOLDS = {
+    "Numbers": "[role=tabpanel] [data-testid=stTable], [role=tabpanel] [data-testid=stDataFrame]",
+    "Code": "[role=tabpanel] pre",
+    "Download": "[role=tabpanel] button",
+}
+"""Tab of a panel -> what stands in it."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -156,6 +175,47 @@ def settled(page: Page, seconds: float = 60.0) -> None:
     """Wait until the script has ended."""
     app = page.get_by_test_id("stApp")
     expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=seconds * 1000)
+
+
+def ran(page: Page, seconds: float = 60.0) -> None:
+    """Wait until the script has ended that what was just done begins.
+
+    It begins a moment later, and may be over before it is seen.
+    """
+    app = page.get_by_test_id("stApp")
+    with suppress(AssertionError):
+        expect(app).to_have_attribute("data-test-script-state", "running", timeout=1000)
+    settled(page, seconds)
+
+
+def choose(picker: Locator, option: str | Pattern[str], seconds: float = 60.0) -> None:
+    """Choose an `option` of the select whose field is `picker`, as patiently as a person: its list is opened again.
+
+    A list closes when the fold around it scrolls, as one does that is still unfolding.
+    """
+    page = picker.page
+    settled(page, seconds)
+    wanted = page.get_by_role("option", name=option)
+    end = time.monotonic() + seconds
+    while True:
+        if not wanted.is_visible():
+            picker.click()
+        try:
+            wanted.click(timeout=LIST_SECONDS * 1000)
+        except TimeoutError:
+            if time.monotonic() > end:
+                raise
+        else:
+            return
+
+
+def open_tab(page: Page, name: str, seconds: float = 60.0) -> None:
+    """Open the tab of that name in the first panel, and wait until what it holds stands: the page runs for it."""
+    tab = page.get_by_role("tab", name=name, exact=True).first
+    tab.click()
+    expect(tab).to_have_attribute("aria-selected", "true")
+    expect(page.locator(TAB_HOLDS[name]).first).to_be_visible(timeout=seconds * 1000)
+    settled(page, seconds)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import ROOT, free_port, settled, wait_ready
+from tests.browser.conftest import ROOT, choose, free_port, open_tab, ran, settled, wait_ready
 from tests.test_view_state import NASTY
 
 pytestmark = pytest.mark.model
@@ -31,10 +31,7 @@ def open_page(page: Page, address: str, path: str = "/", width: int = 1440, heig
 def type_prompt(page: Page, prompt: str) -> None:
     page.get_by_label("Prompt", exact=True).fill(prompt)
     page.get_by_role("button", name="Use this prompt", exact=True).click()
-    # the click reaches the server a moment later; a run may be over before it is seen
-    with contextlib.suppress(AssertionError):
-        expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "running", timeout=1000)
-    settled(page)
+    ran(page)
 
 
 def headline(page: Page, words: str | re.Pattern) -> None:
@@ -65,15 +62,17 @@ def test_the_overview_has_an_address_of_its_own_and_no_other_name_has(page, app_
     watch.errors.clear()  # Streamlit says so in the console as well
 
 
-@pytest.mark.parametrize("system", ["light", "dark"])
 @pytest.mark.parametrize(("theme", "colour"), [("light", "rgb(194, 65, 12)"), ("dark", "rgb(251, 146, 60)")])
-def test_a_warning_has_the_colour_of_the_theme_that_was_chosen(page, app_server, system, theme, colour):
-    page.emulate_media(color_scheme=system)
+def test_a_warning_has_the_colour_of_the_theme_that_was_chosen(page, app_server, theme, colour):
+    other = "light" if theme == "dark" else "dark"
+    page.emulate_media(color_scheme=other)
     open_page(page, app_server, f"/?embed=true&embed_options={theme}_theme", width=600)
     app = page.get_by_test_id("stApp")
     headline(page, "Overview")
     app.evaluate("app => app.insertAdjacentHTML('beforeend', '<p class=\"ls-count ls-warn\" id=\"warned\">!</p>')")
-    expect(page.locator("#warned")).to_have_css("color", colour)
+    for system in (other, theme):
+        page.emulate_media(color_scheme=system)
+        expect(page.locator("#warned")).to_have_css("color", colour)
 
 
 def test_a_prompt_is_run_and_stands_in_the_address(page, app_server):
@@ -132,7 +131,7 @@ def test_a_link_opened_cold_shows_the_same_view(page, browser, app_server):
 def test_a_csv_is_downloaded(page, app_server):
     open_page(page, app_server, "/next_token?prompt=The+capital+of+Italy+is")
     position_line(page, "After position")
-    page.get_by_role("tab", name="Download").first.click()
+    open_tab(page, "Download")
     with page.expect_download() as found:
         page.get_by_role("button", name="CSV", exact=True).first.click()
     rows = list(csv.DictReader(io.StringIO(found.value.path().read_text(encoding="utf-8-sig"))))
@@ -206,8 +205,7 @@ def test_nasty_text_is_shown_and_never_interpreted(page, app_server, watch):
     type_prompt(page, NASTY + " <script>window.hacked=1</script> ![x](http://example.com/a.png)")
     headline(page, "Attention")
     for tab in ("Numbers", "Code", "Download"):
-        page.get_by_role("tab", name=tab).first.click()
-        settled(page)
+        open_tab(page, tab)
     assert page.evaluate("window.hacked") is None
     assert not watch.strangers
 
@@ -301,7 +299,7 @@ def number_field(page: Page, key: str, value: str) -> None:
     field = page.locator(f".st-key-{key} input")
     field.fill(value)
     field.press("Enter")
-    settled(page)
+    ran(page)
 
 
 def test_a_temperature_moves_what_is_drawn_from_and_not_what_the_model_says(page, app_server):
@@ -322,12 +320,12 @@ def test_a_clicked_token_and_a_rare_pinned_one_stand_in_a_link_opened_cold(page,
     open_page(page, app_server, "/next_token?prompt=The+capital+of+Italy+is&next_token_inside=true")
     page.get_by_role("option", name=re.compile("^·capital,")).click()
     position_line(page, "After position 1, “·capital”")
+    settled(page)
     page.get_by_text("Pin a token", exact=True).click()
     page.locator(".st-key-find_token input").fill(" zebra")
     page.locator(".st-key-find_token input").press("Enter")
-    settled(page)
-    page.locator(".st-key-next_token_pins input").click()
-    page.get_by_role("option", name=re.compile(r"^·zebra · \d+$")).click()
+    ran(page)
+    choose(page.locator(".st-key-next_token_pins input"), re.compile(r"^·zebra · \d+$"))
     rare = page.locator(".st-key-chart_candidates .ytick text", has_text="zebra")
     expect(rare).to_have_text(re.compile(r"rank \d\d,\d{3}"), timeout=30_000)
     settled(page)

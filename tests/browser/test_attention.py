@@ -43,6 +43,7 @@ def test_a_token_is_chosen_in_the_text_and_the_table_shows_every_weight(page, ap
     opened(page, app_server, "?attention_chart=text")
     page.locator(".st-key-attention_text .token").nth(5).click()
     expect(page).to_have_url(re.compile(r"attention_token=5\b"), timeout=30_000)
+    settled(page)
     page.get_by_text("Table", exact=True).click()
     expect(page).to_have_url(re.compile("attention_chart=table"), timeout=30_000)
     expect(page.locator(".st-key-mosaic_detail").get_by_test_id("stDataFrame")).to_be_visible(timeout=30_000)

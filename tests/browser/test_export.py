@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.conftest import ROOT, serve
+from tests.browser.conftest import ROOT, choose, serve, wait_ready
 
 SVG = "{http://www.w3.org/2000/svg}"
 PAGE = "/attention?prompt=The+capital+of+Italy+is"
@@ -26,7 +26,8 @@ def without_browser():
 
 def opened(page, server, chart="head"):
     page.goto(server + PAGE)
-    page.locator(f".st-key-panel_{chart}").get_by_role("tab", name="Download").click(timeout=120_000)
+    wait_ready(page, seconds=120)
+    page.locator(f".st-key-panel_{chart}").get_by_role("tab", name="Download").click()
     page.locator(f".st-key-export_{chart} button").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text("Format", exact=True)).to_be_visible()
@@ -64,8 +65,7 @@ def test_every_format_is_saved(page, app_server):
 
 def test_a_column_of_a_journal_is_89_mm_wide_dark_and_without_texts_if_asked(page, app_server):
     dialog = opened(page, app_server)
-    dialog.get_by_role("combobox", name="Size").click()
-    page.get_by_role("option", name="One column of a journal").click()
+    choose(dialog.get_by_role("combobox", name="Size"), "One column of a journal")
     expect(dialog.get_by_text("88.9 ×")).to_be_visible()
     dialog.get_by_role("radio", name="Dark").click()
     for name in ("Title", "Model and result"):

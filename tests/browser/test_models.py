@@ -48,7 +48,7 @@ def server(
         yield address
 
 
-def choose(page: Page, model: str) -> None:
+def type_model(page: Page, model: str) -> None:
     picker = page.get_by_role("combobox", name=re.compile("Model"))
     picker.fill(model)
     picker.press("Enter")
@@ -59,7 +59,7 @@ def test_a_typed_revision_is_downloaded_and_stands_in_the_link(
 ) -> None:
     page.goto(f"{server}/next_token?model=local/tiny")
     ready(page)
-    choose(page, "org/tiny@step1")
+    type_model(page, "org/tiny@step1")
     picker = page.get_by_role("combobox", name=re.compile("Model"))
     expect(picker).to_have_value("org/tiny@step1 · 0.2 MB", timeout=60_000)
     expect(page.get_by_test_id("stPlotlyChart").first).to_be_visible(timeout=60_000)
@@ -71,7 +71,7 @@ def test_a_download_says_how_far_it_is_and_stop_ends_it(
 ) -> None:
     page.goto(f"{server}/next_token")
     ready(page)
-    choose(page, f"{SLOW}@step1")
+    type_model(page, f"{SLOW}@step1")
     expect(page.get_by_text(re.compile(r"Downloading .*\b[1-9][0-9]* of 63 MB"))).to_be_visible(timeout=30_000)
     page.get_by_role("button", name="Stop").last.click()
     expect(page.get_by_text("Stopped. Nothing of it is shown.")).to_be_visible()

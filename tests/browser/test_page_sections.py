@@ -38,7 +38,7 @@ def top_of(page: Page, name: str) -> float:
 def arrived(page: Page, name: str) -> None:
     """Wait until a section begins below the bar."""
     page.wait_for_function(
-        "name => Math.abs(document.getElementById(`at-${name}`).getBoundingClientRect().top - 100) < 20", arg=name
+        "name => Math.abs(document.getElementById(`at-${name}`)?.getBoundingClientRect().top - 100) < 20", arg=name
     )
 
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import settled, wait_ready
+from tests.browser.conftest import choose, settled, wait_ready
 
 pytestmark = pytest.mark.model
 PROMPT = "The capital of Italy is"
@@ -44,11 +44,11 @@ def test_texts_are_run_watched_forked_compared_and_opened_cold(page: Page, brows
     assert first != second
 
     # compared with the greedy column, differing words of the other are marked
-    page.get_by_label("Compare with", exact=True).click()
-    page.get_by_role("option", name="greedy").click()
+    choose(page.get_by_label("Compare with", exact=True), "greedy")
     expect(page.locator(".st-key-sampling_texts_1 .token.mark-differs").first).to_be_visible(timeout=60_000)
 
     # another token is taken at the third step
+    settled(page, 120)
     page.locator(".st-key-sampling_texts_1 .token").nth(2).click()
     page.locator(".st-key-sampling_texts_1 .option:not(.chosen)").filter(has_not_text="<|").first.click()
     expect(page).to_have_url(re.compile(r"sampling_forks=1\.0\.2\.\d+"), timeout=60_000)
@@ -117,8 +117,10 @@ def test_settings_open_below_their_columns_head_and_folds_stay_open_in_the_link(
     page.locator(".st-key-sampling_settings_1").get_by_text("Settings", exact=True).click()
     expect(page.get_by_label("temperature", exact=True)).to_be_visible(timeout=60_000)
     expect(page.get_by_label("seed", exact=True)).to_have_count(0)
+    settled(page, 60)
     page.locator(".st-key-sampling_more_1").get_by_text("More settings").click()
     expect(page.get_by_label("seed", exact=True)).to_have_value("7", timeout=60_000)
+    settled(page, 60)
     page.get_by_text("Exact comparison of settings").click()
     expect(page).to_have_url(re.compile("sampling_exact=true"), timeout=60_000)
     settled(page, 60)

@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
+from tests.browser.conftest import settled
 from tests.browser.test_app import open_page
 
 pytestmark = pytest.mark.model
@@ -31,6 +32,7 @@ def test_another_browser_sees_the_same_view_and_says_that_its_numbers_are_the_sa
     expect(other.get_by_text("Same numbers as when this link was made.")).to_be_visible(timeout=60_000)
     expect(other).not_to_have_url(link)
     expect(other.get_by_role("button", name="Share")).to_be_in_viewport()
+    settled(other)
     other.get_by_label("After position", exact=True).fill("1")
     other.get_by_label("After position", exact=True).press("Enter")
     expect(other.get_by_text("Same numbers as when this link was made.")).to_be_hidden()

@@ -145,6 +145,7 @@ def test_a_long_name_of_a_model_is_read_whole(page, app_server):
     open_page(page, app_server)
     expect(page.get_by_test_id("stSidebar").get_by_text("SmolLM2-135M-Instruct (bundled)")).to_be_visible()
     page.locator(".st-key-model").get_by_role("button").last.click()
+    expect(page.get_by_role("option").first).to_be_visible()
     for option in page.get_by_role("option").all():
         assert option.evaluate("item => item.scrollWidth <= item.clientWidth")
 

@@ -509,13 +509,13 @@ def pytest_runs(monkeypatch):
     return calls, codes
 
 
-def test_all_tests_run_side_by_side_but_those_with_a_browser(pytest_runs):
+def test_all_tests_run_side_by_side_and_those_with_a_browser_at_most_two_at_a_time(pytest_runs, monkeypatch):
     calls, codes = pytest_runs
     codes += [0, 0]
+    monkeypatch.setattr(developer.os, "cpu_count", lambda: 16)
     assert commands.main(["test"]) == 0
     assert [call[:2] for call in calls] == [["-m", "not browser"], ["-m", "browser"]]
-    assert "-n" in calls[0]
-    assert "-n" not in calls[1]
+    assert [call[call.index("-n") + 1] for call in calls] == ["4", "2"]
 
 
 @pytest.mark.parametrize("ends", [[1, 0], [0, 1]])
@@ -573,6 +573,7 @@ def test_a_few_browser_tests_that_failed_are_run_once_more(monkeypatch, tmp_path
     (tmp_path / "test_page.py").write_text(TRIED.format(count=count, passes=passes))
     monkeypatch.setattr(developer, "ROOT", tmp_path)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTEST_PLUGINS", "xdist.plugin")
     assert developer._browser_tests(Path(sys.executable), Catalogue("en")) == code
     out = capsys.readouterr().out
     assert out.endswith(said) if said else not out
