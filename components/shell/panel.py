@@ -178,6 +178,7 @@ def chart_panel(panel: Panel) -> None:
             _numbers(panel)
     if tabs["code"].open:
         with tabs["code"]:
+            quiet(text("panel.code_note"))
             code_tab(panel.scripted(), panel.stem, text)
     if tabs["download"].open:
         with tabs["download"]:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from components.shell.messages import quiet
 from dashboard.i18n import Catalogue
 from dashboard.scripts.notebook import ScriptedChart, notebook_bytes
 
@@ -18,7 +17,6 @@ NOTEBOOK = "application/x-ipynb+json"
 
 def code_tab(chart: ScriptedChart, stem: str, text: Catalogue) -> None:
     """The script and its downloads; the notebook is made when somebody asks for it."""
-    quiet(text("panel.code_note"))
     files: dict[str, tuple[str, Callable[[], bytes]]] = {
         "py": ("text/x-python", chart.script.encode),
         "ipynb": (NOTEBOOK, lambda: notebook_bytes(chart.title, [chart])),
