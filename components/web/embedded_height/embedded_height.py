@@ -9,7 +9,7 @@ from components.web.shared.source import source
 _height = st.components.v2.component(
     "embedded_height",
     html=source("embedded_height/embedded_height.html"),
-    js=source("embedded_height/embedded_height.js"),
+    js=source("shared/life.js", "embedded_height/embedded_height.js"),
 )
 
 
