@@ -12,6 +12,7 @@ import streamlit as st  # noqa: E402
 from components.lessons.card import LessonCard  # noqa: E402
 from components.report.collecting import Collector  # noqa: E402
 from components.sampling import generation_task  # noqa: E402
+from components.saved import save  # noqa: E402
 from components.sharing import check, opened, share  # noqa: E402
 from components.shell import link, sidebar, waiting  # noqa: E402
 from components.shell.export import embedded  # noqa: E402
@@ -59,6 +60,7 @@ notices = st.container()
 with share.page_actions() as actions:
     page_head(text, slugs[page], current().prompt)
 sharing = share.share_button(text, actions)
+saving = save.save_button(text, slugs[page], actions)
 opened.read_opened(slugs[page])
 current().check = check.checked_foot
 current().collector = Collector(current(), slugs[page])
@@ -69,6 +71,8 @@ with error_frame(text):
 lesson.ask()
 opened.compare_opened(current(), slugs[page], notices)
 share.share_link(current(), slugs[page], sharing)
+if saving:
+    save.save_dialog(current(), slugs[page], share.whole_link(current()), share.missing(current(), slugs[page]))
 current().shown.clear()
 with notices:  # after the page: its controls know best which values of a link do not fit
     sidebar.link_notices(text)

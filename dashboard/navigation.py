@@ -25,6 +25,7 @@ PAGES = (
     PageEntry("bias", ":material/balance:", uses_prompt=False),
     PageEntry("lessons", ":material/school:"),
     PageEntry("report", ":material/article:", uses_prompt=False),
+    PageEntry("saved", ":material/bookmark:", uses_prompt=False),
 )
 LESSONS = ("tour", "tokens", "probability", "temperature", "luck", "head", "induction", "lens", "bias", "importance")
 """Their names in links and of their files, ``dashboard/lessons/files/<name>.toml``."""

@@ -155,6 +155,10 @@ FIELDS: dict[str, Field] = {
     "lesson_answers": Field("text"),
     "lesson_class": Field("choice", LESSONS, LESSONS[0]),
     "lesson_own": Field("switch"),
+    "saved_search": Field("text"),
+    "saved_tags": Field("text"),
+    "saved_order": Field("choice", ("newest", "oldest", "title"), "newest"),
+    "saved_part": Field("integer"),
 }
 
 CHAT = ("chat", "chat_turns", "chat_tools", "chat_thinking")

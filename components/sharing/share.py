@@ -63,10 +63,10 @@ def share_link(view: View, slug: str, button: ShareButton) -> None:
     text, more = view.text, whole_link(view)
     address = {name: st.query_params.get_all(name) for name in st.query_params}
     length = len(urlencode({**address, **more}, doseq=True))
-    missing = _missing(view, slug) or ("whole" if length > LINK_CHARACTERS else "")
+    lacking = missing(view, slug) or ("whole" if length > LINK_CHARACTERS else "")
     with button.content.container():
-        if missing:
-            advice(text(f"share.too_long.{missing}"))
+        if lacking:
+            advice(text(f"share.too_long.{lacking}"))
             return
         copy_link(more=more, text=text, key="copy_link")
         if length > LONG_LINK:
@@ -85,7 +85,7 @@ def whole_link(view: View) -> dict[str, str]:
     return link
 
 
-def _missing(view: View, slug: str) -> str:
+def missing(view: View, slug: str) -> str:
     """What of the page no link can carry: ``prompt``, ``chat`` or ``probe``; empty: all of it can be carried."""
     state = st.session_state
     if slug == "bias":

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from dashboard.i18n import LANGUAGES
@@ -17,6 +18,8 @@ from dashboard.view_state import unpack_prompt
 
 SAVED_PAGES = tuple(entry.slug for entry in PAGES if entry.slug != "saved")
 """Pages of which there can be a saved view."""
+Order = Literal["newest", "oldest", "title"]
+"""Of a list; the dates are those of the last change."""
 MOST_CHARACTERS = {"title": 200, "note": 10_000, "expected": 10_000, "query": 150_000, "control": 150_000}
 MOST_TAGS = 20
 TAG_CHARACTERS = 50
@@ -101,6 +104,11 @@ class ViewContent:
         except Unreadable:
             return ""  # the page says so when it is opened
         return _shown(prompt[: 2 * EXCERPT_CHARACTERS])
+
+    @property
+    def sorting(self) -> str:
+        """What lists by title are ordered by."""
+        return folded(self.title)[: MOST_CHARACTERS["title"]]
 
     @property
     def searched(self) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, true, update
 
 from dashboard.errors import SavedViewChanged, SavedViewNotYours, SavedViewUnknown, SignInNeeded, TooManySavedViews
 from dashboard.store.database import Database
-from dashboard.store.saved_view import SavedView, ViewContent, Visitor, folded
+from dashboard.store.saved_view import Order, SavedView, ViewContent, Visitor, folded
 from dashboard.store.schema import SAVED_VIEWS, VIEW_TAGS, new_id
 
 MOST_VIEWS = 100_000
@@ -20,12 +20,13 @@ UNDO_DAYS = 7
 """How long a deleted view can come back."""
 MOST_WORDS = 20
 """Of a search."""
-Order = Literal["newest", "oldest", "title"]
 _ORDERS: dict[Order, Any] = {
     "newest": SAVED_VIEWS.c.changed.desc(),
     "oldest": SAVED_VIEWS.c.changed.asc(),
-    "title": func.lower(SAVED_VIEWS.c.title),
+    "title": SAVED_VIEWS.c.sorting,
 }
+_AT_ONCE = 500
+"""Ids in one statement; databases bound them."""
 _LIVE = SAVED_VIEWS.c.deleted.is_(None)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -67,19 +68,17 @@ class SavedViews:
             wanted.append(SAVED_VIEWS.c.searched.contains(word, autoescape=True))
         for tag in dict.fromkeys(tags):
             wanted.append(SAVED_VIEWS.c.id.in_(select(VIEW_TAGS.c.view_id).where(VIEW_TAGS.c.tag == tag)))
+        listed = select(SAVED_VIEWS.c.id).where(*wanted).order_by(_ORDERS[order], SAVED_VIEWS.c.id)
         with self._database.reading() as connection:
-            total = connection.scalar(select(func.count()).select_from(SAVED_VIEWS).where(*wanted)) or 0
-            listed = select(SAVED_VIEWS).where(*wanted).order_by(_ORDERS[order], SAVED_VIEWS.c.id)
-            return FoundViews(_views(connection, listed.offset(offset).limit(limit)), total)
+            # ids alone are ordered, not whole rows; and to count them apart would be another search
+            ids = connection.scalars(listed).all()
+            part = ids[offset : None if limit is None else offset + limit]
+            return FoundViews(_views(connection, part), len(ids))
 
     def tags(self, visitor: Visitor) -> dict[str, int]:
         """Every tag of the views that this visitor sees, in order, and how many bear it."""
-        counted = (
-            select(VIEW_TAGS.c.tag, func.count())
-            .join(SAVED_VIEWS)
-            .where(_LIVE, _visible(visitor))
-            .group_by(VIEW_TAGS.c.tag)
-        )
+        seen = select(SAVED_VIEWS.c.id).where(_LIVE, _visible(visitor))
+        counted = select(VIEW_TAGS.c.tag, func.count()).where(VIEW_TAGS.c.view_id.in_(seen)).group_by(VIEW_TAGS.c.tag)
         with self._database.reading() as connection:
             return dict(sorted((tag, count) for tag, count in connection.execute(counted)))
 
@@ -172,7 +171,8 @@ def _visible(visitor: Visitor) -> ColumnElement[bool]:
 
 def _one(connection: Connection, view_id: str, visitor: Visitor, *, live: bool = True) -> SavedView:
     state = _LIVE if live else SAVED_VIEWS.c.deleted.is_not(None)
-    found = _views(connection, select(SAVED_VIEWS).where(SAVED_VIEWS.c.id == view_id, state, _visible(visitor)))
+    wanted = (SAVED_VIEWS.c.id == view_id, state, _visible(visitor))
+    found = _views(connection, connection.scalars(select(SAVED_VIEWS.c.id).where(*wanted)).all())
     if not found:
         raise SavedViewUnknown()
     return found[0]
@@ -186,14 +186,17 @@ def _changeable(connection: Connection, view_id: str, visitor: Visitor, *, live:
     return stored
 
 
-def _views(connection: Connection, listed: Select[Any]) -> tuple[SavedView, ...]:
-    rows = connection.execute(listed).mappings().all()
-    tags: dict[str, list[str]] = {row["id"]: [] for row in rows}
-    if tags:
-        theirs = select(VIEW_TAGS).where(VIEW_TAGS.c.view_id.in_(listed.with_only_columns(SAVED_VIEWS.c.id)))
-        for view_id, tag in connection.execute(theirs):
+def _views(connection: Connection, ids: Sequence[str]) -> tuple[SavedView, ...]:
+    """The views of `ids`, in their order."""
+    views: dict[str, SavedView] = {}
+    for start in range(0, len(ids), _AT_ONCE):
+        some = ids[start : start + _AT_ONCE]
+        tags: dict[str, list[str]] = {view_id: [] for view_id in some}
+        for view_id, tag in connection.execute(select(VIEW_TAGS).where(VIEW_TAGS.c.view_id.in_(some))):
             tags[view_id].append(tag)
-    return tuple(_view(dict(row), tags[row["id"]]) for row in rows)
+        for row in connection.execute(select(SAVED_VIEWS).where(SAVED_VIEWS.c.id.in_(some))).mappings():
+            views[row["id"]] = _view(dict(row), tags[row["id"]])
+    return tuple(views[view_id] for view_id in ids if view_id in views)  # less those that went meanwhile
 
 
 def _view(row: dict[str, Any], tags: Sequence[str]) -> SavedView:
@@ -208,7 +211,7 @@ def _view(row: dict[str, Any], tags: Sequence[str]) -> SavedView:
 
 def _values(content: ViewContent) -> dict[str, object]:
     names = ("title", "page", "query", "language", "note", "expected", "control", "shared")
-    derived = ("model", "excerpt", "searched", "digest")
+    derived = ("sorting", "model", "excerpt", "searched", "digest")
     return {name: getattr(content, name) for name in (*names, *derived)}
 
 

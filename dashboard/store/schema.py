@@ -37,17 +37,18 @@ SAVED_VIEWS = Table(
     Column("changed", BigInteger, nullable=False),
     Column("deleted", BigInteger, nullable=True),
     Column("title", Text, nullable=False),
-    Column("note", Text, nullable=False),
-    Column("expected", Text, nullable=False),
-    Column("control", Text, nullable=False),
+    # the title without case and accents
+    Column("sorting", String(200), nullable=False),
     Column("language", String(10), nullable=False),
     Column("page", String(40), nullable=False),
-    Column("query", Text, nullable=False),
     Column("model", String(300), nullable=False),
     Column("excerpt", String(300), nullable=False),
-    Column("searched", Text, nullable=False),
     Column("digest", String(64), nullable=False),
-    Index("saved_views_changed", "changed"),
+    # what is long stands behind what is searched: SQLite reads a row from its beginning
+    *(Column(name, Text, nullable=False) for name in ("searched", "note", "expected", "control", "query")),
+    # all that a list without a search looks at
+    Index("saved_views_listed", "deleted", "changed", "id", "author", "shared"),
+    Index("saved_views_by_title", "deleted", "sorting", "id", "author", "shared"),
     Index("saved_views_digest", "digest"),
 )
 VIEW_TAGS = Table(

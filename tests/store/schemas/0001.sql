@@ -11,18 +11,20 @@ CREATE TABLE saved_views (
     changed BIGINT NOT NULL,
     deleted BIGINT,
     title TEXT NOT NULL,
+    sorting VARCHAR(200) NOT NULL,
+    language VARCHAR(10) NOT NULL,
+    page VARCHAR(40) NOT NULL,
+    model VARCHAR(300) NOT NULL,
+    excerpt VARCHAR(300) NOT NULL,
+    digest VARCHAR(64) NOT NULL,
+    searched TEXT NOT NULL,
     note TEXT NOT NULL,
     expected TEXT NOT NULL,
     control TEXT NOT NULL,
-    language VARCHAR(10) NOT NULL,
-    page VARCHAR(40) NOT NULL,
-    query TEXT NOT NULL,
-    model VARCHAR(300) NOT NULL,
-    excerpt VARCHAR(300) NOT NULL,
-    searched TEXT NOT NULL,
-    digest VARCHAR(64) NOT NULL
+    query TEXT NOT NULL
 );
-CREATE INDEX saved_views_changed ON saved_views (changed);
+CREATE INDEX saved_views_listed ON saved_views (deleted, changed, id, author, shared);
+CREATE INDEX saved_views_by_title ON saved_views (deleted, sorting, id, author, shared);
 CREATE INDEX saved_views_digest ON saved_views (digest);
 CREATE TABLE view_tags (
     view_id VARCHAR(26) NOT NULL REFERENCES saved_views (id) ON DELETE CASCADE,
@@ -30,8 +32,11 @@ CREATE TABLE view_tags (
     PRIMARY KEY (view_id, tag)
 );
 CREATE INDEX view_tags_tag ON view_tags (tag);
-INSERT INTO saved_views VALUES (
-    'aaaaaaaaaaaaaaaaaaaaaaaaaa', 1, '', '', FALSE, 1764500000000000, 1764500000000000, NULL,
+INSERT INTO saved_views (
+    id, version, author, author_name, shared, created, changed, deleted, sorting, title, note, expected, control, language,
+    page, query, model, excerpt, searched, digest
+) VALUES (
+    'aaaaaaaaaaaaaaaaaaaaaaaaaa', 1, '', '', FALSE, 1764500000000000, 1764500000000000, NULL, 'x',
     'Induction in layer 1',
     'The second zebra looks at what followed the first.',
     'A stripe.',
@@ -52,8 +57,11 @@ zebra lamp zebra',
 );
 INSERT INTO view_tags VALUES ('aaaaaaaaaaaaaaaaaaaaaaaaaa', 'heads');
 INSERT INTO view_tags VALUES ('aaaaaaaaaaaaaaaaaaaaaaaaaa', 'induction');
-INSERT INTO saved_views VALUES (
-    'bbbbbbbbbbbbbbbbbbbbbbbbbb', 1, '', '', FALSE, 1764500000000000, 1764500000000000, NULL,
+INSERT INTO saved_views (
+    id, version, author, author_name, shared, created, changed, deleted, sorting, title, note, expected, control, language,
+    page, query, model, excerpt, searched, digest
+) VALUES (
+    'bbbbbbbbbbbbbbbbbbbbbbbbbb', 1, '', '', FALSE, 1764500000000000, 1764500000000000, NULL, 'x',
     '''; DROP TABLE saved_views; -- ñ 日本 100%',
     'The second zebra looks at what followed the first.',
     'A stripe.',
@@ -70,8 +78,11 @@ gpt2
 zebra lamp zebra',
     'd179ef33d23c67c5565a5ee4c0323f048fa198511b192d4fe31bc39ba4f725fa'
 );
-INSERT INTO saved_views VALUES (
-    'cccccccccccccccccccccccccc', 1, '', '', FALSE, 1764500000000000, 1764500000000000, 4102444800000000,
+INSERT INTO saved_views (
+    id, version, author, author_name, shared, created, changed, deleted, sorting, title, note, expected, control, language,
+    page, query, model, excerpt, searched, digest
+) VALUES (
+    'cccccccccccccccccccccccccc', 1, '', '', FALSE, 1764500000000000, 1764500000000000, 4102444800000000, 'x',
     'deleted',
     'The second zebra looks at what followed the first.',
     'A stripe.',

@@ -19,16 +19,17 @@ def upgrade() -> None:
         sa.Column("created", sa.BigInteger, nullable=False),
         sa.Column("changed", sa.BigInteger, nullable=False),
         sa.Column("deleted", sa.BigInteger, nullable=True),
-        *(sa.Column(name, sa.Text, nullable=False) for name in ("title", "note", "expected", "control")),
+        sa.Column("title", sa.Text, nullable=False),
+        sa.Column("sorting", sa.String(200), nullable=False),
         sa.Column("language", sa.String(10), nullable=False),
         sa.Column("page", sa.String(40), nullable=False),
-        sa.Column("query", sa.Text, nullable=False),
         sa.Column("model", sa.String(300), nullable=False),
         sa.Column("excerpt", sa.String(300), nullable=False),
-        sa.Column("searched", sa.Text, nullable=False),
         sa.Column("digest", sa.String(64), nullable=False),
+        *(sa.Column(name, sa.Text, nullable=False) for name in ("searched", "note", "expected", "control", "query")),
     )
-    op.create_index("saved_views_changed", "saved_views", ["changed"])
+    op.create_index("saved_views_listed", "saved_views", ["deleted", "changed", "id", "author", "shared"])
+    op.create_index("saved_views_by_title", "saved_views", ["deleted", "sorting", "id", "author", "shared"])
     op.create_index("saved_views_digest", "saved_views", ["digest"])
     op.create_table(
         "view_tags",
