@@ -127,11 +127,10 @@ def _eager(
     full_mask = _selected(attention_mask, query, key, kwargs.pop("indices", None))
     _record_inputs(module, query, key, full_mask, kwargs)
     eager_attention = family_eager_attention(module)
-    everywhere = full_mask is None and not getattr(module, "is_causal", True)
     outputs = []
     for start in range(0, query.shape[2], ROWS):
         stop = min(start + ROWS, query.shape[2])
-        mask = None if everywhere else _additive(full_mask, query, key, start, stop)
+        mask = _additive(full_mask, query, key, start, stop)
         part = {name: kwargs[name][:, :, start:stop] for name in BY_ROW if kwargs.get(name) is not None}
         outputs.append(eager_attention(module, query[:, :, start:stop], key, value, mask, **{**kwargs, **part})[0])
     return torch.cat(outputs, 1), None
