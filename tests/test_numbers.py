@@ -14,6 +14,7 @@ import pytest
 
 from components.bias.notebook import call_frame
 from dashboard import frames
+from dashboard.engine.checking.plain_model import BOUNDS_OF_CHARTS
 from dashboard.frames import (
     attention,
     bias,
@@ -209,8 +210,11 @@ def test_every_metric_has_its_row_with_the_name_that_is_on_screen(section, names
 
 def test_every_kind_of_number_that_is_verified_has_its_bound():
     words = tomllib.loads((ROOT / "dashboard/locale/en/verify.toml").read_text(encoding="utf-8"))["verify"]["quantity"]
-    for quantity in words.values():
-        assert re.search(rf"^\| {re.escape(quantity)} \| [\d.e-]+ \|$", NUMBERS, re.MULTILINE), quantity
+    assert words.keys() == BOUNDS_OF_CHARTS.keys()
+    for name, quantity in words.items():
+        written = re.search(rf"^\| {re.escape(quantity)} \| ([\d.e-]+) \|$", NUMBERS, re.MULTILINE)
+        assert written, quantity
+        assert float(written[1]) == pytest.approx(BOUNDS_OF_CHARTS[name], rel=0.02), quantity
 
 
 def test_every_row_has_a_unit_a_formula_and_a_source():

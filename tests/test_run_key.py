@@ -12,12 +12,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from components.charts.theme import ChartTheme
+from dashboard.engine.api.attention import HeadRequest
 from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import Column, GenerateRequest
 from dashboard.engine.api.lens import LensRequest
-from dashboard.engine.api.prediction import ProcessedRequest
+from dashboard.engine.api.prediction import CandidatesRequest, ProcessedRequest
 from dashboard.engine.api.request import LONG, ModelQuestion, RunQuestion
 from dashboard.engine.api.scoring import ScoreRequest
+from dashboard.engine.api.verification import CheckRequest
 from dashboard.export import Export, csv_bytes, file_stem, html_bytes, jsonl_bytes
 from dashboard.job_kinds.keys import JobResults
 from dashboard.run_key import ModelVersion, RunKey
@@ -51,6 +53,10 @@ def all_differ(origins):
         assert all(one[face] != other[face] for face in one), (one["provenance"], other["provenance"])
 
 
+CHECKED = st.lists(st.one_of(st.from_type(HeadRequest), st.from_type(CandidatesRequest)), min_size=1, max_size=3)
+st.register_type_strategy(CheckRequest, st.builds(CheckRequest, CHECKED.map(tuple)))
+
+
 # -- every type of request -----------------------------------------------------------------------------------------
 @pytest.mark.parametrize("kind", request_types(), ids=lambda kind: kind.__name__)
 @settings(max_examples=25, deadline=None)
@@ -60,7 +66,8 @@ def test_requests_that_differ_in_any_field_differ_in_every_name_and_equal_ones_a
     assert names(one) == names(dataclasses.replace(one))
     hints = typing.get_type_hints(kind)
     for entry in dataclasses.fields(kind):
-        other = dataclasses.replace(one, **{entry.name: data.draw(st.from_type(hints[entry.name]))})
+        values = CHECKED.map(tuple) if kind is CheckRequest else st.from_type(hints[entry.name])
+        other = dataclasses.replace(one, **{entry.name: data.draw(values)})
         assume("nan" not in f"{one} {other}")  # is not equal to itself
         ours, theirs = names(one), names(other)
         if one == other:

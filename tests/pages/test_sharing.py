@@ -187,7 +187,7 @@ def test_what_no_link_can_carry_is_known():
     noise = "".join(chr(0x4E00 + (i * 7919) % 20000) for i in range(60_000))
     view = SimpleNamespace(prompt=noise, chat=False, text=TEXT, loaded=False, shown=[], model="m")
     for slug, expected in (("next_token", "prompt"), ("bias", "")):
-        assert share._missing(view, slug) == expected
+        assert share.missing(view, slug) == expected
 
 
 def test_a_long_link_says_how_long_it_is(open_recorded, links):
