@@ -92,7 +92,7 @@ class Watch:
 
     def request(self, request: Request) -> None:
         parts = urlsplit(request.url)
-        if parts.scheme not in {"data", "blob", "about"} and parts.hostname not in {"localhost", "127.0.0.1"}:
+        if parts.scheme not in {"data", "blob", "about", "file"} and parts.hostname not in {"localhost", "127.0.0.1"}:
             self.strangers.append(request.url)
 
 

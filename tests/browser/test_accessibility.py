@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from dashboard.navigation import PAGES
-from tests.browser.conftest import open_tab, settled
+from tests.browser.conftest import open_tab, ran, settled
 from tests.browser.test_app import open_page
 
 pytestmark = pytest.mark.model
@@ -38,7 +38,7 @@ def no_barriers(page: Page, other: str) -> None:
     expect(page.get_by_test_id("stApp")).to_have_css("background-color", PAPER[other])
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("r")
-    settled(page, 120)
+    ran(page, 120)
     assert violations(page) == [], other
 
 
