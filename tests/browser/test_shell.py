@@ -192,3 +192,16 @@ def test_on_a_phone_nothing_lies_over_a_chart_and_names_of_tokens_are_apart(page
       .filter(box => box.height).sort((a, b) => a.top - b.top)
       .some((box, at, all) => at > 0 && box.top < all[at - 1].bottom - 3)"""
     assert not chart.evaluate(overlap)
+
+
+def test_charts_follow_a_switch_between_light_and_dark(page, app_server):
+    """Plotly's words carry their colour from the run that drew them."""
+    open_page(page, app_server, "/next_token?prompt=zebra+lamp+zebra")
+    words = page.locator(".js-plotly-plot .xtick text").first
+    light, dark = (re.compile(rf"rgb\({red}, ") for red in (26, 230))
+    expect(words).to_have_css("fill", light, timeout=120_000)
+    for theme, colour in (("Dark", dark), ("Light", light)):
+        page.get_by_test_id("stMainMenu").click()
+        page.get_by_test_id(f"stMainMenuItem-theme-{theme}").click()
+        page.keyboard.press("Escape")
+        expect(words).to_have_css("fill", colour)

@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from components.shell.prompt import pending_line
+from components.web.theme_watch.theme_watch import theme_watch
 from dashboard.i18n import Catalogue
 from dashboard.navigation import page_at
 
@@ -27,7 +28,7 @@ def tab_icon() -> None:
 
 
 def page_look(text: Catalogue, title: str) -> None:
-    """Title and icon of the browser's tab, our style rules, and the page's language for screen readers."""
+    """Title and icon of the browser's tab, our style rules for the visitor's theme, the page's language."""
     st.set_page_config(page_title=f"{title} · Logitscope", page_icon=str(_ICON), layout="wide")
     sidebar = json.dumps(text("sidebar.button"), ensure_ascii=False)  # one of our own texts, as a string of CSS
     style = _STYLE + _DARK_PRINT if st.context.theme.type == "dark" else _STYLE
@@ -37,6 +38,7 @@ def page_look(text: Catalogue, title: str) -> None:
         f"<script>document.documentElement.lang='{text.language}'</script>",
         unsafe_allow_javascript=True,
     )
+    theme_watch("dark" if st.context.theme.type == "dark" else "light", key="theme_watch")
 
 
 def page_bar(pages: Sequence[StreamlitPage]) -> None:

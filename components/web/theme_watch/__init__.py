@@ -1,0 +1,1 @@
+"""The page runs again when its visitor switches between light and dark."""
