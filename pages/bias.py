@@ -13,7 +13,7 @@ from components.shell.view import error_frame
 
 view = loaded_view()
 text = view.text
-method_at, look_at = st.columns([2.7, 1], vertical_alignment="bottom")
+method_at, look_at = st.columns([4, 1], vertical_alignment="bottom")
 with method_at:
     method = choice_picker("bias_view", text("bias.view"), text=text, prefix="bias.views", segmented=True)
 
