@@ -10,6 +10,7 @@ if str(ROOT) not in sys.path:  # streamlit puts only this file's folder on the p
 import streamlit as st  # noqa: E402
 
 from components.lessons.card import LessonCard  # noqa: E402
+from components.report import restoring  # noqa: E402
 from components.report.collecting import Collector  # noqa: E402
 from components.sampling import generation_task  # noqa: E402
 from components.saved import save  # noqa: E402
@@ -28,6 +29,7 @@ tab_icon()
 with error_frame(Catalogue(pick_language(None, st.context.locale, "auto")), last=True):
     cache.settings()
 link.read_link()
+restoring.turn()
 embedded.begin()
 waiting.run_begins()
 text = sidebar.language_picker()
@@ -64,6 +66,7 @@ saving = save.save_button(text, slugs[page], actions)
 opened.read_opened(slugs[page])
 current().check = check.checked_foot
 current().collector = Collector(current(), slugs[page])
+restoring.tour_line(text, slugs[page])
 lesson = LessonCard(text, slugs[page])
 with error_frame(text):
     page.run()
@@ -78,3 +81,4 @@ with notices:  # after the page: its controls know best which values of a link d
     sidebar.link_notices(text)
 embedded.end(text)
 collection.PAGES.now_and_then()
+restoring.next_view(at_work=generation_task.at_work())

@@ -13,6 +13,7 @@ _HIDDEN_CATEGORIES = {"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp", "Zs"}
 NO_CHARACTER = "\ufffd"
 """Stands for bytes that are no character."""
 ISOLATE = "\u2068{}\u2069"
+_STEERING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,11 @@ def visible_text(text: str) -> str:
     """`text` with every character that does not show (or that steers its neighbours) made visible."""
     shown = "".join(_visible_character(character) for character in text)
     return "◌" + shown if shown and unicodedata.combining(shown[0]) else shown
+
+
+def steered_by_none(text: str) -> str:
+    """`text` of several lines as typed; characters that turn the direction of what follows stand as their codes."""
+    return _STEERING.sub(lambda match: _code_point(match[0]), text)
 
 
 def _visible_character(character: str) -> str:

@@ -208,6 +208,14 @@ def check(name: str, values: list[str]) -> Dropped | None:
     return None
 
 
+def as_held(name: str, value: str | list[str]) -> object:
+    """A query parameter as its widget holds it."""
+    kind = FIELDS[name].kind
+    if isinstance(value, list) or kind == "switch":
+        return value == "true" if isinstance(value, str) else tuple(map(int, value))
+    return int(value) if kind == "integer" else float(value) if kind == "number" else value
+
+
 def _is_integer(text: str) -> bool:
     return text.isascii() and text.removeprefix("-").isdigit() and len(text) <= 9
 

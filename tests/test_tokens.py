@@ -11,6 +11,7 @@ from dashboard.tokens import (
     continues_word,
     plotly_label,
     shortened,
+    steered_by_none,
     visible,
     visible_text,
     without_surrogates,
@@ -45,6 +46,11 @@ def test_every_character_is_visible(text, shown):
 def test_bytes_that_are_no_text_are_shown_as_hex():
     assert visible(Token(0, "<0xF0>", None, b"\xf0\x9f", False)) == "‹F0›‹9F›"
     assert visible(Token(0, "x", None, b"", False)) == "‹ ›"
+
+
+def test_a_text_of_several_lines_stays_but_for_what_turns_its_direction():
+    typed = "one  two\n\N{WOMAN}\u200d\N{PERSONAL COMPUTER} שלום \u202eevil\u2069"
+    assert steered_by_none(typed) == typed.replace("\u202e", "‹U+202E›").replace("\u2069", "‹U+2069›")
 
 
 @pytest.mark.parametrize("text", NASTY)

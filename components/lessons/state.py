@@ -14,7 +14,7 @@ from dashboard.lessons.answers.question import Question, number_of
 from dashboard.lessons.lesson import Lesson, all_lessons
 from dashboard.lessons.progress import NO_ANSWER, Given, read_answers, written_answers
 from dashboard.navigation import LESSONS, page_file
-from dashboard.view_state import FIELDS
+from dashboard.view_state import FIELDS, as_held
 
 LESSON, STEP, ANSWERS = "lesson", "lesson_step", "lesson_answers"
 NOT_A_NUMBER = "_lesson_not_a_number"
@@ -97,7 +97,7 @@ def go(lesson: Lesson, number: int) -> None:
     if number <= len(lesson.steps):
         _reset(step.page, besides=view)
     for name, value in view.items():
-        state[name] = typed(name, value)
+        state[name] = as_held(name, value)
     state[_TARGET] = (step.page, view)
     allow()
 
@@ -173,14 +173,6 @@ def follow(slug: str) -> None:
         carried = {name: value for name, value in st.query_params.items() if name in _CARRIED}
         # the state alone would put the view into the address one run later
         st.switch_page(page_file(target), query_params=carried | view)
-
-
-def typed(name: str, value: str) -> object:
-    """A query parameter as its widget holds it."""
-    kind = FIELDS[name].kind
-    if kind == "switch":
-        return value == "true"
-    return int(value) if kind == "integer" else float(value) if kind == "number" else value
 
 
 # -- answers ---------------------------------------------------------------------------------------------------------

@@ -80,21 +80,23 @@ class Collector:
         keep((*entries(), entry))
         _hold(panel)
 
-    def _link(self) -> dict[str, str]:
+    def _link(self) -> dict[str, str | list[str]]:
         """All that opens this view again, defaults as well: a link that leaves one out keeps what was chosen since."""
-        state, here = st.session_state, st.query_params.to_dict()
+        state = st.session_state
+        here = {name: st.query_params.get_all(name) for name in st.query_params}
         held = {name: state[name] for name, field in FIELDS.items() if field.kind in _BOUND and name in state}
         bound = {
-            name: str(value).lower() if isinstance(value, bool) else str(value)
+            name: [str(value).lower() if isinstance(value, bool) else str(value)]
             for name, value in held.items()
             if name.startswith(f"{self.slug}_") and value is not None
         }
         prompt = {"model": self.view.model, "chat": "false", **pack_prompt(self.view.prompt)}
-        whole = {**bound, **here, **prompt, **(chat_params(self.view) or {})}
+        prompt |= chat_params(self.view) or {}
+        whole = {**bound, **here, **{name: [value] for name, value in prompt.items()}}
         return {
-            name: value
-            for name, value in whole.items()
-            if name not in _NOT_OF_A_VIEW and not name.startswith("lesson") and check(name, [value]) is None
+            name: values[0] if len(values) == 1 else values
+            for name, values in whole.items()
+            if name not in _NOT_OF_A_VIEW and not name.startswith("lesson") and check(name, values) is None
         }
 
 

@@ -9,6 +9,7 @@ from functools import partial
 import streamlit as st
 
 from components.report.collecting import BOARD, contents, entries, keep
+from components.report.restoring import restore_button
 from components.shell import link
 from components.shell.messages import advice, notice, quiet
 from components.shell.page_links import page_link
@@ -43,6 +44,7 @@ def listing(view: View) -> None:
             )
             if not all(map(_held, report)):
                 quiet(text("report.some_pending"))
+                restore_button(text)
     else:
         notice(text("report.empty"))
         quiet(text("report.empty_how"))
@@ -85,7 +87,7 @@ def _entry(view: View, report: tuple[Entry, ...], place: int) -> None:
         _button(text, entry, "up", ":material/arrow_upward:", _moved(report, place, -1))
         _button(text, entry, "down", ":material/arrow_downward:", _moved(report, place, 1))
         _button(text, entry, "remove", ":material/delete:", report[:place] + report[place + 1 :])
-        prompt = unpack_prompt(entry.link)
+        prompt = unpack_prompt(entry.single)
         page_link(view, entry.page, text("report.open"), entry.link, prompt=view.prompt if prompt is None else prompt)
     if _held(entry):
         _chart(contents()[entry.digest], entry, text)

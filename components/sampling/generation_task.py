@@ -146,6 +146,15 @@ def page_turned(slug: str) -> None:
     st.session_state[_PAGE] = slug
 
 
+def at_work() -> bool:
+    """Whether texts of this session's page are being made."""
+    return any(
+        work is not None and work.on_page and work.running
+        for name, work in st.session_state.items()
+        if str(name).startswith(_WORK)
+    )
+
+
 def name_in_link(request: GenerateRequest) -> str:
     """Twelve hex digits that stand for the texts of a request, on any server: no versions in them."""
     run, columns = request.run, ", ".join(map(_column_in_link, request.columns)) + "," * (len(request.columns) == 1)

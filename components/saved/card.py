@@ -17,7 +17,7 @@ from dashboard import cache
 from dashboard.errors import DashboardError, SavedViewChanged
 from dashboard.parsing.unreadable import Unreadable
 from dashboard.store.saved_view import SavedView, Visitor
-from dashboard.tokens import visible_text
+from dashboard.tokens import steered_by_none, visible_text
 
 UNDO, PROBLEM = "_saved_undo", "_saved_problem"
 """Of the session: the view that was deleted last, and what an action met."""
@@ -68,13 +68,13 @@ def _description(saved: SavedView, view: View) -> str:
         saved.model,
         f"“{_literal(saved.excerpt)}”" if saved.excerpt else "",
         _date(saved.changed),
-        saved.author_name,
+        _literal(saved.author_name),
         text("saved.is_shared") if content.shared and saved.author else "",
     ]
     tags = "".join(f'<span class="ls-saved-tag">{html.escape(_literal(tag))}</span>' for tag in content.tags)
     long = [
-        ("saved.note", html.escape(content.note)),
-        ("saved.expected", html.escape(content.expected)),
+        ("saved.note", html.escape(steered_by_none(content.note))),
+        ("saved.expected", html.escape(steered_by_none(content.expected))),
         ("saved.control", _control(content.control, view)),
     ]
     rows = "".join(f"<dt>{html.escape(text(name))}</dt><dd>{value}</dd>" for name, value in long if value)

@@ -20,7 +20,7 @@ def page_link(
     view: View,
     slug: str,
     label: str,
-    params: Mapping[str, str] | None = None,
+    params: Mapping[str, str | list[str]] | None = None,
     *,
     prompt: str | None = None,
     icon: str | None = ARROW,

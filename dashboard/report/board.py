@@ -32,10 +32,15 @@ class Entry:
     """Its name in the catalogue."""
     digest: str
     """Of the result that it shows: the same view with other numbers is another chart."""
-    link: Mapping[str, str]
-    """Query parameters that open the page on it."""
+    link: Mapping[str, str | list[str]]
+    """Query parameters that open the page on it; a span of tokens has two values."""
     caption: str = ""
     """Markdown."""
+
+    @property
+    def single(self) -> dict[str, str]:
+        """Those parameters that have one value."""
+        return {name: value for name, value in self.link.items() if isinstance(value, str)}
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,13 @@ def _entry(row: object, number: int) -> Entry:
     match row:
         case [str(page), str(chart), str(digest), dict(link), str(caption)]:
             names = page in _SLUGS and _CHART.fullmatch(chart) and _DIGEST.fullmatch(digest)
-            values = all(isinstance(value, str) and check(name, [value]) is None for name, value in link.items())
+            values = all(_is_value(name, value) for name, value in link.items())
             if names and values and len(caption) <= CAPTION_CHARACTERS:
                 return Entry(page, chart, digest, link, caption)
     raise Unreadable("report.unreadable.entry", number=number)
+
+
+def _is_value(name: str, value: object) -> bool:
+    values: list[object] = value if isinstance(value, list) else [value]
+    texts = [one for one in values if isinstance(one, str)]
+    return len(texts) == len(values) and check(name, texts) is None

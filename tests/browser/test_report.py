@@ -10,7 +10,9 @@ from tests.browser.test_app import settled
 from tests.browser.test_attention import opened
 
 
-def test_a_report_of_two_charts_is_ordered_and_downloaded(page, app_server, tmp_path):
+def test_a_report_of_two_charts_is_ordered_downloaded_and_restored_from_its_link(
+    page, app_server, new_context, tmp_path
+):
     opened(page, app_server)
     for panel in ("head", "row"):
         page.locator(f".st-key-panel_{panel}").get_by_role("tab", name="Download").click()
@@ -39,3 +41,12 @@ def test_a_report_of_two_charts_is_ordered_and_downloaded(page, app_server, tmp_
     document.goto(files["html"].as_uri())
     expect(document.locator(".js-plotly-plot")).to_have_count(2, timeout=30_000)
     expect(document.locator("section").nth(1)).to_contain_text("Strong <i>x</i>")
+
+    # somebody else, with the address alone
+    other = new_context().new_page()
+    other.goto(page.url)
+    other.get_by_role("button", name="Compute all charts").click(timeout=60_000)
+    expect(other.locator(".js-plotly-plot")).to_have_count(2, timeout=60_000)
+    expect(other.get_by_role("heading", name="Report", exact=True)).to_be_visible()
+    expect(other.locator(".ls-caption strong")).to_have_text("Strong")
+    expect(other).to_have_url(re.compile("report_items="))

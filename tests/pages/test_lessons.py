@@ -17,7 +17,7 @@ from dashboard.lessons.lesson import TOUR, Lesson, all_lessons
 from dashboard.lessons.progress import COLUMNS, NO_ANSWER, Given, answers_csv, read_answers, written_answers
 from dashboard.navigation import LESSONS
 from dashboard.parsing.unreadable import Unreadable
-from dashboard.view_state import FIELDS
+from dashboard.view_state import FIELDS, as_held
 from tests.made.recorded_engine import RecordedEngine
 from tests.pages.test_pages import words
 
@@ -82,7 +82,7 @@ def test_a_lesson_is_gone_through_from_the_list_to_the_file(open_recorded, each,
         assert text("lessons.step", step=number, steps=len(each.steps)) in words(at)
         assert idea(step, text) in words(at)
         assert "_link_dropped" not in at.session_state
-        assert {name: state.typed(name, value) for name, value in step.view.items()}.items() <= held(at).items()
+        assert {name: as_held(name, value) for name, value in step.view.items()}.items() <= held(at).items()
         run = RunContext(engine, engine.card, engine.tokenizer("").read(at.session_state["prompt"], chat=False))
         right = right_answer(step, run)
         if right is None:

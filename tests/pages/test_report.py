@@ -86,6 +86,38 @@ def test_a_link_restores_views_and_captions_and_each_chart_when_its_view_was_ope
     assert len(turned(turned(at, "attention")).get("plotly_chart")) == 2
 
 
+def test_a_report_from_a_link_computes_all_its_charts_and_comes_back(filled, open_recorded):
+    made = read(turned(added(turned(filled, "next_token"), "candidates")).session_state[BOARD])
+    at = open_recorded("report", {BOARD: pack(written(made)), "lang": "es"})
+    at.button(key="report_restore").click().run()
+    assert not at.exception
+    assert [entry.digest in at.session_state["_report_contents"] for entry in made] == [True] * 3
+    assert words(at).count(Catalogue("es")("report.pending")) == 0
+    assert len(at.get("plotly_chart")) == 3
+    assert "_report_tour" not in at.session_state
+
+
+def test_a_part_of_a_map_is_restored_as_that_part(open_recorded):
+    span = {"attention_queries": ["10", "60"], "attention_keys": ["0", "40"]}
+    prompt = "zebra lamp river " * 60
+    at = turned(added(open_recorded("attention", {"prompt": prompt, **span}), "head"))
+    made = read(at.session_state[BOARD])
+    assert {name: made[0].link[name] for name in span} == span
+    fresh = open_recorded("report", {BOARD: pack(written(made))})
+    fresh.button(key="report_restore").click().run()
+    assert len(fresh.get("plotly_chart")) == 1
+
+
+def test_what_cannot_be_had_stays_missing_and_the_way_back_is_found(filled, open_recorded):
+    known = read(filled.session_state[BOARD])
+    lost = Entry("attention", "head", "0" * 16, {"prompt": PROMPT})
+    at = open_recorded("report", {BOARD: pack(written([lost, *known]))})
+    at.button(key="report_restore").click().run()
+    assert len(at.get("plotly_chart")) == 2
+    assert words(at).count(TEXT("report.pending")) == 1
+    assert "_report_tour" not in at.session_state
+
+
 def test_another_result_is_not_taken_for_the_one_of_the_link(open_recorded):
     at = open_recorded("report", {BOARD: written([Entry("attention", "head", "0" * 16, {"prompt": PROMPT})])})
     turned(turned(at, "attention"))
