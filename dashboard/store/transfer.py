@@ -26,6 +26,8 @@ MOST_VIEWS_BYTES = 100 << 20
 """Of ``views.json``, unpacked."""
 MOST_MANIFEST_BYTES = 10_000
 MOST_IMPORTED = 20_000
+_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+"""How a file in a zip may be packed; Python unpacks the others whole, however little of them is asked for."""
 _TEXTS = ("title", "page", "query", "language", "note", "expected", "control")
 _KNOWN = {field.name for field in fields(ViewContent)} | {"created", "author_name"}
 
@@ -100,7 +102,10 @@ def _unzipped(data: bytes) -> bytes:
 
 def _member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
     """One file of a zip, never more than `limit` bytes of it whatever the zip says."""
-    checked_size(archive.getinfo(name).file_size, limit)
+    info = archive.getinfo(name)
+    if info.compress_type not in _METHODS:
+        raise NotImplementedError(f"method {info.compress_type}")
+    checked_size(info.file_size, limit)
     with archive.open(name) as file:
         data = file.read(limit + 1)
     checked_size(len(data), limit)

@@ -166,6 +166,20 @@ def test_sizes_are_looked_at_before_anything_is_unpacked(monkeypatch):
         read_views(views_json(SAVED))
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_by_a_method_that_unpacks_without_bound_is_refused_unread(method):
+    """Python's reader unpacks these whole, whatever size the zip says: a thousand bytes become a gigabyte."""
+    data = views_json(SAVED)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        archive.writestr(MANIFEST, manifest(data))
+        archive.writestr(VIEWS, data)
+    assert why(buffer.getvalue()) == "zip"
+    broken = bytearray(buffer.getvalue())
+    broken[60:80] = b"\xff" * 20
+    assert why(bytes(broken)) == "zip"
+
+
 def test_more_views_than_are_read_at_once_are_refused(monkeypatch):
     monkeypatch.setattr(transfer, "MOST_IMPORTED", 1)
     assert why(views_json(SAVED)) == "many"
