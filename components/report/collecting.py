@@ -55,15 +55,13 @@ class Collector:
 
     def drawn(self, panel: Panel) -> None:
         """A panel stands on the page: where a report from a link lacks its chart, here it is."""
-        waiting = {entry.digest for entry in entries()} - contents().keys()
-        if waiting and panel.result.digest in waiting:
+        digest, held = panel.result.digest, contents()
+        if any((entry.chart, entry.digest) == (panel.name, digest) and digest not in held for entry in entries()):
             _hold(panel)
 
     def button(self, panel: Panel) -> None:
         """“Add to report”, or that the chart is in it, or that the report is full."""
-        text, report = panel.text, entries()
-        inside = panel.result.digest in {entry.digest for entry in report}
-        full = len(report) >= MOST or sum(one.nbytes for one in contents().values()) > MOST_BYTES
+        text, inside, full = panel.text, _is_inside(panel), _is_full()
         st.button(
             text("report.added" if inside else "report.add"),
             key=f"report_add_{panel.name}",
@@ -76,6 +74,8 @@ class Collector:
             quiet(text("report.full", most=MOST, megabytes=MOST_BYTES // 1_000_000))
 
     def _add(self, panel: Panel) -> None:
+        if _is_inside(panel) or _is_full():  # pressed once more before the page was drawn again
+            return
         entry = Entry(self.slug, panel.name, panel.result.digest, self._link())
         keep((*entries(), entry))
         _hold(panel)
@@ -98,6 +98,14 @@ class Collector:
             for name, values in whole.items()
             if name not in _NOT_OF_A_VIEW and not name.startswith("lesson") and check(name, values) is None
         }
+
+
+def _is_inside(panel: Panel) -> bool:
+    return panel.result.digest in {entry.digest for entry in entries()}
+
+
+def _is_full() -> bool:
+    return len(entries()) >= MOST or sum(one.nbytes for one in contents().values()) > MOST_BYTES
 
 
 def _hold(panel: Panel) -> None:

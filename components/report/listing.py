@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
@@ -83,10 +84,11 @@ def _entry(view: View, report: tuple[Entry, ...], place: int) -> None:
     """A chart with its title, its place, its caption, and the link to its view."""
     text, entry = view.text, report[place]
     st.html(f'<h2 class="ls-card">{place + 1}. {html.escape(_title(entry, text))}</h2>')
+    last = place == len(report) - 1
     with st.container(horizontal=True, vertical_alignment="center"):
-        _button(text, entry, "up", ":material/arrow_upward:", _moved(report, place, -1))
-        _button(text, entry, "down", ":material/arrow_downward:", _moved(report, place, 1))
-        _button(text, entry, "remove", ":material/delete:", report[:place] + report[place + 1 :])
+        _button(text, entry, "up", _moved(entry, -1), icon=":material/arrow_upward:", disabled=place == 0)
+        _button(text, entry, "down", _moved(entry, 1), icon=":material/arrow_downward:", disabled=last)
+        _button(text, entry, "remove", _without(entry), icon=":material/delete:")
         prompt = unpack_prompt(entry.single)
         page_link(view, entry.page, text("report.open"), entry.link, prompt=view.prompt if prompt is None else prompt)
     if _held(entry):
@@ -96,20 +98,29 @@ def _entry(view: View, report: tuple[Entry, ...], place: int) -> None:
     _caption(entry, text)
 
 
-def _button(text: Catalogue, entry: Entry, name: str, icon: str, report: tuple[Entry, ...] | None) -> None:
-    """A button after which the report is another; ``None``: it cannot be pressed."""
-    label = text(f"report.{name}")
+def _button(
+    text: Catalogue, entry: Entry, name: str, change: Callable[[], None], *, icon: str, disabled: bool = False
+) -> None:
     key = f"report_{name}_{entry.digest}"
-    st.button(label, key=key, icon=icon, disabled=report is None, on_click=keep, args=(report or (),))
+    st.button(text(f"report.{name}"), key=key, icon=icon, disabled=disabled, on_click=change)
 
 
-def _moved(report: tuple[Entry, ...], place: int, by: int) -> tuple[Entry, ...] | None:
-    """The report with one chart a place on; ``None``: there is no such place."""
-    if not 0 <= place + by < len(report):
-        return None
-    moved = list(report)
-    moved.insert(place + by, moved.pop(place))
-    return tuple(moved)
+def _moved(entry: Entry, by: int) -> Callable[[], None]:
+    """Moves a chart of the report as it is by then: a caption may come with the same click."""
+
+    def move() -> None:
+        report = list(entries())
+        places = [place for place, one in enumerate(report) if one.digest == entry.digest]
+        for place in places:
+            report.insert(max(0, place + by), report.pop(place))
+        keep(tuple(report))
+
+    return move
+
+
+def _without(entry: Entry) -> Callable[[], None]:
+    """Takes a chart out of the report as it is by then."""
+    return lambda: keep(tuple(one for one in entries() if one.digest != entry.digest))
 
 
 def _chart(content: Content, entry: Entry, text: Catalogue) -> None:

@@ -1,9 +1,12 @@
 """The Report page: charts added on other pages, their order and captions, links that restore them, and bad ones."""
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from components.report import collecting
 from components.report.collecting import BOARD
 from dashboard.i18n import Catalogue
 from dashboard.report.board import MOST, Entry, read, written
@@ -72,6 +75,35 @@ def test_a_caption_is_kept_in_the_link_and_shown_harmless(filled):
     assert "<a" not in shown
     packed = "".join(filled.query_params[BOARD])
     assert read(unpack(packed))[0].caption == HOSTILE
+
+
+def test_a_caption_that_comes_with_a_press_of_a_button_is_not_lost(filled):
+    first, second = (entry.digest for entry in read(filled.session_state[BOARD]))
+    filled.text_area(key=f"report_caption_{first}").set_value("mine")
+    filled.button(key=f"report_up_{second}").click().run()
+    assert report(filled) == [("row", ""), ("head", "mine")]
+    filled.text_area(key=f"report_caption_{first}").set_value("later")
+    filled.button(key=f"report_remove_{second}").click().run()
+    assert report(filled) == [("head", "later")]
+
+
+def test_a_second_press_before_the_page_is_drawn_again_does_not_lose_the_report(monkeypatch):
+    monkeypatch.setattr(collecting.st, "session_state", {})
+    monkeypatch.setattr(collecting, "_hold", lambda panel: None)
+    monkeypatch.setattr(collecting.Collector, "_link", lambda self: {})
+    head = SimpleNamespace(name="head", result=SimpleNamespace(digest="0" * 16))
+    collector = collecting.Collector(None, "attention")
+    collector._add(head)
+    collector._add(head)
+    assert [entry.chart for entry in collecting.entries()] == ["head"]
+
+
+def test_a_chart_is_not_shown_under_the_name_of_another(filled, open_recorded):
+    head = read(filled.session_state[BOARD])[0]
+    at = open_recorded("report", {BOARD: pack(written([replace(head, chart="row")]))})
+    at.button(key="report_restore").click().run()
+    assert at.get("plotly_chart") == []
+    assert TEXT("report.pending") in words(at)
 
 
 def test_a_link_restores_views_and_captions_and_each_chart_when_its_view_was_opened(filled, open_recorded):
