@@ -127,7 +127,7 @@ def said(comparison: Comparison, text: Catalogue) -> str:
     """Whether the numbers are the same, in one sentence, or by how much they differ."""
     before, after = comparison.counts
     if comparison.identical:
-        return text("share.same")
+        return text("share.same_ids" if comparison.ids else "share.same")
     if not comparison.sampled:
         return text("share.other_size", before=before, after=after)
     facts = {"unequal": comparison.unequal, "sampled": comparison.sampled}

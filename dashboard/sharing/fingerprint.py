@@ -24,6 +24,7 @@ VERSION = 1
 _HEAD = struct.Struct(">BB6s12sI")
 """Version, number of values with `WHOLE` for ids, question, checksum, count."""
 _WHOLE = 0x80
+_MISSING = np.iinfo(np.int64).min
 _CHECK = 4
 """Bytes of the checksum at the end, by which an edited or cut fingerprint is known."""
 
@@ -148,11 +149,11 @@ def _is_number(column: pd.Series) -> bool:
 
 
 def _numbers(column: pd.Series) -> NDArray[Any]:
-    """(row,) float32, or int64; 0 and NaN in one form."""
+    """(row,) float32, or int64 (of what is missing the smallest); 0 and NaN in one form."""
     if pd.api.types.is_float_dtype(column.dtype):
         values = column.to_numpy(np.float32, na_value=np.nan) + np.float32(0)
         return np.where(np.isnan(values), np.float32(np.nan), values)
-    return column.to_numpy(np.int64)
+    return column.to_numpy(np.int64, **({"na_value": _MISSING} if column.hasnans else {}))
 
 
 def _checksum(columns: list[NDArray[Any]]) -> bytes:

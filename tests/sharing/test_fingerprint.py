@@ -135,3 +135,11 @@ def test_a_later_version_says_so_and_counts_that_do_not_fit_are_refused():
             Fingerprint.read(sealed(changed))
     with pytest.raises(Unreadable):
         Fingerprint.read("A" * 100_000)
+
+
+def test_whole_numbers_of_which_some_are_missing_are_compared_as_well():
+    first, same, other = (
+        fingerprint([0.5, 0.25], rank=pd.array(ranks, dtype="Int64")) for ranks in ([1, None], [1, None], [1, 0])
+    )
+    assert first.compared(same).identical
+    assert not first.compared(other).identical
