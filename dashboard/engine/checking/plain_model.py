@@ -90,14 +90,14 @@ class PlainModel:
             tokens: of the text.
             ours: the engine's.
             plain: plain transformers', of the same shape.
-            relative: to the largest of `plain`, where that is above 1.
+            relative: to the largest finite one of `plain`, where that is above 1.
         """
         first, second = np.asarray(ours, np.float64), np.asarray(plain, np.float64)
         assert first.shape == second.shape, (name, first.shape, second.shape)
         lacking = np.isnan(first) != np.isnan(second)
         apart = np.where(first == second, 0.0, np.abs(first - second))
         error = np.inf if lacking.any() else float(np.nanmax(apart, initial=0))
-        size = max(1.0, float(np.nanmax(np.abs(second), initial=0))) if relative else 1.0
+        size = max(1.0, float(np.abs(second[np.isfinite(second)]).max(initial=0))) if relative else 1.0
         factor = 1 if self.card.dtype == "float32" else HALF_PRECISION_FACTOR
         count = int((~np.isnan(second)).sum())
         return Deviation(name, tokens, error / size, BOUNDS_OF_CHARTS[name] * factor, numbers=count)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from dashboard.engine.api.scoring import ScoreRequest
 from dashboard.engine.api.verification import CheckRequest, VerifyRequest
 from dashboard.engine.checking import attention
 from dashboard.engine.checking.checks import CHECKS, passes
+from dashboard.engine.checking.plain_model import PlainModel
 from dashboard.engine.local import LocalEngine
 from dashboard.errors import Cancelled, RunTooLarge, ScoresTooLarge
 from tests.engine.test_conformance import asked
@@ -208,3 +210,11 @@ def test_families_of_every_kernel_are_within_their_bounds(name, tmp_path, tiny_s
     for request in requests:
         checked = engine.answer(CheckRequest((request,)))
         assert checked.ok, (request, checked.rows)
+
+
+def test_a_logit_of_minus_infinity_hides_no_difference_of_the_others():
+    card = SimpleNamespace(dtype="float32")
+    checked = PlainModel(None, SimpleNamespace(card=card), None, None, 0)
+    row = checked.deviation("logits", 1, [5.0, -np.inf], [9.0, -np.inf], relative=True)
+    assert row.error == pytest.approx(4 / 9)
+    assert not row.ok
