@@ -24,7 +24,7 @@ VERSION = 1
 _HEAD = struct.Struct(">BB6s12sI")
 """Version, number of values with `WHOLE` for ids, question, checksum, count."""
 _WHOLE = 0x80
-_MISSING = np.iinfo(np.int64).min
+_MISSING = int(np.iinfo(np.int64).min)
 _CHECK = 4
 """Bytes of the checksum at the end, by which an edited or cut fingerprint is known."""
 
@@ -153,7 +153,7 @@ def _numbers(column: pd.Series) -> NDArray[Any]:
     if pd.api.types.is_float_dtype(column.dtype):
         values = column.to_numpy(np.float32, na_value=np.nan) + np.float32(0)
         return np.where(np.isnan(values), np.float32(np.nan), values)
-    return column.to_numpy(np.int64, **({"na_value": _MISSING} if column.hasnans else {}))
+    return (column.astype("Int64").fillna(_MISSING) if column.hasnans else column).to_numpy(np.int64)
 
 
 def _checksum(columns: list[NDArray[Any]]) -> bytes:
