@@ -1,6 +1,6 @@
 """What a GPU computes: ``pytest --noconftest -m gpu tests/engine/test_gpu.py``; on a processor it runs with the rest.
 
-Needs torch, transformers, psutil and nothing from the network: the model is made here.
+Needs torch, transformers, psutil, platformdirs, jinja2 and nothing from the network: the model is made here.
 """
 
 import dataclasses
@@ -22,6 +22,8 @@ from dashboard.engine.verify_command import table
 from dashboard.errors import OutOfMemory
 from dashboard.i18n import Catalogue
 from dashboard.settings import Settings
+from tests.benchmarks.device import SHAPES, measure, random_model, shape_of
+from tests.benchmarks.report import Report
 from tests.made.tiny_model import save_tiny_model
 
 MODEL = "local/tiny"
@@ -168,3 +170,19 @@ def test_a_run_takes_the_bytes_that_it_says(folder):
     before = torch.cuda.memory_allocated()
     summary = engine.answer(RunRequest(key_of(engine, "zebra lamp river " * 300)))
     assert torch.cuda.memory_allocated() - before <= 1.1 * summary.nbytes + (1 << 16)
+
+
+def test_the_benchmark_of_a_device_measures_a_random_model_made_here(capsys):
+    report = Report()
+    with random_model(SHAPES["tiny"], "cpu", "float32") as folder:
+        measure(report, folder, "tiny", "cpu", "float32", (16,))
+    assert not folder.exists()
+    kept = [line.split() for line in capsys.readouterr().out.splitlines() if "query and key kept" in line]
+    assert [float(words[-2]) for words in kept] == [1.0]
+
+
+def test_the_benchmark_of_a_device_takes_random_models_alone():
+    assert shape_of("RANDOM:8B") == "8B"
+    assert SHAPES["8B"].kept_per_token == 32 * (32 + 8) * 128
+    with pytest.raises(ValueError, match="RANDOM:1B"):
+        shape_of("8B")
