@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, help=f"port of the dashboard (default {PORT}, or the next free one)")
     parser.add_argument("--host", default="localhost", help="address to serve on; 0.0.0.0 for all (default localhost)")
     parser.add_argument("--model", help="model that pages open with: bundled id, hub id, or local/<folder>")
+    parser.add_argument("--device", help="where the model runs: auto, cuda, cuda:1, mps, xpu, cpu")
     parser.add_argument("--language", choices=sorted(LANGUAGES), help="language of the dashboard and of these messages")
     parser.add_argument("--headless", action="store_true", help="do not open a browser")
     parser.add_argument("--demo", action="store_true", help="open the browser on the tour of the pages")

@@ -88,7 +88,7 @@ def surroundings(options: argparse.Namespace | None = None) -> dict[str, str]:
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     given = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path), "PYTHONUTF8": "1"}
     given.setdefault("TQDM_DISABLE", "1")  # bars of libraries would run through what is printed here
-    for name in ("model", "language"):
-        if options is not None and getattr(options, name):
+    for name in ("model", "language", "device"):
+        if options is not None and getattr(options, name, None):
             given[f"LOGITSCOPE_{name.upper()}"] = getattr(options, name)
     return given

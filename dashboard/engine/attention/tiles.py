@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -51,6 +51,24 @@ def _compact(pairs: np.ndarray) -> Tensor:
     return torch.from_numpy(pairs if pairs.mean() > DENSE else np.argwhere(pairs))
 
 
+class _Blocks:
+    """The blocks of a prompt on each device that a model's layers lie on: copied there once, not at every layer."""
+
+    def __init__(self, ids: np.ndarray, rows: int) -> None:
+        """`rows` query rows a block."""
+        self._made = [_Block.of(ids, start, min(start + rows, len(ids))) for start in range(0, len(ids), rows)]
+        self._by_device: dict[torch.device, list[_Block]] = {}
+
+    def on(self, device: torch.device) -> Sequence[_Block]:
+        """Those of a layer there."""
+        if device not in self._by_device:
+            self._by_device[device] = [
+                replace(block, duplicate=block.duplicate.to(device), induction=block.induction.to(device))
+                for block in self._made
+            ]
+        return self._by_device[device]
+
+
 def sweep(layers: Sequence[Layer | None], ids: Sequence[int], heads: int, control: CallControl) -> Tiles:
     """Tiles and metrics of all heads.
 
@@ -71,8 +89,7 @@ def sweep(layers: Sequence[Layer | None], ids: Sequence[int], heads: int, contro
     without_first = np.zeros((len(layers), heads, side), np.uint8)
     metrics = {name: np.full((len(layers), heads), np.nan, np.float32) for name in METRICS}
     rows = max(1, ROWS // block) * block
-    token = np.asarray(ids)
-    blocks = [_Block.of(token, start, min(start + rows, tokens)) for start in range(0, tokens, rows)]
+    blocks = _Blocks(np.asarray(ids), rows)
     errors = [0.0]
     for i, layer in enumerate(layers):
         if control.cancel.is_set():
@@ -100,32 +117,42 @@ def nbytes(tiles: Tiles) -> int:
 
 
 def _layer(
-    layer: Layer, blocks: Sequence[_Block], block: int, tiles: np.ndarray, without_first: np.ndarray
+    layer: Layer, blocks: _Blocks, block: int, tiles: np.ndarray, without_first: np.ndarray
 ) -> tuple[dict[str, np.ndarray], float]:
-    """Fill one layer's tiles; returns its metrics, (head,), and the largest error of a row sum."""
-    sums = {name: torch.zeros(layer.heads, dtype=torch.float64) for name in METRICS}
+    """Fill one layer's tiles; returns its metrics, (head,), and the largest error of a row sum.
+
+    All of it is computed where the layer lies; the results come from there once.
+    """
+    rows_of = blocks.on(layer.device)
+    sums = torch.zeros(len(METRICS), layer.heads, dtype=_exact(layer.device), device=layer.device)
+    cells_there = torch.zeros(tiles.shape, dtype=torch.uint8, device=layer.device)
+    first_there = torch.zeros(without_first.shape, dtype=torch.uint8, device=layer.device)
     errors = []
-    for rows in blocks:
-        weights = layer.weights(None, (rows.start, rows.stop))[..., : rows.stop]
+    for rows in rows_of:
+        weights = layer.weights(None, (rows.start, rows.stop), rows.stop)
         pooled, first_column = pooled_rows(weights, block)
         cells = slice(rows.start // block, rows.start // block + pooled.shape[1])
-        tiles[:, cells, : pooled.shape[2]] = _eight_bit(pooled)
-        without_first[:, cells] = _eight_bit(first_column)
-        errors.append(_add(sums, weights, rows))
-    repeated = sum(rows.repeated for rows in blocks)
+        cells_there[:, cells, : pooled.shape[2]] = _eight_bit(pooled)
+        first_there[:, cells] = _eight_bit(first_column)
+        errors.append(_add(dict(zip(METRICS, sums, strict=True)), weights, rows))
+    tiles[:], without_first[:] = cells_there.cpu().numpy(), first_there.cpu().numpy()
+    repeated = sum(rows.repeated for rows in rows_of)
     counts = dict.fromkeys(METRICS, layer.tokens - 1) | dict.fromkeys(("duplicate_token", "induction"), repeated)
     means = {
-        name: (value / counts[name]).numpy().astype(np.float32)
-        if counts[name]
-        else np.full(layer.heads, np.nan, np.float32)
-        for name, value in sums.items()
+        name: (value / counts[name]).astype(np.float32) if counts[name] else np.full(layer.heads, np.nan, np.float32)
+        for name, value in zip(METRICS, sums.cpu().numpy(), strict=True)
     }
-    # NumPy's maximum, unlike Python's, lets a NaN through: a broken weight must show
-    return means, float(np.max(errors))
+    # torch's maximum, unlike Python's, lets a NaN through: a broken weight must show
+    return means, float(torch.stack(errors).max())
 
 
-def _eight_bit(weights: Tensor) -> np.ndarray:
-    return (weights * 255).round_().to(torch.uint8).cpu().numpy()
+def _exact(device: torch.device) -> torch.dtype:
+    """float64; Apple's GPU has none."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
+def _eight_bit(weights: Tensor) -> Tensor:
+    return (weights * 255).round_().to(torch.uint8)
 
 
 def pooled_rows(weights: Tensor, block: int) -> tuple[Tensor, Tensor]:
@@ -141,13 +168,14 @@ def pooled_rows(weights: Tensor, block: int) -> tuple[Tensor, Tensor]:
     if block == 1:
         return weights, torch.zeros_like(weights[..., 0])
     heads, rows, keys = weights.shape
-    padded = torch.nn.functional.pad(weights, (0, -keys % block, 0, -rows % block))
+    short = keys % block or rows % block
+    padded = torch.nn.functional.pad(weights, (0, -keys % block, 0, -rows % block)) if short else weights
     # (head, R', block, K', block): columns first, they lie side by side in memory
-    cells = padded.view(heads, -1, block, padded.shape[-1] // block, block)
+    cells = padded.reshape(heads, -1, block, padded.shape[-1] // block, block)
     return cells.amax(4).amax(2), cells[:, :, :, 0, 1:].amax((2, 3))
 
 
-def _add(sums: dict[str, Tensor], weights: Tensor, block: _Block) -> float:
+def _add(sums: dict[str, Tensor], weights: Tensor, block: _Block) -> Tensor:
     """Add one block's rows, without row 0 of the prompt, to the sums; returns the largest error of a row sum."""
     first = 1 if block.start == 0 else 0
     row_sums = weights.sum(-1)
@@ -157,7 +185,7 @@ def _add(sums: dict[str, Tensor], weights: Tensor, block: _Block) -> float:
     keys = torch.arange(weights.shape[2], device=weights.device, dtype=weights.dtype)
 
     def add(name: str, values: Tensor) -> None:
-        sums[name] += values.sum(-1, dtype=torch.float64).cpu()
+        sums[name] += values.sum(-1, dtype=sums[name].dtype)
 
     add("entropy_nats", -part.clamp_min(TINY).log_().mul_(part).sum(-1))
     add("first_token", part[..., 0])
@@ -167,12 +195,11 @@ def _add(sums: dict[str, Tensor], weights: Tensor, block: _Block) -> float:
     add("distance_tokens", rows * row_sums[:, first:] - part @ keys)
     add("duplicate_token", _pairs_of(weights, block.duplicate))
     add("induction", _pairs_of(weights, block.induction))
-    return float((row_sums - 1).abs().max())
+    return (row_sums - 1).abs().max()
 
 
 def _pairs_of(weights: Tensor, pairs: Tensor) -> Tensor:
     """(head, n) row sums or single values of (head, R, K) weights at `pairs`, which are as `_compact` gives them."""
-    pairs = pairs.to(weights.device)
     if pairs.dtype == torch.bool:
         return (weights * pairs).sum(-1)
     return weights[:, pairs[:, 0], pairs[:, 1]]

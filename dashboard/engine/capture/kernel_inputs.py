@@ -22,15 +22,20 @@ class Layer(Protocol):
     def tokens(self) -> int:
         """T."""
 
-    def weights(self, heads: Sequence[int] | None, rows: tuple[int, int]) -> Tensor:
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are computed."""
+
+    def weights(self, heads: Sequence[int] | None, rows: tuple[int, int], keys: int | None = None) -> Tensor:
         """Attention weights of query rows [start, stop), exactly what the model used.
 
         Args:
             heads: query heads; ``None`` = all.
             rows: first and last + 1 query.
+            keys: so many first keys only; ``None`` = all.
 
         Returns:
-            (head', R, T) float32; 0 where a key is masked. A tensor of the caller's own.
+            (head', R, T or keys) float32; 0 where a key is masked. A tensor of the caller's own.
         """
 
     def storages(self) -> dict[int, int]:
@@ -53,6 +58,8 @@ class KernelInputs:
     """(head, 1 or T) learned logits that take part in the softmax and are then dropped."""
     bias: Tensor | None = None
     """(1 or head, 1 or T, T) added to the scores."""
+    computed_on: torch.device | None = None
+    """Where weights are computed, if query and key lie elsewhere: see `dashboard.engine.attention.placement`."""
 
     @property
     def heads(self) -> int:
@@ -64,18 +71,24 @@ class KernelInputs:
         """T."""
         return self.query.shape[1]
 
+    @property
+    def device(self) -> torch.device:
+        """Where query and key lie, or the device that they came from."""
+        return self.computed_on or self.query.device
+
     def storages(self) -> dict[int, int]:
         """See `Layer.storages`."""
         by_query = self.sinks is not None and self.sinks.shape[1] > 1  # else they are the model's own weights
         return storages_of([self.query, self.key, self.mask, self.bias, self.sinks if by_query else None])
 
-    def weights(self, heads: Sequence[int] | None, rows: tuple[int, int]) -> Tensor:
+    def weights(self, heads: Sequence[int] | None, rows: tuple[int, int], keys: int | None = None) -> Tensor:
         """See `Layer.weights`."""
         start, stop = rows
+        wanted = self.tokens if keys is None else keys
         # later keys than the last row's own are masked in every causal model
-        keys = stop if self.mask is None else self.tokens
-        scores = self._scores(heads, start, stop, keys)
-        self._mask(scores, heads, start, stop, keys)
+        present = stop if self.mask is None else self.tokens
+        scores = self._scores(heads, start, stop, present)
+        self._mask(scores, heads, start, stop, present)
         share = None
         if self.sinks is not None:
             sinks = _part(self.sinks[..., None].float(), heads, start, stop, 1)
@@ -83,18 +96,22 @@ class KernelInputs:
         weights = torch.softmax(scores, -1)
         if share is not None:
             weights *= share
-        return weights if keys == self.tokens else torch.nn.functional.pad(weights, (0, self.tokens - keys))
+        # padding copies all of it: blocks of a sweep ask for no more keys than they have
+        return weights[..., :wanted] if wanted <= present else torch.nn.functional.pad(weights, (0, wanted - present))
 
     def _scores(self, heads: Sequence[int] | None, start: int, stop: int, keys: int) -> Tensor:
         """(head', R, keys) scaled, capped and biased scores, float32."""
         query, key = self.query[:, start:stop], self.key[:, :keys]
         group = query.shape[0] // key.shape[0]
+        if heads is not None:
+            query, key = query[list(heads)], key[[head // group for head in heads]]
+        query, key = query.to(self.device), key.to(self.device)
         if heads is None:
             # all query heads of a key head in one product: no repeated keys
             grouped = query.reshape(key.shape[0], -1, query.shape[-1])
             scores = torch.matmul(grouped, key.transpose(-1, -2)).view(query.shape[0], stop - start, keys)
         else:
-            scores = torch.matmul(query[list(heads)], key[[head // group for head in heads]].transpose(-1, -2))
+            scores = torch.matmul(query, key.transpose(-1, -2))
         scores = scores.float().mul_(self.scaling)
         if self.softcap is not None:
             scores.div_(self.softcap).tanh_().mul_(self.softcap)

@@ -74,12 +74,15 @@ class ReplayedLayer:
         self._source, self._arguments, self._last = source, arguments, last
         self._number = record.layer
         self.tokens, self.heads = record.tokens, source.heads
+        self.device = next(
+            (value.device for value in arguments.values() if torch.is_tensor(value)), torch.device("cpu")
+        )
 
-    def weights(self, heads: Sequence[int] | None, rows: tuple[int, int]) -> Tensor:
+    def weights(self, heads: Sequence[int] | None, rows: tuple[int, int], keys: int | None = None) -> Tensor:
         """See `Layer.weights`."""
         whole = self._last.of(self)
         part = whole if heads is None else whole[list(heads)]
-        return part[:, rows[0] : rows[1]].float().clone()
+        return part[:, rows[0] : rows[1], :keys].float().clone()
 
     def run_again(self) -> Tensor:
         """(head, T, T) as the module's own eager code computes it.

@@ -8,6 +8,7 @@ import torch
 
 from dashboard.engine.api.model import CallControl, RunRequest, RunSummary
 from dashboard.engine.api.request import Cost
+from dashboard.engine.attention import placement
 from dashboard.engine.capture.runs import Run, tensor_bytes, without_values
 from dashboard.engine.device.devices import synchronize
 from dashboard.engine.device.pace import Work
@@ -47,6 +48,8 @@ def forward(ready: ReadyModel, key: RunKey, control: CallControl) -> Run:
         with torch.inference_mode():
             error = float((ready.head.logits(residual[-1:])[0] - last).abs().max())
     layers, nbytes = without_values(recording.layers)
+    work = placement.work_bytes(len(key.token_ids), ready.card.heads, len(last))
+    layers = placement.placed(layers, placement.free_bytes(last.device), work)
     nbytes += tensor_bytes((residual, *recording.stream)) + (0 if logits is None else logits.nbytes)
     summary = RunSummary(key, len(key.token_ids), seconds, nbytes, error)
     reasons = dict(ready.card.without_attention)

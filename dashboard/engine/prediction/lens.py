@@ -23,7 +23,7 @@ BLOCK = 256
 """Most cells whose logits are in memory at once."""
 
 SLICE = 16
-"""Most cells whose statistics are computed at once: their logits stay in the processor's cache."""
+"""Most cells whose statistics a processor computes at once: their logits stay in its cache. A GPU takes a block."""
 
 CHUNK = 128
 """Neighbouring tokens of the vocabulary that share a maximum in `largest`."""
@@ -114,10 +114,10 @@ class FinalDistribution:
 
     @classmethod
     def of(cls, scores: Tensor, buffer: Tensor) -> FinalDistribution:
-        """From (P, vocab) logits; `buffer` as of `logit_sums`, for SLICE rows."""
+        """From (P, vocab) logits; `buffer` as of `logit_sums`, for so many rows at once."""
         p, entropy = torch.empty_like(scores), torch.empty_like(scores[:, 0])
-        for start in range(0, len(scores), SLICE):
-            part = slice(start, start + SLICE)
+        for start in range(0, len(scores), buffer.shape[1]):
+            part = slice(start, start + buffer.shape[1])
             sums = logit_sums(scores[part], buffer)
             torch.exp(sums.shifted - sums.log_total[:, None], out=p[part])
             entropy[part] = sums.entropy
@@ -145,7 +145,7 @@ def lens(
     """
     count = len(request.positions)
     cells = _Cells.empty((len(rows), count), len(request.pins))
-    buffer = logits.new_empty((2, SLICE, len(logits)))
+    buffer = logits.new_empty((2, at_once := SLICE if logits.device.type == "cpu" else BLOCK, len(logits)))
     error, done = 0.0, 0
     for start in range(0, count, BLOCK):
         stop = min(start + BLOCK, count)
@@ -165,8 +165,8 @@ def lens(
                 cells.fill((slice(first, end), slice(start, stop)), scores, final, request.pins)
             else:
                 for row in range(first, end):
-                    for offset in range(0, width, SLICE):
-                        end_offset = min(offset + SLICE, width)
+                    for offset in range(0, width, at_once):
+                        end_offset = min(offset + at_once, width)
                         part = scores[(row - first) * width :][offset:end_offset]
                         place = (slice(row, row + 1), slice(start + offset, start + end_offset))
                         cells.fill(place, part, final.part(offset, end_offset), request.pins, buffer)

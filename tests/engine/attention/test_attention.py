@@ -24,9 +24,11 @@ class Given:
         self.maps = torch.as_tensor(np.asarray(weights, dtype=np.float32))
         self.heads, self.tokens = self.maps.shape[:2]
 
-    def weights(self, chosen, rows):
+    device = torch.device("cpu")
+
+    def weights(self, chosen, rows, keys=None):
         part = self.maps if chosen is None else self.maps[list(chosen)]
-        return part[:, rows[0] : rows[1]].clone()
+        return part[:, rows[0] : rows[1], :keys].clone()
 
     def storages(self):
         return {}
