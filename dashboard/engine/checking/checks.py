@@ -48,6 +48,6 @@ def passes(request: Request[Any]) -> list[int]:
             return [len(prompt) + len(completion) for prompt in prompts for completion in completions]
         case SentenceRequest(sentences=sentences):
             return [len(ids) for ids in sentences]
-        case LensRequest():
-            return [count, count]
+        case LensRequest() | AttributionRequest():
+            return [count] * (3 if getattr(request, "half_steps", False) else 2)
     return [count]

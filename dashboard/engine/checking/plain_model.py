@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,10 +28,13 @@ BOUNDS_OF_CHARTS = BOUNDS | {
     "attribution": 1e-3,
     "lens_steps": 1e-3,
     "log_q": 1e-3,
+    "half_steps": 1e-3,
+    "parts": 1e-3,
+    "word_ends": 2e-3,
     "draws": 0.0,
     "mass": 1e-3,
 }
-"""Largest difference allowed in float32; logits, attribution and metrics: relative to the largest, where above 1."""
+"""Largest difference allowed in float32; of logits, their parts and metrics: relative to the largest, where above 1."""
 
 
 @dataclass
@@ -79,6 +82,23 @@ class PlainModel:
         """(T, d) before each layer; the last is behind the model's final norm. Raises Cancelled."""
         with self._pass():
             return [value[0] for value in run(self.model, tuple(ids), output_hidden_states=True).hidden_states]
+
+    def watched(
+        self,
+        ids: Sequence[int],
+        before: Mapping[str, Callable[..., None]],
+        after: Sequence[tuple[str, Callable[..., None]]],
+    ) -> None:
+        """One pass with hooks on modules by their names, `before` and `after` they run. Raises Cancelled."""
+        part = self.model.get_submodule
+        handles = [part(name).register_forward_pre_hook(hook, with_kwargs=True) for name, hook in before.items()]
+        handles += [part(name).register_forward_hook(hook, with_kwargs=True) for name, hook in after]
+        try:
+            with self._pass():
+                run(self.model, tuple(ids))
+        finally:
+            for handle in handles:
+                handle.remove()
 
     def deviation(
         self, name: str, tokens: int, ours: ArrayLike, plain: ArrayLike, *, relative: bool = False
