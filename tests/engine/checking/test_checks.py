@@ -8,7 +8,7 @@ import pytest
 
 from dashboard.engine.api.attention import CombineRequest, HeadRequest, RolloutRequest, TilesRequest
 from dashboard.engine.api.decoding import DecodeSettings
-from dashboard.engine.api.generation import Column, CompareRequest, GenerateRequest, TreeRequest
+from dashboard.engine.api.generation import FLOAT_NOISE, Column, CompareRequest, GenerateRequest, TreeRequest
 from dashboard.engine.api.lens import AttributionRequest, LensRequest
 from dashboard.engine.api.model import CallControl, RunRequest
 from dashboard.engine.api.prediction import CandidatesRequest
@@ -104,6 +104,22 @@ def test_one_wrong_number_is_found(tiny_engine, monkeypatch, kind):
     monkeypatch.setattr(tiny_engine, "answer", lambda each, *given: off if each == request else answer(each, *given))
     rows = tiny_engine.answer(CheckRequest((request,))).rows
     assert [row.name for row in rows if not row.ok] == [quantity]
+
+
+def test_two_texts_of_a_beam_search_in_each_others_place_are_found(tiny_engine, run, monkeypatch):
+    search = Column(DecodeSettings(do_sample=False), num_beams=4, num_return_sequences=4, max_new_tokens=3)
+    request, answer = GenerateRequest(run, (search,)), tiny_engine.answer
+    right = answer(request)
+    rows = {each.name: each.ok for each in tiny_engine.answer(CheckRequest((request,))).rows}
+    assert rows == {"text_log_p": True, "beam_scores": True, "beams": True}
+    first, *between, last = right.outputs
+    assert first.score - last.score > 10 * FLOAT_NOISE
+    swapped = (dataclasses.replace(last, row=0), *between, dataclasses.replace(first, row=3))
+    off = dataclasses.replace(right, outputs=swapped)
+    other = GenerateRequest(run, (search,), first_row=1)
+    monkeypatch.setattr(tiny_engine, "answer", lambda each, *given: off if each == other else answer(each, *given))
+    rows = {each.name: each.ok for each in tiny_engine.answer(CheckRequest((other,))).rows}
+    assert rows == {"text_log_p": True, "beam_scores": False, "beams": False}
 
 
 @pytest.mark.parametrize(("field", "row"), [("attention", 1), ("mlp", 2), ("heads", 1)])
