@@ -13,8 +13,8 @@ from components.lessons.card import LessonCard  # noqa: E402
 from components.report import restoring  # noqa: E402
 from components.report.collecting import Collector  # noqa: E402
 from components.sampling import generation_task  # noqa: E402
-from components.saved import save  # noqa: E402
-from components.sharing import check, opened, share  # noqa: E402
+from components.saved import save, visitor  # noqa: E402
+from components.sharing import check, opened, share, stored  # noqa: E402
 from components.shell import link, sidebar, waiting  # noqa: E402
 from components.shell.export import embedded  # noqa: E402
 from components.shell.page.page_notebook import page_notebook  # noqa: E402
@@ -29,6 +29,7 @@ tab_icon()
 with error_frame(Catalogue(pick_language(None, st.context.locale, "auto")), last=True):
     cache.settings()
 link.read_link()
+stored.read_stored()
 restoring.turn()
 embedded.begin()
 waiting.run_begins()
@@ -73,7 +74,7 @@ with error_frame(text):
     page_notebook(current(), slugs[page])
 lesson.ask()
 opened.compare_opened(current(), slugs[page], notices)
-share.share_link(current(), slugs[page], sharing)
+share.share_link(current(), slugs[page], sharing, may_store=visitor.visitor().may_save)
 if saving:
     save.save_dialog(current(), slugs[page], share.whole_link(current()), share.missing(current(), slugs[page]))
 current().shown.clear()

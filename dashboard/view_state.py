@@ -48,6 +48,7 @@ FIELDS: dict[str, Field] = {
     "model": Field("text"),
     "prompt": Field("text"),
     "pz": Field("text"),
+    "stored": Field("text"),
     "chat": Field("switch"),
     "chat_turns": Field("text"),
     "chat_tools": Field("text"),
@@ -72,8 +73,7 @@ FIELDS: dict[str, Field] = {
     "attention_layers": Field("ranges"),
     "attention_heads": Field("ranges"),
     "attention_token": Field("integer"),
-    # of older links; nothing reads it
-    "attention_key": Field("integer"),
+    "attention_key": Field("integer"),  # of older links; nothing reads it
     "attention_queries": Field("span"),
     "attention_keys": Field("span"),
     "attention_without_first": Field("switch"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -11,10 +11,12 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from components.sharing.opened import MADE, NUMBERS
+from components.sharing.stored import CARRIED_BY, STORED, store_button, stored_written, texts_of
 from components.shell.link import packed_list
 from components.shell.messages import advice, notice, quiet
 from components.shell.view import View
 from components.web.copy_link.copy_link import copy_link
+from dashboard import cache
 from dashboard.i18n import Catalogue
 from dashboard.sharing.fingerprint import Fingerprint
 from dashboard.sharing.origin import LinkOrigin
@@ -56,22 +58,44 @@ def share_button(text: Catalogue, actions: DeltaGenerator) -> ShareButton:
     return ShareButton(bool(popover.open), content)
 
 
-def share_link(view: View, slug: str, button: ShareButton) -> None:
-    """What the button opens: the link, and what it carries, or why there is none."""
+def share_link(view: View, slug: str, button: ShareButton, *, may_store: bool) -> None:
+    """What the button opens: the link, and what it carries, or why there is none.
+
+    Args:
+        view: of this page.
+        slug: the page's.
+        button: as `share_button`.
+        may_store: whether this person may keep texts on the server.
+    """
+    texts = texts_of(view, slug)
+    link_id = stored_written(texts)
     if not button.opened:
         return
     text, more = view.text, whole_link(view)
-    address = {name: st.query_params.get_all(name) for name in st.query_params}
-    length = len(urlencode({**address, **more}, doseq=True))
-    lacking = missing(view, slug) or ("whole" if length > LINK_CHARACTERS else "")
+    lacking = missing(view, slug) or ("whole" if _length(more) > LINK_CHARACTERS else "")
+    without: tuple[str, ...] = ()
     with button.content.container():
         if lacking:
-            advice(text(f"share.too_long.{lacking}"))
-            return
-        copy_link(more=more, text=text, key="copy_link")
+            link_id = link_id or store_button(texts, text, why=lacking, may_store=may_store)
+            if link_id is None:
+                return
+            without = tuple(name for key in texts for name in CARRIED_BY.get(key, (key,)))
+            more = {name: value for name, value in more.items() if name not in without} | {STORED: link_id}
+            if _length(more, without) > LINK_CHARACTERS:
+                advice(text("share.too_long.whole"))
+                return
+            quiet(text("share.stored.done", days=cache.store().links.unused_days))
+        copy_link(more=more, without=without if lacking else (STORED,), text=text, key="copy_link")
+        length = _length(more, without)
         if length > LONG_LINK:
             notice(text("share.long", characters=length))
         quiet(text("share.carries" if NUMBERS in more else "share.carries_no_numbers"))
+
+
+def _length(more: Mapping[str, str], without: Sequence[str] = ()) -> int:
+    """Of the query of a link [characters]: the page's address with `more` and without the names in `without`."""
+    address = {name: st.query_params.get_all(name) for name in st.query_params if name not in without}
+    return len(urlencode({**address, **more}, doseq=True))
 
 
 def whole_link(view: View) -> dict[str, str]:
@@ -86,8 +110,10 @@ def whole_link(view: View) -> dict[str, str]:
 
 
 def missing(view: View, slug: str) -> str:
-    """What of the page no link can carry: ``prompt``, ``chat`` or ``probe``; empty: all of it can be carried."""
+    """What of the page no link can carry: ``prompt``, ``chat``, ``probe`` or ``report``; empty: all can be carried."""
     state = st.session_state
+    if slug == "report":
+        return "report" if packed_list(state.get("report_items", "")) is None else ""
     if slug == "bias":
         return "probe" if len(state.get("bias_probe", "")) > LINK_CHARACTERS else ""
     if not pack_prompt(view.prompt):

@@ -27,6 +27,8 @@ _DAY = 86_400
 class LongLinks:
     """The long links of one database. Every method raises as `dashboard.store.failures.store_errors`."""
 
+    unused_days = UNUSED_DAYS
+
     def __init__(self, database: Database) -> None:
         """Nothing is opened yet."""
         self._database = database

@@ -144,3 +144,20 @@ def test_a_page_of_another_server_shows_no_frame_of_this_one(page, app_server, w
     page.goto("http://localhost/")
     assert [frame.url for frame in page.frames] == ["http://localhost/", "chrome-error://chromewebdata/"]
     watch.errors.clear()
+
+
+def test_a_height_that_somebody_typed_stays_when_the_caption_or_the_width_changes(page, app_server):
+    dialog = opened(page, app_server)
+    height, width = (dialog.get_by_role("spinbutton", name=name) for name in ("Height", "Width"))
+    before = height.input_value()
+    caption = dialog.get_by_role("checkbox", name="How to read it").locator("xpath=ancestor::label")
+    caption.click()
+    expect(height).not_to_have_value(before)
+    for field, value in ((height, "700"), (width, "640")):
+        field.fill(value)
+        field.press("Enter")
+        settled(page)
+    caption.click()
+    settled(page)
+    expect(height).to_have_value("700")
+    expect(width).to_have_value("640")

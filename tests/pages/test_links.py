@@ -14,6 +14,7 @@ from tests.pages.test_sampling import FOLDS
 
 LINKS = tomllib.loads((Path(__file__).parents[1] / "links.toml").read_text(encoding="utf-8"))["link"]
 NOT_HERE = {
+    "stored": "its texts lie in a server's store",
     "bias_prefix": "the tiny model has one prefix to choose",
     "next_token_without_rules": "the tiny model's own settings forbid nothing",
 }

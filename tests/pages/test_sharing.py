@@ -9,10 +9,13 @@ import streamlit as st
 
 from components.next_token import panels as next_token_panels
 from components.sharing import share
+from dashboard import cache
 from dashboard.i18n import Catalogue
 from dashboard.navigation import PAGES
+from dashboard.probes.spec import OWN, ProbeSpec
 from dashboard.sharing.fingerprint import Fingerprint
 from dashboard.sharing.origin import LinkOrigin
+from dashboard.store.saved_view import Visitor
 from dashboard.view_state import FIELDS
 from tests.pages.test_identities import PAGES as VIEWS_OF_PAGES
 from tests.pages.test_pages import words
@@ -27,7 +30,7 @@ PROMPT = "zebra lamp river zebra lamp <b>$x$</b>"
 def links(monkeypatch):
     """What copied links name beside the address, newest last."""
     given = []
-    monkeypatch.setattr(share, "copy_link", lambda *, more, text, key: given.append(more))
+    monkeypatch.setattr(share, "copy_link", lambda *, more, without, text, key: given.append(more))
     return given
 
 
@@ -189,6 +192,104 @@ def test_what_no_link_can_carry_is_known():
     view = SimpleNamespace(prompt=noise, chat=False, text=TEXT, loaded=False, shown=[], model="m")
     for slug, expected in (("next_token", "prompt"), ("bias", "")):
         assert share.missing(view, slug) == expected
+
+
+NOISE = "".join(chr(0x4E00 + (i * 7919) % 20000) for i in range(60_000))
+"""A text that no link can carry."""
+WORDS = "\n".join(NOISE[start : start + 40] for start in range(0, 64_000, 40))
+"""A list of completions that none can carry."""
+
+
+def stored_link(at, links):
+    """The link of a page whose texts are too long for one, stored from the button."""
+    at.session_state["share"] = True
+    at.run()
+    assert not links
+    at.button(key="share_store").click().run()
+    assert not at.exception
+    link = {name: at.query_params[name] for name in at.query_params if name not in ("prompt", "pz")} | links[-1]
+    assert sum(map(len, map(str, link.values()))) < 500
+    return link
+
+
+def with_text(open_recorded, slug, state):
+    """A page whose texts somebody has typed or uploaded."""
+    at = open_recorded(slug)
+    for name, value in state.items():
+        at.session_state[name] = value
+    return at.run()
+
+
+@pytest.mark.parametrize(
+    ("slug", "state"),
+    [
+        ("lessons", {"prompt": NOISE}),
+        ("bias", {"bias_probe": ProbeSpec(("one is",), ("",), (), OWN, WORDS).written()}),
+    ],
+    ids=["prompt", "probe"],
+)
+def test_what_no_link_can_carry_is_stored_and_opens_elsewhere(open_recorded, links, slug, state):
+    at = with_text(open_recorded, slug, state)
+    link = stored_link(at, links)
+    other = open_recorded(slug, link)
+    assert not other.exception
+    for name, value in state.items():
+        assert other.session_state[name] == value
+    assert "_link_dropped" not in other.session_state
+    assert link["stored"] in other.query_params["stored"]
+    # another text is not the stored one
+    other.session_state["prompt" if slug == "lessons" else "bias_probe"] = ""
+    assert "stored" not in other.run().query_params
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("link_id", ["a" * 26, "", "../x", "<b>" * 30_000])
+def test_a_link_whose_texts_are_not_there_says_so(open_recorded, language, link_id):
+    at = open_recorded("lessons", {"lang": language, "stored": link_id})
+    assert not at.exception
+    assert Catalogue(language)("error.LongLinkUnknown") in words(at)
+    assert "stored" not in at.query_params
+
+
+def test_a_stored_text_of_another_kind_is_refused(open_recorded):
+    for content in ("[]", '{"model":"x"}', '{"prompt":1}', "{"):
+        link_id = cache.store().links.put(content)
+        at = open_recorded("lessons", {"stored": link_id})
+        assert not at.exception
+        assert "stored: " in words(at)
+
+
+def test_without_a_store_it_is_said_and_the_page_lives(open_recorded, links, environment):
+    at = with_text(open_recorded, "lessons", {"prompt": NOISE})
+    environment.setenv("LOGITSCOPE_DATABASE", "postgresql://nobody@127.0.0.1:9/none")
+    st.cache_resource.clear()
+    at.session_state["share"] = True
+    at.run()
+    at.button(key="share_store").click().run()
+    assert not at.exception
+    assert TEXT("error.StoreUnreachable") in words(at)
+    assert TEXT("share.too_long.prompt") in words(at)
+    assert not links
+    assert TEXT("error.StoreUnreachable") in words(open_recorded("lessons", {"stored": "a" * 26}))
+
+
+def test_a_text_above_the_limit_is_not_stored(open_recorded, links, monkeypatch):
+    monkeypatch.setattr("dashboard.store.links.MOST_BYTES", 1000)
+    at = with_text(open_recorded, "lessons", {"prompt": NOISE})
+    at.session_state["share"] = True
+    at.run()
+    at.button(key="share_store").click().run()
+    assert TEXT("error.LongLinkTooLong", size=0.2, limit=0.0) in words(at)
+    assert not links
+
+
+def test_who_is_not_signed_in_stores_nothing(open_recorded, links, monkeypatch):
+    monkeypatch.setattr("components.saved.visitor.visitor", lambda: Visitor(sign_in=True))
+    at = with_text(open_recorded, "lessons", {"prompt": NOISE})
+    at.session_state["share"] = True
+    at.run()
+    assert TEXT("share.too_long.prompt") in words(at)
+    assert "share_store" not in [button.key for button in at.button]
 
 
 def test_a_long_link_says_how_long_it_is(open_recorded, links):

@@ -89,10 +89,15 @@ test("a saved SVG is as large in millimetres as its pixels are", () => {
 
 // -- link
 test("the copied link names defaults that the address leaves out", () => {
-  assert.equal(linkOf("http://host/attention?prompt=a%20b", { lang: "en" }), "http://host/attention?prompt=a+b&lang=en");
+  assert.equal(linkOf("http://host/attention?prompt=a%20b", { lang: "en" }, []), "http://host/attention?prompt=a+b&lang=en");
+});
+
+test("what is stored elsewhere is left out of the copied link", () => {
+  const address = "http://host/?prompt=a&prompt=b&pz=c&x=1";
+  assert.equal(linkOf(address, { stored: "id" }, ["prompt", "pz"]), "http://host/?x=1&stored=id");
 });
 
 test("a parameter of the same name is replaced, and values are data", () => {
-  const link = linkOf("http://host/?lang=es&x=1#part", { lang: "en", prompt: "a&b=<c> 日本" });
+  const link = linkOf("http://host/?lang=es&x=1#part", { lang: "en", prompt: "a&b=<c> 日本" }, []);
   assert.deepEqual([...new URL(link).searchParams], [["lang", "en"], ["x", "1"], ["prompt", "a&b=<c> 日本"]]);
 });

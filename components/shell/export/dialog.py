@@ -81,7 +81,7 @@ def _look(chart: ExportedChart, form: str, text: Catalogue) -> Choice:
 
 
 def _sized(chart: ExportedChart, choice: Choice, text: Catalogue) -> Choice:
-    """The choice with a size of its picture; fields begin anew where what they begin with has changed."""
+    """The choice with a size of its picture."""
     figure = figure_of(chart, choice)
     said = {name: text(f"export.presets.{name}") for name in PRESETS}
     preset = st.selectbox(text("export.size"), said, format_func=said.__getitem__, key="export_preset")
@@ -89,14 +89,23 @@ def _sized(chart: ExportedChart, choice: Choice, text: Catalogue) -> Choice:
     choice = replace(choice, preset=preset)
     for place, (column, side) in enumerate(zip(sides, ("width", "height"), strict=False)):
         own = size_of(chart, figure, choice)[place]
-        key = f"export_{side}_{preset}_{own}"
-        asked = column.number_input(text(f"export.{side}"), LEAST_SIDE, MOST_SIDE, own, step=10, key=key)
+        key = _side_state(f"export_{side}_{chart.name}_{preset}", own)
+        asked = column.number_input(text(f"export.{side}"), LEAST_SIDE, MOST_SIDE, step=10, key=key)
         choice = replace(choice, width=asked) if side == "width" else replace(choice, height=asked)
     if choice.form == "png":
         scale = sides[2].selectbox(text("export.scale"), SCALES, index=SCALES.index(choice.scale), key="export_scale")
         choice = replace(choice, scale=scale)
     _note(_measures(choice.form, *size_of(chart, figure, choice), choice.scale, text))
     return choice
+
+
+def _side_state(key: str, own: int) -> str:
+    """Before a side's field is drawn: it follows the picture's `own` side until somebody types another; its key."""
+    state, before = st.session_state, f"_{key}"
+    if key not in state or state[key] == state.get(before):
+        state[key] = own
+    state[before] = own
+    return key
 
 
 def _measures(form: str, width: int, height: int, scale: int, text: Catalogue) -> str:

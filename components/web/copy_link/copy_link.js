@@ -1,8 +1,9 @@
 // Shows the page's link and copies it. Joined with shared/life.js and shared/clipboard.js.
 
-// The page's address with the query parameters `more`, which replace those of the same name.
-function linkOf(address, more) {
+// The page's address with the query parameters `more`, which replace those of the same name; `without` names others.
+function linkOf(address, more, without) {
   const link = new URL(address);
+  for (const name of without) link.searchParams.delete(name);
   for (const [name, value] of Object.entries(more)) link.searchParams.set(name, value);
   return link.href;
 }
@@ -13,10 +14,10 @@ export default function ({ data, parentElement }) {
   button.textContent = data.words.copy;
   button.hidden = false;
   input.setAttribute("aria-label", data.words.link);
-  input.value = linkOf(window.location.href, data.more);
+  input.value = linkOf(window.location.href, data.more, data.without);
 
   async function press() {
-    input.value = linkOf(window.location.href, data.more);
+    input.value = linkOf(window.location.href, data.more, data.without);
     const copied = await copyText(input.value, input);
     if (life.signal.aborted) return;
     if (copied) button.focus();

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -17,13 +17,14 @@ _copy = st.components.v2.component(
 )
 
 
-def copy_link(*, more: Mapping[str, str], text: Catalogue, key: str) -> None:
+def copy_link(*, more: Mapping[str, str], without: Sequence[str] = (), text: Catalogue, key: str) -> None:
     """Draw both; where the browser keeps its clipboard closed, the link is selected instead.
 
     Args:
         more: query parameters that the copied link names although the page's address may leave them out (defaults).
+        without: those of the page's address that it leaves out.
         text: the catalogue.
         key: widget key.
     """
     words = {name: text(f"web.copy.{name}") for name in ("copy", "copied", "by_hand", "link")}
-    _copy(key=key, data={"words": words, "more": dict(more)})
+    _copy(key=key, data={"words": words, "more": dict(more), "without": list(without)})

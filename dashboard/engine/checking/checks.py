@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from dashboard.engine.api.attention import CombineRequest, HeadRequest, QueryRowsRequest, RolloutRequest, TilesRequest
-from dashboard.engine.api.generation import CompareRequest, GenerateRequest, TreeRequest
+from dashboard.engine.api.generation import Column, CompareRequest, GenerateRequest, TreeRequest
 from dashboard.engine.api.lens import AttributionRequest, LensRequest
 from dashboard.engine.api.prediction import CandidatesRequest, PositionTableRequest, ProcessedRequest
 from dashboard.engine.api.request import Request
@@ -41,13 +41,20 @@ def passes(request: Request[Any]) -> list[int]:
     count = len(request.token_ids)
     match request:
         case GenerateRequest(columns=columns):
-            return [count + column.max_new_tokens for column in columns for _ in range(column.num_return_sequences)]
+            texts = [(column, column.num_return_sequences) for column in columns]
+            beams = [(column, column.num_beams) for column in columns if _is_search(column)]
+            return [count + column.max_new_tokens for column, rows in (*texts, *beams) for _ in range(rows)]
         case TreeRequest(depth=depth, nodes=nodes):
             return [count + depth] * nodes
         case ScoreRequest(prompts=prompts, completions=completions):
             return [len(prompt) + len(completion) for prompt in prompts for completion in completions]
         case SentenceRequest(sentences=sentences):
             return [len(ids) for ids in sentences]
-        case LensRequest():
-            return [count, count]
+        case LensRequest() | AttributionRequest():
+            return [count] * (3 if getattr(request, "half_steps", False) else 2)
     return [count]
+
+
+def _is_search(column: Column) -> bool:
+    """Whether a column's texts come from a beam search that draws nothing."""
+    return column.num_beams > 1 and not column.settings.do_sample

@@ -20,6 +20,7 @@ from dashboard.engine.api.generation import (
 )
 from dashboard.engine.api.verification import Deviation
 from dashboard.engine.checking.plain_model import PlainModel
+from dashboard.engine.generation.beams import generation_config
 from dashboard.engine.generation.noise import gumbel, row_keys
 from dashboard.engine.prediction.decoding import processors, run_processors
 
@@ -52,6 +53,40 @@ def check_texts(request: GenerateRequest, answer: Generated, plain: PlainModel) 
         yield plain.deviation("log_q", tokens, *np.array(log_q).T)
     if drawn:
         yield plain.deviation("draws", tokens, *np.array(drawn, float).T)
+    if not answer.unfinished:
+        yield from _check_beams(request, answer, plain)
+
+
+def _check_beams(request: GenerateRequest, answer: Generated, plain: PlainModel) -> Iterator[Deviation]:
+    """Texts of each beam search in their order, and their scores, against ``generate`` of the plain model.
+
+    Two texts whose scores are nearer than float noise may change places. Beam-sample is left out: its draws hang on the
+    last digits of the kernel.
+    """
+    scores: list[tuple[float, float]] = []
+    same: list[tuple[bool, bool]] = []
+    generator = plain.ready.generator
+    for number, column in enumerate(request.columns):
+        if column.num_beams == 1 or column.settings.do_sample:
+            continue
+        config = generation_config(column, generator.ending, generator.rules)
+        config.use_cache = not generator.prompt_cache.crosses(
+            len(request.token_ids), len(request.token_ids) + column.max_new_tokens
+        )
+        options = {"tokenizer": generator.tokenizer} if config.stop_strings else {}
+        output = plain.generate(request.token_ids, config, **options)
+        rows = zip(
+            output.sequences[:, len(request.token_ids) :].tolist(), output.sequences_scores.tolist(), strict=True
+        )
+        ours = [each for each in answer.outputs if each.column == number]
+        for text, (ids, score) in zip(ours, rows, strict=False):
+            tied = abs(text.score - score) < FLOAT_NOISE
+            near = sum(abs(text.score - other.score) < FLOAT_NOISE for other in ours) > 1
+            scores.append((text.score, score))
+            same.append((True, ids[: len(text.ids)] == text.ids.tolist() or (tied and near)))
+    if same:
+        yield plain.deviation("beam_scores", len(request.token_ids), *np.array(scores).T)
+        yield plain.deviation("beams", len(request.token_ids), *np.array(same, float).T)
 
 
 @dataclass(frozen=True)

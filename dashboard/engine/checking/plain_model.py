@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
+from transformers import GenerationConfig
 
 from dashboard.engine.api.model import CallControl, ModelCard
 from dashboard.engine.api.verification import Deviation
 from dashboard.engine.capture.limits import last_logits
 from dashboard.engine.models.anatomy import run
+from dashboard.engine.models.generation_config import without_rules
 from dashboard.engine.models.precision import HALF_PRECISION_FACTOR
 from dashboard.engine.ready import ReadyModel
 from dashboard.engine.verification import BOUNDS
@@ -28,10 +30,15 @@ BOUNDS_OF_CHARTS = BOUNDS | {
     "attribution": 1e-3,
     "lens_steps": 1e-3,
     "log_q": 1e-3,
+    "half_steps": 1e-3,
+    "parts": 1e-3,
+    "word_ends": 2e-3,
     "draws": 0.0,
+    "beams": 0.0,
+    "beam_scores": 1e-3,
     "mass": 1e-3,
 }
-"""Largest difference allowed in float32; logits, attribution and metrics: relative to the largest, where above 1."""
+"""Largest difference allowed in float32; of logits, their parts and metrics: relative to the largest, where above 1."""
 
 
 @dataclass
@@ -79,6 +86,32 @@ class PlainModel:
         """(T, d) before each layer; the last is behind the model's final norm. Raises Cancelled."""
         with self._pass():
             return [value[0] for value in run(self.model, tuple(ids), output_hidden_states=True).hidden_states]
+
+    def generate(self, ids: Sequence[int], config: GenerationConfig, **options: Any) -> Any:
+        """What transformers' own ``generate`` gives behind `ids`. Raises RunTooLarge, Cancelled."""
+        beams = config.num_beams or 1
+        self._fits(len(ids), 16 * beams * self.card.vocab)
+        given = torch.tensor([list(ids)], device=self.model.device)
+        mask = torch.ones_like(given)
+        with self._pass():
+            return without_rules(self.model).generate(given, attention_mask=mask, generation_config=config, **options)
+
+    def watched(
+        self,
+        ids: Sequence[int],
+        before: Mapping[str, Callable[..., None]],
+        after: Sequence[tuple[str, Callable[..., None]]],
+    ) -> None:
+        """One pass with hooks on modules by their names, `before` and `after` they run. Raises Cancelled."""
+        part = self.model.get_submodule
+        handles = [part(name).register_forward_pre_hook(hook, with_kwargs=True) for name, hook in before.items()]
+        handles += [part(name).register_forward_hook(hook, with_kwargs=True) for name, hook in after]
+        try:
+            with self._pass():
+                run(self.model, tuple(ids))
+        finally:
+            for handle in handles:
+                handle.remove()
 
     def deviation(
         self, name: str, tokens: int, ours: ArrayLike, plain: ArrayLike, *, relative: bool = False

@@ -20,6 +20,7 @@ from dashboard.engine.api.prediction import (
 )
 from dashboard.engine.api.verification import Deviation
 from dashboard.engine.checking.plain_model import PlainModel
+from dashboard.engine.checking.writes import check_half_steps, check_parts
 from dashboard.engine.prediction.decoding import process
 
 
@@ -50,7 +51,9 @@ def check_table(request: PositionTableRequest, answer: PositionTable, plain: Pla
 
 
 def check_lens(request: LensRequest, answer: Lens, plain: PlainModel) -> Iterator[Deviation]:
-    """P of the tokens shown at every whole step: final norm and head on the hidden states that transformers returns."""
+    """P of the tokens shown at every step: final norm and head on the hidden states that transformers returns."""
+    if request.half_steps:
+        yield from check_half_steps(request, answer, plain)
     ids, tail = request.token_ids, plain.ready.stream.final_modules
     states = plain.hidden_states(ids)
     places = [place for place, (_, part) in enumerate(answer.steps) if part != "attention"]
@@ -70,7 +73,8 @@ def check_lens(request: LensRequest, answer: Lens, plain: PlainModel) -> Iterato
 
 
 def check_attribution(request: AttributionRequest, answer: Attribution, plain: PlainModel) -> Iterator[Deviation]:
-    """The sum of all parts; the parts themselves have no counterpart in transformers."""
+    """Every part, and their sum, the logit."""
+    yield from check_parts(request, answer, plain)
     config = plain.model.config.get_text_config()
     if getattr(config, "final_logit_softcapping", None):  # the parts sum to the logit before it
         return

@@ -9,8 +9,8 @@ import pytest
 
 from dashboard.engine.api.attention import CombineRequest, HeadRequest, RolloutRequest, TilesRequest
 from dashboard.engine.api.decoding import DecodeSettings
-from dashboard.engine.api.generation import Column, CompareRequest, GenerateRequest, TreeRequest
-from dashboard.engine.api.lens import LensRequest
+from dashboard.engine.api.generation import FLOAT_NOISE, Column, CompareRequest, GenerateRequest, TreeRequest
+from dashboard.engine.api.lens import AttributionRequest, LensRequest
 from dashboard.engine.api.model import CallControl, RunRequest
 from dashboard.engine.api.prediction import CandidatesRequest
 from dashboard.engine.api.scoring import ScoreRequest
@@ -72,6 +72,8 @@ def test_right_answers_of_every_type_are_within_their_bounds(tiny_engine, run):
 
 def wrong(value):
     """The same answer with one number off: the first of the array."""
+    if isinstance(value, float):
+        return value + 0.05
     changed = value.copy()
     place = tuple(np.argwhere(np.isfinite(changed))[0])
     changed[place] = changed[place] + 1 if changed.dtype.kind in "iu" else changed[place] + 0.05
@@ -87,7 +89,7 @@ WRONG = {
     "ProcessedRequest": ("probs", "settings"),
     "PositionTableRequest": ("actual_log_prob", "log_p"),
     "LensRequest": ("top_probs", "lens_steps"),
-    "AttributionRequest": ("mlp", "attribution"),
+    "AttributionRequest": ("constant", "attribution"),
     "CompareRequest": ("kept_mass", "mass"),
     "TreeRequest": ("probs", "settings"),
     "ScoreRequest": ("log_p", "scores"),
@@ -104,6 +106,58 @@ def test_one_wrong_number_is_found(tiny_engine, monkeypatch, kind):
     monkeypatch.setattr(tiny_engine, "answer", lambda each, *given: off if each == request else answer(each, *given))
     rows = tiny_engine.answer(CheckRequest((request,))).rows
     assert [row.name for row in rows if not row.ok] == [quantity]
+
+
+def test_two_texts_of_a_beam_search_in_each_others_place_are_found(tiny_engine, run, monkeypatch):
+    search = Column(DecodeSettings(do_sample=False), num_beams=4, num_return_sequences=4, max_new_tokens=3)
+    request, answer = GenerateRequest(run, (search,)), tiny_engine.answer
+    right = answer(request)
+    rows = {each.name: each.ok for each in tiny_engine.answer(CheckRequest((request,))).rows}
+    assert rows == {"text_log_p": True, "beam_scores": True, "beams": True}
+    first, *between, last = right.outputs
+    assert first.score - last.score > 10 * FLOAT_NOISE
+    swapped = (dataclasses.replace(last, row=0), *between, dataclasses.replace(first, row=3))
+    off = dataclasses.replace(right, outputs=swapped)
+    other = GenerateRequest(run, (search,), first_row=1)
+    monkeypatch.setattr(tiny_engine, "answer", lambda each, *given: off if each == other else answer(each, *given))
+    rows = {each.name: each.ok for each in tiny_engine.answer(CheckRequest((other,))).rows}
+    assert rows == {"text_log_p": True, "beam_scores": False, "beams": False}
+
+
+@pytest.mark.parametrize(("field", "row"), [("attention", 1), ("mlp", 2), ("heads", 1)])
+def test_one_wrong_part_of_a_logit_is_found_though_the_sum_is_right(tiny_engine, run, monkeypatch, field, row):
+    request, answer = AttributionRequest(run, 3, 7), tiny_engine.answer
+    right = answer(request)
+    parts = getattr(right, field).copy()
+    parts.flat[row] += 0.05
+    parts.flat[0] -= 0.05
+    off = dataclasses.replace(right, **{field: parts})
+    monkeypatch.setattr(tiny_engine, "answer", lambda each, *given: off if each == request else answer(each, *given))
+    rows = {each.name: each.ok for each in tiny_engine.answer(CheckRequest((request,))).rows}
+    assert rows == {"parts": False, "attribution": True}
+
+
+def test_one_wrong_half_step_is_found(tiny_engine, run, monkeypatch):
+    request, answer = LensRequest(run, (1, 3), half_steps=True), tiny_engine.answer
+    right = answer(request)
+    probs = right.top_probs.copy()
+    probs[right.steps.index((1, "attention")), 0, 0] += 0.05
+    off = dataclasses.replace(right, top_probs=probs)
+    monkeypatch.setattr(tiny_engine, "answer", lambda each, *given: off if each == request else answer(each, *given))
+    rows = {each.name: each.ok for each in tiny_engine.answer(CheckRequest((request,))).rows}
+    assert rows == {"half_steps": False, "lens_steps": True, "lens": True}
+
+
+def test_one_wrong_mass_of_word_ends_is_found(tiny_engine, run, monkeypatch):
+    ids, answer = run.token_ids, tiny_engine.answer
+    request = ScoreRequest(run.version, (ids[:2], ids[:3]), ((5,), (6, 7)), boundary=True)
+    right = answer(request)
+    off = dataclasses.replace(right, boundary_log_mass=wrong(right.boundary_log_mass))
+    assert {each.name: each.ok for each in answer(CheckRequest((request,))).rows} == {"scores": True, "word_ends": True}
+    tiny_engine_answer = lambda each, *given: off if each == request else answer(each, *given)  # noqa: E731
+    monkeypatch.setattr(tiny_engine, "answer", tiny_engine_answer)
+    other = CheckRequest((request, dataclasses.replace(request, prompts=(ids[:2],))))
+    assert [each.ok for each in tiny_engine.answer(other).rows] == [True, False, True, True]
 
 
 @pytest.mark.parametrize(("field", "quantity"), [("ids", "draws"), ("log_q", "log_q"), ("log_p", "text_log_p")])
@@ -195,7 +249,7 @@ def test_two_checks_of_other_answers_have_other_names(run):
     assert CheckRequest(requests[:1]).provenance()["request"].startswith("CheckRequest(HeadRequest(")
 
 
-@pytest.mark.parametrize("name", ["bloom", "gemma2", "gpt_oss", "qwen3_next", "openai-gpt"])
+@pytest.mark.parametrize("name", ["bloom", "gemma2", "gpt_oss", "gpt_neox", "granite", "qwen3_next", "openai-gpt"])
 def test_families_of_every_kernel_are_within_their_bounds(name, tmp_path, tiny_settings):
     folder = save_tiny_model(tmp_path / "family")
     model = build(name, vocab_size=512)
@@ -207,9 +261,14 @@ def test_families_of_every_kernel_are_within_their_bounds(name, tmp_path, tiny_s
     requests = [HeadRequest(run, layer, 0), TilesRequest(run), CandidatesRequest(run, 3, 5)]
     requests += [GenerateRequest(run, COLUMNS[1:2]), ScoreRequest(run.version, ((1, 2), (3,)), ((4,), (5, 6)))]
     requests += [] if card.stream.why_no_lens else [LensRequest(run, (1, 4))]
+    requests += [] if card.stream.why_no_half_steps else [LensRequest(run, (1, 4), half_steps=True)]
+    requests += [] if card.stream.why_no_attribution else [AttributionRequest(run, 3, 7)]
     for request in requests:
         checked = engine.answer(CheckRequest((request,)))
         assert checked.ok, (request, checked.rows)
+        names = {row.name for row in checked.rows}
+        assert "half_steps" in names or not getattr(request, "half_steps", False)
+        assert "parts" in names or not isinstance(request, AttributionRequest)
 
 
 def test_a_logit_of_minus_infinity_hides_no_difference_of_the_others():
