@@ -18,6 +18,7 @@ from dashboard.process.logs import open_log
 from dashboard.settings import Settings, unknown
 
 if TYPE_CHECKING:
+    from dashboard.engine.remote.http import HttpEngine
     from dashboard.jobs.runner import JobRunner
     from dashboard.store.store import Store
 
@@ -43,12 +44,36 @@ def engine() -> Future[Engine]:
     A future: its libraries take seconds to load, and a page has much to show before it needs them.
     """
     made: Future[Engine] = Future()
+    if (elsewhere := _elsewhere()) is not None:
+        made.set_result(elsewhere)
+        return made
     threading.Thread(target=_make, args=(made, settings()), daemon=True, name="engine").start()
     return made
 
 
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _elsewhere() -> HttpEngine | None:
+    """The engine in another process, where the operator names its gate; ``None``: models are in this one."""
+    from dashboard.engine.remote.http import HttpEngine
+    from dashboard.errors import EngineUnreachable
+
+    given = settings()
+    if not given.engine_url:
+        return None
+    engine = HttpEngine(given.engine_url, given.engine_key, given.result_bytes, given.ca_bundle)
+    if given.engine_fallback:
+        try:
+            engine.health()
+        except EngineUnreachable as error:
+            _LOG.warning("%s; this process computes itself", error)
+            return None
+    return engine
+
+
 def listed_models() -> tuple[ModelSpec, ...]:
     """The models that a person can choose from, in the operator's order."""
+    if (elsewhere := _elsewhere()) is not None:
+        return elsewhere.listed_models()
     from dashboard.engine.models.registry import available_models
 
     return available_models(settings())
@@ -56,6 +81,8 @@ def listed_models() -> tuple[ModelSpec, ...]:
 
 def find_model(model: str) -> ModelSpec:
     """The model of an id as it stands in a link. Raises the ``Model…`` errors."""
+    if (elsewhere := _elsewhere()) is not None:
+        return elsewhere.find_model(model)
     from dashboard.engine.models.registry import find
 
     return find(model, settings())
@@ -72,6 +99,8 @@ def may_choose(model: str) -> bool:
 
 def newest_commit(model: str) -> PinnedCommit:
     """The commit that this server keeps to for a model of the hub, and the hub's own. Raises the ``Model…`` errors."""
+    if (elsewhere := _elsewhere()) is not None:
+        return elsewhere.newest_commit(model)
     from dashboard.engine.models.registry import newest_commit
 
     return newest_commit(model, settings())

@@ -24,7 +24,7 @@ _UNITS = {"": 1, "b": 1} | {
     for end, base in (("", 1024), ("ib", 1024), ("b", 1000))
 }
 """Units of bytes in lower case."""
-SECRETS = ("database",)
+SECRETS = ("database", "engine_key")
 """Settings that may hold a password: never shown whole."""
 BYTES = ("run_bytes", "result_bytes", "jobs_bytes")
 _FOLDERS = ("cache_dir", "data_dir")
@@ -58,6 +58,12 @@ class Settings:
     folder."""
     database: str = field(default="", repr=False)
     """Where saved views and long links are: ``postgresql://user:password@host/name``; nothing: SQLite in `data_dir`."""
+    engine_url: str = ""
+    """Where the gate of an engine in another process is: ``http://host:8600``; nothing: models are in this process."""
+    engine_key: str = field(default="", repr=False)
+    """What the gate asks for, and what dashboards show it; at least 16 characters."""
+    engine_fallback: bool = False
+    """Whether a dashboard that finds no gate when it starts computes in its own process instead."""
     ca_bundle: str = ""
     """File of certificates to trust when downloading; empty: the system's."""
     offline: bool = False
@@ -213,6 +219,8 @@ ALLOWED = {
     "result_bytes": (r"[1-9][0-9]*", _SIZES),
     "language": (r"auto|en|es", "auto | en | es"),
     "embed_origins": (r"\*|https?://[A-Za-z0-9.*:-]+", "https://…,https://… | *"),
+    "engine_url": (r"(https?://[^\s/@]+(/\S*)?)?", "http://…:8600 | https://…"),
+    "engine_key": (r"([!-~]{16,})?", "openssl rand -hex 32"),
     "database": (r"(postgres(ql)?://\S+)?", "postgresql://…@…/…"),
     "device": (r"auto|cpu|mps|(cuda|xpu)(:[0-9]+)?", "auto | cuda | cuda:1 | mps | xpu | cpu"),
     "dtype": (r"auto|float32|bfloat16|float16", "float32 | bfloat16 | float16 | auto"),

@@ -39,6 +39,9 @@ ALLOWED = {
     "pages": [],
     "components": ["components/*", "pages/*.py", "dashboard/app.py"],
     "components.shell": ["components/*", "pages/*.py", "dashboard/app.py"],
+    "starlette": ["dashboard/asgi.py", "dashboard/engine/remote/gate.py"],
+    "uvicorn": ["dashboard/engine/remote/gate_command.py"],
+    "ray": ["dashboard/engine/cluster/*.py"],
     "pickle": [],
 }
 # what a room may not import although the table above would let it
@@ -54,7 +57,10 @@ FORBIDDEN = {
 }
 SHARED_ROOMS = {"shell", "charts", "web", "jobs"}
 """Rooms of components that the rooms of features may import; features never import each other."""
-ENGINE_OUTSIDE = {"dashboard/cache.py": {"local", "models.registry"}, "dashboard/launch/server.py": {"local"}}
+ENGINE_OUTSIDE = {
+    "dashboard/cache.py": {"local", "models.registry", "remote.http"},
+    "dashboard/launch/server.py": {"local"},
+}
 """Files outside the engine that know more of it than ``engine.api``."""
 STANDARD_LIBRARY_ONLY = [
     "dashboard/__init__.py",
@@ -62,7 +68,10 @@ STANDARD_LIBRARY_ONLY = [
     "dashboard/i18n.py",
     "dashboard/settings.py",
     "dashboard/errors/__init__.py",
-    *(f"dashboard/errors/{name}.py" for name in ("base", "job", "model", "picture", "probe", "request", "store")),
+    *(
+        f"dashboard/errors/{name}.py"
+        for name in ("base", "engine", "job", "model", "picture", "probe", "request", "store")
+    ),
     *(f"dashboard/launch/{name}.py" for name in ("commands", "developer", "installer", "lock", "preparation")),
     "dashboard/launch/settings_command.py",
     "dashboard/launch/display.py",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dashboard.engine.api.model import RunRequest
 from dashboard.engine.api.request import Answer, Request, RunQuestion
-from dashboard.engine.capture.runs import Run
 from dashboard.run_key import RunKey
+
+if TYPE_CHECKING:
+    from dashboard.engine.capture.runs import Run
 
 MOST = 8
 """So many answers of a type are kept with a run."""

@@ -6,6 +6,7 @@ caught.
 """
 
 from dashboard.errors.base import *  # noqa: F403 - the names are the classes
+from dashboard.errors.engine import *  # noqa: F403
 from dashboard.errors.job import *  # noqa: F403
 from dashboard.errors.model import *  # noqa: F403
 from dashboard.errors.picture import *  # noqa: F403

@@ -59,7 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m dashboard" if CHECKOUT else "logitscope",
         description="Logitscope: start the dashboard (no command), set up what it needs, show its settings, verify a "
-        "model, export charts as files (export --help), show and renew the commits that models of the hub are kept at"
+        "model, export charts as files (export --help), serve its models to dashboards elsewhere (gate --help), show "
+        "and renew the commits that models of the hub are kept at"
         + (", run its tests or a benchmark, or take its pictures." if CHECKOUT else "."),
         epilog="Arguments after 'test' go to pytest, for example: python -m dashboard test -m 'not browser'"
         if CHECKOUT
@@ -214,6 +215,23 @@ def _export(arguments: Sequence[str], text: Catalogue) -> int:
     return subprocess.run(command, env=surroundings(), check=False).returncode
 
 
+def _gate(arguments: Sequence[str], text: Catalogue) -> int:
+    """Serve this machine's models to dashboards elsewhere."""
+    python = ready_environment(text, tests=False)
+    ready_model(python, None, text)
+    return _until_ended(module(python, "dashboard.engine.remote.gate_command", *arguments))
+
+
+def _until_ended(command: Sequence[str]) -> int:
+    """The exit code of a command that a service manager's stop must reach too."""
+    with subprocess.Popen(command, env=surroundings()) as server:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+        try:
+            return server.wait()
+        finally:
+            server.terminate()
+
+
 def _pins(options: argparse.Namespace, text: Catalogue) -> int:
     """Show the commits that models of the hub are kept at, or renew one."""
     python = ready_environment(text, tests=False)
@@ -233,5 +251,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Catalogue], int]] = {
 PASSED_ON: dict[str, Callable[[Sequence[str], Catalogue], int]] = {
     **({"test": _test} if CHECKOUT else {}),
     "export": _export,
+    "gate": _gate,
 }
 """Commands whose arguments are pytest's, or that command's own, whatever they look like."""

@@ -23,6 +23,8 @@ QUIET_SECONDS = 3.0
 
 def _load_libraries() -> None:
     time.sleep(QUIET_SECONDS)
+    if Settings.load().engine_url:
+        return  # models are elsewhere
     with collection.paused():
         import dashboard.engine.local  # noqa: F401
 

@@ -14,6 +14,7 @@ from dashboard.engine.api.request import ModelQuestion, RunQuestion
 from dashboard.errors import Cancelled, PromptEmpty, PromptTooLong
 from tests.made.recorded_engine import MODEL as RECORDED
 from tests.made.recorded_engine import RecordedEngine
+from tests.made.remote import in_memory
 from tests.made.requests import REQUESTS, request_types, requests_of
 
 ROOT = Path(__file__).parents[2]
@@ -36,12 +37,13 @@ SCRIPTS = {
 """Type of request -> the script that makes its numbers again."""
 
 
-@pytest.fixture(params=["local", "recorded"])
+@pytest.fixture(params=["local", "recorded", "wire"])
 def engine(request):
     """(engine, model)."""
     if request.param == "recorded":
         return RecordedEngine(), RECORDED
-    return request.getfixturevalue("tiny_engine"), "local/tiny"
+    tiny = request.getfixturevalue("tiny_engine")
+    return tiny if request.param == "local" else in_memory(tiny), "local/tiny"
 
 
 def asked(engine, model):
