@@ -17,7 +17,7 @@ from dashboard.engine.api.arrays import read_only
 from dashboard.engine.remote.wire_types import HINTS, TYPES, fits
 
 Arrays = dict[str, NDArray[Any]]
-_MESSAGE = "message"
+_MESSAGE, _KIND = "message", "kind"
 _LENGTH = 8
 """Bytes before a safetensors header that say how long it is."""
 
@@ -26,13 +26,18 @@ class NotReadable(ValueError):
     """Bytes that are no message of this format, too large, or name a type that is not on the list."""
 
 
-def write(value: Any) -> bytes:
-    """`value` as a safetensors file whose metadata are JSON. Raises TypeError for what is not on the list."""
+def write(value: Any, kind: str = "") -> bytes:
+    """`value` as a safetensors file whose metadata are JSON. Raises TypeError for what is not on the list.
+
+    Args:
+        value: to be written.
+        kind: what `kind_of` gives again, without reading the value.
+    """
     from safetensors.numpy import save
 
     arrays: Arrays = {}
     text = json.dumps(_plain(value, arrays), separators=(",", ":"))
-    return bytes(save(arrays, {_MESSAGE: text}))
+    return bytes(save(arrays, {_MESSAGE: text, _KIND: kind}))
 
 
 def read(data: bytes, most: int) -> Any:
@@ -53,6 +58,14 @@ def read(data: bytes, most: int) -> Any:
     except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise NotReadable(f"no safetensors with a message: {error}") from error
     return read_text(text, arrays)
+
+
+def kind_of(data: bytes) -> str:
+    """The kind that a value was written with. Raises NotReadable."""
+    try:
+        return str(_metadata(data)[_KIND])
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise NotReadable("no message") from error
 
 
 def write_text(value: Any) -> str:

@@ -32,7 +32,9 @@ MOST_ANSWER_BYTES = 4 << 30
 ANSWER, ERROR, WAITING, PROGRESS, QUEUE, DOWNLOAD, STEP = (
     *("answer", "error", "waiting", "progress", "queue", "download", "step"),
 )
-"""Kinds of messages; the first two end a call."""
+"""Kinds of messages."""
+LAST = (ANSWER, ERROR)
+"""Those that end a call."""
 
 _OURS = {kind.__name__: kind for kind in (ValueError, TypeError, IndexError, KeyError)}
 """Mistakes of who asks, raised there as they would be in one process."""
@@ -109,15 +111,15 @@ def _checked(data: bytes) -> bytes:
 # -- messages -------------------------------------------------------------------------------------------------------
 def write_message(kind: str, *values: Any) -> bytes:
     """One message of a call."""
-    return codec.write((kind, values))
+    return codec.write(values, kind)
 
 
 def read_message(data: bytes) -> tuple[str, tuple[Any, ...]]:
     """(kind, values) of a message. Raises NotReadable."""
-    found = codec.read(data, MOST_ANSWER_BYTES)
-    if not (isinstance(found, tuple) and len(found) == 2 and isinstance(found[0], str) and isinstance(found[1], tuple)):
+    values = codec.read(data, MOST_ANSWER_BYTES)
+    if not isinstance(values, tuple):
         raise codec.NotReadable("no message")
-    return found
+    return codec.kind_of(data), values
 
 
 def write_error(error: BaseException) -> bytes:
