@@ -73,10 +73,19 @@ def _elsewhere() -> HttpEngine | None:
 def listed_models() -> tuple[ModelSpec, ...]:
     """The models that a person can choose from, in the operator's order."""
     if (elsewhere := _elsewhere()) is not None:
-        return elsewhere.listed_models()
+        return _listed_elsewhere(elsewhere)
     from dashboard.engine.models.registry import available_models
 
     return available_models(settings())
+
+
+def _listed_elsewhere(engine: HttpEngine) -> tuple[ModelSpec, ...]:
+    """The models there; while nobody says which, the one that pages open with: the page itself then says why."""
+    try:
+        return engine.listed_models()
+    except DashboardError as error:
+        _LOG.warning("models elsewhere: %s", error)
+        return engine.last_listed or (ModelSpec(settings().model, settings().model, "hub"),)
 
 
 def find_model(model: str) -> ModelSpec:

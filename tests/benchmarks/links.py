@@ -47,7 +47,7 @@ def seconds(playwright: Playwright, base: str, slug: str, prompt: str, *, link: 
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     began = time.perf_counter()
     (by_link if link else by_hand)(page, base, slug, prompt)
-    last = prompt.split()[-1]
+    last = prompt.rsplit(maxsplit=1)[-1]
     page.get_by_text(last).first.wait_for(timeout=1000 * PATIENCE_SECONDS)
     settled(page, PATIENCE_SECONDS)
     passed = time.perf_counter() - began

@@ -53,6 +53,8 @@ class RemoteEngine:
         """
         self._transport = transport
         self._answers = ResultCache(limit)
+        self.last_listed: tuple[ModelSpec, ...] = ()
+        """What `listed_models` gave last."""
 
     def describe(self, model: str, control: CallControl | None = None) -> ModelCard:
         """See `Engine.describe`."""
@@ -95,7 +97,8 @@ class RemoteEngine:
 
     def listed_models(self) -> tuple[ModelSpec, ...]:
         """The models there that a person can choose from, in the operator's order."""
-        return self.ask("listed", "")  # type: ignore[no-any-return]
+        self.last_listed = self.ask("listed", "")
+        return self.last_listed
 
     def find_model(self, model: str) -> ModelSpec:
         """The model there of an id. Raises the ``Model…`` errors."""
