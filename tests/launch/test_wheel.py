@@ -92,7 +92,7 @@ def test_the_commands_of_the_wheel_are_those_that_need_no_checkout(installed, el
 
     assert printed(installed / "logitscope", "--version") == f"Logitscope {__version__}\n"
     assert printed(installed / "python", "-m", "logitscope", "--version") == f"Logitscope {__version__}\n"
-    assert "{export,start,setup,settings,verify,pins}" in printed(installed / "logitscope", "--help")
+    assert "{export,gate,start,setup,settings,verify,pins}" in printed(installed / "logitscope", "--help")
     assert "--format" in printed(installed / "logitscope", "export", "--help")
     assert tomllib.loads(printed(installed / "logitscope", "settings"))["max_models"] == 2
 

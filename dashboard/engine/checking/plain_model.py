@@ -128,7 +128,8 @@ class PlainModel:
         first, second = np.asarray(ours, np.float64), np.asarray(plain, np.float64)
         assert first.shape == second.shape, (name, first.shape, second.shape)
         lacking = np.isnan(first) != np.isnan(second)
-        apart = np.where(first == second, 0.0, np.abs(first - second))
+        with np.errstate(invalid="ignore"):  # infinity less itself, where both are
+            apart = np.where(first == second, 0.0, np.abs(first - second))
         error = np.inf if lacking.any() else float(np.nanmax(apart, initial=0))
         size = max(1.0, float(np.abs(second[np.isfinite(second)]).max(initial=0))) if relative else 1.0
         factor = 1 if self.card.dtype == "float32" else HALF_PRECISION_FACTOR

@@ -136,7 +136,11 @@ def test_what_is_no_message_is_not_read(text):
         codec.read_text(text)
 
 
-@pytest.mark.parametrize("data", [b"", b"\x80\x04K\x01.", b"\xff" * 64, codec.write(1)[:-4], b"\x02\0\0\0\0\0\0\0{}"])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\x80\x04K\x01.", b"\xff" * 64, codec.write(1)[:-4], b"\x02\0\0\0\0\0\0\0{}"],
+    ids=["empty", "pickle", "no length", "cut off", "no message"],
+)
 def test_bytes_that_are_no_message_are_not_read(data):
     with pytest.raises(codec.NotReadable):
         codec.read(data, MOST)
