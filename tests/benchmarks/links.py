@@ -1,7 +1,7 @@
 """Links: from a shared link opened to its finished chart, beside the same done by hand, in browsers that know nothing.
 
 ``python -m dashboard benchmark links [--quick] [--check]``: a server of its own whose model is loaded. By hand: the
-page is opened, the prompt typed and run. Each turn has a prompt of its own for either way, so neither finds it computed.
+page is opened, the prompt typed and run. Each turn has a prompt of its own for either way: neither finds it computed.
 """
 
 from __future__ import annotations
