@@ -21,11 +21,12 @@ from dashboard.engine.capture.runs import Run, tensor_bytes, without_values
 from dashboard.engine.device.devices import device_name, measure_memory, pick_device, synchronize
 from dashboard.engine.device.pace import Pace, Work
 from dashboard.engine.device.threads import Threads
-from dashboard.engine.generation.cache_choice import limit_prompt_cache, pick_prompt_cache
+from dashboard.engine.generation.cache_choice import PromptCache, limit_prompt_cache, pick_prompt_cache
 from dashboard.engine.generation.text_generator import TextGenerator
 from dashboard.engine.model_files.quantization import is_packed
 from dashboard.engine.models import anatomy, registry
 from dashboard.engine.models.failures import explain_loading_errors
+from dashboard.engine.models.first_use import FirstUse
 from dashboard.engine.models.generation_config import read_rules
 from dashboard.engine.scoring.scorer import Scorer
 from dashboard.engine.tokenizing.prompt_reader import PromptReader
@@ -166,11 +167,17 @@ def make_ready(loaded: registry.LoadedModel, device: str, settings: Settings) ->
         dequantized=bool(loaded.quantized) and not is_packed(model),
     )
     footprint = _footprint(capturer, hook, card, head is None)
-    way = pick_prompt_cache(model, anatomy.check_ids(model, CHECK_TEXT), shared=capturer.plain_softmax)
-    way = limit_prompt_cache(way, proof, model)
-    generator = TextGenerator(model, loaded.tokenizer, way, card.rules.ending, card.rules)
+    way = FirstUse(card.model, lambda: _prompt_cache(capturer, proof))
+    generator = TextGenerator(model, loaded.tokenizer, way, card.rules.ending, card.rules, card.model)
     scorer = Scorer(generator, reader, capturer)
     return ReadyModel(card, capturer, reader, hook, head, stream, footprint, Pace(card), generator, scorer)
+
+
+def _prompt_cache(capturer: Capturer, proof: Proof) -> PromptCache:
+    """How texts are carried on, as far as it is proven."""
+    ids = anatomy.check_ids(capturer.model, CHECK_TEXT)
+    cache = pick_prompt_cache(capturer.model, ids, shared=capturer.plain_softmax)
+    return limit_prompt_cache(cache, proof, capturer.model)
 
 
 def _footprint(capturer: Capturer, hook: ResidualHook, card: ModelCard, logits: bool) -> Footprint:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,12 +59,19 @@ class TextGenerator:
 
     model: Any
     tokenizer: Any
-    prompt_cache: PromptCache
-    """How rows continue a prompt."""
+    way: Callable[[], PromptCache]
+    """How rows continue a prompt; proven when it is first asked for."""
     ending: tuple[int, ...]
     """Tokens that end a text."""
     rules: ModelRules = field(default_factory=ModelRules)
     """What the model's own generation config does to texts."""
+    model_id: str = ""
+    """For messages."""
+
+    @property
+    def prompt_cache(self) -> PromptCache:
+        """How rows continue a prompt."""
+        return self.way()
 
     def ids(self, tokens: Sequence[int]) -> Tensor:
         """(T,) on the model's device."""

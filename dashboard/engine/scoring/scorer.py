@@ -15,6 +15,7 @@ from dashboard.engine.api.model import CallControl
 from dashboard.engine.api.scoring import ScoreRequest, Scores, SentenceRequest, SentenceScores
 from dashboard.engine.capture.capture import Capturer, controlled_by
 from dashboard.engine.generation.text_generator import DeviceTurn, TextGenerator
+from dashboard.engine.models.first_use import FirstUse
 from dashboard.engine.scoring.passes import (
     LogProbReader,
     batch_tokens,
@@ -62,13 +63,14 @@ class Scorer:
     """A model, and all that scoring needs of it."""
 
     def __init__(self, generator: TextGenerator, reader: PromptReader, capturer: Capturer) -> None:
-        """Try out whether tree attention gives the model's own numbers."""
-        self._generator, self._reader = generator, reader
-        self.tree_up_to = capturer.plain_softmax_up_to
+        """Whether tree attention gives the model's own numbers is tried out when texts are first scored."""
+        self._generator, self._reader, self._most = generator, reader, capturer.plain_softmax_up_to
+        self._tree_matches = FirstUse(generator.model_id, lambda: tree_matches_model(generator))
+
+    @cached_property
+    def tree_up_to(self) -> int:
         """Most tokens of a text up to which tree attention is exact; 0: it never is."""
-        if self.tree_up_to:
-            with torch.inference_mode():
-                self.tree_up_to *= tree_matches_model(generator)
+        return self._most if self._most and self._tree_matches() else 0
 
     @cached_property
     def word_ends(self) -> tuple[int, ...]:

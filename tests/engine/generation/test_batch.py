@@ -48,7 +48,7 @@ def generator(tiny_folder):
     model = AutoModelForCausalLM.from_pretrained(tiny_folder, attn_implementation="eager").eval()
     tokenizer = AutoTokenizer.from_pretrained(tiny_folder)
     way = pick_prompt_cache(model, tuple(range(3, 11)), shared=pick_capturer(model).plain_softmax)
-    return TextGenerator(model, tokenizer, way, ending_of(model.generation_config))
+    return TextGenerator(model, tokenizer, lambda: way, ending_of(model.generation_config))
 
 
 @pytest.fixture

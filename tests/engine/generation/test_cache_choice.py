@@ -60,7 +60,7 @@ def ready(make):
     proof = Proof.of(model, 512)
     capturer = pick_capturer(model, proof)
     way = limit_prompt_cache(pick_prompt_cache(model, text_ids(8), shared=capturer.plain_softmax), proof, model)
-    generator = TextGenerator(model, None, way, ())
+    generator = TextGenerator(model, None, lambda: way, ())
     return plain, generator, Scorer(generator, None, capturer)
 
 
@@ -184,7 +184,7 @@ def test_a_switch_is_known_whatever_way_was_found(kind_of_way, copied, turn):
     capturer = pick_capturer(model, proof)
     way = limit_prompt_cache(PromptCache(kind_of_way), proof if copied else replace(proof, short=None), model)
     assert way.switches == (AT,)
-    scorer = Scorer(TextGenerator(model, None, way, ()), None, capturer)
+    scorer = Scorer(TextGenerator(model, None, lambda: way, ()), None, capturer)
     scorer.tree_up_to = 0
     ids = text_ids(AT - 4)
     completions = (5, 9), (5, 9, 33, 21, 8, 91, 44)

@@ -49,7 +49,7 @@ OURS = (
     *(registry.find, registry.fetch, registry.check, registry.load),
     *(loaders.FolderLoader.check, loaders.FolderLoader.load, loaders.FolderLoader.tokenizer, loaders._from_pretrained),
     *(model_folder.read_config, model_folder.revision, model_folder.stored_tensors, model_checks.check_size),
-    *(ready.make_ready, ready._footprint),
+    *(ready.make_ready, ready._prompt_cache, ready._footprint),
 )
 INSIDE = sorted(
     {name for function in OURS for name in globals_called(function)} - {"dashboard.engine.ready.CallControl"}
@@ -100,6 +100,8 @@ def test_an_unknown_error_of_any_call_in_loading_is_words_with_its_traceback_in_
     refused = None
     try:
         engine.describe(MODEL)
+        with engine._leased(MODEL) as loaded:
+            loaded.generator.way()
     except DashboardError as error:
         refused = error
     if name in INSIDE and not called:

@@ -52,7 +52,7 @@ def cross_entropy(model, ids, given):
 def scorer_of(model):
     capturer = pick_capturer(model)
     way = pick_prompt_cache(model, tuple(range(3, 11)), shared=capturer.plain_softmax)
-    return Scorer(TextGenerator(model, None, way, ()), None, capturer)
+    return Scorer(TextGenerator(model, None, lambda: way, ()), None, capturer)
 
 
 def held(call, control=None):
@@ -124,7 +124,8 @@ def llama():
     """A generator with a tiny Llama."""
     model = FAMILIES["llama"]()
     capturer = pick_capturer(model)
-    return TextGenerator(model, None, pick_prompt_cache(model, tuple(range(3, 11)), shared=capturer.plain_softmax), ())
+    way = pick_prompt_cache(model, tuple(range(3, 11)), shared=capturer.plain_softmax)
+    return TextGenerator(model, None, lambda: way, ())
 
 
 def random_forest(seed=0):
@@ -406,4 +407,4 @@ def test_the_tree_is_tried_on_tokens_that_there_are():
     model = build("llama", vocab_size=8)
     capturer = pick_capturer(model)
     way = pick_prompt_cache(model, check_ids(model, 8), shared=capturer.plain_softmax)
-    assert Scorer(TextGenerator(model, None, way, ()), None, capturer).tree_up_to > 0
+    assert Scorer(TextGenerator(model, None, lambda: way, ()), None, capturer).tree_up_to > 0
