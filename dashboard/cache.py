@@ -54,12 +54,12 @@ def engine() -> Future[Engine]:
 @st.cache_resource(show_spinner=False, max_entries=1)
 def _elsewhere() -> HttpEngine | None:
     """The engine in another process, where the operator names its gate; ``None``: models are in this one."""
-    from dashboard.engine.remote.http import HttpEngine
-    from dashboard.errors import EngineUnreachable
-
     given = settings()
     if not given.engine_url:
         return None
+    from dashboard.engine.remote.http import HttpEngine
+    from dashboard.errors import EngineUnreachable
+
     engine = HttpEngine(given.engine_url, given.engine_key, given.result_bytes, given.ca_bundle)
     if given.engine_fallback:
         try:
