@@ -1,7 +1,8 @@
 """Links: from a shared link opened to its finished chart, beside the same done by hand, in browsers that know nothing.
 
 ``python -m dashboard benchmark links [--quick] [--check]``: a server of its own whose model is loaded. By hand: the
-page is opened, the prompt typed and run. Each turn has a prompt of its own for either way: neither finds it computed.
+page is opened, the prompt typed and run as soon as its field takes it. Each turn has a prompt of its own for either
+way, so neither finds it computed. The links name page and prompt, without the fingerprint of numbers.
 """
 
 from __future__ import annotations
@@ -35,7 +36,6 @@ def by_hand(page: Page, base: str, slug: str, prompt: str) -> None:
     page.goto(f"{base}/{slug}?lang=en", wait_until="commit")
     field = page.get_by_role("textbox", name="Prompt").first
     field.wait_for(timeout=1000 * PATIENCE_SECONDS)
-    settled(page, PATIENCE_SECONDS)
     field.fill(prompt)
     page.locator(".st-key-prompt_run button").click()
 
