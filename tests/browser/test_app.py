@@ -124,7 +124,7 @@ def test_a_link_opened_cold_shows_the_same_view(page, browser, app_server):
     other = browser.new_context(locale="en-US").new_page()
     open_page(other, page.url, "")
     headline(other, re.compile(r"Layer 7 · head 5\b"))
-    assert other.get_by_label("Prompt", exact=True).input_value() == PROMPT
+    expect(other.get_by_label("Prompt", exact=True)).to_have_value(PROMPT)
     other.context.close()
 
 

@@ -153,9 +153,11 @@ def test_a_height_that_somebody_typed_stays_when_the_caption_or_the_width_change
     caption = dialog.get_by_role("checkbox", name="How to read it").locator("xpath=ancestor::label")
     caption.click()
     expect(height).not_to_have_value(before)
-    for field, value in ((height, "700"), (width, "640")):
+    settled(page)
+    for field, value, pixels in ((height, "700", "× 1,400 pixels"), (width, "640", "1,280 × 1,400 pixels")):
         field.fill(value)
         field.press("Enter")
+        expect(dialog.get_by_text(pixels)).to_be_visible(timeout=DRAW_SECONDS)
         settled(page)
     caption.click()
     settled(page)
