@@ -9,6 +9,7 @@ from components.attention.token_bars import token_bars
 from components.shell.messages import finding
 from components.shell.sections import section_bar
 from components.shell.sidebar import loaded_view
+from components.shell.waiting import drawn_first
 from dashboard.frames.attention import metric_frame
 
 view = loaded_view()
@@ -20,6 +21,7 @@ mosaic_place = st.container()
 look, detail = controls(view, metrics)
 with mosaic_place:
     mosaic.mosaic(view, tiles, metrics, look, selected=(detail.layer, detail.head))
+drawn_first("mosaic")
 
 with st.container(key="mosaic_detail"):
     panels.headline(detail, metrics)

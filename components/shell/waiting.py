@@ -31,6 +31,9 @@ LONGEST_SECONDS = 2.0
 """Other parts of the page that are drawn again and again have their turn after so long."""
 LEFT_SECONDS, LEFT_SHARE = 3.0, 0.03
 """The time left is said when the work went on for so long, and by so much."""
+FIRST_SECONDS = 0.3
+"""In which a browser draws what has come, before it reads Plotly's code: that takes more than a second."""
+_FIRST = "_drawn_first"
 _STOPPED = "_work_stopped"
 _NUMBER = "_work_number"
 
@@ -38,6 +41,14 @@ _NUMBER = "_work_number"
 def run_begins() -> None:
     """At the beginning of a script run, before any of its work: `numbered` counts from 0."""
     st.session_state[_NUMBER] = 0
+
+
+def drawn_first(name: str) -> None:
+    """Once a session: what stands above is drawn before the Plotly charts below, which hold a cold browser up."""
+    drawn: set[str] = st.session_state.setdefault(_FIRST, set())
+    if name not in drawn:
+        drawn.add(name)
+        time.sleep(FIRST_SECONDS)
 
 
 def numbered(name: str) -> str:

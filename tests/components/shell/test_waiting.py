@@ -1,7 +1,9 @@
 """The time that is left, from how the work went so far."""
 
 import pytest
+import streamlit as st
 
+from components.shell import waiting
 from components.shell.waiting import TimeLeft
 
 
@@ -47,3 +49,13 @@ def test_work_that_does_not_come_on_has_no_time_left_to_say(clock):
     left = TimeLeft(time)
     at(60.0)
     assert left.seconds(0.0) is None
+
+
+def test_what_stands_above_is_given_a_moment_once_a_session(monkeypatch):
+    moments = []
+    monkeypatch.setattr(waiting.time, "sleep", moments.append)
+    for session in ({}, {}):
+        monkeypatch.setattr(st, "session_state", session)
+        waiting.drawn_first("mosaic")
+        waiting.drawn_first("mosaic")
+    assert moments == [waiting.FIRST_SECONDS] * 2
