@@ -104,7 +104,7 @@ def _member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
     """One file of a zip, never more than `limit` bytes of it whatever the zip says."""
     info = archive.getinfo(name)
     if info.compress_type not in _METHODS:
-        raise NotImplementedError(f"method {info.compress_type}")
+        raise zipfile.BadZipFile(f"method {info.compress_type}")
     checked_size(info.file_size, limit)
     with archive.open(name) as file:
         data = file.read(limit + 1)

@@ -10,6 +10,7 @@ float32, unless ``LOGITSCOPE_DTYPE`` says another.
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import sys
@@ -95,15 +96,24 @@ def token_ids(tokens: int, first: int) -> tuple[int, ...]:
     return tuple((first + i * i) % 250 for i in range(tokens))
 
 
-def measure(report: Report, folder: Path, name: str, device: str, dtype: str, lengths: tuple[int, ...]) -> None:
-    """Every figure, plain forward passes and ours in turn."""
+@dataclass(frozen=True)
+class Sides:
+    """The same model twice on a device: ours behind an engine, and plain transformers'."""
+
+    engine: Any
+    card: Any
+    capturer: Any
+    plain: Any
+    key: Any
+    """Of a run of any text."""
+    device: str
+
+
+def both(folder: Path, device: str, dtype: str) -> Sides:
+    """Load the model of a folder twice."""
     import torch
     from transformers import AutoModelForCausalLM
 
-    from dashboard.engine.api.attention import HeadRequest, TilesRequest
-    from dashboard.engine.api.lens import LensRequest
-    from dashboard.engine.api.model import CallControl, RunRequest
-    from dashboard.engine.device.devices import synchronize
     from dashboard.engine.local import LocalEngine
     from dashboard.settings import Settings
 
@@ -115,7 +125,49 @@ def measure(report: Report, folder: Path, name: str, device: str, dtype: str, le
     with engine._leased("local/random") as ready:
         capturer = ready.capturer
     key = card.run_key(engine.tokenizer("local/random").read("a", chat=False))
-    turn = iter(range(1_000_000))
+    return Sides(engine, card, capturer, plain, key, device)
+
+
+def calls_of(sides: Sides, tokens: int) -> list[Callable[[], object]]:
+    """Plain forward pass, capture, a fresh text to its mosaic, another head of a kept run, a fresh text to its lens."""
+    import torch
+
+    from dashboard.engine.api.attention import HeadRequest, TilesRequest
+    from dashboard.engine.api.lens import LensRequest
+    from dashboard.engine.api.model import CallControl
+
+    engine, card, ids = sides.engine, sides.card, token_ids(tokens, 0)
+    texts, looks = itertools.count(1), itertools.count()
+
+    def fresh() -> Any:
+        return replace(sides.key, token_ids=token_ids(tokens, next(texts)))
+
+    @torch.inference_mode()
+    def forward() -> object:
+        return sides.plain(torch.tensor([ids], device=sides.device), use_cache=False, logits_to_keep=1)
+
+    def another_head() -> object:
+        at = next(looks)
+        request = HeadRequest(replace(sides.key, token_ids=ids), at % card.layers, at // card.layers % card.heads)
+        return engine.answer(request)
+
+    return [
+        forward,
+        lambda: sides.capturer.forward(ids, CallControl()),
+        lambda: engine.answer(TilesRequest(fresh())),
+        another_head,
+        lambda: engine.answer(LensRequest(fresh(), (tokens - 1,))),
+    ]
+
+
+def measure(report: Report, folder: Path, name: str, device: str, dtype: str, lengths: tuple[int, ...]) -> None:
+    """Every figure, plain forward passes and ours in turn."""
+    import torch
+
+    from dashboard.engine.api.model import RunRequest
+    from dashboard.engine.device.devices import synchronize
+
+    sides, shape = both(folder, device, dtype), SHAPES[name]
 
     def timed(call: Callable[[], object]) -> Callable[[], None]:
         def run() -> None:
@@ -124,29 +176,9 @@ def measure(report: Report, folder: Path, name: str, device: str, dtype: str, le
 
         return run
 
-    @torch.inference_mode()
-    def forward(ids: tuple[int, ...]) -> Any:
-        return plain(torch.tensor([ids], device=device), use_cache=False, logits_to_keep=1)
-
     for tokens in lengths:
-        ids = token_ids(tokens, 0)
-        fresh = lambda tokens=tokens: replace(key, token_ids=token_ids(tokens, next(turn)))  # noqa: E731
-        seen = replace(key, token_ids=ids)
-        looks = iter(range(1_000_000))
-
-        def another_head(seen: Any = seen, looks: Iterator[int] = looks) -> object:
-            at = next(looks)
-            return engine.answer(HeadRequest(seen, at % card.layers, at // card.layers % card.heads))
-
-        summary = engine.answer(RunRequest(seen))
-        calls = [
-            lambda ids=ids: forward(ids),
-            lambda ids=ids: capturer.forward(ids, CallControl()),
-            lambda fresh=fresh: engine.answer(TilesRequest(fresh())),
-            another_head,
-            lambda fresh=fresh, tokens=tokens: engine.answer(LensRequest(fresh(), (tokens - 1,))),
-        ]
-        base, capture, mosaic, head, lens = alternating([timed(call) for call in calls], 5)
+        summary = sides.engine.answer(RunRequest(replace(sides.key, token_ids=token_ids(tokens, 0))))
+        base, capture, mosaic, head, lens = alternating([timed(call) for call in calls_of(sides, tokens)], 5)
         strict = name == GOALS and device.startswith("cuda") and tokens == LENGTHS[-1]
         label = f"{name} {dtype} {device} T={tokens}"
         report.figure(f"{label} plain forward pass", base, "s")
@@ -154,10 +186,9 @@ def measure(report: Report, folder: Path, name: str, device: str, dtype: str, le
         report.figure(f"{label} prompt to mosaic / plain forward", mosaic / base, "x", 2 if strict else None)
         report.figure(f"{label} one head", 1000 * head, "ms", 20 if strict else None)
         report.figure(f"{label} prompt to lens of the last position", 1000 * lens, "ms")
-        size = torch.empty(0, dtype=kind).element_size()
-        stream = (card.layers + 2) * tokens * SHAPES[name].hidden_size * size
-        formula = SHAPES[name].kept_per_token * tokens * size
-        kept = (summary.nbytes - stream) / formula
+        size = tokens * torch.empty(0, dtype=getattr(torch, dtype)).element_size()
+        stream = (sides.card.layers + 2) * shape.hidden_size
+        kept = (summary.nbytes / size - stream) / shape.kept_per_token
         report.figure(f"{label} query and key kept / formula", kept, "x", 1.1 if strict else None)
 
 

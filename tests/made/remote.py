@@ -13,6 +13,7 @@ from dashboard.engine.remote.service import Service
 from dashboard.errors import EngineVersionDiffers
 
 KEPT_BYTES = 64 << 20
+MODEL, PROMPT = "local/tiny", "zebra lamp river zebra lamp"
 
 
 class MemoryTransport:

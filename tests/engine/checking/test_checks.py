@@ -12,7 +12,7 @@ from dashboard.engine.api.decoding import DecodeSettings
 from dashboard.engine.api.generation import FLOAT_NOISE, Column, CompareRequest, GenerateRequest, TreeRequest
 from dashboard.engine.api.lens import AttributionRequest, LensRequest
 from dashboard.engine.api.model import CallControl, RunRequest
-from dashboard.engine.api.prediction import CandidatesRequest
+from dashboard.engine.api.prediction import CandidatesRequest, PositionTableRequest
 from dashboard.engine.api.scoring import ScoreRequest
 from dashboard.engine.api.verification import CheckRequest, VerifyRequest
 from dashboard.engine.checking import attention
@@ -68,6 +68,14 @@ def test_right_answers_of_every_type_are_within_their_bounds(tiny_engine, run):
         assert checked.rows, request
         assert checked.ok, (request, checked.rows)
         assert all(row.numbers > 0 for row in checked.rows)
+
+
+def test_a_comparison_of_no_numbers_is_none(tiny_engine):
+    """Nothing follows the only token of a prompt."""
+    run = tiny_engine.describe(MODEL).run_key(tiny_engine.tokenizer(MODEL).read("a", chat=False))
+    assert len(run.token_ids) == 1
+    checked = tiny_engine.answer(CheckRequest((PositionTableRequest(run),)))
+    assert {row.name for row in checked.rows} == {"entropy"}
 
 
 def wrong(value):

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from dashboard.navigation import PAGES
-from tests.engine.remote.test_gate import KEY, MODEL, ROOT, engine_at, started, wait_for
+from tests.engine.remote.test_gate import KEY, ROOT, engine_at, started, wait_for
+from tests.made.remote import MODEL
 
 VISIT = """
 import sys

@@ -25,11 +25,11 @@ from dashboard.engine.remote.model_list import ModelList
 from dashboard.engine.remote.service import Service
 from dashboard.errors import Cancelled, EngineFailed, EngineKeyWrong, EngineUnreachable, EngineVersionDiffers
 from tests.engine.remote.test_same_answers import Slow
-from tests.made.remote import KEPT_BYTES, same
+from tests.made.remote import KEPT_BYTES, MODEL, same
 from tests.made.requests import REQUESTS, requests_of
 
 ROOT = Path(__file__).parents[3]
-KEY, MODEL, PROMPT = "a-key-of-thirty-two-characters..", "local/tiny", "zebra lamp river zebra lamp"
+KEY = "a-key-of-thirty-two-characters.."
 HEADERS = {"Authorization": f"Bearer {KEY}"}
 
 
@@ -49,18 +49,6 @@ def served(application, port=0):
 
 def engine_at(port, key=KEY):
     return HttpEngine(f"http://127.0.0.1:{port}", key, KEPT_BYTES)
-
-
-@pytest.fixture(scope="module")
-def local(tiny_settings):
-    from dashboard.engine.local import LocalEngine
-
-    return LocalEngine(tiny_settings)
-
-
-@pytest.fixture(scope="module")
-def run(local):
-    return local.describe(MODEL).run_key(local.tokenizer(MODEL).read(PROMPT, chat=False))
 
 
 @pytest.fixture(scope="module")

@@ -19,22 +19,8 @@ from dashboard.errors import (
     ModelNotDeployed,
     PromptEmpty,
 )
-from tests.made.remote import in_memory, same
+from tests.made.remote import MODEL, PROMPT, in_memory, same
 from tests.made.requests import REQUESTS, requests_of
-
-PROMPT, MODEL = "zebra lamp river zebra lamp", "local/tiny"
-
-
-@pytest.fixture(scope="module")
-def local(tiny_settings):
-    from dashboard.engine.local import LocalEngine
-
-    return LocalEngine(tiny_settings)
-
-
-@pytest.fixture(scope="module")
-def run(local):
-    return local.describe(MODEL).run_key(local.tokenizer(MODEL).read(PROMPT, chat=False))
 
 
 @pytest.fixture
