@@ -17,8 +17,6 @@ from dashboard.view_state import FIELDS, as_held
 _TOUR = "_report_tour"
 _SAME = ("lang", "scale")
 _PAGE = "report"
-
-
 _IN_STATE = {"integer", "number", "switch", "span", "ranges"}
 """Kinds of fields that Streamlit binds to their widgets: the session says them, not the address."""
 

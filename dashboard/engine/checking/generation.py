@@ -20,7 +20,7 @@ from dashboard.engine.api.generation import (
 )
 from dashboard.engine.api.verification import Deviation
 from dashboard.engine.checking.plain_model import PlainModel
-from dashboard.engine.generation.beams import generation_config
+from dashboard.engine.generation.beams import scored_texts, search_options
 from dashboard.engine.generation.noise import gumbel, row_keys
 from dashboard.engine.prediction.decoding import processors, run_processors
 
@@ -69,23 +69,18 @@ def _check_beams(request: GenerateRequest, answer: Generated, plain: PlainModel)
     for number, column in enumerate(request.columns):
         if column.num_beams == 1 or column.settings.do_sample:
             continue
-        config = generation_config(column, generator.ending, generator.rules)
-        config.use_cache = not generator.prompt_cache.crosses(
-            len(request.token_ids), len(request.token_ids) + column.max_new_tokens
-        )
-        options = {"tokenizer": generator.tokenizer} if config.stop_strings else {}
-        output = plain.generate(request.token_ids, config, **options)
-        rows = zip(
-            output.sequences[:, len(request.token_ids) :].tolist(), output.sequences_scores.tolist(), strict=True
-        )
+        options = search_options(generator, len(request.token_ids), column)
+        rows = scored_texts(plain.generate(request.token_ids, **options), len(request.token_ids))
         ours = [each for each in answer.outputs if each.column == number]
+        same.append((True, len(ours) == len(rows)))
         for text, (ids, score) in zip(ours, rows, strict=False):
             tied = abs(text.score - score) < FLOAT_NOISE
             near = sum(abs(text.score - other.score) < FLOAT_NOISE for other in ours) > 1
             scores.append((text.score, score))
-            same.append((True, ids[: len(text.ids)] == text.ids.tolist() or (tied and near)))
-    if same:
+            same.append((True, ids == text.ids.tolist() or (tied and near)))
+    if scores:
         yield plain.deviation("beam_scores", len(request.token_ids), *np.array(scores).T)
+    if same:
         yield plain.deviation("beams", len(request.token_ids), *np.array(same, float).T)
 
 

@@ -87,14 +87,15 @@ class PlainModel:
         with self._pass():
             return [value[0] for value in run(self.model, tuple(ids), output_hidden_states=True).hidden_states]
 
-    def generate(self, ids: Sequence[int], config: GenerationConfig, **options: Any) -> Any:
+    def generate(self, ids: Sequence[int], generation_config: GenerationConfig, **options: Any) -> Any:
         """What transformers' own ``generate`` gives behind `ids`. Raises RunTooLarge, Cancelled."""
-        beams = config.num_beams or 1
+        beams = generation_config.num_beams or 1
         self._fits(len(ids), 16 * beams * self.card.vocab)
         given = torch.tensor([list(ids)], device=self.model.device)
         mask = torch.ones_like(given)
+        options |= {"attention_mask": mask, "generation_config": generation_config}
         with self._pass():
-            return without_rules(self.model).generate(given, attention_mask=mask, generation_config=config, **options)
+            return without_rules(self.model).generate(given, **options)
 
     def watched(
         self,

@@ -80,25 +80,38 @@ def search(generator: TextGenerator, ids: Tensor, column: Column, turn: DeviceTu
         NothingLeft: settings and rules cut every token of a beam.
     """
     recorder = _SearchRecorder(len(ids), column, turn, generator.ending)
-    config = generation_config(column, generator.ending, generator.rules)
-    # beyond such a length most families would go on from keys that are wrong there
-    config.use_cache = not generator.prompt_cache.crosses(len(ids), len(ids) + column.max_new_tokens)
     names = generator.rules.in_order(column.settings, beams=True)
-    options = {"tokenizer": generator.tokenizer} if config.stop_strings else {}
     with torch.inference_mode(), _noise(column.seed, generator.model.device):
         output = without_rules(generator.model).generate(
             ids[None],
             attention_mask=torch.ones_like(ids[None]),
-            generation_config=config,
             logits_processor=LogitsProcessorList([_BeamRecorder(recorder, names)]),
             stopping_criteria=StoppingCriteriaList([recorder]),
-            **options,
+            **search_options(generator, len(ids), column),
         )
+    texts = scored_texts(output, len(ids))
+    dropped = len(output.sequences) - len(texts)
+    return SearchResult(texts, dropped, recorder.tree([text for text, _ in texts]), recorder.unfinished)
+
+
+def search_options(generator: TextGenerator, tokens: int, column: Column) -> dict[str, Any]:
+    """What transformers' ``generate`` is given for a column with beams behind `tokens` tokens."""
+    config = generation_config(column, generator.ending, generator.rules)
+    # beyond such a length most families would go on from keys that are wrong there
+    config.use_cache = not generator.prompt_cache.crosses(tokens, tokens + column.max_new_tokens)
+    tokenizer = {"tokenizer": generator.tokenizer} if config.stop_strings else {}
+    return {"generation_config": config, **tokenizer}
+
+
+def scored_texts(output: Any, tokens: int) -> list[tuple[list[int], float]]:
+    """(token ids, score) of each text that ``generate`` found behind `tokens` tokens, best first.
+
+    Rows at or below DROPPED_SCORE are what it fills up with; they and empty texts are left out.
+    """
     lengths = (output.beam_indices >= 0).sum(-1).tolist()
-    rows = [row[len(ids) :][:length].tolist() for row, length in zip(output.sequences, lengths, strict=True)]
-    scored = list(zip(rows, output.sequences_scores.tolist(), strict=True))
-    texts = [(text, score) for text, score in scored if score > DROPPED_SCORE and text]
-    return SearchResult(texts, len(rows) - len(texts), recorder.tree([text for text, _ in texts]), recorder.unfinished)
+    rows = zip(output.sequences, lengths, output.sequences_scores.tolist(), strict=True)
+    texts = [(row[tokens:][:length].tolist(), score) for row, length, score in rows]
+    return [(text, score) for text, score in texts if score > DROPPED_SCORE and text]
 
 
 @contextlib.contextmanager

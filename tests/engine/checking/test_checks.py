@@ -132,6 +132,20 @@ def test_two_texts_of_a_beam_search_in_each_others_place_are_found(tiny_engine, 
     assert rows == {"text_log_p": True, "beam_scores": False, "beams": False}
 
 
+@pytest.mark.parametrize("change", ["one too few", "one cut short"])
+def test_a_text_of_a_beam_search_that_is_not_all_there_is_found(tiny_engine, run, monkeypatch, change):
+    search = Column(DecodeSettings(do_sample=False), num_beams=4, num_return_sequences=4, max_new_tokens=3)
+    request, answer = GenerateRequest(run, (search,)), tiny_engine.answer
+    *before, last = answer(request).outputs
+    names = ("ids", "log_p", "log_q") if len(last.log_q) else ("ids", "log_p")
+    cut = dataclasses.replace(last, **{name: getattr(last, name)[:-1] for name in names})
+    outputs = tuple(before) if change == "one too few" else (*before, cut)
+    off = dataclasses.replace(answer(request), outputs=outputs)
+    monkeypatch.setattr(tiny_engine, "answer", lambda each, *given: off if each == request else answer(each, *given))
+    rows = {each.name: each.ok for each in tiny_engine.answer(CheckRequest((request,))).rows}
+    assert rows == {"text_log_p": True, "beam_scores": True, "beams": False}
+
+
 @pytest.mark.parametrize(("field", "row"), [("attention", 1), ("mlp", 2), ("heads", 1)])
 def test_one_wrong_part_of_a_logit_is_found_though_the_sum_is_right(tiny_engine, run, monkeypatch, field, row):
     request, answer = AttributionRequest(run, 3, 7), tiny_engine.answer
